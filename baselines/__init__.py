@@ -1,0 +1,24 @@
+"""Frozen engines: the ground truth. Found by folder; nothing is registered."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Every baseline that has a folder here."""
+    return sorted(path.parent.name for path in HERE.glob("*/__init__.py"))
+
+
+def load(name: str):
+    """The engine of that name.
+
+    Raises:
+        LookupError: no such folder.
+    """
+    if name not in names():
+        raise LookupError(f"no baseline {name!r} in baselines/; have {names()}")
+    return importlib.import_module(f"baselines.{name}").engine

@@ -1,0 +1,1 @@
+"""Optimizations, one folder each; nothing lists them."""

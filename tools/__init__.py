@@ -1,0 +1,1 @@
+"""Performance: one module a verb."""
