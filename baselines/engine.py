@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -117,6 +117,8 @@ class Engine:
         stride: how many steps of the baseline one call makes.
         needs: what the machine must have: "numba", "compiler", "cuda".
         opaque: why operator counts cannot see inside, where they cannot.
+        least_bytes: what any step of this case must read and write at the least, for the
+            distance to the machine's limit.
     """
 
     name: str
@@ -132,7 +134,7 @@ class Engine:
     stride: int = 1
     needs: tuple[str, ...] = ()
     opaque: str = ""
-    traits: Mapping[str, Any] = field(default_factory=dict)
+    least_bytes: Callable[[Case], int] | None = None
 
     def prepare(self, case: Case) -> Step:
         """All one-off work for ``case``; the step that is left to run."""

@@ -41,7 +41,7 @@ from baselines.engine import Engine, Stage
 
 from .cases import CASES
 from .laws import LAWS
-from .scheme import advance, apply_boundary, initial, move_bodies, place_sources
+from .scheme import advance, apply_boundary, initial, least_bytes, move_bodies, place_sources
 from .state import Bodies, Gaussian, LatticeCase, LatticeState, Packet, Spot, Trap, Well
 
 __all__ = [
@@ -69,4 +69,5 @@ engine = Engine(
     ),
     laws=LAWS,
     fixed=("chi",),
+    least_bytes=least_bytes,
 )

@@ -134,6 +134,12 @@ def advance(case: LatticeCase) -> Step:
     return field
 
 
+def least_bytes(case: LatticeCase) -> int:
+    """Read E, read E_prev, write E⁺; and read χ where it is an array. Bytes a step."""
+    fields = 3 if isinstance(case.chi, float) and case.bodies is None else 4
+    return fields * math.prod(case.shape) * case.dtype.itemsize
+
+
 def apply_boundary(case: LatticeCase) -> Step:
     """Stage: nothing, walls that copy their neighbour, or a layer that weakens the field."""
     if case.boundary == "periodic":

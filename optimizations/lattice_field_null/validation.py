@@ -1,0 +1,7 @@
+"""The same code agrees with itself bit for bit."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(engine=engine, level="exact", because="it is the same code")

@@ -1,0 +1,63 @@
+"""What an optimization claims: how closely it agrees with its baseline, where, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import baselines
+from baselines.engine import Case, Engine
+
+LEVELS = {
+    "exact": "bit for bit, on one device and thread count",
+    "rounding": "no further from the float64 truth than right answers lie",
+    "approximate": "other physics within a declared error; never a speedup of the baseline",
+}
+EXPECTATIONS = ("verified", "rejected")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """``engine`` agrees with the frozen engine of the same name.
+
+    Attributes:
+        engine: the optimized one.
+        level: "exact", "rounding" or "approximate".
+        because: the argument why it agrees so closely and no closer (or, where a refusal
+            is expected, why it does not).
+        cases: names of the cases that it covers; none means all of them.
+        expected: "verified", or "rejected" for a proposal that is kept as a negative result.
+        budget: for "approximate", the relative RMS error allowed in each field.
+    """
+
+    engine: Engine
+    level: str
+    because: str
+    cases: tuple[str, ...] = ()
+    expected: str = "verified"
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.level not in LEVELS:
+            raise ValueError(f"level is {self.level!r}; allowed: {list(LEVELS)}")
+        if self.expected not in EXPECTATIONS:
+            raise ValueError(f"expected is {self.expected!r}; allowed: {list(EXPECTATIONS)}")
+        if not self.because.strip():
+            raise ValueError("because is empty; say why it agrees that closely")
+        if (self.level == "approximate") != bool(self.budget):
+            raise ValueError("a budget goes with level 'approximate', and only with it")
+        unknown = set(self.cases) - set(self.baseline.cases)
+        if unknown:
+            raise ValueError(
+                f"no case {sorted(unknown)} in {self.engine.name}; have {list(self.baseline.cases)}"
+            )
+
+    @property
+    def baseline(self) -> Engine:
+        return baselines.load(self.engine.name)
+
+    def covered(self, full: bool) -> dict[str, Case]:
+        """Cases that are judged: the frozen engine's own, never the candidate's."""
+        names = self.cases or tuple(self.baseline.cases)
+        chosen = {name: self.baseline.cases[name] for name in names}
+        return {name: case for name, case in chosen.items() if case.quick or full}

@@ -1,0 +1,89 @@
+"""Fingerprints of everything that a verdict rests on."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("baselines", "optimizations")
+
+
+def of_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    return of_bytes(path.read_bytes())
+
+
+def of_plain(value: object) -> str:
+    """Of anything JSON can say."""
+    return of_bytes(json.dumps(value, sort_keys=True).encode())
+
+
+def of_files(paths: Iterable[Path], root: Path = ROOT) -> str:
+    """Of several files, by their place in the repository and their bytes."""
+    return of_plain({str(p.relative_to(root)): of_file(p) for p in sorted(set(paths))})
+
+
+def of_state(state) -> str:
+    """Of a state: names, types, shapes and every bit of every field."""
+    total = hashlib.sha256()
+    for name, field in zip(state._fields, state, strict=True):
+        total.update(f"{name} {field.dtype} {tuple(field.shape)}".encode())
+        total.update(bits(field).numpy().tobytes())
+    return total.hexdigest()
+
+
+def bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a tensor as uint8, in C order."""
+    import torch  # late: most digests need none, and `groundspeed list` has no time for it
+
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    if flat.is_complex():
+        flat = torch.view_as_real(flat).reshape(-1)
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
+
+
+def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list[Path]:
+    """Every Python file of a leaf folder, and of the leaves that it imports, in turn."""
+    found: set[Path] = set()
+    waiting = [folder]
+    seen: set[Path] = set()
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        files = [p for p in here.rglob("*.py") if p.name not in skip]
+        found.update(files)
+        leaves = {leaf for path in files for leaf in imported_leaves(path, root)}
+        waiting += [leaf for leaf in leaves if leaf not in seen]
+    return sorted(found)
+
+
+def imported_leaves(path: Path, root: Path) -> set[Path]:
+    """Folders under baselines/ and optimizations/ that a file imports absolutely."""
+    modules: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    parts = [m.split(".") for m in modules]
+    leaves = {root / p[0] / p[1] for p in parts if len(p) > 1 and p[0] in PACKAGES}
+    return {leaf for leaf in leaves if leaf.is_dir()}
+
+
+@cache
+def harness() -> str:
+    """Of the judge itself: the contract, and all of validation/."""
+    contract = [ROOT / "baselines" / "engine.py", ROOT / "baselines" / "__init__.py"]
+    return of_files([*contract, *(ROOT / "validation").glob("*.py")])

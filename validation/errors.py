@@ -1,0 +1,65 @@
+"""How far apart two fields are: root mean square, largest, worst block."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+BLOCK = 64  # consecutive cells
+
+
+class Distance(NamedTuple):
+    """Of one field from another, in the field's own unit."""
+
+    rms: float
+    largest: float
+    block: float  # the largest root mean square over blocks of consecutive cells
+
+    def within(self, allowed: Distance) -> bool:
+        return all(got <= limit for got, limit in zip(self, allowed, strict=True))
+
+    def scaled(self, factor: float) -> Distance:
+        return Distance(*(factor * x for x in self))
+
+    def over(self, allowed: Distance) -> float:
+        """The largest share of what is allowed that is used; 0 where all are equal."""
+        shares = (
+            got / limit if limit > 0 else (0.0 if got == 0 else float("inf"))
+            for got, limit in zip(self, allowed, strict=True)
+        )
+        return max(shares)
+
+
+ZERO = Distance(0.0, 0.0, 0.0)
+
+
+def widest(*distances: Distance) -> Distance:
+    """The largest of each measure."""
+    return Distance(*(max(column) for column in zip(*distances, strict=True)))
+
+
+def distance(one: torch.Tensor, other: torch.Tensor) -> Distance:
+    """Between two floating-point fields of one shape; infinite where either is not finite."""
+    if one.numel() == 0:
+        return ZERO
+    gap = (widened(one) - widened(other)).abs().reshape(-1)
+    if not torch.isfinite(gap).all():
+        return Distance(float("inf"), float("inf"), float("inf"))
+    squares = gap.square()
+    blocks = [float(part.mean()) for part in tail_and_blocks(squares)]
+    return Distance(float(squares.mean()) ** 0.5, float(gap.max()), max(blocks) ** 0.5)
+
+
+def widened(field: torch.Tensor) -> torch.Tensor:
+    return field.to(torch.complex128 if field.is_complex() else torch.float64)
+
+
+def tail_and_blocks(squares: torch.Tensor):
+    """The worst whole block, and what is left over at the end."""
+    whole = squares.numel() // BLOCK * BLOCK
+    if whole:
+        means = squares[:whole].reshape(-1, BLOCK).mean(1)
+        yield means.max()
+    if whole < squares.numel():
+        yield squares[whole:]

@@ -1,0 +1,170 @@
+"""Golden data: an engine's answers, sealed once; everything else is held to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State, describe, fields
+
+from . import digests, machine, tensors
+from .errors import distance
+from .seal import (
+    BASELINES,
+    Answer,
+    Manifest,
+    Sealed,
+    check_sources,
+    manifest,
+    place,
+    source_digests,
+)
+from .trajectory import errors, own_error, own_residuals, reference, truth
+
+SAMPLE = 512  # values kept of each field where arrays are not
+
+
+def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:
+    """Seal the answers of an engine, once.
+
+    Raises:
+        Sealed: it is frozen already.
+    """
+    folder = place(name)
+    if (folder / "manifest.json").exists():
+        raise Sealed(
+            f"{name} is frozen; new physics is a new version (copy it to the next _v number); "
+            f"to seal again on purpose, delete baselines/{name}/frozen first"
+        )
+    engine = baselines.load(name)
+    torch.set_num_threads(1)
+    kept, answers = {}, {}
+    for case_name, case in engine.cases.items():
+        tell(case_name)
+        answers[case_name], arrays = answer(engine, case)
+        kept |= {f"{case_name}/{key}": value for key, value in arrays.items()}
+    folder.mkdir(exist_ok=True)
+    golden = folder / "golden.safetensors"
+    tensors.save(golden, kept, {"torch": machine.torch_version(), "engine": name})
+    return Manifest(
+        engine=name,
+        sources=source_digests(name),
+        golden=digests.of_file(golden),
+        golden_bytes=golden.stat().st_size,
+        machine=machine.machine(),
+        threads=1,
+        answers=answers,
+    ).write(folder / "manifest.json")
+
+
+def answer(engine: Engine, case: Case) -> tuple[Answer, dict[str, torch.Tensor]]:
+    """Run one case; its answer, and the arrays that are kept of it."""
+    run = reference(engine, case)
+    end = run.states[case.steps]
+    exact = end if case.is_truth else truth(engine, case, run.start).states[case.steps]
+    record = Answer(
+        case=describe(case),
+        start=digests.of_state(run.start),
+        end=digests.of_state(end),
+        own_error=own_error(engine, case),
+        float64_error=errors(end, exact),
+        laws=own_residuals(engine, case, run.start),
+    )
+    return record, excerpt(case, end)
+
+
+def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
+    """All of every field where the case is stored, else values at even distances."""
+    if case.stored:
+        return fields(state)
+    return {name: sample(tensor) for name, tensor in fields(state).items()}
+
+
+def sample(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.reshape(-1)
+    return flat[:: max(1, flat.numel() // SAMPLE)][:SAMPLE].clone()
+
+
+def check(name: str, full: bool = False, tell: Callable[[str], None] = lambda line: None) -> str:
+    """Verify seals and golden data of a baseline; what there is to say about it.
+
+    Raises:
+        Sealed: naming the file or case that is not what was sealed.
+    """
+    seal = manifest(name)
+    check_sources(name, seal)
+    golden = golden_data(name, seal)
+    engine = baselines.load(name)
+    torch.set_num_threads(seal.threads)
+    if set(engine.cases) != set(seal.answers):
+        raise Sealed(f"{name} has cases {sorted(engine.cases)}, sealed: {sorted(seal.answers)}")
+    equal = [
+        check_case(name, engine, case_name, seal, golden, tell)
+        for case_name, case in engine.cases.items()
+        if case.quick or full
+    ]
+    made = seal.machine["torch"]
+    if made != machine.torch_version():
+        return (
+            f"golden data made by torch {made}, this is {machine.torch_version()}: "
+            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
+        )
+    if not all(equal):
+        return (
+            f"sealed on {seal.machine['processor']} ({seal.machine['capability']}): "
+            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
+        )
+    return f"{len(equal)} cases bit for bit"
+
+
+def golden_data(name: str, seal: Manifest) -> dict[str, torch.Tensor]:
+    """The kept arrays, after every way in which the file can be wrong was ruled out."""
+    path = place(name) / "golden.safetensors"
+    shown = path.relative_to(BASELINES.parent)
+    restore = f"restore it: git checkout -- {shown}"
+    if not path.exists():
+        raise Sealed(f"{shown} is missing; {restore}")
+    size = path.stat().st_size
+    if size < seal.golden_bytes:
+        raise Sealed(f"{shown} is truncated: {size} bytes, sealed {seal.golden_bytes}; {restore}")
+    try:
+        made = tensors.metadata(path).get("torch", "an unknown version")
+    except Exception as error:
+        raise Sealed(f"{shown} cannot be read ({error}); {restore}") from None
+    if made != seal.machine["torch"]:
+        raise Sealed(
+            f"{shown} was made by torch {made}, "
+            f"sealed with torch {seal.machine['torch']}; {restore}"
+        )
+    if digests.of_file(path) != seal.golden:
+        raise Sealed(f"{shown} was edited: its digest is not the sealed one; {restore}")
+    return tensors.load(path)
+
+
+def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict, tell) -> bool:
+    """Whether the case comes out bit for bit; raises where it is not even within rounding."""
+    tell(case_name)
+    case, sealed = engine.cases[case_name], seal.answers[case_name]
+    if describe(case) != sealed.case:
+        raise Sealed(f"{name}/{case_name} describes another run than the sealed one")
+    start = engine.initial(case)
+    end = engine.runner(case)(start, case.steps)
+    if digests.of_state(start) == sealed.start and digests.of_state(end) == sealed.end:
+        return True
+    for field, now in excerpt(case, end).items():
+        then = golden[f"{case_name}/{field}"]
+        if not (now.is_floating_point() or now.is_complex()):
+            if not torch.equal(now, then):
+                raise Sealed(f"{name}/{case_name}: {field} is not the sealed one")
+            continue
+        # twice: both runs may lie as far as their own error from the truth, on either side
+        limit = 2 * seal.allowed(case_name, f"step {case.steps}", field)[1]
+        apart = distance(now, then).largest
+        if not apart <= limit:
+            raise Sealed(
+                f"{name}/{case_name}: {field} is {apart:.3g} from the sealed answer, allowed "
+                f"{limit:.3g}; this torch or machine computes something else"
+            )
+    return False

@@ -1,0 +1,75 @@
+"""What decides the bits of a result besides the code, and what the machine can do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+
+def torch_version() -> str:
+    """Release of torch without the build's local part."""
+    return version("torch").split("+")[0]
+
+
+@cache
+def cpuinfo() -> dict[str, str]:
+    """What the system says of its first processor; empty where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def processor() -> str:
+    """Model of the processor, as the system names it."""
+    return cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def capability() -> str:
+    """Vector width that torch's kernels take, without asking torch."""
+    forced = os.environ.get("ATEN_CPU_CAPABILITY")
+    flags = set(cpuinfo().get("flags", "").split())
+    if forced:
+        return forced.upper()
+    if flags >= {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}:
+        return "AVX512"
+    return "AVX2" if flags >= {"avx2", "fma"} else "DEFAULT"
+
+
+def machine() -> dict[str, str]:
+    """What decides the bits of a result besides the code: processor, vector width, torch."""
+    return {
+        "processor": processor(),
+        "capability": capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "torch": torch_version(),
+    }
+
+
+def has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
+
+
+def has_cuda() -> bool:
+    import torch  # late: asked only where an engine needs it
+
+    return torch.cuda.is_available()
+
+
+ABLE = {
+    "numba": (lambda: importlib.util.find_spec("numba") is not None, "numba: pip install numba"),
+    "compiler": (has_compiler, "a C++ compiler: apt-get install g++"),
+    "cuda": (has_cuda, "a CUDA device"),
+}
+
+
+def missing(needs: tuple[str, ...]) -> list[str]:
+    """What an engine needs and this machine has not, in words."""
+    return [words for able, words in (ABLE[need] for need in needs) if not able()]

@@ -1,0 +1,68 @@
+"""Records: schema-checked JSON that is either whole or absent."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from . import digests
+
+
+class BrokenRecord(ValueError):
+    """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
+
+
+class Record(BaseModel):
+    """Base of everything that the tools write down. Its seal is the digest of the rest."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+
+    made: str = ""
+    seal: str = ""
+
+    def digest(self) -> str:
+        return digests.of_bytes(self.model_dump_json(exclude={"seal"}).encode())
+
+    def write(self, path: Path) -> Self:
+        """Seal, write beside the place, then rename into it."""
+        self.made = self.made or datetime.now(UTC).isoformat(timespec="seconds")
+        self.seal = self.digest()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(self.model_dump_json(indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in the file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            BrokenRecord: there is something else.
+        """
+        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            record = cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole file"
+            raise BrokenRecord(
+                f"{path} is not a {cls.__name__} record ({where}: {first['msg']}); "
+                "delete it and run the tool again"
+            ) from None
+        if record.digest() != record.seal:
+            raise BrokenRecord(
+                f"{path} was edited or damaged: its seal does not fit; delete it and run again"
+            )
+        return record

@@ -1,0 +1,44 @@
+"""States in files: safetensors, with complex numbers as pairs; written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+PAIR = "~complex"  # a name that ends so holds pairs (real, imaginary) in its last axis
+
+
+def save(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None):
+    """Write to a temporary neighbour, then rename: a reader sees all or nothing."""
+    flat = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu()
+        if tensor.is_complex():
+            name, tensor = name + PAIR, torch.view_as_real(tensor)
+        flat[name] = tensor.contiguous().clone()
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file(flat, partial, metadata)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of the file by name."""
+    with safe_open(path, "pt") as file:
+        flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {
+        name.removesuffix(PAIR): torch.view_as_complex(t) if name.endswith(PAIR) else t
+        for name, t in flat.items()
+    }
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What the writer noted about itself."""
+    with safe_open(path, "pt") as file:
+        return file.metadata() or {}

@@ -1,0 +1,140 @@
+"""The verdict on an optimization: a record bound to everything that produced it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from . import digests, leaves, machine, seal
+from .records import BrokenRecord, Record
+
+
+class Status(StrEnum):
+    """What is known about an optimization."""
+
+    VERIFIED = "VERIFIED"  # every check of every case that it covers holds
+    REJECTED = "REJECTED"  # at least one check fails; the record names it
+    INCONCLUSIVE = "INCONCLUSIVE"  # nothing failed, and something could not be judged
+    UNAVAILABLE = "UNAVAILABLE"  # this machine lacks what it needs
+    STALE = "STALE"  # judged, but something has changed since
+    UNJUDGED = "UNJUDGED"
+
+
+class Finding(BaseModel):
+    """One field at one check: how far off, how far right answers may be, and where."""
+
+    check: str  # "step n": the whole trajectory; "from n": one call from the baseline's state
+    field: str
+    rms: float
+    largest: float
+    block: float
+    allowed_rms: float
+    allowed_largest: float
+    allowed_block: float
+    share: float  # of what is allowed; above 1 is refused
+    cell: list[int] = []
+    got: float | None = None
+    want: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        return self.share <= 1
+
+    def __str__(self) -> str:
+        when = self.check.replace("step", "after step").replace("from", "one step from step")
+        return (
+            f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, "
+            f"off by {self.largest:.3g}, allowed {self.allowed_largest:.3g} "
+            f"(rms {self.rms:.3g} of {self.allowed_rms:.3g})"
+        )
+
+
+class LawFinding(BaseModel):
+    """One law on one case."""
+
+    law: str
+    residual: float
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        return self.residual <= self.allowed
+
+
+class CaseResult(BaseModel):
+    """Everything found on one case: the closest call of each field, and what failed."""
+
+    checks: int = 0
+    relative_rms: dict[str, float] = {}  # at the end, of the field's own norm
+    closest: dict[str, Finding] = {}
+    laws: list[LawFinding] = []
+    broken: list[str] = []
+
+
+class Verdict(Record):
+    """What the judge found, and what it rests on."""
+
+    optimization: str
+    engine: str
+    level: str
+    because: str
+    expected: str
+    status: Status
+    reason: str  # the first thing that failed, or what was checked
+    full: bool
+    digests: dict[str, str]
+    cases: dict[str, CaseResult]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it came out as its claim says."""
+        if self.status is Status.UNAVAILABLE:
+            return True
+        return self.status.lower() == self.expected
+
+
+def path(name: str, root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "verdicts" / f"{name}.json"
+
+
+def foundations(name: str, engine: str, threads: int = 1) -> dict[str, str]:
+    """Digests of everything that a verdict on ``name`` rests on."""
+    folder = leaves.folder(name)
+    claim = folder / "validation.py"
+    code = [p for p in digests.sources(folder, skip=("benchmark.py",)) if p != claim]
+    here = machine.machine()
+    return {
+        "baseline": seal.manifest(engine).seal,
+        "baseline sources": digests.of_plain(seal.source_digests(engine)),
+        "implementation": digests.of_files(code),
+        "claim": digests.of_file(claim),
+        "judge": digests.harness(),
+        "torch": here.pop("torch"),
+        "machine": ", ".join(here.values()),
+        "threads": str(threads),
+    }
+
+
+def stale(verdict: Verdict) -> list[str]:
+    """What has changed since the verdict was given."""
+    now = foundations(verdict.optimization, verdict.engine)
+    return sorted(k for k in now if now[k] != verdict.digests.get(k))
+
+
+def standing(name: str) -> tuple[Status, Verdict | None, str]:
+    """Where an optimization stands now: status, the record if there is one, and a reason."""
+    try:
+        verdict = Verdict.read(path(name))
+    except FileNotFoundError:
+        return Status.UNJUDGED, None, f"not judged yet; run: groundspeed validate {name}"
+    except BrokenRecord as error:
+        return Status.UNJUDGED, None, str(error)
+    if verdict.optimization != name:
+        return Status.UNJUDGED, None, f"{path(name)} is the record of {verdict.optimization}"
+    changed = stale(verdict)
+    if changed:
+        reason = f"{', '.join(changed)} changed since; run: groundspeed validate {name}"
+        return Status.STALE, verdict, reason
+    return verdict.status, verdict, verdict.reason
