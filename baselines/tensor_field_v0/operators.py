@@ -81,5 +81,5 @@ def hamiltonian(
     else:
         gx, gy = read(metric)
         curvature = gx * laplacian_x(T) + gy * laplacian_y(T)
-    kinetic = -(hbar**2 / (2 * m)) * curvature
+    kinetic = -(hbar * hbar / (2 * m)) * curvature
     return kinetic if V is None else kinetic + V * T

@@ -93,7 +93,6 @@ def resolve(metric: Metric | Ambient | None, T: Tensor) -> Tensor | None:
         metric = _current.get()
     if metric is None:
         return None
-    g = checked(metric)
     if isinstance(metric, Tensor) and metric.device != T.device:
         raise ValueError(f"metric is on {metric.device}; allowed: {T.device}, where T is")
-    return g.to(T.device)
+    return checked(metric).to(T.device)

@@ -116,5 +116,5 @@ def hamiltonian(
     """
     refuse_bad_field(T)
     refuse_bad_physics(T, V, hbar=hbar, m=m)
-    kinetic = -(hbar**2 / (2 * m)) * metric_laplacian(T, metric=metric)
+    kinetic = -(hbar * hbar / (2 * m)) * metric_laplacian(T, metric=metric)
     return kinetic if V is None else kinetic + V * T

@@ -27,9 +27,9 @@ class TensorState(NamedTuple):
     weight: Float64[Tensor, ""]
     history: Int64[Tensor, ""]
     count: Int64[Tensor, ""]
-    prior: Complex[Tensor, "#Nx #Ny #D #D_out"]
-    evidence: Complex[Tensor, "#Nx #Ny #D #D_out"]
-    current: Complex[Tensor, "#Nx #Ny #D #D_out"]
+    prior: Complex[Tensor, "*any"]
+    evidence: Complex[Tensor, "*any"]
+    current: Complex[Tensor, "*any"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,9 @@ def refuse_bad_parameters(case: TensorCase) -> None:
         value = getattr(case, name)
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} is {value}; allowed: a finite number, at least 0")
-    if case.dt > 2 * case.m / case.hbar**2:
-        raise ValueError(f"dt is {case.dt}; allowed: at most 2m/ħ² = {2 * case.m / case.hbar**2}")
+    longest = 2 * case.m / case.hbar / case.hbar
+    if case.dt > longest:
+        raise ValueError(f"dt is {case.dt}; allowed: at most 2m/ħ² = {longest}")
     if case.part not in PARTS:
         raise ValueError(f"part is {case.part!r}; allowed: {PARTS}")
     if not isinstance(case.metric, tuple | None):
