@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from baselines.engine import Engine, Stage
 from baselines.lattice_field_v1.laws import central_energy
+from baselines.lattice_field_v1.scheme import least_bytes
 
 from .cases import CASES
 from .laws import LAWS
@@ -42,4 +43,5 @@ engine = Engine(
     stages=(Stage("field", advance), Stage("boundary", apply_boundary)),
     laws=LAWS,
     fixed=("chi", "position", "velocity"),
+    least_bytes=least_bytes,
 )

@@ -28,6 +28,7 @@ from __future__ import annotations
 from baselines.engine import Engine
 from baselines.tensor_field_v1 import FIXED
 from baselines.tensor_field_v1.diagnostics import energy_without_transpose, expectation_energy
+from baselines.tensor_field_v1.scheme import least_bytes
 from baselines.tensor_field_v1.scheme import start as initial
 
 from .cases import CASES
@@ -54,4 +55,5 @@ engine = Engine(
     stages=STAGES,
     laws=LAWS,
     fixed=FIXED,
+    least_bytes=least_bytes,
 )

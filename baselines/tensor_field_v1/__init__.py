@@ -84,7 +84,7 @@ from .geometry import AMBIENT, geometry
 from .laws import LAWS
 from .operators import hamiltonian, laplacian, metric_laplacian, second_difference
 from .potential import Barrier, Harmonic, Level, Well, potential
-from .scheme import STAGES, initial
+from .scheme import STAGES, initial, least_bytes
 from .state import TensorCase, TensorState, refuse_bad_state
 
 __all__ = [
@@ -121,4 +121,5 @@ engine = Engine(
     stages=STAGES,
     laws=LAWS,
     fixed=FIXED,
+    least_bytes=least_bytes,
 )

@@ -122,6 +122,12 @@ def advance(case: TensorCase) -> Step:
     return euler
 
 
+def least_bytes(case: TensorCase) -> int:
+    """Read T and write T; and read Λ + J, one array, where there is any. Bytes a step."""
+    forced = case.part == "step" and (case.prior or case.current)
+    return (2 + forced) * math.prod(case.shape) * case.dtype.itemsize
+
+
 STAGES = (
     Stage("hamiltonian", apply_hamiltonian),
     Stage("bayesian", weigh_evidence),
