@@ -1,0 +1,54 @@
+"""What the corrected field obeys beyond every version: its account of energy closes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from baselines.engine import Law, Run
+from baselines.probabilistic_field_v0.laws import common_laws, undisturbed
+from baselines.probabilistic_field_v0.rules import CONSUMPTION, METABOLISM_FROM
+from baselines.probabilistic_field_v0.state import FieldCase, FieldState
+
+from .rules import CORRECTED
+
+STEPS = 3
+RESTED = 25.0  # energy of a node: inside the band, below the metabolism for three steps
+
+
+def imbalance(case: FieldCase, start: FieldState, run: Run) -> float:
+    """(Σ E + Σ w + what density consumed, after − before) / before.
+
+    Energies stay where nothing is born, dies, is damped or is cut off, so the sums may
+    only change by 0.02 dt Σ R a step.
+    """
+    before = float(start.E.double().sum() + start.w.double().sum())
+    end = run(start, STEPS)
+    if not float(end.w.max()) < METABOLISM_FROM:
+        return math.inf
+    after = float(end.E.double().sum() + end.w.double().sum())
+    consumed = STEPS * CONSUMPTION * case.dt * float(end.R.double().sum())
+    return abs(after + consumed - before) / before
+
+
+def account_open(case: FieldCase, start: FieldState, run: Run) -> float:
+    """The worse of a lit field with strong flows and a dark one in which nodes seed."""
+    draw = torch.rand(case.shape, generator=case.generator(), dtype=torch.float64)
+    zero = torch.zeros_like(start.E)
+    rested = start._replace(w=torch.full_like(start.w, RESTED))
+    lit = rested._replace(E=(3 + 3 * draw).to(start.E), R=zero + 10)
+    dark = rested._replace(E=zero, R=zero)
+    return max(imbalance(case, lit, run), imbalance(case, dark, run))
+
+
+LAWS = (
+    *common_laws(CORRECTED),
+    Law(
+        "energy account",
+        "flow, pull, push and seeding hand on every unit: Σ E + Σ w changes by −0.02 dt Σ R",
+        account_open,
+        1e-13,
+        undisturbed,
+    ),
+)
