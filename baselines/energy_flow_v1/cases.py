@@ -17,13 +17,13 @@ from .rules import AS_FOUND, REPAIRED, Rules
 
 TINY = FlowCase(
     steps=3,
-    seed=5,  # both planes are reached
+    seed=27,  # both planes are reached
     dtype=torch.float32,
     width=6,
     height=6,
     depth=8,
     batch=2,
-    capacity=288,
+    capacity=120,
     layers=2,
     spawn=Spawn(0.3, 1),
     stored=True,
@@ -31,7 +31,7 @@ TINY = FlowCase(
 DEBUG = replace(TINY, width=20, height=20, depth=10, batch=8, capacity=6400, stored=False)
 EXPERIMENT = replace(
     TINY,
-    seed=8,  # both planes are reached, in 16 of 20 steps
+    seed=45,  # both planes are reached, in 11 to 16 steps
     width=28,
     height=28,
     depth=40,
