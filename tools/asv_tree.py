@@ -1,0 +1,35 @@
+"""A commit's code under today's measuring stick, in one tree of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+UNDER_TEST = ("baselines", "optimizations")
+STICK = ("validation", "tools")
+VERDICTS = Path("reports", "verdicts")
+
+
+@contextmanager
+def measurable(commit: Path, stick: Path) -> Iterator[Path]:
+    """``commit``'s engines and optimizations beside the judge and the clock of ``stick``.
+
+    The verdicts on file come along: one still holds where every byte it rests on is the
+    same. Gone on leaving.
+    """
+    with TemporaryDirectory(prefix="groundspeed-") as place:
+        tree = Path(place).resolve()
+        for package in UNDER_TEST:
+            bring(commit / package, tree / package)
+        for package in STICK:
+            bring(stick / package, tree / package)
+        if (stick / VERDICTS).is_dir():
+            bring(stick / VERDICTS, tree / VERDICTS)
+        yield tree
+
+
+def bring(here: Path, there: Path) -> None:
+    shutil.copytree(here, there, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,0 +1,64 @@
+"""What the asv suite asks for, answered in a process that may import torch.
+
+    python -m tools.asv_worker cases           {optimization: [timed cases]}
+    python -m tools.asv_worker measure NAME    {"cases": …}, or {"absent": why}
+
+Both are about the tree that it is started in. The answer is the last line of the output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tools import clock, freshness
+from validation import leaves, verdicts
+from validation.judge import judge
+from validation.verdicts import Status, Verdict
+
+NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
+
+
+def cases() -> dict[str, list[str]]:
+    """Cases that an everyday run judges and times; none where an optimization does not load."""
+    found = {}
+    for name in leaves.names():
+        try:
+            covered = leaves.claim(name).covered(full=False)
+        except Exception:  # whatever a broken folder raises; `measure` will say so
+            covered = {}
+        found[name] = [n for n, case in covered.items() if case.timed]
+    return found
+
+
+def measure(name: str) -> dict:
+    """Judge the optimization unless these very bytes have been judged; time it if VERIFIED.
+
+    Raises:
+        clock.Refused: it is not what it claims to be, or cannot be timed.
+    """
+    status, verdict, reason = verdicts.standing(name)
+    if verdict is None or status is Status.STALE:
+        verdict = next(judge([name]))
+        status, reason = verdict.status, verdict.reason
+    if status is not Status.VERIFIED and verdict.holds:
+        return {"absent": f"{status}, as expected: {reason}"}
+    if status is not Status.VERIFIED:
+        raise clock.Refused(f"{name} is {status}: {reason}")
+    if not freshness.timed_cases(verdict, full=False):
+        return {"absent": "it covers no timed case"}
+    return told(verdict, clock.measure(name))
+
+
+def told(verdict: Verdict, measurement) -> dict:
+    """The numbers that asv tracks."""
+    timings = measurement.cases.items()
+    return {
+        "level": verdict.level,
+        "cases": {case: timing.model_dump(include=NUMBERS) for case, timing in timings},
+    }
+
+
+if __name__ == "__main__":
+    question, *names = sys.argv[1:]
+    print(json.dumps({"cases": cases, "measure": measure}[question](*names)))

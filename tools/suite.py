@@ -1,0 +1,181 @@
+"""The asv suite that every `optimizations/*/benchmark.py` inherits.
+
+asv imports this from the working tree whatever commit it is at: the measuring stick
+(here, `tools`, `validation`, the list of timed cases) is today's; the code under test
+(`baselines`, the optimizations) is the commit's. `tools.asv_worker` brings them together.
+
+The benchmarks themselves only read what `measure` found, so that each takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from functools import cache
+from hashlib import sha256
+from math import inf
+from pathlib import Path
+
+from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from tools.asv_tree import measurable
+
+ROOT = Path(__file__).resolve().parent.parent
+Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
+
+
+class Refused(RuntimeError):
+    """There is no number, because there is no right to one; the message says why."""
+
+
+class Suite(ABC):
+    """One optimization against its baseline, at each timed size.
+
+    A leaf defines `setup_cache`, because asv would share an inherited one between leaves.
+    """
+
+    version = "1"  # of the method: raise it where old numbers must not be compared with new
+    param_names = ("case",)
+
+    @abstractmethod
+    def setup_cache(self) -> Found:
+        """`return self.measure()`"""
+
+    @property
+    def optimization(self) -> str:
+        return type(self).__module__.split(".")[-2]
+
+    @property
+    def params(self) -> list[str]:
+        return timed_cases().get(self.optimization, [])
+
+    def measure(self) -> Found:
+        """Judge, then time, the code of the commit that asv is at.
+
+        Raises:
+            Refused: unless these very bytes are VERIFIED.
+        """
+        handed, tree = os.environ.get("GROUNDSPEED_MEASUREMENT"), code_under_test()
+        if not (tree / "optimizations" / self.optimization / "implementation.py").exists():
+            return {"absent": f"the commit has no optimizations/{self.optimization}"}
+        if handed:
+            return reuse(Path(handed), self.optimization, tree)
+        if tree == ROOT:
+            return ask(ROOT, "measure", self.optimization)
+        with measurable(tree, ROOT) as whole:
+            return ask(whole, "measure", self.optimization)
+
+    def track_relative_time(self, found: Found, case: str = "") -> dict:
+        return {"samples": [rounded(r) for r in numbers(found, case)["ratios"]], "number": 1}
+
+    def track_speedup(self, found: Found, case: str = "") -> float:
+        measured = numbers(found, case)
+        if found["level"] == "approximate":
+            raise SkipNotImplemented("other physics is no speedup of the baseline")
+        return rounded(1 / measured["ratio"])
+
+    def track_interval_low(self, found: Found, case: str = "") -> float:
+        return bound(found, case, "low")
+
+    def track_interval_high(self, found: Found, case: str = "") -> float:
+        return bound(found, case, "high")
+
+    def track_step_time(self, found: Found, case: str = "") -> float:
+        return rounded(numbers(found, case)["candidate_s"])
+
+    track_relative_time.unit = "of baseline"
+    track_speedup.unit = "x"
+    track_interval_low.unit = "of baseline"
+    track_interval_high.unit = "of baseline"
+    track_step_time.unit = "seconds"
+
+
+def numbers(found: Found, case: str = "") -> dict:
+    """What was measured there.
+
+    Raises:
+        SkipNotImplemented: nothing was, which asv shows as n/a.
+    """
+    if "absent" in found:
+        raise SkipNotImplemented(found["absent"])
+    if case not in found["cases"]:
+        raise SkipNotImplemented(f"the commit does not time {case}")
+    return found["cases"][case]
+
+
+def bound(found: Found, case: str, which: str) -> float:
+    """An end of the 95 % interval; a single process has none."""
+    value = numbers(found, case)[which]
+    if not 0 < value < inf:
+        raise SkipNotImplemented("one process gives no interval")
+    return rounded(value)
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+@cache
+def timed_cases() -> dict[str, list[str]]:
+    """The timed cases of every optimization in the working tree; kept until a source changes."""
+    sources = [*ROOT.glob("baselines/**/*.py"), *ROOT.glob("optimizations/*/*.py")]
+    seen = sha256()
+    for path in sorted(sources):
+        seen.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    kept = ROOT / ".asv" / "cases.json"
+    try:
+        known = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if known.get("sources") != seen.hexdigest():
+        known = {"sources": seen.hexdigest(), "cases": ask(ROOT, "cases")}
+        kept.parent.mkdir(exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}.tmp")
+        partial.write_text(json.dumps(known))
+        partial.replace(kept)
+    return known["cases"]
+
+
+def code_under_test() -> Path:
+    """asv's checkout of the commit, or the working tree where asv made none."""
+    room = os.environ.get("ASV_ENV_DIR")
+    return Path(room) / "project" if room else ROOT
+
+
+def ask(tree: Path, *words: str) -> dict:
+    """What `python -m tools.asv_worker WORD...` answers there; torch stays out of here.
+
+    Raises:
+        Refused: with the last line that it wrote.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.asv_worker", *words],
+        cwd=tree,
+        env={k: v for k, v in os.environ.items() if k != "ASV_ENV_DIR"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise Refused((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def reuse(handed: Path, name: str, tree: Path) -> Found:
+    """The numbers of a record that `groundspeed bench` has just written.
+
+    Raises:
+        Refused: it is about something else than this commit.
+    """
+    record = json.loads((handed / f"{name}.json" if handed.is_dir() else handed).read_text())
+    conditions, commit = record["conditions"], os.environ.get("ASV_COMMIT", "HEAD")
+    if record["optimization"] != name or conditions["dirty"]:
+        what = "a changed tree" if conditions["dirty"] else record["optimization"]
+        raise Refused(f"{handed} is about {what}, not about {name} as committed")
+    files = [f"optimizations/{name}/*.py", f"baselines/{record['engine']}", "baselines/*.py"]
+    between = [conditions["commit"], commit, "--", *(f":(glob){f}" for f in files)]
+    if subprocess.run(["git", "diff", "--quiet", *between], cwd=tree).returncode:
+        raise Refused(f"{handed} was measured at {conditions['commit'][:8]}, which differs here")
+    return {"level": record["level"], "cases": record["cases"]}
