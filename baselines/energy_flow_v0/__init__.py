@@ -30,15 +30,18 @@ Cleanup deletes every flow that is not active, collected or not, each ``cleanup`
 clock that goes on over forwards. What completed before it is lost: the interval is part
 of the result.
 
-The working state is a `Population`: objects by id, counters as Python numbers. The canonical
-`FlowState` has them by id in the first rows, m = capacity; floating fields in `case.dtype`;
+Networks, noise, geometry, given flows, cases and the canonical state are those of
+`energy_flow_v1`. The working state is a `Population`: objects by id, counters as Python
+numbers. `FlowState` has them by id in the first rows, m = capacity; floating fields in
+`case.dtype`;
 lengths normalised ([−1, 1] is the lattice), energies dimensionless:
 
     id, sample, parent, age, steps, plane     [m] int64   −1 where there is none; plane 1 z0,
                                                           2 zdepth, 0 in rows without a flow
     position [m, 3]  energy [m]  hidden [m, L, h]  distance [m] of the last update
-    active, completed                         [m] bool
-    group                                     [m] int64   cell, −1 if not collected
+    active, completed, listed                 [m] bool    listed: the row holds a flow
+    group                                     [m] int64   where in the output its group was
+                                                          written, b₁·S + cell; −1 if nowhere
     inputs [B, E]   output [B, S]   trace [T, 7] int64, columns `TRACE`, −1 if not reached
     forward, step, clock, next_id, created, finished, refused, stopped, rows   [] int64
 
@@ -74,24 +77,25 @@ grows; an ulp can still flip a decision (plane reached, child, cell), and the ru
 
 from __future__ import annotations
 
+from baselines.energy_flow_v1 import Groups, Scattered, Spawn, Stop, Ties
+from baselines.energy_flow_v1.state import FlowState
 from baselines.engine import Engine, Stage
 
 from .birth import birth, initial
-from .case import FlowCase, Spawn, Stop
+from .case import CellCase
 from .cases import CASES
 from .collect import collect
-from .given import Groups, Scattered, Ties
+from .finish import finish
 from .laws import LAWS
 from .population import Flow, Population, adopt, observe
 from .rules import AS_FOUND, REPAIRED, Rules
-from .state import FlowState
-from .travel import finish, travel
+from .travel import travel
 
 __all__ = [
     "AS_FOUND",
     "REPAIRED",
+    "CellCase",
     "Flow",
-    "FlowCase",
     "FlowState",
     "Groups",
     "Population",
@@ -115,7 +119,7 @@ engine = Engine(
         Stage("collect", collect),
     ),
     laws=LAWS,
-    fixed=tuple(name for name in FlowState._fields if name not in ("output", "group", "rows")),
+    fixed=FlowState._fields,  # each stands still where a case makes a part of a forward
     adopt=adopt,
     observe=observe,
 )

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from baselines.energy_flow_v1.geometry import Z0, distance, nearer, normalised
+from baselines.energy_flow_v1.network import draw_mapper, ready, surface
+from baselines.energy_flow_v1.state import FlowState, start
 from baselines.engine import Step, same
 
-from .case import FlowCase
-from .geometry import Z0, normalised
-from .network import draw_mapper, ready, surface
+from .case import CellCase
 from .population import Flow, Population, adopt, observe
-from .state import FlowState, admitted, empty, given
 
 
-def initial(case: FlowCase) -> FlowState:
-    """The state a case starts in: embeddings drawn, then no flows, a birth, or given flows.
+def initial(case: CellCase) -> FlowState:
+    """The state a case starts in: no flows, a birth, or given flows.
 
     Raises:
         ValueError: more given flows than the capacity.
     """
-    state = empty(case)
-    inputs = 2 * torch.rand(case.batch, case.embedding, generator=case.stream("inputs")) - 1
-    state = state._replace(inputs=(3**0.5 * inputs).to(case.dtype))
-    if case.part == "collect":
-        state = given(case, state)
-    state = admitted(case, FlowState(*(field.to(case.device) for field in state)))
-    return observe(case, born(case)(adopt(case, state))) if case.part == "step" else state
+    population = adopt(case, start(case))
+    flows = {id: as_object(case, flow) for id, flow in population.flows.items()}
+    population = population._replace(flows=flows)
+    return observe(case, born(case)(population) if case.part == "step" else population)
 
 
-def birth(case: FlowCase) -> Step:
+def as_object(case: CellCase, flow: Flow) -> Flow:
+    """A given flow as this version would hold it: plane and distance known, s as counted."""
+    z = flow.position[2:]
+    steps = 0 if case.rules.keeps("counting") else flow.steps
+    return replace(flow, plane=int(nearer(z)), distance=float(distance(z)), steps=steps)
+
+
+def birth(case: CellCase) -> Step:
     """Stage: reset, then birth; in whole forwards only."""
     return born(case) if case.runs("birth") else lambda population: same(case, population)
 
 
-def born(case: FlowCase, mapper=None) -> Step:
+def born(case: CellCase, mapper=None) -> Step:
     """Reset and birth; with the seed's weights where no ``mapper`` is handed in."""
     mapper = ready(draw_mapper(case), case) if mapper is None else mapper
 
@@ -52,7 +58,7 @@ def born(case: FlowCase, mapper=None) -> Step:
     return fill
 
 
-def reset(case: FlowCase, population: Population) -> Population:
+def reset(case: CellCase, population: Population) -> Population:
     """No flows, counters of the forward at zero; the clock goes on."""
     counters = ("step", "next_id", "created", "finished", "refused", "stopped", "rows")
     return population._replace(
@@ -65,7 +71,7 @@ def reset(case: FlowCase, population: Population) -> Population:
     )
 
 
-def starts(case: FlowCase) -> list[tuple[int, int, int]]:
+def starts(case: CellCase) -> list[tuple[int, int, int]]:
     """Sample, y and x of every birth: sample-major, then y, then x."""
     return [
         (sample, y, x)
@@ -75,7 +81,7 @@ def starts(case: FlowCase) -> list[tuple[int, int, int]]:
     ]
 
 
-def newborn(case: FlowCase, id: int, place: tuple[int, int, int], energy: torch.Tensor) -> Flow:
+def newborn(case: CellCase, id: int, place: tuple[int, int, int], energy: torch.Tensor) -> Flow:
     """The flow born at that place, on the middle plane."""
     sample, y, x = place
     position = (

@@ -10,19 +10,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from baselines.energy_flow_v1.collect import STEP_GAIN
+from baselines.energy_flow_v1.geometry import (
+    centres,
+    distance,
+    indices,
+    normalised,
+    refuse_bad_positions,
+)
 from baselines.engine import Step, same
 
-from .case import FlowCase
-from .geometry import centres, distance, indices, normalised, refuse_bad_positions
+from .case import CellCase
 from .population import Flow, Population
 
-STEP_GAIN = 0.1  # of the weight, per counted update
 DECIMALS = 6  # of a key
 
 Key = tuple[float, float]
 
 
-def key_table(case: FlowCase) -> dict[Key, int]:
+def key_table(case: CellCase) -> dict[Key, int]:
     """Cell of each pair of rounded normalised coordinates."""
     x, y = (axis.to(case.dtype) for axis in centres(case.width, case.height))
     x, y = normalised(x, case.width - 1), normalised(y, case.height - 1)
@@ -30,14 +36,14 @@ def key_table(case: FlowCase) -> dict[Key, int]:
     return {(round(a, DECIMALS), round(b, DECIMALS)): cell for cell, (a, b) in enumerate(pairs)}
 
 
-def key_of(case: FlowCase, position: Float[Tensor, " xyz"]) -> Key:
+def key_of(case: CellCase, position: Float[Tensor, " xyz"]) -> Key:
     """Coordinates of the cell of one flow, normalised and rounded."""
     x, y = indices(position[None], case.width, case.height)
     x, y = normalised(x, case.width - 1), normalised(y, case.height - 1)
     return round(x.item(), DECIMALS), round(y.item(), DECIMALS)
 
 
-def collect(case: FlowCase) -> Step:
+def collect(case: CellCase) -> Step:
     """Stage: output [B, S] and the group of each flow."""
     if not case.runs("collect"):
         return lambda population: same(case, population)
@@ -48,10 +54,10 @@ def collect(case: FlowCase) -> Step:
         output = torch.zeros_like(population.output)
         collected = {}
         for key, group in grouped(case, flows).items():
-            cell = table[key]
-            output[group[0].sample, cell] = aggregate(case, group)[0]
+            sample, cell = group[0].sample, table[key]
+            output[sample, cell] = aggregate(case, group)[0]
             for flow in group:
-                collected[flow.id] = cell
+                collected[flow.id] = sample * case.cells + cell
         rows = result_rows(case, flows)
         return population._replace(output=output, groups=collected, rows=rows)
 
@@ -63,7 +69,7 @@ def candidates(population: Population) -> list[Flow]:
     return [flow for flow in population.flows.values() if not flow.active]
 
 
-def grouped(case: FlowCase, flows: list[Flow]) -> dict[Key, list[Flow]]:
+def grouped(case: CellCase, flows: list[Flow]) -> dict[Key, list[Flow]]:
     """Flows by key, all samples and both planes together.
 
     Raises:
@@ -77,7 +83,7 @@ def grouped(case: FlowCase, flows: list[Flow]) -> dict[Key, list[Flow]]:
     return groups
 
 
-def aggregate(case: FlowCase, flows: list[Flow]) -> Float[Tensor, " one"]:
+def aggregate(case: CellCase, flows: list[Flow]) -> Float[Tensor, " one"]:
     """E = Σ ω e, ω = softmax(|e| · 1/(1 + d) · (1 + 0.1 s)); a group of one is its own energy.
 
     Raises:
@@ -95,14 +101,14 @@ def aggregate(case: FlowCase, flows: list[Flow]) -> Float[Tensor, " one"]:
     return (torch.softmax(strength, dim=0)[:, None] * energy).sum(dim=0)
 
 
-def reach(case: FlowCase, flow: Flow) -> float:
+def reach(case: CellCase, flow: Flow) -> float:
     """Distance to the nearer plane: as found the last one cached, repaired that of z."""
     if case.rules.keeps("distance"):
         return flow.distance
     return float(distance(flow.position[2:]))
 
 
-def result_rows(case: FlowCase, flows: list[Flow]) -> int:
+def result_rows(case: CellCase, flows: list[Flow]) -> int:
     """Rows of the result before it is padded to B: as found 1 + the last sample, at least 1."""
     if not case.rules.keeps("rows"):
         return case.batch

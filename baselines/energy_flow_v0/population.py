@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .case import FlowCase
-from .state import FlowState, admitted, empty
+from baselines.energy_flow_v1.state import FlowState, admitted, empty
+
+from .case import CellCase
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Population(NamedTuple):
     """All flows by id in the order of their birth, and what surrounds them."""
 
     flows: dict[int, Flow]
-    groups: dict[int, int]  # flow id → cell, of the flows that were collected
+    groups: dict[int, int]  # flow id → where in the output its group was written
     inputs: Tensor  # [B, E]
     forward: int
     step: int
@@ -61,7 +62,7 @@ def duplicated(population: Population) -> Population:
     return population._replace(flows={id: copy(flow) for id, flow in population.flows.items()})
 
 
-def adopt(case: FlowCase, state: FlowState) -> Population:
+def adopt(case: CellCase, state: FlowState) -> Population:
     """One object for each row that holds a flow.
 
     Raises:
@@ -94,7 +95,7 @@ def flow_of(state: FlowState, row: int) -> Flow:
     )
 
 
-def observe(case: FlowCase, population: Population) -> FlowState:
+def observe(case: CellCase, population: Population) -> FlowState:
     """The canonical state: flows by id in the first rows, free rows blank."""
     device = case.device
     state = FlowState(*(field.to(device) for field in empty(case)))
@@ -107,6 +108,7 @@ def observe(case: FlowCase, population: Population) -> FlowState:
     groups = [population.groups.get(flow.id, -1) for flow in flows]
     state.group[:n] = torch.tensor(groups, dtype=torch.int64, device=device)
     state.completed[:n] = ~state.active[:n]
+    state.listed[:n] = True
     if n:
         state.position[:n] = torch.stack([flow.position for flow in flows])
         state.energy[:n] = torch.cat([flow.energy for flow in flows])

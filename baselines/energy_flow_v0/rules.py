@@ -1,14 +1,14 @@
-"""The defects of the reviewed engine, each a named switch."""
+"""The defects of the reviewed engine that its dictionary has, each a named switch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-AS_FOUND, REPAIRED = "as found", "repaired"
+from baselines.energy_flow_v1.rules import AS_FOUND, REPAIRED, Switches
 
 
 @dataclass(frozen=True)
-class Rules:
+class Rules(Switches):
     """For each defect, whether it is kept; numbers as in the package docstring.
 
     Attributes:
@@ -35,20 +35,3 @@ class Rules:
     distance: str = AS_FOUND
     zdepth: str = AS_FOUND
     marking: str = AS_FOUND
-
-    def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value not in (AS_FOUND, REPAIRED):
-                raise ValueError(
-                    f"rule {field.name} is {value!r}; allowed: {AS_FOUND!r}, {REPAIRED!r}"
-                )
-
-    @classmethod
-    def all(cls, value: str) -> Rules:
-        """Every switch at the same value."""
-        return cls(*[value] * len(fields(cls)))
-
-    def keeps(self, name: str) -> bool:
-        """Whether the defect of that name is kept."""
-        return getattr(self, name) == AS_FOUND

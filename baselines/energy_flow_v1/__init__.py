@@ -31,7 +31,8 @@ State `FlowState`, rows m = capacity; floating fields in `case.dtype`; lengths n
                                                           unknown, 1 z0, 2 zdepth
     position [m, 3]  energy [m]  hidden [m, L, h]  distance [m] (written as 0, never read)
     active, completed, listed                 [m] bool    listed: not yet struck off
-    group                                     [m] int64   key b·S + cell, −1 if not collected
+    group                                     [m] int64   where in the output its group was
+                                                          written, b·S + cell; −1 if nowhere
     inputs [B, E]   output [B, S]   trace [T, 7] int64, columns `TRACE`, −1 if not reached
     forward, step, clock, next_id, created, finished, refused, stopped, rows   [] int64
 
@@ -71,11 +72,12 @@ from .birth import birth, initial
 from .case import FlowCase, Spawn, Stop
 from .cases import CASES
 from .collect import collect
+from .finish import finish
 from .given import Groups, Scattered, Ties
 from .laws import LAWS
 from .rules import AS_FOUND, REPAIRED, Rules
 from .state import FlowState, admitted
-from .travel import finish, travel
+from .travel import travel
 
 __all__ = [
     "AS_FOUND",
@@ -103,6 +105,6 @@ engine = Engine(
         Stage("collect", collect),
     ),
     laws=LAWS,
-    fixed=tuple(name for name in FlowState._fields if name not in ("output", "group", "rows")),
+    fixed=FlowState._fields,  # each stands still where a case makes a part of a forward
     adopt=admitted,
 )

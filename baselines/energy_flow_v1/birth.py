@@ -10,21 +10,16 @@ from baselines.engine import Step, clone, same
 from .case import FlowCase
 from .geometry import UNKNOWN, centres, normalised
 from .network import draw_mapper, ready, surface
-from .state import FlowState, admitted, empty, given
+from .state import FlowState, start
 
 
 def initial(case: FlowCase) -> FlowState:
-    """The state a case starts in: embeddings drawn, then no flows, a birth, or given flows.
+    """The state a case starts in: no flows, a birth, or given flows.
 
     Raises:
         ValueError: more given flows than rows.
     """
-    state = empty(case)
-    inputs = 2 * torch.rand(case.batch, case.embedding, generator=case.stream("inputs")) - 1
-    state = state._replace(inputs=(3**0.5 * inputs).to(case.dtype))
-    if case.part == "collect":
-        state = given(case, state)
-    state = admitted(case, FlowState(*(field.to(case.device) for field in state)))
+    state = start(case)
     return born(case)(state) if case.part == "step" else state
 
 

@@ -28,7 +28,9 @@ TINY = FlowCase(
     spawn=Spawn(0.3, 1),
     stored=True,
 )
-DEBUG = replace(TINY, width=20, height=20, depth=10, batch=8, capacity=6400, stored=False)
+DEBUG = replace(
+    TINY, width=20, height=20, depth=10, batch=8, capacity=6400, stored=False, timed=True
+)
 EXPERIMENT = replace(
     TINY,
     seed=45,  # both planes are reached, in 11 to 16 steps
@@ -71,7 +73,9 @@ COLLECT = replace(
     hidden=1,
     embedding=1,
 )
-SMALL = replace(COLLECT, width=9, height=5, batch=2, capacity=100, timed=False, stored=True)
+SMALL = replace(
+    COLLECT, steps=2, width=9, height=5, batch=2, capacity=100, timed=False, stored=True
+)
 
 
 def scattered(count: int, **changes) -> FlowCase:

@@ -37,7 +37,7 @@ def single_step(case: FlowCase) -> bool:
 
 
 def grouped(state: FlowState) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Energy and key of every collected flow, and the aggregate of its group."""
+    """Energy of every collected flow, where its group was written, and what was."""
     rows = (state.group >= 0).nonzero().flatten()
     key = state.group[rows]
     return state.energy[rows], key, state.output.flatten()[key]

@@ -8,7 +8,29 @@ AS_FOUND, REPAIRED = "as found", "repaired"
 
 
 @dataclass(frozen=True)
-class Rules:
+class Switches:
+    """Defects by name; each is kept ("as found") or not ("repaired")."""
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value not in (AS_FOUND, REPAIRED):
+                raise ValueError(
+                    f"rule {field.name} is {value!r}; allowed: {AS_FOUND!r}, {REPAIRED!r}"
+                )
+
+    @classmethod
+    def all(cls, value: str) -> Switches:
+        """Every switch at the same value."""
+        return cls(*[value] * len(fields(cls)))
+
+    def keeps(self, name: str) -> bool:
+        """Whether the defect of that name is kept."""
+        return getattr(self, name) == AS_FOUND
+
+
+@dataclass(frozen=True)
+class Rules(Switches):
     """For each defect, whether it is kept; numbers as in the package docstring.
 
     Attributes:
@@ -38,20 +60,3 @@ class Rules:
     noise: str = REPAIRED
     rows: str = AS_FOUND
     marking: str = AS_FOUND
-
-    def __post_init__(self):
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value not in (AS_FOUND, REPAIRED):
-                raise ValueError(
-                    f"rule {field.name} is {value!r}; allowed: {AS_FOUND!r}, {REPAIRED!r}"
-                )
-
-    @classmethod
-    def all(cls, value: str) -> Rules:
-        """Every switch at the same value."""
-        return cls(*[value] * len(fields(cls)))
-
-    def keeps(self, name: str) -> bool:
-        """Whether the defect of that name is kept."""
-        return getattr(self, name) == AS_FOUND

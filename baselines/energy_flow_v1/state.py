@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .case import FlowCase
 from .geometry import UNKNOWN, nearer
+from .given import symmetric
 
 ROW = (  # fields that the reviewed engine keeps for each flow
     "position",
@@ -100,33 +101,41 @@ def empty(case: FlowCase) -> FlowState:
     )
 
 
-def given(case: FlowCase, state: FlowState) -> FlowState:
-    """The case's given flows in the first rows; the last results are stale, not zero.
+def start(case: FlowCase) -> FlowState:
+    """Embeddings drawn, and no flows but those that the case gives.
 
     Raises:
-        ValueError: more flows than rows.
+        ValueError: more given flows than rows.
     """
+    state = empty(case)
+    inputs = symmetric(case.stream("inputs"), case.batch, case.embedding)
+    state = state._replace(inputs=(3**0.5 * inputs).to(case.dtype))
+    if case.given is not None:
+        state = given(case, state)
+    return admitted(case, FlowState(*(field.to(case.device) for field in state)))
+
+
+def given(case: FlowCase, state: FlowState) -> FlowState:
+    """The case's given flows in the first rows of an empty state."""
     flows = case.given.flows(case, case.stream("flows"))
     n = len(flows.sample)
     if n > case.capacity:
         raise ValueError(f"{n} flows given; allowed: at most the capacity, {case.capacity}")
-    state.id[:n] = torch.arange(n)
-    state.sample[:n] = flows.sample
-    state.position[:n] = flows.position.to(case.dtype)
-    state.energy[:n] = flows.energy.to(case.dtype)
-    state.steps[:n] = flows.steps
-    state.plane[:n] = torch.where(flows.active, UNKNOWN, nearer(flows.position[:, 2]))
-    state.active[:n] = flows.active
-    state.completed[:n] = ~flows.active
-    state.listed[:n] = True
-    state.group[:n] = 0
+    columns = {
+        "id": torch.arange(n),
+        "sample": flows.sample,
+        "position": flows.position.to(case.dtype),
+        "energy": flows.energy.to(case.dtype),
+        "steps": flows.steps,
+        "plane": torch.where(flows.active, UNKNOWN, nearer(flows.position[:, 2])),
+        "active": flows.active,
+        "completed": ~flows.active,
+        "listed": torch.ones(n, dtype=torch.bool),
+    }
+    for name, column in columns.items():
+        getattr(state, name)[:n] = column
     count = torch.tensor(n)
-    return state._replace(
-        next_id=count,
-        created=count.clone(),
-        finished=(~flows.active).sum(),
-        output=torch.ones_like(state.output),
-    )
+    return state._replace(next_id=count, created=count.clone(), finished=(~flows.active).sum())
 
 
 def admitted(case: FlowCase, state: FlowState) -> FlowState:
