@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from baselines.engine import Engine, Law, Stage
@@ -11,7 +12,7 @@ from .field import consume, damp, density, diffuse, flow
 from .rules import Rules
 from .senses import inject
 from .start import initial
-from .state import adopt, observe
+from .state import FieldCase, adopt, observe
 from .workspace import pull, push_and_seed
 
 STAGES = {
@@ -26,6 +27,18 @@ STAGES = {
 }
 
 
+def least_bytes(rules: Rules, case: FieldCase) -> int:
+    """E, R and w read and written, P and an image read; what the image replaces is not read."""
+    nodes = case.workspace[0] * case.workspace[1]
+    held = 2 * nodes * rules.workspace_dtype(case.dtype).itemsize
+    moved, seen = 5 * case.cells, 0
+    if case.images is not None:
+        moved -= math.prod(case.images.region.shape)
+        size = 1 if case.images.kind == "uint8" else case.dtype.itemsize
+        seen = size * math.prod(case.images.shape)
+    return moved * case.dtype.itemsize + held + seen
+
+
 def assemble(name: str, rules: Rules, laws: tuple[Law, ...]) -> Engine:
     """The engine of that name under those rules."""
     return Engine(
@@ -37,4 +50,5 @@ def assemble(name: str, rules: Rules, laws: tuple[Law, ...]) -> Engine:
         fixed=("P", "frames", "spawns", "deaths"),
         adopt=adopt,
         observe=observe,
+        least_bytes=partial(least_bytes, rules),
     )
