@@ -10,8 +10,9 @@ import torch
 import baselines
 from baselines.engine import clone, fields
 from baselines.probabilistic_field_v0.assembly import assemble
+from baselines.probabilistic_field_v0.case import FieldCase
 from baselines.probabilistic_field_v0.rules import REVIEWED
-from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS, FieldCase
+from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v1.laws import account_open
 from baselines.probabilistic_field_v1.rules import CORRECTED
 

@@ -9,9 +9,10 @@ import torch
 
 import baselines
 from baselines.probabilistic_field_v0.assembly import assemble
+from baselines.probabilistic_field_v0.case import FieldCase
 from baselines.probabilistic_field_v0.cells import last_writers, sampled
 from baselines.probabilistic_field_v0.rules import REVIEWED
-from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS, FieldCase
+from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v0.workspace import offsets
 from baselines.probabilistic_field_v1.rules import CORRECTED
 

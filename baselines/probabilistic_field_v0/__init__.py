@@ -64,12 +64,13 @@ from __future__ import annotations
 from functools import partial
 
 from .assembly import assemble
+from .case import FieldCase, Images, Patch, Region, Scatter
 from .display import Display, Metrics, metrics
 from .handover import PendingGrid, workspace_grid
 from .laws import common_laws
 from .rules import REVIEWED, Rules
 from .senses import add_nodes, inject_image
-from .state import BRANCHES, FRACTIONS, FieldCase, FieldState, Images, Patch, Region, Scatter
+from .state import BRANCHES, FRACTIONS, FieldState
 from .workspace import read_workspace_energies
 
 __all__ = [

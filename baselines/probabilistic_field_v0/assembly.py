@@ -7,12 +7,14 @@ from functools import partial
 
 from baselines.engine import Engine, Law, Stage
 
+from .case import FieldCase
 from .cases import CASES
-from .field import consume, damp, density, diffuse, flow
 from .rules import Rules
 from .senses import inject
 from .start import initial
-from .state import FieldCase, adopt, observe
+from .state import adopt, observe
+from .transport import diffuse, flow
+from .turnover import consume, damp, density
 from .workspace import pull, push_and_seed
 
 STAGES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .state import FieldCase, Images, Patch, Region, Scatter
+from .case import FieldCase, Images, Patch, Region, Scatter
 
 
 def charge(shape: tuple[int, int], workspace: tuple[int, int]) -> Patch:

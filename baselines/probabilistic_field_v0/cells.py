@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .case import FieldCase
 from .rules import BOUND, LOOK_UP, Rules
-from .state import FieldCase
 
 
 def bounded(x: Tensor, low: float = -BOUND, high: float = BOUND) -> Tensor:

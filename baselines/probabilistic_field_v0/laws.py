@@ -11,8 +11,8 @@ from torch import Tensor
 
 from baselines.engine import Law, Run
 
+from .case import FieldCase
 from .cells import sampled
-from .field import squared_frequencies
 from .rules import (
     BAND,
     BOUND,
@@ -24,7 +24,8 @@ from .rules import (
     PEAK_RATE,
     Rules,
 )
-from .state import FieldCase, FieldState
+from .state import FieldState
+from .transport import squared_frequencies
 
 EXPERIMENT = 5  # steps
 LARGEST = 100_000  # cells: the laws do not depend on size

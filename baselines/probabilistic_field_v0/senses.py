@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from baselines.engine import Step
 
+from .case import FieldCase, Region
 from .cells import cells
 from .rules import (
     ENERGY_CAP,
@@ -18,7 +19,7 @@ from .rules import (
     SENSED_DENSITY_CAP,
     Rules,
 )
-from .state import FieldCase, Region, Working
+from .state import Working
 
 
 def inject(rules: Rules, case: FieldCase) -> Step:
@@ -96,23 +97,7 @@ def add_nodes(
             finite, negative or above the cap.
     """
     refuse_bad_fields(E, R)
-    for name, axis, size in (("y", y, E.shape[0]), ("x", x, E.shape[1])):
-        if axis.dtype != torch.int64 or axis.ndim != 1 or axis.device != E.device:
-            raise ValueError(
-                f"{name} is {axis.dtype} of shape {tuple(axis.shape)} on {axis.device}; "
-                f"allowed: torch.int64 of one axis on {E.device}"
-            )
-        if axis.numel() and not (int(axis.min()) >= 0 and int(axis.max()) < size):
-            raise ValueError(
-                f"{name} runs from {int(axis.min())} to {int(axis.max())}; allowed: 0 to {size - 1}"
-            )
-    if not y.shape == x.shape == energy.shape or energy.dtype != E.dtype:
-        raise ValueError(
-            f"{y.numel()} rows, {x.numel()} columns, {energy.numel()} energies in "
-            f"{energy.dtype}; allowed: as many of each, in {E.dtype}"
-        )
-    if not bool(((energy >= 0) & (energy <= ENERGY_CAP)).all()):
-        raise ValueError(f"energy holds values outside the caps; allowed: 0 to {ENERGY_CAP:g}")
+    refuse_bad_nodes(E, y, x, energy)
     there = cells(rules, y, x, E.shape[1])
     E, R = E.clone(), R.clone()
     there.give_(E, energy)
@@ -133,3 +118,31 @@ def refuse_bad_fields(E: Tensor, R: Tensor) -> None:
             f"E is {E.dtype} of {tuple(E.shape)} on {E.device}, R is {R.dtype} of "
             f"{tuple(R.shape)} on {R.device}; allowed: the same of both"
         )
+    for name, field in (("E", E), ("R", R)):
+        if not torch.isfinite(field).all():
+            raise ValueError(f"{name} holds values that are not finite; allowed: finite values")
+
+
+def refuse_bad_nodes(E: Tensor, y: Tensor, x: Tensor, energy: Tensor) -> None:
+    """Raise a ValueError where nodes do not fit into the field."""
+    for name, axis, size in (("y", y, E.shape[0]), ("x", x, E.shape[1])):
+        if axis.dtype != torch.int64 or axis.ndim != 1 or axis.device != E.device:
+            raise ValueError(
+                f"{name} is {axis.dtype} of shape {tuple(axis.shape)} on {axis.device}; "
+                f"allowed: torch.int64 of one axis on {E.device}"
+            )
+        if axis.numel() and not (int(axis.min()) >= 0 and int(axis.max()) < size):
+            raise ValueError(
+                f"{name} runs from {int(axis.min())} to {int(axis.max())}; allowed: 0 to {size - 1}"
+            )
+    if not y.shape == x.shape == energy.shape:
+        raise ValueError(
+            f"{tuple(y.shape)} rows, {tuple(x.shape)} columns, {tuple(energy.shape)} energies; "
+            "allowed: as many of each"
+        )
+    if (energy.dtype, energy.device) != (E.dtype, E.device):
+        raise ValueError(
+            f"energy is {energy.dtype} on {energy.device}; allowed: {E.dtype} on {E.device}"
+        )
+    if not bool(((energy >= 0) & (energy <= ENERGY_CAP)).all()):
+        raise ValueError(f"energy holds values outside the caps; allowed: 0 to {ENERGY_CAP:g}")

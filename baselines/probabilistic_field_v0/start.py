@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .case import FieldCase, Images, Patch, Scatter
 from .cells import bounded
 from .rules import REST, Rules
 from .senses import add_nodes
-from .state import BRANCHES, FRACTIONS, FieldCase, FieldState, Images, Patch, Scatter
+from .state import BRANCHES, FRACTIONS, FieldState
 
 PLASTICITY_SCALE = 0.5
 UNDECIDED = -1.0  # in the records of decisions, before the first step

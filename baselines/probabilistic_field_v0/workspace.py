@@ -10,6 +10,7 @@ from torch import Tensor
 
 from baselines.engine import Step
 
+from .case import FieldCase, Region
 from .cells import bounded, cells, changed, sampled
 from .rules import (
     BAND,
@@ -24,7 +25,7 @@ from .rules import (
     SEEDING_GATE,
     Rules,
 )
-from .state import FieldCase, Region, Working, decide, measure
+from .state import Working, decide, measure
 
 
 def pull(rules: Rules, case: FieldCase) -> Step:

@@ -32,20 +32,12 @@ from __future__ import annotations
 from functools import partial
 
 from baselines.probabilistic_field_v0.assembly import assemble
+from baselines.probabilistic_field_v0.case import FieldCase, Images, Patch, Region, Scatter
 from baselines.probabilistic_field_v0.display import Display, Metrics, metrics
 from baselines.probabilistic_field_v0.handover import workspace_grid
 from baselines.probabilistic_field_v0.rules import Rules
 from baselines.probabilistic_field_v0.senses import add_nodes, inject_image
-from baselines.probabilistic_field_v0.state import (
-    BRANCHES,
-    FRACTIONS,
-    FieldCase,
-    FieldState,
-    Images,
-    Patch,
-    Region,
-    Scatter,
-)
+from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS, FieldState
 from baselines.probabilistic_field_v0.workspace import read_workspace_energies
 
 from .laws import LAWS

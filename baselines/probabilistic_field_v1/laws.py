@@ -7,9 +7,10 @@ import math
 import torch
 
 from baselines.engine import Law, Run
+from baselines.probabilistic_field_v0.case import FieldCase
 from baselines.probabilistic_field_v0.laws import common_laws, undisturbed
 from baselines.probabilistic_field_v0.rules import CONSUMPTION, METABOLISM_FROM
-from baselines.probabilistic_field_v0.state import FieldCase, FieldState
+from baselines.probabilistic_field_v0.state import FieldState
 
 from .rules import CORRECTED
 
