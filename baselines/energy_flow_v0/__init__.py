@@ -33,8 +33,7 @@ of the result.
 Networks, noise, geometry, given flows, cases and the canonical state are those of
 `energy_flow_v1`. The working state is a `Population`: objects by id, counters as Python
 numbers. `FlowState` has them by id in the first rows, m = capacity; floating fields in
-`case.dtype`;
-lengths normalised ([−1, 1] is the lattice), energies dimensionless:
+`case.dtype`; lengths normalised ([−1, 1] is the lattice), energies dimensionless:
 
     id, sample, parent, age, steps, plane     [m] int64   −1 where there is none; plane 1 z0,
                                                           2 zdepth, 0 in rows without a flow

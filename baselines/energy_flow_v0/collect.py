@@ -12,7 +12,6 @@ from torch import Tensor
 
 from baselines.energy_flow_v1.collect import STEP_GAIN
 from baselines.energy_flow_v1.geometry import (
-    centres,
     distance,
     indices,
     normalised,
@@ -30,17 +29,20 @@ Key = tuple[float, float]
 
 def key_table(case: CellCase) -> dict[Key, int]:
     """Cell of each pair of rounded normalised coordinates."""
-    x, y = (axis.to(case.dtype) for axis in centres(case.width, case.height))
-    x, y = normalised(x, case.width - 1), normalised(y, case.height - 1)
-    pairs = zip(x.tolist(), y.tolist(), strict=True)
-    return {(round(a, DECIMALS), round(b, DECIMALS)): cell for cell, (a, b) in enumerate(pairs)}
+    cells = ((x, y) for y in range(case.height) for x in range(case.width))
+    return {key_at(case, x, y): cell for cell, (x, y) in enumerate(cells)}
 
 
 def key_of(case: CellCase, position: Float[Tensor, " xyz"]) -> Key:
     """Coordinates of the cell of one flow, normalised and rounded."""
     x, y = indices(position[None], case.width, case.height)
+    return key_at(case, x.item(), y.item())
+
+
+def key_at(case: CellCase, x: float, y: float) -> Key:
+    """Normalised coordinates of column x and row y, rounded."""
     x, y = normalised(x, case.width - 1), normalised(y, case.height - 1)
-    return round(x.item(), DECIMALS), round(y.item(), DECIMALS)
+    return round(x, DECIMALS), round(y, DECIMALS)
 
 
 def collect(case: CellCase) -> Step:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from .case import FlowCase, Spawn, Stop
-from .given import Groups, Scattered, Ties
+from .given import Groups, Scattered
 from .rules import AS_FOUND, REPAIRED, Rules
 
 TINY = FlowCase(
@@ -99,7 +99,6 @@ CASES = {
     "experiment_steps": replace(EXPERIMENT, steps=8, part="step"),
     "stress": STRESS,
     "cap": CAP,
-    "ties": replace(SMALL, given=Ties(), capacity=2 * 17 * 9),
     "groups": replace(SMALL, given=Groups((1, 2, 20, 1000)), capacity=1100),
     "groups_alike": replace(SMALL, given=Groups((1, 2, 20, 1000), alike=True), capacity=1100),
     "nothing_completed": replace(SMALL, given=Scattered(40, idle=1.0)),

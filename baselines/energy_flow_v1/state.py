@@ -130,7 +130,7 @@ def given(case: FlowCase, state: FlowState) -> FlowState:
         "plane": torch.where(flows.active, UNKNOWN, nearer(flows.position[:, 2])),
         "active": flows.active,
         "completed": ~flows.active,
-        "listed": torch.ones(n, dtype=torch.bool),
+        "listed": flows.active,
     }
     for name, column in columns.items():
         getattr(state, name)[:n] = column
