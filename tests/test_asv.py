@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,36 @@ def test_no_name_is_taken_for_a_benchmark(package):
     for path in (ROOT / package).rglob("*.py"):
         taken = {name for name in defined(path) if TAKEN.match(name)}
         assert not taken, f"{path}: asv would run {taken}"
+
+
+def test_code_under_test_comes_from_the_checkout_and_from_nowhere_else(tmp_path):
+    for tree in ("here", "room/project"):
+        for module in ("x/__init__", "x/benchmark", "x/implementation", "x/new"):
+            path = tmp_path / tree / "optimizations" / f"{module}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"where = {tree!r}")
+        (tmp_path / tree / "baselines").mkdir()
+        (tmp_path / tree / "baselines" / "__init__.py").write_text(f"where = {tree!r}")
+    (tmp_path / "room/project/optimizations/x/new.py").unlink()
+    shutil.copy(ROOT / "optimizations" / "__init__.py", tmp_path / "here" / "optimizations")
+
+    def where(module: str, *argv: str) -> str:
+        code = f"import importlib; print(importlib.import_module({module!r}).where)"
+        env = {"ASV_ENV_DIR": str(tmp_path / "room")}
+        done = subprocess.run(
+            [sys.executable, "-c", f"import optimizations; {code}", *argv],
+            cwd=tmp_path / "here",
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+    assert where("optimizations.x.implementation") == "room/project"
+    assert where("baselines") == "room/project"
+    assert where("optimizations.x.benchmark") == "here"
+    assert "ModuleNotFoundError: optimizations.x.new is not in" in where("optimizations.x.new")
+    assert "has no attribute 'where'" in where("optimizations.x.implementation", "discover")
 
 
 def test_the_base_itself_is_no_suite():
@@ -158,11 +189,11 @@ def test_every_script_of_the_page_has_a_stand_in():
 def test_an_unknown_script_is_refused(tmp_path):
     page = '<script src="https://cdn.example.org/d3.min.js" integrity="x"></script>'
     (tmp_path / "index.html").write_text(page)
-    with pytest.raises(publish.Unpublished, match="loads d3.min.js"):
+    with pytest.raises(publish.Refused, match="loads d3.min.js"):
         publish.make_local(tmp_path)
 
 
 @pytest.mark.parametrize("verb", [publish.publish, publish.preview])
 def test_nothing_to_show_says_what_to_run(verb, tmp_path):
-    with pytest.raises(publish.Unpublished, match="yet; run: groundspeed"):
+    with pytest.raises(publish.Refused, match="yet; run: groundspeed"):
         verb(tmp_path)

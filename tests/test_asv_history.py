@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 from tools import publish
+from tools.asv_tree import bring
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("tools", "validation", "asv.conf.json", "optimizations/__init__.py", "pyproject.toml")
@@ -118,7 +119,7 @@ class Scratch:
         self.root, self.home = root, root.parent / "home"
         self.home.mkdir()
         for path in COPIED:
-            copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
+            copy = bring if (ROOT / path).is_dir() else shutil.copy
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / path, root / path)
         self.write("baselines/decay_v1/__init__.py", ENGINE)

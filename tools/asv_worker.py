@@ -11,24 +11,22 @@ from __future__ import annotations
 import json
 import sys
 
-from tools import clock, freshness
-from validation import leaves, verdicts
-from validation.judge import judge
-from validation.verdicts import Status, Verdict
+from validation import leaves
 
 NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
 
 
-def cases() -> dict[str, list[str]]:
-    """Cases that an everyday run judges and times; none where an optimization does not load."""
-    found = {}
-    for name in leaves.names():
-        try:
-            covered = leaves.claim(name).covered(full=False)
-        except Exception:  # whatever a broken folder raises; `measure` will say so
-            covered = {}
-        found[name] = [n for n, case in covered.items() if case.timed]
-    return found
+def cases() -> dict[str, list[str] | None]:
+    """Cases that an everyday run judges and times; None where an optimization does not load."""
+    return {name: timed(name) for name in leaves.names()}
+
+
+def timed(name: str) -> list[str] | None:
+    try:
+        covered = leaves.claim(name).covered(full=False)
+    except Exception:  # whatever a broken folder raises; `measure` will say it
+        return None
+    return [n for n, case in covered.items() if case.timed]
 
 
 def measure(name: str) -> dict:
@@ -37,6 +35,11 @@ def measure(name: str) -> dict:
     Raises:
         clock.Refused: it is not what it claims to be, or cannot be timed.
     """
+    from tools import clock, freshness
+    from validation import verdicts
+    from validation.judge import judge
+    from validation.verdicts import Status
+
     status, verdict, reason = verdicts.standing(name)
     if verdict is None or status is Status.STALE:
         verdict = next(judge([name]))
@@ -47,12 +50,7 @@ def measure(name: str) -> dict:
         raise clock.Refused(f"{name} is {status}: {reason}")
     if not freshness.timed_cases(verdict, full=False):
         return {"absent": "it covers no timed case"}
-    return told(verdict, clock.measure(name))
-
-
-def told(verdict: Verdict, measurement) -> dict:
-    """The numbers that asv tracks."""
-    timings = measurement.cases.items()
+    timings = clock.measure(name).cases.items()
     return {
         "level": verdict.level,
         "cases": {case: timing.model_dump(include=NUMBERS) for case, timing in timings},

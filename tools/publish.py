@@ -30,8 +30,8 @@ SHIPPED = {  # what the page asks for: the distribution that has it, and where
 }
 
 
-class Unpublished(RuntimeError):
-    """There is no site, and the message says what to do about it."""
+class Refused(RuntimeError):
+    """Nothing was published or filed; the message says why and what to do."""
 
 
 class Offline(OutputPublisher):
@@ -48,7 +48,7 @@ def make_local(html: Path) -> list[str]:
     """Copy what the pages ask the internet for beside them; the names of the copies.
 
     Raises:
-        Unpublished: a page asks for something that is neither shipped nor ours.
+        Refused: a page asks for something that is neither shipped nor ours.
     """
     (html / VENDOR).mkdir(exist_ok=True)
     copied: set[str] = set()
@@ -74,7 +74,7 @@ def stand_in(name: str) -> Path:
     for pattern, (package, where) in SHIPPED.items():
         if re.fullmatch(pattern, name):
             return inside(package, where.format(name=name))
-    raise Unpublished(f"asv's page loads {name}, and nothing here stands in for it; have {known()}")
+    raise Refused(f"asv's page loads {name}, and nothing here stands in for it; have {known()}")
 
 
 def inside(package: str, where: str) -> Path:
@@ -82,10 +82,10 @@ def inside(package: str, where: str) -> Path:
     try:
         folder, _, pattern = str(distribution(package).locate_file(where)).rpartition("/")
     except PackageNotFoundError:
-        raise Unpublished(f"the site needs {package}; run: pip install {package}") from None
+        raise Refused(f"the site needs {package}; run: pip install {package}") from None
     found = sorted(path for path in Path(folder).glob(pattern) if "slim" not in path.name)
     if not found:
-        raise Unpublished(f"{package} has no {where}; run: pip install --force-reinstall {package}")
+        raise Refused(f"{package} has no {where}; run: pip install --force-reinstall {package}")
     return found[-1]
 
 
@@ -97,10 +97,10 @@ def publish(root: Path = ROOT) -> Path:
     """Build the site of ``root`` from the recorded results; its folder.
 
     Raises:
-        Unpublished: there are no results yet, or asv fails.
+        Refused: there are no results yet, or asv fails.
     """
     if not (root / "reports" / "asv" / "results" / "benchmarks.json").exists():
-        raise Unpublished("no results in reports/asv/results yet; run: groundspeed bench")
+        raise Refused("no results in reports/asv/results yet; run: groundspeed bench")
     asv(root, "publish", "--no-pull")
     return root / "reports" / "asv" / "html"
 
@@ -111,13 +111,13 @@ def record(names: list[str], root: Path = ROOT, measurements: Path | None = None
     ``measurements`` is a record, or the folder of records; nothing is measured again.
 
     Raises:
-        Unpublished: the tree differs from HEAD, or a record is about something else.
+        Refused: the tree differs from HEAD, or a record is about something else.
     """
     from tools.conditions import changes
 
     changed = changes(root)
     if changed:
-        raise Unpublished(
+        raise Refused(
             f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
             "results under a commit; commit, and record again"
         )
@@ -131,7 +131,7 @@ def asv(root: Path, *words: str, **settings: str) -> None:
     """Run an asv command in ``root``; its output only where it fails.
 
     Raises:
-        Unpublished: it fails.
+        Refused: it fails.
     """
     done = subprocess.run(
         [sys.executable, "-m", "asv", *words],
@@ -143,14 +143,14 @@ def asv(root: Path, *words: str, **settings: str) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-12:]
-        raise Unpublished(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
+        raise Refused(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
 
 
 def preview(root: Path = ROOT, port: int = 0, tell=print) -> None:
     """Serve the site to this machine only, until interrupted."""
     html = root / "reports" / "asv" / "html"
     if not (html / "index.html").exists():
-        raise Unpublished("no site in reports/asv/html yet; run: groundspeed publish")
+        raise Refused("no site in reports/asv/html yet; run: groundspeed publish")
     with server(html, port) as serving:
         tell(f"http://127.0.0.1:{serving.server_address[1]}/  (Ctrl-C ends)")
         try:
