@@ -1,7 +1,7 @@
-"""The cases of version 1: the same sizes, starts and parameters."""
+"""The cases of version 1, the same values; of the largest size, one."""
 
 from __future__ import annotations
 
-from baselines.tensor_field_v1.cases import CASES
+from baselines.tensor_field_v1.cases import CASES as ALL
 
-__all__ = ["CASES"]
+CASES = {name: case for name, case in ALL.items() if case.quick or name == "field_128_axis_0"}
