@@ -68,6 +68,6 @@ engine = Engine(
         Stage("bodies", move_bodies),
     ),
     laws=LAWS,
-    fixed=("chi",),
+    fixed=("chi", "velocity"),
     least_bytes=least_bytes,
 )
