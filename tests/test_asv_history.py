@@ -21,6 +21,7 @@ from PIL import Image
 
 from tools import publish
 from tools.asv_tree import bring
+from validation import digests
 
 ROOT = Path(__file__).parent.parent
 COPIED = ("tools", "validation", "asv.conf.json", "optimizations/__init__.py", "pyproject.toml")
@@ -304,20 +305,23 @@ def test_a_refusal_is_a_failure_and_one_broken_leaf_no_end_of_all(stubbed):
 
 
 def test_a_measurement_just_made_is_filed_under_its_commit(stubbed):
-    commit = stubbed.git("rev-parse", "HEAD")
+    commit, folder = stubbed.git("rev-parse", "HEAD"), stubbed.root / "optimizations/decay_repeat"
+    skipped = ("benchmark.py", "validation.py")
+    code = digests.sources(folder, stubbed.root, skip=skipped)
     line = {"ratio": 0.5, "low": 0.4, "high": 0.6, "ratios": [0.5] * 5, "candidate_s": 1e-3}
-    record = {"optimization": "decay_repeat", "engine": "decay_v1", "level": "exact"}
-    record |= {"cases": {"line": line}, "conditions": {"commit": commit, "dirty": False}}
-    stubbed.write("reports/measurements/decay_repeat.json", json.dumps(record))
-    file = "from tools.publish import record; record(['decay_repeat'])"
-    done = stubbed.run(sys.executable, "-c", file)
-    assert done.returncode == 0, done.stderr
+    record = {"optimization": "decay_repeat", "level": "exact", "cases": {"line": line}}
+    record |= {"conditions": {"dirty": False}}
+    record |= {"verdict_digests": {"implementation": digests.of_files(code, stubbed.root)}}
+
+    def file(**changed) -> subprocess.CompletedProcess:
+        stubbed.write("reports/measurements/decay_repeat.json", json.dumps(record | changed))
+        code = "from tools.publish import record; record(['decay_repeat'])"
+        return stubbed.run(sys.executable, "-c", code)
+
+    assert file().returncode == 0
     assert stubbed.result(commit, SPEEDUP) == 2.0
-
-    record["conditions"]["commit"] = stubbed.commits[2]
-    stubbed.write("reports/measurements/decay_repeat.json", json.dumps(record))
-    assert "which differs here" in stubbed.run(sys.executable, "-c", file).stderr
-
+    assert "about a changed tree" in file(conditions={"dirty": True}).stderr
+    assert "about other bytes" in file(verdict_digests={"implementation": "0"}).stderr
     stubbed.write("baselines/decay_v1/__init__.py", ENGINE + "\n")
-    assert "the tree differs from HEAD" in stubbed.run(sys.executable, "-c", file).stderr
+    assert "the tree differs from HEAD" in file().stderr
     stubbed.git("checkout", "-q", ".")

@@ -22,6 +22,7 @@ from pathlib import Path
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from tools.asv_tree import measurable
+from validation import digests
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
@@ -170,18 +171,18 @@ def ask(tree: Path, *words: str) -> dict:
 
 
 def reuse(handed: Path, name: str, tree: Path) -> Found:
-    """The numbers of a record that `groundspeed bench` has just written.
+    """The numbers of a record that `groundspeed bench` has written.
 
     Raises:
-        Refused: it is about something else than this commit.
+        Refused: it is not about the bytes of this commit.
     """
     record = json.loads((handed / f"{name}.json" if handed.is_dir() else handed).read_text())
-    conditions, commit = record["conditions"], os.environ.get("ASV_COMMIT", "HEAD")
-    if record["optimization"] != name or conditions["dirty"]:
-        what = "a changed tree" if conditions["dirty"] else record["optimization"]
+    if record["optimization"] != name or record["conditions"]["dirty"]:
+        what = record["optimization"] if record["optimization"] != name else "a changed tree"
         raise Refused(f"{handed} is about {what}, not about {name} as committed")
-    files = [f"optimizations/{name}/*.py", f"baselines/{record['engine']}", "baselines/*.py"]
-    between = [conditions["commit"], commit, "--", *(f":(glob){f}" for f in files)]
-    if subprocess.run(["git", "diff", "--quiet", *between], cwd=tree).returncode:
-        raise Refused(f"{handed} was measured at {conditions['commit'][:8]}, which differs here")
+    folder = tree / "optimizations" / name
+    code = digests.sources(folder, tree, skip=("benchmark.py",))
+    now = digests.of_files([path for path in code if path != folder / "validation.py"], tree)
+    if now != record["verdict_digests"]["implementation"]:
+        raise Refused(f"{handed} is about other bytes of {name} than this commit has")
     return {"level": record["level"], "cases": record["cases"]}
