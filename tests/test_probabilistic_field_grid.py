@@ -9,6 +9,7 @@ import torch
 import baselines
 from baselines.probabilistic_field_v0.assembly import assemble
 from baselines.probabilistic_field_v0.case import FieldCase
+from baselines.probabilistic_field_v0.cells import bounded
 from baselines.probabilistic_field_v0.rules import REVIEWED
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v0.turnover import turn_over_all, turn_over_moving
@@ -219,6 +220,27 @@ def test_a_sparse_flow_discards_what_does_not_exceed_the_threshold(engine):
 
 
 @both
+@pytest.mark.parametrize(("energy", "moves"), [(6.6, False), (6.7, True)])
+def test_a_cell_moves_that_loses_more_than_a_hundredth_in_a_step(engine, energy, moves):
+    case = field_case()
+    E, zero = (torch.zeros(case.shape, dtype=case.dtype) for _ in range(2))
+    E[20, 20] = energy
+    state = after(engine, case, "flow", E=E, R=zero + 1, P=zero)
+    assert int(state.moving.sum()) == int(bool(state.moving[20, 20])) == moves
+    assert float(state.E[20, 20]) == pytest.approx(energy * (1 - 0.0015 * moves), abs=1e-12)
+
+
+@both
+@pytest.mark.parametrize(("plasticity", "mobility"), [(-1.0, 0.1), (-0.5, 0.5), (1.0, 2.0)])
+def test_a_cell_sends_in_proportion_to_its_mobility_of_a_tenth_to_two(engine, plasticity, mobility):
+    case = field_case()
+    E, zero = (torch.zeros(case.shape, dtype=case.dtype) for _ in range(2))
+    E[20, 20] = 100.0
+    E = after(engine, case, "flow", E=E, R=zero + 5, P=zero + plasticity).E
+    assert float(E[20, 20]) == pytest.approx(100 - 500 * mobility * 0.0015, abs=1e-9)
+
+
+@both
 def test_a_dense_flow_reaches_every_cell_and_cuts_off_below_zero(engine):
     case = field_case()
     E = noise(case)
@@ -285,6 +307,19 @@ def test_density_rests_where_nothing_moves(engine):
     assert torch.equal(state.E, noise(case))
 
 
+@both
+@pytest.mark.parametrize(("rows", "everywhere"), [(14, False), (15, True)])
+def test_from_three_tenths_of_the_cells_on_births_happen_in_all(engine, rows, everywhere):
+    case = field_case()
+    E = torch.full(case.shape, 18.0, dtype=case.dtype)
+    moving = torch.zeros_like(E, dtype=torch.bool)
+    moving[:rows] = True  # of 48
+    state = after(engine, case, "density", E=E, moving=moving)
+    assert taken(state, "density_dense") == everywhere
+    assert bool((state.R > 0).all()) == everywhere
+    assert bool((state.R[:rows] > 0).all())
+
+
 @pytest.mark.parametrize("dt", [0.01, 1.9])
 def test_both_branches_of_the_density_compute_the_same(dt):
     case = field_case(dtype=torch.float32)
@@ -342,6 +377,13 @@ def test_sparse_consumption_spares_cells_for_which_it_is_below_2e_7(engine):
 
 
 @both
+def test_nothing_is_consumed_below_zero(engine):
+    case = field_case()
+    E = torch.full(case.shape, 1e-4, dtype=case.dtype)
+    assert float(after(engine, case, "consume", E=E, R=E * 0 + 9).E.abs().max()) == 0
+
+
+@both
 def test_damping_touches_no_bit_up_to_the_peak_energy(engine):
     case = field_case(dtype=torch.float32)
     E = noise(case, 0, 200)
@@ -370,3 +412,17 @@ def test_the_metabolism_reaches_the_nodes(engine):
     w = engine.initial(case).w
     expected = (w.double() * (1 - 0.01 * 0.01)).float()
     assert torch.allclose(after(engine, case, "consume").w.float(), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("energy", "share"), [(29.9, 0.0), (30.1, 1e-4)])
+def test_the_metabolism_starts_at_thirty(energy, share):
+    case = field_case()
+    w = torch.full((8, 8), energy, dtype=case.dtype)
+    fed = after(V1, case, "consume", w=w).w
+    assert torch.allclose(fed, w * (1 - share), rtol=0, atol=1e-12)
+
+
+def test_what_is_not_finite_counts_as_nothing_and_the_rest_is_clamped():
+    x = torch.tensor([math.nan, math.inf, -math.inf, 3.0, -3e6, 3e6])
+    assert bounded(x).tolist() == [0, 0, 0, 3, -1e6, 1e6]
+    assert bounded(x, 1, 2).tolist() == [0, 0, 0, 2, 1, 2]
