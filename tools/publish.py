@@ -20,6 +20,7 @@ from asv.publishing import OutputPublisher
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ROOT / "tools" / "site"
+RESULTS = ROOT / "reports" / "asv" / "results" / "benchmarks.json"
 VENDOR = "vendor"
 REMOTE = re.compile(r'(src|href)="(https?://[^"]+\.(?:js|css))"([^>]*)')
 SHIPPED = {  # what the page asks for: the distribution that has it, and where

@@ -44,6 +44,7 @@ class Candidate:
         only = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"}
         environment = os.environ | dict.fromkeys(only, str(self.threads))
         environment |= {"PYTHONHASHSEED": "0", "GROUNDSPEED_THREADS": str(self.threads)}
+        environment["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else it forks a pool of its own
         self.process = subprocess.Popen(
             [sys.executable, "-m", "validation.candidate", self.name],
             cwd=self.root,

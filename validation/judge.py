@@ -172,7 +172,8 @@ class Bench:
             if worst is None or finding.share >= worst.share:
                 result.closest[name] = finding
             if check == f"step {self.case.steps}":
-                result.relative_rms[name] = relative(ours, theirs)
+                same = finding.share == 0 and agreement.level == "exact"
+                result.relative_rms[name] = 0.0 if same else relative(ours, theirs)
             if not finding.holds:
                 report(result, str(finding))
 
@@ -193,9 +194,9 @@ class Bench:
             off, held_to = distance(ours, true), true
             allowed = Distance(*self.seal.allowed(self.name, check, name)).scaled(SLACK)
         share = off.over(allowed)
-        if share <= 1 and allowed.largest < float("inf"):
+        if 0 < share <= 1 and allowed.largest < float("inf"):
             agree(ours, held_to, allowed.largest)
-        cell = worst_cell(ours, held_to)
+        cell = worst_cell(ours, held_to) if share else [0] * ours.ndim
         return Finding(
             check=check,
             field=name,

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import sysconfig
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +55,10 @@ def machine() -> dict[str, str]:
 
 
 def has_compiler() -> bool:
-    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
+    """A C++ compiler, and the headers of this Python that its code includes."""
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    compilers = (os.environ.get("CXX", "g++"), "clang++")
+    return headers.exists() and any(shutil.which(name) for name in compilers)
 
 
 def has_cuda() -> bool:
@@ -65,7 +69,10 @@ def has_cuda() -> bool:
 
 ABLE = {
     "numba": (lambda: importlib.util.find_spec("numba") is not None, "numba: pip install numba"),
-    "compiler": (has_compiler, "a C++ compiler: apt-get install g++"),
+    "compiler": (
+        has_compiler,
+        "a C++ compiler and Python's headers: apt-get install g++ python3-dev",
+    ),
     "cuda": (has_cuda, "a CUDA device"),
 }
 

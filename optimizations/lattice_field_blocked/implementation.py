@@ -12,7 +12,7 @@ from baselines.lattice_field_v1 import LatticeCase
 from baselines.lattice_field_v1 import engine as baseline
 from optimizations.lattice_field_buffers.implementation import leapfrog
 
-BLOCK_BYTES = 128 * 1024  # of each of the five arrays at work; a megabyte of cache holds all
+BLOCK_BYTES = 256 * 1024  # of each of the five arrays at work; a megabyte of cache holds all
 
 
 def blocked(case: LatticeCase) -> Step:

@@ -18,12 +18,22 @@ from baselines.lattice_field_v1 import engine as baseline
 
 
 def add_neighbours(total: Tensor, E: Tensor, axis: int) -> None:
-    """Add the cyclic neighbours at −1, then those at +1, along an axis that is whole."""
+    """Add the cyclic neighbours at −1, then those at +1, along an axis that is whole.
+
+    Along the last axis the whole block is added as one contiguous run, with the cells at the
+    seam put right after: slices that leave out one cell of every row are several times slower.
+    """
     n = E.shape[axis]
-    total.narrow(axis, 1, n - 1).add_(E.narrow(axis, 0, n - 1))
-    total.narrow(axis, 0, 1).add_(E.narrow(axis, n - 1, 1))
-    total.narrow(axis, 0, n - 1).add_(E.narrow(axis, 1, n - 1))
-    total.narrow(axis, n - 1, 1).add_(E.narrow(axis, 0, 1))
+    for lower, seam, other in ((True, 0, n - 1), (False, n - 1, 0)):
+        here, there = (slice(1, None), slice(None, -1))[:: 1 if lower else -1]
+        if axis == E.ndim - 1:
+            edge = total.select(axis, seam) + E.select(axis, other)
+            total.view(-1)[here].add_(E.view(-1)[there])
+            total.select(axis, seam).copy_(edge)
+        else:
+            at = (slice(None),) * axis
+            total[(*at, here)].add_(E[(*at, there)])
+            total.select(axis, seam).add_(E.select(axis, other))
 
 
 def sum_planes(total: Tensor, E: Tensor, first: int, last: int) -> None:
@@ -50,11 +60,12 @@ def expression(case: LatticeCase, ndim: int) -> Callable[..., None]:
         if chi.ndim or float(chi):
             total.sub_(torch.mul(chi * chi, E, out=spare))
         total.mul_(dt2)
-        torch.mul(E, 2 - case.gamma, out=spare)
         if case.gamma:
-            E_prev.mul_(1 - case.gamma)
-        torch.sub(spare, E_prev, out=E_prev)
-        E_prev.add_(total)
+            torch.mul(E, 2 - case.gamma, out=spare)
+            torch.sub(E_prev.mul_(1 - case.gamma), spare, out=E_prev)
+        else:
+            E_prev.sub_(E, alpha=2)  # twice E is exact, so one rounding, as in the frozen line
+        torch.sub(total, E_prev, out=E_prev)
 
     return finish
 

@@ -1,0 +1,33 @@
+# Two commands do all there is to set up: `make run` (the main job) and `make test`.
+PYTHON ?= python3
+# A bare `torch` pulls gigabytes of CUDA packages on some indexes; override for a GPU build.
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run full test lint clean
+
+run: .venv/installed ## check, validate, bench, publish, report: what is not fresh
+	@$(BIN)/groundspeed run
+
+full: .venv/installed ## the same with the large cases
+	@$(BIN)/groundspeed run --full
+
+test: .venv/installed ## lint and every test
+	@echo "test: lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check . -q
+	@echo "test: pytest (some minutes)"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "groundspeed needs Python 3.11 or newer, $(PYTHON) is older; say: make PYTHON=python3.11"; exit 1; }
+	@echo "setup: virtual environment in .venv with $(TORCH) (a minute or two, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q "$(TORCH)" 2>.venv/pip.log || { tail -5 .venv/pip.log; exit 1; }
+	@$(BIN)/pip install -q -e ".[dev]" 2>.venv/pip.log || { tail -5 .venv/pip.log; exit 1; }
+	@touch $@
+
+clean:
+	rm -rf .venv .asv reports/asv/html

@@ -1,0 +1,84 @@
+"""A scratch copy of the repository, small enough to judge in seconds, to plant errors in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = ("odd_2d", "odd_3d", "odd_3d_float32", "damped")
+
+
+@dataclass
+class Scratch:
+    """A copy with the lattice field and some of its optimizations, and its own git history."""
+
+    root: Path
+
+    def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess:
+        """`groundspeed` with these words, in the copy."""
+        return subprocess.run(
+            [sys.executable, "-m", "tools", *words],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    def git(self, *words: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *words],
+            cwd=self.root,
+            check=True,
+            capture_output=True,
+        )
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-qm", "x", "--allow-empty")
+
+    def file(self, *parts: str) -> Path:
+        return self.root.joinpath(*parts)
+
+    def plant(self, name: str, code: str) -> None:
+        """Append code to an implementation; ``right`` is the engine that it had."""
+        path = self.file("optimizations", name, "implementation.py")
+        path.write_text(f"{path.read_text()}\n\nright = engine\n{code}\n")
+
+    def only(self, name: str, cases: tuple[str, ...]) -> None:
+        """Restrict a claim to some cases."""
+        path = self.file("optimizations", name, "validation.py")
+        narrowed = f"\nimport dataclasses\n\nclaim = dataclasses.replace(claim, cases={cases!r})\n"
+        path.write_text(path.read_text() + narrowed)
+
+
+@pytest.fixture
+def scratch(tmp_path) -> Scratch:
+    skip = shutil.ignore_patterns("__pycache__", ".git", "*.tmp")
+    for package in ("validation", "tools"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
+    (tmp_path / "baselines").mkdir()
+    for name in ("__init__.py", "engine.py"):
+        shutil.copy(ROOT / "baselines" / name, tmp_path / "baselines" / name)
+    shutil.copytree(
+        ROOT / "baselines/lattice_field_v1", tmp_path / "baselines/lattice_field_v1", ignore=skip
+    )
+    (tmp_path / "optimizations").mkdir()
+    shutil.copy(ROOT / "optimizations/__init__.py", tmp_path / "optimizations/__init__.py")
+    for name in ("null", "buffers", "blocked", "numba", "numba_folded", "active_box", "compiled"):
+        leaf = f"lattice_field_{name}"
+        shutil.copytree(
+            ROOT / "optimizations" / leaf, tmp_path / "optimizations" / leaf, ignore=skip
+        )
+    (tmp_path / ".gitignore").write_text("__pycache__/\nreports/\n*.tmp\n")
+    copy = Scratch(tmp_path)
+    copy.git("init", "-q")
+    copy.commit()
+    return copy

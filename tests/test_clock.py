@@ -1,0 +1,85 @@
+"""The clock refuses what it must, and its statistics say no more than the pairs do."""
+
+import json
+import math
+import random
+
+import pytest
+
+from tools import statistics
+from tools.statistics import Interval
+
+
+def test_bench_refuses_without_a_verdict(scratch):
+    done = scratch.run("bench", "lattice_field_null")
+    assert done.returncode == 1
+    assert "UNJUDGED" in done.stdout
+    assert "groundspeed validate lattice_field_null" in done.stdout
+
+
+def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
+    scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
+    scratch.commit()
+    assert scratch.run("validate", "lattice_field_null").returncode == 0
+    scratch.file("tools", "note.py").write_text("x = 1\n")
+    refused = scratch.run("bench", "lattice_field_null", "--processes", "2")
+    assert refused.returncode == 1
+    assert "--dirty" in refused.stderr
+    done = scratch.run("bench", "lattice_field_null", "--processes", "3", "--dirty")
+    assert done.returncode == 0, done.stderr
+    assert "(dirty)" in done.stdout
+    record = json.loads(
+        scratch.file("reports", "measurements", "lattice_field_null.json").read_text()
+    )
+    assert record["conditions"]["dirty"]
+    assert len(record["cases"]["packet_64"]["processes"]) == 3
+
+
+def test_code_that_behaves_only_while_judged_is_caught(scratch):
+    """Right for the calls that a judge makes in one process; wrong from call 150 on."""
+    scratch.only("lattice_field_null", ("packet_64",))
+    scratch.plant(
+        "lattice_field_null",
+        "import dataclasses, sys\n"
+        "def cheat(case):\n"
+        "    step = right.prepare(case)\n"
+        "    timed = 'tools.stopwatch' in str(sys.orig_argv)\n"
+        "    return (lambda state: state) if timed else step\n"
+        "engine = dataclasses.replace(right, stepper=cheat)\n",
+    )
+    scratch.commit()
+    assert scratch.run("validate", "lattice_field_null").returncode == 0
+    done = scratch.run("bench", "lattice_field_null", "--processes", "1")
+    assert done.returncode == 1
+    assert "computes something else while it is timed" in done.stderr
+
+
+def test_the_order_statistic_interval_covers_the_median():
+    rng, hits = random.Random(0), 0
+    for _ in range(400):
+        found = statistics.within([math.exp(rng.gauss(0.1, 0.3)) for _ in range(30)])
+        hits += found.low <= math.exp(0.1) <= found.high
+    assert hits / 400 > 0.93
+
+
+def test_the_interval_between_processes_covers_the_truth():
+    rng, hits = random.Random(1), 0
+    for _ in range(400):
+        found = statistics.between([math.exp(rng.gauss(-0.7, 0.05)) for _ in range(5)])
+        hits += found.low <= math.exp(-0.7) <= found.high
+    assert hits / 400 > 0.92
+
+
+@pytest.mark.parametrize(
+    ("wall", "cpu", "noise", "word"),
+    [
+        (Interval(0.5, 0.45, 0.55), Interval(0.5, 0.45, 0.55), 0.002, "FASTER"),
+        (Interval(2.0, 1.9, 2.1), Interval(2.0, 1.9, 2.1), 0.002, "SLOWER"),
+        (Interval(1.0, 0.98, 1.02), Interval(1.0, 0.98, 1.02), 0.002, "INCONCLUSIVE"),
+        (Interval(0.5, 0.45, 0.55), Interval(1.0, 0.9, 1.1), 0.002, "INCONCLUSIVE"),
+        (Interval(0.98, 0.975, 0.985), Interval(0.98, 0.975, 0.985), 0.05, "INCONCLUSIVE"),
+        (Interval(0.5, 0.0, math.inf), Interval(0.5, 0.0, math.inf), 0.002, "INCONCLUSIVE"),
+    ],
+)
+def test_the_word_needs_both_clocks_and_more_than_noise(wall, cpu, noise, word):
+    assert statistics.verdict(wall, cpu, noise) == word

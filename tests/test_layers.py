@@ -1,0 +1,65 @@
+"""Physics stands alone: imports run one way, from tools down to baselines."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("baselines", "validation", "optimizations", "tools")
+MAY_IMPORT = {
+    "baselines": {"baselines"},
+    "validation": {"validation", "baselines"},
+    "implementation": {"baselines", "optimizations"},
+    "validation.py": {"validation"},
+    "benchmark.py": {"tools"},
+    "tools": {"tools", "validation", "baselines"},
+}
+CLOCKS = {"time", "timeit", "torch.profiler", "torch.utils.benchmark"}
+FILES = [
+    path
+    for layer in LAYERS
+    for path in sorted((ROOT / layer).rglob("*.py"))
+    if path.parent.name != "optimizations"
+]
+
+
+def imported(path: Path) -> set[str]:
+    """Modules that a file imports absolutely."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def key(path: Path) -> str:
+    layer = path.relative_to(ROOT).parts[0]
+    if layer != "optimizations":
+        return layer
+    return path.name if path.name in MAY_IMPORT else "implementation"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    ours = {module.split(".")[0] for module in imported(path)} & set(LAYERS)
+    assert ours <= MAY_IMPORT[key(path)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if key(p) in ("baselines", "validation", "implementation", "validation.py")],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_physics_has_no_clock(path):
+    assert not imported(path) & CLOCKS
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if key(p) == "baselines"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_engines_need_torch_and_nothing_else_of_others(path):
+    others = {m.split(".")[0] for m in imported(path)} & {"numpy", "numba", "scipy", "pydantic"}
+    assert not others

@@ -1,0 +1,87 @@
+"""Whatever happens to a frozen file has its own clear message."""
+
+import pytest
+from conftest import ROOT  # noqa: F401
+
+from validation import tensors
+
+FROZEN = ("baselines", "lattice_field_v1", "frozen")
+
+
+def refused(scratch) -> str:
+    done = scratch.run("check", "lattice_field_v1")
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+def test_an_edited_source_is_named(scratch):
+    path = scratch.file("baselines", "lattice_field_v1", "scheme.py")
+    path.write_text(path.read_text() + "\n# faster\n")
+    said = refused(scratch)
+    assert "baselines/lattice_field_v1/scheme.py was edited" in said
+    assert "new version" in said
+
+
+def test_a_new_source_is_named(scratch):
+    scratch.file("baselines", "lattice_field_v1", "extra.py").write_text("x = 1\n")
+    assert "extra.py is new" in refused(scratch)
+
+
+def test_missing_golden_data_is_named(scratch):
+    scratch.file(*FROZEN, "golden.safetensors").unlink()
+    assert "golden.safetensors is missing" in refused(scratch)
+
+
+def test_truncated_golden_data_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "is truncated" in refused(scratch)
+
+
+def test_edited_golden_data_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert "golden.safetensors was edited" in refused(scratch)
+
+
+def test_golden_data_of_another_torch_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    tensors.save(path, tensors.load(path), {"torch": "1.0.0", "engine": "lattice_field_v1"})
+    # padded to the sealed size, so that it is not merely shorter
+    assert "made by torch 1.0.0" in refused(scratch)
+
+
+def test_an_edited_manifest_is_named(scratch):
+    path = scratch.file(*FROZEN, "manifest.json")
+    path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
+    assert "seal does not fit" in refused(scratch)
+
+
+def test_an_unfrozen_engine_says_how_to_freeze_it(scratch):
+    scratch.file(*FROZEN, "manifest.json").unlink()
+    assert "groundspeed freeze lattice_field_v1" in refused(scratch)
+
+
+def test_freezing_twice_is_refused(scratch):
+    done = scratch.run("freeze", "lattice_field_v1")
+    assert done.returncode == 1
+    assert "new physics is a new version" in done.stderr
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bool", "int64"])
+def test_any_state_survives_a_file(tmp_path, dtype):
+    import torch
+
+    kind = getattr(torch, dtype)
+    tensor = torch.randn(3, 4).to(torch.complex64).to(kind) if "complex" in dtype else (
+        torch.arange(12).reshape(3, 4).to(kind)
+    )  # fmt: skip
+    tensors.save(tmp_path / "x", {"a": tensor, "b": torch.tensor(5)})
+    found = tensors.load(tmp_path / "x")
+    assert torch.equal(found["a"], tensor)
+    assert found["a"].dtype == kind
+    assert found["b"].shape == ()

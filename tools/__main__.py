@@ -1,0 +1,137 @@
+"""groundspeed: ground truth, then speed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tools import console
+
+app = typer.Typer(
+    help="Ground truth, then speed: prove that a faster engine computes the same, then how fast.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Names = Annotated[list[str] | None, typer.Argument(help="None means all.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Full = Annotated[bool, typer.Option("--full", help="The large cases too.")]
+Dirty = Annotated[bool, typer.Option("--dirty", help="Measure uncommitted code; marks the record.")]
+
+
+@app.command("list")
+def list_(json: Json = False) -> int:
+    """Engines and optimizations with verdict, speedup and freshness at a glance."""
+    from tools import listing
+
+    return listing.run(json)
+
+
+@app.command()
+def freeze(name: str, json: Json = False) -> int:
+    """Seal an engine's answers, once."""
+    from tools import freeze as verb
+
+    return verb.run(name, json)
+
+
+@app.command()
+def check(names: Names = None, full: Full = False, json: Json = False) -> int:
+    """Verify the seals and golden data of baselines."""
+    from tools import freeze as verb
+
+    return verb.check(names or [], full, json)
+
+
+@app.command()
+def new(
+    name: str,
+    baseline: Annotated[str, typer.Option(help="The engine that it makes faster.")],
+) -> int:
+    """Scaffold an optimization that already validates, as the null one."""
+    from tools import scaffold
+
+    return scaffold.run(name, baseline)
+
+
+@app.command()
+def validate(names: Names = None, full: Full = False, json: Json = False) -> int:
+    """The judge: does it still compute the same thing? Exit 1 where a claim does not hold."""
+    from tools import validate as verb
+
+    return verb.run(names or [], full, again=bool(names), as_json=json)
+
+
+@app.command()
+def bench(
+    names: Names = None,
+    full: Full = False,
+    dirty: Dirty = False,
+    json: Json = False,
+    processes: Annotated[int | None, typer.Option(help="Fresh processes, default 5.")] = None,
+) -> int:
+    """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
+    from tools import bench as verb
+
+    return verb.run(names or [], full, dirty, bool(names), json, processes)
+
+
+@app.command()
+def publish() -> int:
+    """Build the asv site of every result on file; it works without the internet."""
+    from tools import publish as verb
+
+    print(verb.publish())
+    return 0
+
+
+@app.command()
+def preview() -> int:
+    """Serve the asv site on this machine."""
+    from tools import publish as verb
+
+    verb.preview()
+    return 0
+
+
+@app.command()
+def report(json: Json = False) -> int:
+    """Refill the generated block of every report.md, reports/index.md and the plots."""
+    from tools import report as verb
+
+    return verb.run(json)
+
+
+@app.command()
+def run(full: Full = False, dirty: Dirty = False) -> int:
+    """The main job: check, validate, bench, publish, report; only what is not fresh."""
+    from tools import run as verb
+
+    return verb.run(full, dirty)
+
+
+def main() -> None:
+    """Run a verb; every failure is one line and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except KeyboardInterrupt:
+        console.complain("interrupted; every record is whole or absent, run again to go on")
+        code = 130
+    except typer.TyperException as error:
+        console.complain(error.format_message())
+        code = 2
+    except LookupError as error:
+        console.complain(error.args[0] if error.args else error)
+        code = 2
+    except (ValueError, RuntimeError, OSError) as error:
+        console.complain(error)
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

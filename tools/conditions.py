@@ -1,0 +1,105 @@
+"""The conditions of a measurement; records under different ones are never compared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel
+
+from validation import digests, machine
+
+PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
+
+
+class Conditions(BaseModel):
+    """Machine, versions, settings, code."""
+
+    machine: str  # fingerprint of this very machine
+    processor: str
+    capability: str
+    cores: int
+    memory_gib: float
+    system: str
+    governor: str
+    allocator: str
+    threads: int
+    denormals: str
+    python: str
+    packages: dict[str, str]
+    commit: str
+    dirty: bool
+    load_before: float
+
+    @property
+    def key(self) -> str:
+        """Comparability: two measurements may be compared only if these agree."""
+        told = self.model_dump(exclude={"commit", "dirty", "load_before", "memory_gib"})
+        return digests.of_plain(told)[:16]
+
+
+def conditions(root: Path = digests.ROOT, threads: int = 1) -> Conditions:
+    """As they are now."""
+    here = machine.machine()
+    return Conditions(
+        machine=fingerprint(),
+        processor=here["processor"],
+        capability=here["capability"],
+        cores=os.cpu_count() or 1,
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        governor=governor(),
+        allocator=allocator(),
+        threads=threads,
+        denormals="kept",
+        python=platform.python_version(),
+        packages={name: v for name in PACKAGES if (v := installed(name))},
+        commit=git(root, "rev-parse", "HEAD"),
+        dirty=bool(changes(root)),
+        load_before=round(os.getloadavg()[0], 2),
+    )
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def fingerprint() -> str:
+    """Tells machines apart without naming them."""
+    try:
+        own = Path("/etc/machine-id").read_text()
+    except OSError:
+        own = platform.node()
+    return hashlib.sha256(own.encode()).hexdigest()[:12]
+
+
+def governor() -> str:
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text().strip() if path.exists() else "not available: no cpufreq here"
+
+
+def allocator() -> str:
+    """What serves the arrays: its settings change ratios above 32 MB two- to threefold."""
+    settings = {k: v for k, v in sorted(os.environ.items()) if k.startswith("MALLOC_")}
+    preload = os.environ.get("LD_PRELOAD", "")
+    return " ".join([platform.libc_ver()[0] or "libc", preload, *map("=".join, settings.items())])
+
+
+def git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def changes(root: Path = digests.ROOT) -> list[str]:
+    """Files of the working tree that differ from the commit and that a number rests on."""
+    lines = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    paths = [line.strip().split(" ", 1)[-1].strip() for line in lines]
+    return [p for p in paths if not p.startswith(("reports/", "tests/")) and not p.endswith(".md")]

@@ -1,0 +1,53 @@
+"""What people see: aligned lines, and a progress bar while something takes its time."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Tell = Callable[[str], None]
+
+
+def line(*columns: object, widths: tuple[int, ...] = (34, 13, 12)) -> None:
+    """One result: aligned columns, the last of any length."""
+    cells = [f"{c!s:<{w}}" for c, w in zip(columns, widths, strict=False)]
+    print("  ".join([*cells, *map(str, columns[len(widths) :])]).rstrip(), flush=True)
+
+
+def as_json(value: object) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print(f"groundspeed: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Tell]:
+    """Yields tell(text): shows what is at work now; nothing at all where output is piped.
+
+    With a ``total``, every call moves the bar by one.
+    """
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        *((BarColumn(),) if total else ()),
+        TextColumn("[dim]{task.fields[now]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total, now="")
+
+        def tell(text: str) -> None:
+            bar.update(task, now=text, advance=1 if total else 0)
+
+        yield tell

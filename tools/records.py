@@ -1,0 +1,71 @@
+"""What a measurement leaves behind: raw pairs, what they add up to, and the conditions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from tools.conditions import Conditions
+from validation import digests
+from validation.records import BrokenRecord, Record
+
+
+class Timing(BaseModel):
+    """One case: the ratio candidate / baseline, and everything it was computed from."""
+
+    ratio: float  # wall clock; below 1 is faster
+    low: float
+    high: float
+    cpu_ratio: float
+    cpu_low: float
+    cpu_high: float
+    ratios: list[float]  # median of each process
+    within_width: float  # median width of the interval inside a process, as a log ratio
+    control: float  # the baseline against itself, in the same rounds
+    control_low: float
+    control_high: float
+    word: str  # FASTER, SLOWER or INCONCLUSIVE
+    baseline_s: float  # median seconds a step, for scale only
+    candidate_s: float
+    first_call_s: float  # one-off work and the first step, of the candidate
+    pays_back_after: float | None  # steps, against the baseline's one-off work
+    peak_bytes: dict[str, int]  # of one call, beyond the state: {"baseline": …, "candidate": …}
+    stream_gb_s: float
+    share_of_limit: float | None  # least bytes of a step at stream speed / candidate's time
+    steps: int  # a block
+    processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
+
+    @property
+    def speedup(self) -> float:
+        return 1 / self.ratio
+
+    @property
+    def headline(self) -> float:
+        """The speedup that can be believed: the lower bound."""
+        return 1 / self.high
+
+
+class Measurement(Record):
+    """The clock's word on an optimization, bound to the verdict that allowed it."""
+
+    optimization: str
+    engine: str
+    level: str
+    verdict: str  # seal of the verdict that it rests on
+    verdict_digests: dict[str, str]
+    clock: str  # digest of the measuring code
+    conditions: Conditions
+    cases: dict[str, Timing]
+
+
+def path(name: str, root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "measurements" / f"{name}.json"
+
+
+def measured(name: str) -> Measurement | None:
+    """The measurement on file, whatever it is still worth; none where there is none."""
+    try:
+        return Measurement.read(path(name))
+    except (FileNotFoundError, BrokenRecord):
+        return None

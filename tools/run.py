@@ -1,0 +1,67 @@
+"""The main job: check, validate, bench, publish, report; only what is not fresh."""
+
+from __future__ import annotations
+
+import baselines
+from tools import bench, console, freeze, freshness, listing, publish, report, validate
+from tools.conditions import changes
+from validation import digests, leaves
+from validation.verdicts import Status
+
+
+def run(full: bool = False, dirty: bool = False) -> int:
+    """The verb ``run``; exit 1 if anything is not as claimed."""
+    before = state()
+    say("check", "are the frozen baselines still what was sealed?")
+    code = freeze.check([], full, as_json=False, again=False)
+    if code:
+        return code
+    say("validate", "does each optimization still compute the same thing?")
+    code = validate.run([], full, again=False)
+    say("bench", "how much faster is it, really?")
+    changed = [] if dirty else changes()
+    if changed:
+        print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
+    code |= bench.run([], full, dirty=dirty or bool(changed), again=False)
+    site = digests.ROOT / "reports" / "asv" / "html" / "index.html"
+    if state() != before or not site.exists():
+        say("publish", "the history, as a site that works without the internet")
+        publish_results()
+        say("report", "every number into the reports")
+        report.run()
+    show_results(site)
+    return code
+
+
+def say(verb: str, question: str) -> None:
+    print(f"\n{verb}: {question}", flush=True)
+
+
+def state() -> dict[str, str]:
+    """What the pages are made from: seals of every record on file."""
+    folders = ("checks", "verdicts", "measurements")
+    root = digests.ROOT / "reports"
+    files = [p for folder in folders for p in sorted((root / folder).glob("*.json"))]
+    return {str(p.relative_to(root)): leaves.digests.of_file(p) for p in files}
+
+
+def publish_results() -> None:
+    """File the measurements of this commit with asv, and build its site."""
+    clean = [n for n in leaves.names() if (m := freshness.measured(n)) and not m.conditions.dirty]
+    with console.progress("publishing"):
+        if clean and not changes():
+            publish.record(clean)
+        if publish.RESULTS.exists():
+            publish.publish()
+
+
+def show_results(site) -> None:
+    """The table that ends the job, and where to look further."""
+    print()
+    listing.run()
+    root = digests.ROOT
+    settled = [freshness.judged(name)[0] for name in leaves.names()]
+    counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
+    print(f"\n{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
+    print(f"report  {(root / 'reports' / 'index.md').relative_to(root)}")
+    print(f"site    {site.relative_to(root) if site.is_relative_to(root) else site}")

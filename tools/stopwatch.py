@@ -1,0 +1,209 @@
+"""One process of a measurement: baseline, candidate and controls, turn about.
+
+    python -m tools.stopwatch NAME SEED BUDGET_S CASE [CASE ...]
+
+In every round each contender makes the same number of steps of the same trajectory, in
+random order, and each block is timed by wall clock and by processor time. Contenders:
+
+    baseline   the frozen engine
+    candidate  the optimization
+    control    the frozen engine once more (A/A): whatever ratio it shows is noise
+    stream     a = b − a in place over arrays of the state's size: the machine's limit
+
+Prints one JSON object a case. `tools.clock` starts these and draws the conclusions.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time
+
+import memray
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State, clone
+from validation import leaves
+from validation.trajectory import errors
+
+BLOCK_S = 1e-3  # a block is at least as long, where the trajectory has the steps for it
+ROUNDS = (5, 40)  # at least, at most
+WARMUP = 2  # calls of each contender before the first round
+
+
+@dataclass
+class Contender:
+    """An engine in the middle of a case's trajectory."""
+
+    engine: Engine
+    case: Case
+    start: State
+
+    def __post_init__(self):
+        before = perf_counter()
+        self.step = self.engine.prepare(self.case)
+        self.restart()
+        self.state = self.step(self.state)
+        self.first_call_s = perf_counter() - before
+        for _ in range(WARMUP - 1):
+            self.restart()
+            self.state = self.step(self.state)
+        self.restart()
+
+    def restart(self) -> None:
+        self.state = self.engine.adopt(self.case, clone(self.start))
+
+    def make(self, steps: int) -> tuple[float, float]:
+        """Wall and processor seconds for that many steps of the baseline."""
+        step, state = self.step, self.state
+        calls = range(steps // self.engine.stride)
+        wall, cpu = perf_counter(), process_time()
+        for _ in calls:
+            state = step(state)
+        cpu, wall = process_time() - cpu, perf_counter() - wall
+        self.state = state
+        return wall, cpu
+
+    def observed(self) -> State:
+        return self.engine.observe(self.case, self.state)
+
+
+@dataclass
+class Stream:
+    """The in-place stream: two arrays of a field's size, one written back."""
+
+    field: torch.Tensor
+
+    def __post_init__(self):
+        self.b = torch.ones_like(self.field)
+        self.a = torch.ones_like(self.field)
+
+    @property
+    def bytes(self) -> int:
+        return 3 * self.a.numel() * self.a.element_size()
+
+    def make(self, steps: int) -> tuple[float, float]:
+        a, b = self.a, self.b
+        wall, cpu = perf_counter(), process_time()
+        for _ in range(steps):
+            torch.sub(b, a, out=a)
+        return perf_counter() - wall, process_time() - cpu
+
+
+def measure_case(candidate: Engine, case_name: str, seed: int, budget_s: float) -> dict:
+    """All rounds of one case, and whether the timed calls computed the right thing."""
+    baseline = baselines.load(candidate.name)
+    case = baseline.cases[case_name]
+    start = baseline.initial(case)
+    contenders: dict[str, Contender | Stream] = {
+        "baseline": Contender(baseline, case, start),
+        "candidate": Contender(candidate, case, start),
+        "control": Contender(baseline, case, start),
+        "stream": Stream(max(start, key=lambda t: t.numel() * t.element_size())),
+    }
+    runners = [c for c in contenders.values() if isinstance(c, Contender)]
+    steps = block_length(contenders["baseline"], case, candidate.stride)
+    for runner in runners:
+        runner.restart()
+    rng, made, ends, rounds = random.Random(seed), 0, [], []
+    began = perf_counter()
+    while len(rounds) < ROUNDS[0] or (
+        len(rounds) < ROUNDS[1] and perf_counter() - began < budget_s
+    ):
+        if made + steps > case.steps:
+            ends.append((made, agreement(runners)))
+            made = 0
+            for runner in runners:
+                runner.restart()
+        rounds.append(one_round(contenders, steps, rng))
+        made += steps
+    ends.append((made, agreement(runners)))
+    return {
+        "case": case_name,
+        "steps": steps,
+        "rounds": rounds,
+        "ends": ends,
+        "first_call_s": {
+            k: c.first_call_s for k, c in contenders.items() if isinstance(c, Contender)
+        },
+        "peak_bytes": {
+            k: working_memory(c) for k, c in contenders.items() if isinstance(c, Contender)
+        },
+        "stream_bytes": contenders["stream"].bytes,
+        "least_bytes": baseline.least_bytes(case) if baseline.least_bytes else None,
+    }
+
+
+def block_length(baseline: Contender, case: Case, stride: int) -> int:
+    """Steps a block: enough for the clock, and no more than the trajectory has."""
+    once = min(baseline.make(1)[0] for _ in range(2))
+    wanted = max(1, round(BLOCK_S / max(once, 1e-7)))
+    blocks = max(1, min(wanted, case.steps) // stride)
+    return blocks * stride
+
+
+def one_round(contenders: dict, steps: int, rng: random.Random) -> dict[str, list[float]]:
+    """Seconds per step of each contender: [wall, processor]."""
+    order = list(contenders)
+    rng.shuffle(order)
+    found = {}
+    for name in order:
+        wall, cpu = contenders[name].make(steps)
+        found[name] = [float(f"{t / steps:.5g}") for t in (wall, cpu)]
+    return found
+
+
+def agreement(runners: list[Contender]) -> dict[str, float]:
+    """How far the candidate's timed calls ended from the baseline's, per field, largest."""
+    baseline, candidate = (runner.observed() for runner in runners[:2])
+    apart = {name: d.largest for name, d in errors(candidate, baseline).items()}
+    for name, ours, theirs in zip(baseline._fields, candidate, baseline, strict=True):
+        if name not in apart and not torch.equal(ours, theirs):
+            apart[name] = float("inf")
+    return apart
+
+
+def working_memory(contender: Contender) -> int:
+    """Bytes that one call needs at its peak, beyond the state that it is given."""
+    contender.restart()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "allocations"
+        with memray.Tracker(file):
+            contender.make(contender.engine.stride)
+        return memray.FileReader(file).metadata.peak_memory
+
+
+def quietly(measure: Callable[[], dict]) -> dict:
+    """Without the garbage collector between the rounds."""
+    gc.collect()
+    gc.disable()
+    try:
+        return measure()
+    finally:
+        gc.enable()
+
+
+def main() -> None:
+    name, seed, budget_s, *cases = sys.argv[1:]
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    candidate = leaves.engine(name)
+    for case in cases:
+        print(
+            json.dumps(
+                quietly(lambda c=case: measure_case(candidate, c, int(seed), float(budget_s)))
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Judge optimizations: do they still compute the same thing as their frozen baseline?"""
+
+from __future__ import annotations
+
+from tools import console
+from tools.freshness import judged
+from validation import leaves
+from validation.verdicts import Status, Verdict
+
+UNSETTLED = (Status.STALE, Status.UNJUDGED)
+
+
+def run(names: list[str], full: bool = False, again: bool = True, as_json: bool = False) -> int:
+    """The verb ``validate``; without ``again``, fresh verdicts stand as they are."""
+    chosen = leaves.chosen(names)
+    settled, waiting = {}, []
+    for name in chosen:
+        status, verdict, _ = (Status.UNJUDGED, None, "") if again else judged(name, full)
+        if verdict is None or status in UNSETTLED:
+            waiting.append(name)
+        else:
+            settled[name] = verdict
+    found = settled | judge(waiting, full)
+    ordered = [found[name] for name in chosen]
+    if as_json:
+        console.as_json([summary(v) for v in ordered])
+    else:
+        for verdict in ordered:
+            show(verdict)
+    return int(not all(v.holds for v in ordered))
+
+
+def judge(names: list[str], full: bool) -> dict[str, Verdict]:
+    """Fresh verdicts on the named ones."""
+    if not names:
+        return {}
+    from validation.judge import judge as hear  # late: torch
+
+    with console.progress("judging") as tell:
+        return {v.optimization: v for v in hear(names, full, lambda n, c: tell(f"{n} on {c}"))}
+
+
+def show(verdict: Verdict) -> None:
+    """One line, and what was expected where it came out otherwise."""
+    word = verdict.status.value
+    if verdict.holds and verdict.expected == "rejected":
+        word += " ✓"
+    console.line(verdict.optimization, word, verdict.level, verdict.reason)
+    if not verdict.holds:
+        claimed = verdict.expected.upper()
+        console.line("", "", "", f"claimed {claimed}; {next_step(verdict)}")
+
+
+def next_step(verdict: Verdict) -> str:
+    if verdict.expected == "rejected":
+        return "if it is right after all, say expected='verified' in its validation.py"
+    return "mend implementation.py; never the tolerance"
+
+
+def summary(verdict: Verdict) -> dict:
+    keep = {"optimization", "engine", "level", "expected", "status", "reason", "made", "seal"}
+    return verdict.model_dump(include=keep) | {"holds": verdict.holds}
