@@ -28,7 +28,7 @@ State, a `FieldState` (dtype = `case.dtype` unless said):
 
     E         [H, W]  energy
     R         [H, W]  density, statistical nodes per cell
-    P         [H, W]  plasticity, dimensionless, clamp(N(0, ½), ±1), never changes
+    P         [H, W]  plasticity, dimensionless, clamp(½ N(0, 1), ±1), never changes
     w         [h, columns]  energy of the workspace nodes, float16 in every case: to store
               them so is part of the physics, also of the float64 truth
     frames    [count, rows, cols]  images, uint8 or floating, shown in turn; never change

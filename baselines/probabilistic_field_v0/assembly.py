@@ -49,7 +49,7 @@ def assemble(name: str, rules: Rules, laws: tuple[Law, ...]) -> Engine:
         initial=partial(initial, rules),
         stages=tuple(Stage(stage, partial(build, rules)) for stage, build in STAGES.items()),
         laws=laws,
-        fixed=("P", "frames", "spawns", "deaths"),
+        fixed=("P", "frames", "spawns", "deaths"),  # counts stand still in some cases
         adopt=adopt,
         observe=observe,
         least_bytes=partial(least_bytes, rules),
