@@ -107,6 +107,19 @@ def test_a_step_leaves_its_input_alone(version, name):
 
 
 @BOTH
+def test_each_stage_leaves_its_input_alone(version):
+    case = version.engine.cases["tiny"]
+    working = version.engine.adopt(case, version.engine.initial(case))
+    for stage in version.engine.stages:
+        before = clone(version.engine.observe(case, working))
+        result = stage.build(case)(working)
+        now = version.engine.observe(case, working)
+        for field in before._fields:
+            assert torch.equal(getattr(now, field), getattr(before, field)), (stage.name, field)
+        working = result
+
+
+@BOTH
 def test_births_are_one_for_each_sample_and_cell_in_their_order(version):
     case = tiny(version, "tiny_steps")
     state = version.engine.initial(case)
