@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = ("odd_2d", "odd_3d", "odd_3d_float32", "damped")
 
 
 @dataclass
@@ -20,6 +19,7 @@ class Scratch:
     """A copy with the lattice field and some of its optimizations, and its own git history."""
 
     root: Path
+    small = ("odd_2d", "odd_3d", "odd_3d_float32", "damped")
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess:
         """`groundspeed` with these words, in the copy."""

@@ -137,8 +137,7 @@ def test_births_are_one_for_each_sample_and_cell_in_their_order(version):
 
 def test_births_at_the_cap_leave_the_last_samples_without_flows():
     # 320 000 flows cut to 200 000: samples 20 to 31 get nothing
-    case = replace(v1.engine.cases["cap"], hidden=1)
-    state = born(case)(v1.engine.initial(case))
+    state = v1.engine.initial(replace(v1.engine.cases["cap"], hidden=1))
     assert int(state.created) == 200_000
     assert int(state.refused) == 120_000
     assert state.sample[state.id >= 0].unique().tolist() == list(range(20))

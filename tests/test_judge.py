@@ -1,7 +1,6 @@
 """A wrong optimization is refused with the reason; a right one is not."""
 
 import pytest
-from conftest import SMALL
 
 ACCEPTED = ("buffers", "blocked", "numba", "numba_folded", "active_box")
 WRONG_COEFFICIENT = """
@@ -48,7 +47,7 @@ SABOTEURS = {
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch, name):
     leaf = f"lattice_field_{name}"
-    scratch.only(leaf, SMALL)
+    scratch.only(leaf, scratch.small)
     assert scratch.run("validate", leaf).returncode == 0
     scratch.plant(leaf, WRONG_COEFFICIENT)
     done = scratch.run("validate", leaf)

@@ -65,14 +65,7 @@ def test_every_number_gives_a_run_or_a_message(kind, name, value):
     assert end is None or end.E.isfinite().all()
 
 
-OVERFLOWS = pytest.mark.xfail(
-    strict=True, reason="dt² overflows before it is judged", raises=OverflowError
-)
-
-
-@pytest.mark.parametrize(
-    "kind", [FoundCase, pytest.param(LatticeCase, marks=OVERFLOWS)], ids=["v0", "v1"]
-)
+@BOTH
 def test_a_step_beyond_all_bounds_is_refused(kind):
     with pytest.raises(ValueError, match="dt is 1e"):
         ENGINES[kind].initial(replace(CASES[kind], dt=1e200))

@@ -1,7 +1,6 @@
 """Whatever happens to a frozen file has its own clear message."""
 
 import pytest
-from conftest import ROOT  # noqa: F401
 
 from validation import tensors
 

@@ -72,7 +72,9 @@ def bench(
     full: Full = False,
     dirty: Dirty = False,
     json: Json = False,
-    processes: Annotated[int | None, typer.Option(help="Fresh processes, default 5.")] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Fresh processes, default 4, with --full 10.")
+    ] = None,
 ) -> int:
     """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
     from tools import bench as verb

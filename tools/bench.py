@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tools import console, freshness, records
+from tools.freshness import Refused
 from tools.records import Measurement
 from validation import leaves
 from validation.verdicts import Status
@@ -21,17 +22,22 @@ def run(
     Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
     for, the refused optimizations are passed over with a word.
     """
-    refused, found = {}, {}
+    refused, found, thrown = {}, {}, False
     for name in leaves.chosen(names):
         known = None if again else freshness.measured(name, full)
         if known:
             found[name] = known
             continue
-        status, _, reason = freshness.judged(name, full)
-        if status is not Status.VERIFIED:
-            refused[name] = (status, reason)
-            continue
-        found[name] = measure(name, full, dirty, processes)
+        status, verdict, reason = freshness.judged(name, full)
+        if status is Status.VERIFIED and not freshness.timed_cases(verdict, full):
+            reason = "its claim covers no case that is marked as timed"
+        elif status is Status.VERIFIED:
+            try:
+                found[name] = measure(name, full, dirty, processes)
+                continue
+            except Refused as why:
+                reason, thrown = str(why), True
+        refused[name] = (status, reason)
     if as_json:
         told = {n: {"status": s.value, "reason": r} for n, (s, r) in refused.items()}
         console.as_json({"measured": [brief(m) for m in found.values()], "refused": told})
@@ -41,13 +47,13 @@ def run(
                 name, "no number", refused[name][0].value, refused[name][1]
             )
     unsettled = any(s in (Status.STALE, Status.UNJUDGED) for s, _ in refused.values())
-    return int(unsettled or (bool(names) and bool(refused)))
+    return int(thrown or unsettled or (bool(names) and bool(refused)))
 
 
 def measure(name: str, full: bool, dirty: bool, processes: int | None) -> Measurement:
     from tools import clock  # late: torch
 
-    count = processes or (2 * clock.PROCESSES if full else clock.PROCESSES)
+    count = processes or (clock.PUBLISHED if full else clock.PROCESSES)
     with console.progress(f"timing {name}", total=count) as tell:
         found = clock.measure(name, full=full, dirty=dirty, processes=count, tell=tell)
     return found.write(records.path(name))

@@ -16,7 +16,7 @@ from statistics import median
 import baselines
 from tools import statistics
 from tools.conditions import changes, conditions
-from tools.freshness import clock_digest, timed_cases
+from tools.freshness import Refused, clock_digest, timed_cases
 from tools.records import Measurement, Timing
 from validation import digests, verdicts
 from validation.judge import SLACK
@@ -24,16 +24,13 @@ from validation.seal import manifest
 from validation.trajectory import checkpoints
 from validation.verdicts import Status, Verdict
 
-PROCESSES = 5  # fresh ones, for an everyday number; a published one takes twice as many
+PROCESSES = 4  # fresh ones, for an everyday number
+PUBLISHED = 10  # for one that others are to believe
 BUDGET_S = 0.6  # of rounds, for each case in each process
 PATIENCE_S = 900
 CONTROL_OFF = math.log(1.10)  # a run whose control is further from 1 is discarded
 
 Tell = Callable[[str], None]
-
-
-class Refused(RuntimeError):
-    """Not measured, or measured and thrown away; the message says why and what to do."""
 
 
 def allowed_to_run(name: str, dirty: bool) -> Verdict:

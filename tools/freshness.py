@@ -12,6 +12,10 @@ from validation.records import BrokenRecord, Record
 from validation.verdicts import Status, Verdict
 
 
+class Refused(RuntimeError):
+    """Not measured, or measured and thrown away; the message says why and what to do."""
+
+
 class Checked(Record):
     """That a baseline was found to be what was sealed, and by what."""
 

@@ -35,8 +35,8 @@ from validation import leaves
 from validation.trajectory import errors
 
 BLOCK_S = 1e-3  # a block is at least as long, where the trajectory has the steps for it
-ROUNDS = (5, 40)  # at least, at most
-WARMUP = 2  # calls of each contender before the first round
+ROUNDS = (3, 40)  # at least, at most
+SLOW_S = 0.05  # a first call below this is followed by a second before the first round
 
 
 @dataclass
@@ -52,10 +52,10 @@ class Contender:
         self.step = self.engine.prepare(self.case)
         self.restart()
         self.state = self.step(self.state)
-        self.first_call_s = perf_counter() - before
-        for _ in range(WARMUP - 1):
+        self.first_call_s = self.once_s = perf_counter() - before
+        if self.first_call_s < SLOW_S or self.engine.needs:  # what compiles was slow once
             self.restart()
-            self.state = self.step(self.state)
+            self.once_s = self.make(self.engine.stride)[0] / self.engine.stride
         self.restart()
 
     def restart(self) -> None:
@@ -144,8 +144,7 @@ def measure_case(candidate: Engine, case_name: str, seed: int, budget_s: float) 
 
 def block_length(baseline: Contender, case: Case, stride: int) -> int:
     """Steps a block: enough for the clock, and no more than the trajectory has."""
-    once = min(baseline.make(1)[0] for _ in range(2))
-    wanted = max(1, round(BLOCK_S / max(once, 1e-7)))
+    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
     blocks = max(1, min(wanted, case.steps) // stride)
     return blocks * stride
 

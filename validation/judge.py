@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from threading import Lock
 
 import torch
 from torch.testing import assert_close
@@ -121,8 +122,8 @@ class Bench:
         self.seal = seal.manifest(base.name)
         self.reference = reference(base, case)
         self.truth = self.reference if case.is_truth else truth(base, case, self.reference.start)
-        start = digests.of_state(self.reference.start)
-        self.drifted = start != self.seal.answers[name].start
+        self.exact: dict[int, State] = {}  # one step from step n, in truth
+        self.lock = Lock()
         refuse_vacuity(base, name, self.reference)
 
     def hear(self, agreement: Agreement, candidate: Candidate) -> CaseResult:
@@ -152,9 +153,12 @@ class Bench:
             yield f"step {n}", run[n], states[n], self.truth.states[n]
 
     def truth_after(self, n: int, stride: int, agreement: Agreement) -> State:
-        if agreement.level == "exact":
+        if agreement.level == "exact" or stride != 1:
             return self.reference.states[n + stride]
-        return after_one(self.base, self.case, self.reference, n, stride)
+        with self.lock:
+            if n not in self.exact:
+                self.exact[n] = after_one(self.base, self.case, self.reference, self.truth, n)
+            return self.exact[n]
 
     def compare(self, agreement: Agreement, result: CaseResult, check, got, want, true) -> None:
         """Field by field: decisions exactly, fixed fields untouched, values as claimed."""

@@ -86,39 +86,35 @@ def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
     """
     base = reference(engine, case)
     true = base if case.is_truth else truth(engine, case, base.start)
+    exact = {n: after_one(engine, case, base, true, n) for n in departures(case)}
     table = {f"step {n}": [errors(base.states[n], true.states[n])] for n in checkpoints(case)}
-    for n in departures(case):
-        table[f"from {n}"] = [single_error(engine, case, base, n, None)]
+    table |= {f"from {n}": [errors(base.states[n + 1], exact[n])] for n in exact}
     for seed in range(members(base.start)):
         with RandomRounding(seed):
             other = reference(engine, case, base.start)
         for n in checkpoints(case):
             table[f"step {n}"].append(errors(other.states[n], true.states[n]))
-        for n in departures(case):
-            table[f"from {n}"].append(single_error(engine, case, base, n, seed))
+        for n in exact:
+            moved = other.states[1] if n == 0 else single(engine, case, base, n, seed)
+            table[f"from {n}"].append(errors(moved, exact[n]))
     return {
         key: {name: widest(*(row[name] for row in rows)) for name in rows[0]}
         for key, rows in table.items()
     }
 
 
-def single_error(engine: Engine, case: Case, base: Reference, n: int, seed: int | None):
-    """Errors after one step from step n, of the engine or of its rounding at random."""
-    exact = after_one(engine, case, base, n)
-    if seed is None:
-        return errors(base.states[n + 1], exact)
+def single(engine: Engine, case: Case, base: Reference, n: int, seed: int) -> State:
+    """One step from step n of the frozen run, rounded at random."""
     with RandomRounding(seed):
-        moved = engine.runner(case)(base.states[n], 1)
-    return errors(moved, exact)
+        return engine.runner(case)(base.states[n], 1)
 
 
-def after_one(engine: Engine, case: Case, base: Reference, n: int, stride: int = 1) -> State:
-    """The true state one call after step n of the baseline's run."""
-    if case.is_truth:
-        return base.states[n + stride]
+def after_one(engine: Engine, case: Case, base: Reference, true: Reference, n: int) -> State:
+    """The true state one step after step n of the frozen run."""
+    if case.is_truth or n == 0:
+        return true.states[n + 1]
     wide = case.truth
-    start = like(base.states[n], engine.initial(wide))
-    return engine.runner(wide)(start, stride)
+    return engine.runner(wide)(like(base.states[n], true.start), 1)
 
 
 def errors(one: State, other: State) -> dict[str, Distance]:

@@ -18,7 +18,7 @@ PLANE = LatticeCase(steps=200, shape=(256, 256), start=Packet(0.01, 20.0, 16.0),
 TRAP = Trap(chi0=1.0, kappa=0.05)
 WIDTH = math.sqrt(1 / TRAP.kappa)  # of the trapped Gaussian, c = 1
 ORBIT = Bodies(
-    # radius 3.37 lies inside √2 × 3.74, the width of the force, so the orbit is stable
+    # radius 3.37 lies inside 2 × 3.74, twice the width of the Gaussian potential: stable
     position=((24 + 3.367, 24.0),),
     velocity=((0.0, 0.4924),),
     strength=-0.01,
@@ -96,7 +96,7 @@ CASES = {
     "packet_128": LARGE,
     "packet_128_float32": replace(LARGE, steps=8, dtype=torch.float32),
     "plane_2048": replace(
-        PLANE, steps=4, shape=(2048, 2048), start=Packet(0.01, 160.0, 64.0), timed=True
+        PLANE, steps=4, shape=(2048, 2048), start=Packet(0.01, 160.0, 64.0), timed=True, quick=False
     ),
     "packet_256_float32": replace(
         PACKET,
