@@ -116,13 +116,15 @@ def run(full: Full = False, dirty: Dirty = False) -> int:
     return verb.run(full, dirty)
 
 
+INTERRUPTED = 130  # as shells have it; the command line library returns it too
+
+
 def main() -> None:
     """Run a verb; every failure is one line and an exit code."""
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
-        console.complain("interrupted; every record is whole or absent, run again to go on")
-        code = 130
+        code = INTERRUPTED
     except typer.TyperException as error:
         console.complain(error.format_message())
         code = 2
@@ -132,6 +134,8 @@ def main() -> None:
     except (ValueError, RuntimeError, OSError) as error:
         console.complain(error)
         code = 1
+    if code == INTERRUPTED:
+        console.complain("interrupted; every record is whole or absent, run again to go on")
     sys.exit(code)
 
 

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from baselines.engine import State, fields
 
 from . import digests, tensors
@@ -24,9 +26,13 @@ class Failed(RuntimeError):
 
 
 def scratch_folder() -> Path:
-    """In memory where the system offers it."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="groundspeed-", dir=base))
+    """In memory where the system offers it; what killed judges left behind is removed."""
+    base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+    for left in base.glob("groundspeed-*-*"):
+        owner = left.name.split("-")[1]
+        if not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
 
 
 class Candidate:

@@ -72,9 +72,11 @@ def truth(engine: Engine, case: Case, start: State, stride: int = 1) -> Referenc
     return reference(engine, wide, like(start, engine.initial(wide)), stride)
 
 
-def members(start: State) -> int:
+def members(case: Case, start: State) -> int:
     """How many runs the ensemble takes: fewer where each averages over many cells."""
-    return 3 if max(t.numel() for t in start) >= LARGE else 8
+    if not case.quick:
+        return 1
+    return 3 if max(t.numel() for t in start) >= LARGE else 6
 
 
 def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
@@ -89,7 +91,7 @@ def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
     exact = {n: after_one(engine, case, base, true, n) for n in departures(case)}
     table = {f"step {n}": [errors(base.states[n], true.states[n])] for n in checkpoints(case)}
     table |= {f"from {n}": [errors(base.states[n + 1], exact[n])] for n in exact}
-    for seed in range(members(base.start)):
+    for seed in range(members(case, base.start)):
         with RandomRounding(seed):
             other = reference(engine, case, base.start)
         for n in checkpoints(case):
@@ -134,7 +136,7 @@ def own_residuals(engine: Engine, case: Case, start: State) -> dict[str, float]:
     run = engine.runner(case)
     laws = [law for law in engine.laws if law.applies(case)]
     table = {law.name: law.residual(case, start, run) for law in laws}
-    for seed in range(members(start)):
+    for seed in range(members(case, start)):
         for law in laws:
             with RandomRounding(seed):
                 table[law.name] = max(table[law.name], law.residual(case, start, run))
