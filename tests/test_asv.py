@@ -13,6 +13,8 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from tools import asv_environment, publish, suite
 
+pytestmark = pytest.mark.xdist_group("test_asv")  # its fixtures are costly: one worker
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(path.parent for path in ROOT.glob("optimizations/*/benchmark.py"))
 TAKEN = re.compile(r"(time|timeraw|track|mem|peakmem)_|(Time|Track|Mem|PeakMem)[A-Z_]")

@@ -23,6 +23,8 @@ from tools import publish
 from tools.asv_tree import bring
 from validation import digests
 
+pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are costly: one worker
+
 ROOT = Path(__file__).parent.parent
 COPIED = ("tools", "validation", "asv.conf.json", "optimizations/__init__.py", "pyproject.toml")
 COPIED += ("baselines/__init__.py", "baselines/engine.py")
