@@ -1,0 +1,5 @@
+"""energy_flow_v0 against itself: what the judge must accept."""
+
+from baselines.energy_flow_v0 import engine
+
+__all__ = ["engine"]

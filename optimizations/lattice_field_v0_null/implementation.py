@@ -1,0 +1,5 @@
+"""lattice_field_v0 against itself: what the judge must accept."""
+
+from baselines.lattice_field_v0 import engine
+
+__all__ = ["engine"]
