@@ -45,9 +45,10 @@ class Finding(BaseModel):
     def __str__(self) -> str:
         when = self.check.replace("step", "after step").replace("from", "one step from step")
         return (
-            f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, "
-            f"off by {self.largest:.3g}, allowed {self.allowed_largest:.3g} "
-            f"(rms {self.rms:.3g} of {self.allowed_rms:.3g})"
+            f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, off by "
+            f"{self.largest:.3g}, allowed {self.allowed_largest:.3g}; rms {self.rms:.3g}, allowed "
+            f"{self.allowed_rms:.3g}; worst block {self.block:.3g}, "
+            f"allowed {self.allowed_block:.3g}"
         )
 
 
