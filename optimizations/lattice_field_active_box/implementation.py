@@ -78,7 +78,8 @@ def stepper(case: LatticeCase) -> Step:
         total, spare = (torch.empty_like(E[box], memory_format=torch.contiguous_format)
                         for _ in range(2))  # fmt: skip
         sum_neighbours(total, E, low, high)
-        finish(total, spare, E[box], E_next[box], chi[box] if chi.ndim else chi)
+        for call in finish(total, spare, E[box], E_next[box], chi[box] if chi.ndim else chi):
+            call()
         return BoxState(state.lattice._replace(E=E_next, E_prev=E), low, high)
 
     return step

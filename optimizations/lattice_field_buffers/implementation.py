@@ -6,8 +6,11 @@ result goes into one of two buffers made once, and E⁺ overwrites E_prev. Opera
 order are the frozen ones, so every bit is.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from operator import is_
 
 import torch
 from torch import Tensor
@@ -16,8 +19,10 @@ from baselines.engine import Step, replace_stage
 from baselines.lattice_field_v1 import LatticeCase, LatticeState
 from baselines.lattice_field_v1 import engine as baseline
 
+Work = Iterator[Callable[[], object]]  # calls that are ready to be made, in order
 
-def add_neighbours(total: Tensor, E: Tensor, axis: int) -> None:
+
+def add_neighbours(total: Tensor, E: Tensor, axis: int) -> Work:
     """Add the cyclic neighbours at −1, then those at +1, along an axis that is whole.
 
     Along the last axis the whole block is added as one contiguous run, with the cells at the
@@ -26,71 +31,92 @@ def add_neighbours(total: Tensor, E: Tensor, axis: int) -> None:
     n = E.shape[axis]
     for lower, seam, other in ((True, 0, n - 1), (False, n - 1, 0)):
         here, there = (slice(1, None), slice(None, -1))[:: 1 if lower else -1]
+        at_seam, across = total.select(axis, seam), E.select(axis, other)
         if axis == E.ndim - 1:
-            edge = total.select(axis, seam) + E.select(axis, other)
-            total.view(-1)[here].add_(E.view(-1)[there])
-            total.select(axis, seam).copy_(edge)
+            edge, line = torch.empty_like(at_seam), total.view(-1)[here]
+            yield partial(torch.add, at_seam, across, out=edge)
+            yield partial(torch.add, line, E.view(-1)[there], out=line)
+            yield partial(at_seam.copy_, edge)
         else:
-            at = (slice(None),) * axis
-            total[(*at, here)].add_(E[(*at, there)])
-            total.select(axis, seam).add_(E.select(axis, other))
+            whole = (slice(None),) * axis
+            inner = total[(*whole, here)]
+            yield partial(torch.add, inner, E[(*whole, there)], out=inner)
+            yield partial(torch.add, at_seam, across, out=at_seam)
 
 
-def sum_planes(total: Tensor, E: Tensor, first: int, last: int) -> None:
+def sum_planes(total: Tensor, E: Tensor, first: int, last: int) -> Work:
     """total = E[i − 1] + E[i + 1] for planes first <= i < last, cyclic along axis 0."""
     n = E.shape[0]
     low, high = max(first, 1), min(last, n - 1)
     if high > low:
         inner = total[low - first : high - first]
-        torch.add(E[low - 1 : high - 1], E[low + 1 : high + 1], out=inner)
+        yield partial(torch.add, E[low - 1 : high - 1], E[low + 1 : high + 1], out=inner)
     for i in {first, last - 1}:
         if i in (0, n - 1):
-            torch.add(E[i - 1], E[(i + 1) % n], out=total[i - first])
+            yield partial(torch.add, E[i - 1], E[(i + 1) % n], out=total[i - first])
 
 
-def expression(case: LatticeCase, ndim: int) -> Callable[..., None]:
+def expression(case: LatticeCase, ndim: int) -> Callable[..., Work]:
     """finish(total, spare, E, E_prev, chi): E_prev becomes E⁺, given the neighbours' sum."""
     c2, dt2, inverse = case.c * case.c, case.dt * case.dt, 1.0 / (case.dx * case.dx)
+    massless = isinstance(case.chi, float) and case.chi == 0 and case.bodies is None
 
-    def finish(total: Tensor, spare: Tensor, E: Tensor, E_prev: Tensor, chi: Tensor) -> None:
-        total.add_(torch.mul(E, -2.0 * ndim, out=spare))
+    def finish(total: Tensor, spare: Tensor, E: Tensor, E_prev: Tensor, chi: Tensor) -> Work:
+        yield partial(torch.mul, E, -2.0 * ndim, out=spare)
+        yield partial(torch.add, total, spare, out=total)
         for factor in (inverse, c2):
             if factor != 1:
-                total.mul_(factor)
-        if chi.ndim or float(chi):
-            total.sub_(torch.mul(chi * chi, E, out=spare))
-        total.mul_(dt2)
+                yield partial(torch.mul, total, factor, out=total)
+        if not massless:
+            yield lambda: total.sub_(torch.mul(chi * chi, E, out=spare))
+        yield partial(torch.mul, total, dt2, out=total)
         if case.gamma:
-            torch.mul(E, 2 - case.gamma, out=spare)
-            torch.sub(E_prev.mul_(1 - case.gamma), spare, out=E_prev)
+            yield partial(torch.mul, E, 2 - case.gamma, out=spare)
+            yield partial(torch.mul, E_prev, 1 - case.gamma, out=E_prev)
+            yield partial(torch.sub, E_prev, spare, out=E_prev)
         else:
-            E_prev.sub_(E, alpha=2)  # twice E is exact, so one rounding, as in the frozen line
-        torch.sub(total, E_prev, out=E_prev)
+            # twice E is exact, so this rounds once, as the frozen line does
+            yield partial(torch.sub, E_prev, E, alpha=2, out=E_prev)
+        yield partial(torch.sub, total, E_prev, out=E_prev)
 
     return finish
 
 
 def leapfrog(case: LatticeCase, planes: int | None = None) -> Step:
-    """The field stage, that many planes at a time (all at once if not said)."""
+    """The field stage, that many planes at a time (all at once if not said).
+
+    The calls on slices are made ready once for each pair of arrays, and the two arrays of a
+    run change places at every step, so two lists of calls serve all of it.
+    """
     if case.order != 2:
         raise ValueError(f"order is {case.order}; allowed: 2")
     n = case.shape[0]
     planes = min(planes or n, n)
-    block = (planes, *case.shape[1:])
-    total, spare = (torch.empty(block, dtype=case.dtype) for _ in range(2))
+    total, spare = (torch.empty((planes, *case.shape[1:]), dtype=case.dtype) for _ in range(2))
     finish = expression(case, case.d)
 
-    def step(state: LatticeState) -> LatticeState:
-        E, E_next, chi = state.E, state.E_prev, state.chi
+    def work(E: Tensor, E_next: Tensor, chi: Tensor) -> Work:
         for first in range(0, n, planes):
             last = min(first + planes, n)
-            here, extra = total[: last - first], spare[: last - first]
-            sum_planes(here, E, first, last)
+            here, extra, now = total[: last - first], spare[: last - first], E[first:last]
+            yield from sum_planes(here, E, first, last)
             for axis in range(1, case.d):
-                add_neighbours(here, E[first:last], axis)
+                yield from add_neighbours(here, now, axis)
             mass = chi[first:last] if chi.ndim else chi
-            finish(here, extra, E[first:last], E_next[first:last], mass)
-        return state._replace(E=E_next, E_prev=E)
+            yield from finish(here, extra, now, E_next[first:last], mass)
+
+    ready: deque[tuple[tuple, list]] = deque(maxlen=2)
+
+    def step(state: LatticeState) -> LatticeState:
+        arrays = (state.E, state.E_prev, state.chi)
+        found = (calls for known, calls in ready if all(map(is_, known, arrays)))
+        calls = next(found, None)
+        if calls is None:
+            calls = list(work(*arrays))
+            ready.append((arrays, calls))
+        for call in calls:
+            call()
+        return state._replace(E=state.E_prev, E_prev=state.E)
 
     return step
 
