@@ -73,7 +73,7 @@ def bench(
     dirty: Dirty = False,
     json: Json = False,
     processes: Annotated[
-        int | None, typer.Option(help="Fresh processes, default 4, with --full 10.")
+        int | None, typer.Option(help="Fresh processes, default 3, with --full 10.")
     ] = None,
 ) -> int:
     """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from tools import records
@@ -29,6 +30,19 @@ def clock_digest() -> str:
     """Of the measuring code: another method gives another number."""
     here = Path(__file__).parent
     return digests.of_files([here / f for f in ("clock.py", "stopwatch.py", "statistics.py")])
+
+
+def forget() -> None:
+    """Ask the files again: a record was written since."""
+    judged.cache_clear()
+    measured.cache_clear()
+    here.cache_clear()
+
+
+@cache
+def here() -> str:
+    """The comparability key of this machine, now."""
+    return conditions().key
 
 
 def checked_path(name: str, root: Path = digests.ROOT) -> Path:
@@ -61,6 +75,7 @@ def checked(name: str, full: bool = False) -> Checked | None:
     return found if found.rests_on == current and (found.full or not full) else None
 
 
+@cache
 def judged(name: str, full: bool = False) -> tuple[Status, Verdict | None, str]:
     """Where an optimization stands; a quick verdict does not stand for a full one."""
     status, verdict, reason = verdicts.standing(name)
@@ -75,15 +90,15 @@ def timed_cases(verdict: Verdict, full: bool) -> list[str]:
     return [n for n in verdict.cases if cases[n].case["timed"] and (cases[n].case["quick"] or full)]
 
 
+@cache
 def measured(name: str, full: bool = False) -> Measurement | None:
     """The measurement on file if it still says something about this code on this machine."""
     found = records.measured(name)
     status, verdict, _ = verdicts.standing(name)
     if found is None or status is not Status.VERIFIED or verdict is None:
         return None
-    here = conditions()
     if found.verdict_digests != verdict.digests or found.clock != clock_digest():
         return None
-    if found.conditions.key != here.key:
+    if found.conditions.key != here():
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None

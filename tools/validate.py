@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools import console
-from tools.freshness import judged
+from tools.freshness import forget, judged
 from validation import leaves
 from validation.verdicts import Status, Verdict
 
@@ -37,7 +37,9 @@ def judge(names: list[str], full: bool) -> dict[str, Verdict]:
     from validation.judge import judge as hear  # late: torch
 
     with console.progress("judging") as tell:
-        return {v.optimization: v for v in hear(names, full, lambda n, c: tell(f"{n} on {c}"))}
+        found = {v.optimization: v for v in hear(names, full, lambda n, c: tell(f"{n} on {c}"))}
+    forget()
+    return found
 
 
 def show(verdict: Verdict) -> None:
