@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, freshness
+from tools import console, freshness, ledger
 from tools.records import Measurement
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
@@ -23,6 +23,7 @@ PAGES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 PAGES.filters["g"] = lambda x: f"{x:.3g}"
+PAGES.filters["cell"] = lambda text: " ".join(text.split()).replace("|", "\\|")
 PAGES.filters["size"] = lambda n: next(
     f"{n / 2**p:.3g} {unit}" for p, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
     if n >= 2**p or not p
@@ -31,7 +32,7 @@ PAGES.filters["size"] = lambda n: next(
 
 def run(as_json: bool = False) -> int:
     """The verb ``report``."""
-    written = [*reports(), index()]
+    written = [*reports(), index(), claims()]
     if as_json:
         console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
     else:
@@ -114,6 +115,18 @@ def index() -> Path:
         figures=[p.relative_to(folder) for p in figures],
     )
     return write(folder / "index.md", page)
+
+
+def claims() -> Path:
+    """reports/claims.md: the ledger beside the records."""
+    page = PAGES.get_template("claims.md").render(
+        documents=ledger.documents(),
+        decisions=[d.value for d in ledger.Decision],
+        counted=ledger.counted,
+        outcome=ledger.outcome,
+        best=ledger.best,
+    )
+    return write(digests.ROOT / "reports" / "claims.md", page)
 
 
 def engine_row(name: str) -> dict:

@@ -1,0 +1,13 @@
+"""The same operator; its rounding is spread over the grid, a few units of the largest value."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    level="approximate",
+    because="a transform rounds relative to the largest value on the grid, a stencil to its own",
+    cases=("odd_2d", "odd_3d", "order_4", "order_6", "slab", "plane_256", "packet_64"),
+    budget={"E": 1e-12, "E_prev": 1e-12},
+)
