@@ -83,6 +83,27 @@ def bench(
 
 
 @app.command()
+def costs(
+    names: Names = None,
+    accept: Annotated[bool, typer.Option(help="Rewrite the budget as what is counted.")] = False,
+    check: Annotated[bool, typer.Option(help="Only compare with the budget.")] = False,
+    json: Json = False,
+) -> int:
+    """Count what a step does: operators, bytes, arithmetic, waits; exit 1 above the budget."""
+    from tools import costs as verb
+
+    return verb.run(names or [], accept, check, json)
+
+
+@app.command()
+def ceilings(json: Json = False) -> int:
+    """Measure what this machine can do at its best: bandwidth by level, arithmetic."""
+    from tools import ceilings as verb
+
+    return verb.run(json)
+
+
+@app.command()
 def publish() -> int:
     """Build the asv site of every result on file; it works without the internet."""
     from tools import publish as verb

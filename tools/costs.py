@@ -1,0 +1,151 @@
+"""The verb ``costs``: what a step does, counted, beside its baseline and its budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine
+from tools import budget, console, counting
+from tools.counting import Count
+from validation import digests, leaves, machine
+from validation.claims import Agreement
+from validation.records import BrokenRecord, Record
+from validation.verdicts import foundations
+
+
+class Compared(Record):
+    """Counts of an optimization and of its baseline, case by case."""
+
+    optimization: str
+    engine: str
+    rests_on: dict[str, str]
+    baseline: dict[str, Count]
+    candidate: dict[str, Count]
+    compulsory: dict[str, int]  # bytes that any step must move, where known: see tools.least
+
+
+def path(name: str, root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "costs" / f"{name}.json"
+
+
+def rests_on(name: str, engine: str) -> dict[str, str]:
+    """What decides the counts: the code of both, this code, and the release of torch."""
+    here = Path(__file__).parent
+    found = foundations(name, engine)
+    own = [here / f for f in ("counting.py", "operators.py", "costs.py")]
+    kept = ("baseline", "baseline sources", "implementation", "torch")
+    return {key: found[key] for key in kept} | {"counter": digests.of_files(own)}
+
+
+def on_file(name: str) -> Compared | None:
+    """The counts on file, if nothing has changed that decides them."""
+    try:
+        found = Compared.read(path(name))
+    except (FileNotFoundError, BrokenRecord):
+        return None
+    return found if found.rests_on == rests_on(name, found.engine) else None
+
+
+def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
+    """Count, show, compare with the budget; exit 1 where something has outgrown it."""
+    torch.set_num_threads(1)
+    code, told = 0, {}
+    shown = []
+    with console.progress("counting", total=None) as tell:
+        for name in leaves.chosen(names):
+            claim = leaves.claim(name)
+            lacking = machine.missing(claim.engine.needs)
+            if lacking or claim.expected != "verified":
+                why = "; ".join(lacking) or f"its claim expects it to be {claim.expected}"
+                told[name] = {"passed over": why}
+                continue
+            tell(name)
+            found = judged(name, claim, accept)
+            code |= bool(found)
+            told[name] = {"outgrown": found}
+            if not check:
+                shown.append(compared(name, claim, again))
+    if as_json:
+        console.as_json(told)
+    else:
+        show(told, shown)
+    return code
+
+
+def judged(name: str, claim: Agreement, accept: bool) -> list[str]:
+    """What has outgrown the budget; with ``accept``, the budget is what there is now."""
+    counts = {n: counting.count(claim.engine, case) for n, case in budget.cases(claim).items()}
+    place = budget.path(name)
+    if accept:
+        budget.budget(name, counts).write(place)
+        return []
+    try:
+        accepted = budget.Budget.read(place)
+    except FileNotFoundError:
+        return [f"no budget on file; look at the counts, then: groundspeed costs {name} --accept"]
+    except BrokenRecord as error:
+        return [str(error)]
+    return budget.outgrown(accepted, counts)
+
+
+_frozen: dict[tuple[str, str], Count] = {}
+
+
+def frozen(engine: Engine, case_name: str, case: Case) -> Count:
+    """Of a baseline: counted once, however many optimizations it has."""
+    key = (engine.name, case_name)
+    if key not in _frozen:
+        _frozen[key] = counting.count(engine, case)
+    return _frozen[key]
+
+
+def compared(name: str, claim: Agreement, again: bool = True) -> Compared:
+    """Counts at the everyday timed cases, or at the smallest of each kind; written."""
+    known = None if again else on_file(name)
+    if known:
+        return known
+    from tools import least  # late: it counts too
+
+    base = baselines.load(claim.engine.name)
+    timed = {n: c for n, c in claim.covered(full=False).items() if c.timed} or budget.cases(claim)
+    return Compared(
+        optimization=name,
+        engine=base.name,
+        rests_on=rests_on(name, base.name),
+        baseline={n: frozen(base, n, case) for n, case in timed.items()},
+        candidate={n: counting.count(claim.engine, case) for n, case in timed.items()},
+        compulsory={n: least.least_bytes(base, n) for n in timed},
+    ).write(path(name))
+
+
+def show(told: dict[str, dict], shown: list[Compared]) -> None:
+    """A line a case, baseline → here; then what has outgrown its budget."""
+    for record in shown:
+        for case, ours in record.candidate.items():
+            console.line(record.optimization, case, words(record.baseline[case], ours))
+    for name, found in told.items():
+        if "passed over" in found:
+            console.line(name, "PASSED OVER", found["passed over"])
+        for line in found.get("outgrown", []):
+            console.line(name, "OUTGROWN", line)
+    clean = sum(found.get("outgrown") == [] for found in told.values())
+    console.line("costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget")
+
+
+def words(theirs: Count, ours: Count) -> str:
+    """Operators, bytes, arithmetic, allocations and waits of a step."""
+    columns = {
+        "operators": (theirs.per_step("operators"), ours.per_step("operators")),
+        "MB moved": (theirs.moved / 1e6, ours.moved / 1e6),
+        "Mflop": (theirs.per_step("flops") / 1e6, ours.per_step("flops") / 1e6),
+        "allocations": (theirs.per_step("allocations"), ours.per_step("allocations")),
+        "waits": (theirs.per_step("stalls"), ours.per_step("stalls")),
+    }
+    text = ", ".join(f"{unit} {a:.4g} → {b:.4g}" for unit, (a, b) in columns.items())
+    compiled = ours.per_step("compiled")
+    inside = f"; a compiler has {compiled:g} operators more" if compiled else ""
+    blind = f"; not seen inside: {ours.opaque}" if ours.opaque else ""
+    return text + inside + blind
