@@ -103,6 +103,18 @@ def ceilings(json: Json = False) -> int:
     return verb.run(json)
 
 
+@app.command("map")
+def map_(
+    names: Names = None,
+    budget_s: Annotated[float, typer.Option(help="Seconds; the next call goes on.")] = 240.0,
+    json: Json = False,
+) -> int:
+    """Where it gains and where it loses: speedup over size, type, threads and device."""
+    from tools import scenarios as verb
+
+    return verb.run(names or [], budget_s, json)
+
+
 @app.command()
 def publish() -> int:
     """Build the asv site of every result on file; it works without the internet."""

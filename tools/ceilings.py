@@ -9,7 +9,6 @@ the trials, because whatever else runs can only lower one, and the median stands
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,12 +19,10 @@ from time import perf_counter
 import numpy as np
 import torch
 from numba import njit
-from pydantic import BaseModel
 
 from tools import console
-from tools.conditions import Conditions, conditions
-from validation import digests
-from validation.records import BrokenRecord, Record
+from tools.conditions import conditions
+from tools.limits import Ceiling, Ceilings, on_file, path
 
 TRIAL_S = 2e-3
 TRIALS = (12, 40)  # of each kind, at least and at most
@@ -34,59 +31,6 @@ CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 ORDER = 512  # of the matrix product
 ARRAYS = {"in_place": 3, "copy": 2, "read": 1}  # moved a pass
 HELD = {"in_place": 2, "copy": 2, "read": 1}  # in memory
-
-
-class Ceiling(BaseModel):
-    """One rate: GB/s or Gflop/s."""
-
-    kind: str  # in_place, copy, read, or the dtype of a product
-    level: str  # L1, L2, L3, memory, or "arithmetic"
-    bytes: int  # working set of a thread
-    threads: int
-    best: float  # 95th percentile of the trials
-    median: float
-    trials: int
-
-
-class Ceilings(Record):
-    """Everything measured in one run, and under which conditions."""
-
-    conditions: Conditions
-    ceilings: list[Ceiling]
-
-    def bandwidth(self, working_set: float, threads: int = 1) -> float:
-        """Bytes a second of the in-place stream: the next smaller and larger sizes, blended."""
-        rows = sorted(
-            (c.bytes * c.threads, c.best)
-            for c in self.ceilings
-            if c.kind == "in_place" and c.threads == threads
-        )
-        sizes, rates = zip(*rows, strict=True)
-        return 1e9 * float(np.interp(math.log(working_set), np.log(sizes), rates))
-
-    def arithmetic(self, dtype: torch.dtype | str, threads: int = 1) -> float:
-        """Floating-point operations a second; of the wider type where a type was not measured."""
-        kind = str(dtype).removeprefix("torch.")
-        kind = {"complex64": "float32", "complex128": "float64"}.get(kind, kind)
-        rows = {
-            c.kind: c.best
-            for c in self.ceilings
-            if c.level == "arithmetic" and c.threads == threads
-        }
-        return 1e9 * rows.get(kind, rows["float64"])
-
-
-def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "ceilings.json"
-
-
-def on_file() -> Ceilings | None:
-    """The ceilings of this machine under these conditions, if they were measured."""
-    try:
-        found = Ceilings.read(path())
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    return found if found.conditions.key == conditions().key else None
 
 
 @njit(nogil=True, fastmath=True, cache=True)

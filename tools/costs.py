@@ -24,7 +24,8 @@ class Compared(Record):
     rests_on: dict[str, str]
     baseline: dict[str, Count]
     candidate: dict[str, Count]
-    compulsory: dict[str, int]  # bytes that any step must move, where known: see tools.least
+    least_bytes: dict[str, int]  # that any step moves, see tools.least
+    working_set: dict[str, int]  # bytes of the state
 
 
 def path(name: str, root: Path = digests.ROOT) -> Path:
@@ -35,7 +36,7 @@ def rests_on(name: str, engine: str) -> dict[str, str]:
     """What decides the counts: the code of both, this code, and the release of torch."""
     here = Path(__file__).parent
     found = foundations(name, engine)
-    own = [here / f for f in ("counting.py", "operators.py", "costs.py")]
+    own = [here / f for f in ("counting.py", "operators.py", "least.py", "costs.py")]
     kept = ("baseline", "baseline sources", "implementation", "torch")
     return {key: found[key] for key in kept} | {"counter": digests.of_files(own)}
 
@@ -117,7 +118,8 @@ def compared(name: str, claim: Agreement, again: bool = True) -> Compared:
         rests_on=rests_on(name, base.name),
         baseline={n: frozen(base, n, case) for n, case in timed.items()},
         candidate={n: counting.count(claim.engine, case) for n, case in timed.items()},
-        compulsory={n: least.least_bytes(base, n) for n in timed},
+        least_bytes={n: least.least_bytes(base, n) for n in timed},
+        working_set={n: least.working_set(base, n) for n in timed},
     ).write(path(name))
 
 
