@@ -26,6 +26,7 @@ class Compared(Record):
     candidate: dict[str, Count]
     least_bytes: dict[str, int]  # that any step moves, see tools.least
     working_set: dict[str, int]  # bytes of the state
+    dtypes: dict[str, str]
 
 
 def path(name: str, root: Path = digests.ROOT) -> Path:
@@ -120,6 +121,7 @@ def compared(name: str, claim: Agreement, again: bool = True) -> Compared:
         candidate={n: counting.count(claim.engine, case) for n, case in timed.items()},
         least_bytes={n: least.least_bytes(base, n) for n in timed},
         working_set={n: least.working_set(base, n) for n in timed},
+        dtypes={n: str(case.dtype).removeprefix("torch.") for n, case in timed.items()},
     ).write(path(name))
 
 
@@ -139,15 +141,21 @@ def show(told: dict[str, dict], shown: list[Compared]) -> None:
 
 def words(theirs: Count, ours: Count) -> str:
     """Operators, bytes, arithmetic, allocations and waits of a step."""
-    columns = {
-        "operators": (theirs.per_step("operators"), ours.per_step("operators")),
-        "MB moved": (theirs.moved / 1e6, ours.moved / 1e6),
-        "Mflop": (theirs.per_step("flops") / 1e6, ours.per_step("flops") / 1e6),
-        "allocations": (theirs.per_step("allocations"), ours.per_step("allocations")),
-        "waits": (theirs.per_step("stalls"), ours.per_step("stalls")),
-    }
-    text = ", ".join(f"{unit} {a:.4g} → {b:.4g}" for unit, (a, b) in columns.items())
+    columns = {"operators": 1, "moved": 1e6, "flops": 1e6, "allocations": 1, "stalls": 1}
+    units = ("operators", "MB moved", "Mflop", "allocations", "waits")
+    text = ", ".join(
+        f"{unit} {number(theirs, column, scale)} → {number(ours, column, scale)}"
+        for unit, (column, scale) in zip(units, columns.items(), strict=True)
+    )
     compiled = ours.per_step("compiled")
     inside = f"; a compiler has {compiled:g} operators more" if compiled else ""
     blind = f"; not seen inside: {ours.opaque}" if ours.opaque else ""
     return text + inside + blind
+
+
+def number(count: Count, column: str, scale: float = 1) -> str:
+    """What was counted of a step; where that cannot be all, it says so instead of a zero."""
+    value = (count.moved if column == "moved" else count.per_step(column)) / scale
+    if not count.opaque or column == "stalls":
+        return f"{value:.4g}"
+    return f"at least {value:.4g}" if value else "not seen"
