@@ -117,8 +117,13 @@ def outgrown(accepted: Budget, counts: dict[str, Count]) -> list[str]:
     found = stalls(accepted, counts)
     if accepted.torch != machine.torch_version():
         return found  # another release decomposes operators otherwise; waits stay waits
+    worse: dict[str, list[str]] = {}  # the same lines in many cases are said once
     for case, count in counts.items():
-        found += dearer(accepted, case, count)
+        for where, words in dearer(accepted, case, count):
+            worse.setdefault(where, []).append(words)
+    for where, words in worse.items():
+        more = f"; and in {len(words) - 1} more cases" if len(words) > 1 else ""
+        found.append(f"{where}: {words[0]}{more}")
     return found
 
 
@@ -126,18 +131,19 @@ def stalls(accepted: Budget, counts: dict[str, Count]) -> list[str]:
     """Synchronisation points that the budget does not have."""
     known = {(s.path, s.text): s.waits for s in accepted.lines}
     return [
-        f"{lines[0].where}: {label} × {times}, {known.get(key, {}).get(label, 0)} accepted: a GPU "
-        f"would be waited for at `{lines[0].text}`"
+        f"{lines[0].where}: {label} × {times} in all counted steps, "
+        f"{known.get(key, {}).get(label, 0)} accepted: a GPU would be waited for at "
+        f"`{lines[0].text}`"
         for key, lines in merged(counts).items()
         for label, times in waits(lines).items()
         if times > known.get(key, {}).get(label, 0)
     ]
 
 
-def dearer(accepted: Budget, case: str, count: Count) -> list[str]:
-    """Totals of a case above their budget, with the lines that have grown."""
+def dearer(accepted: Budget, case: str, count: Count) -> list[tuple[str, str]]:
+    """(the lines that have grown, totals of a case above their budget)."""
     if case not in accepted.cases:
-        return [f"{case}: not in the budget"]
+        return [("a case that is not in the budget", case)]
     then, now = accepted.cases[case], totals(count)
     over = [key for key, slack in SLACK.items() if now[key] > then[key] * (1 + slack)]
     if not over:
@@ -145,7 +151,7 @@ def dearer(accepted: Budget, case: str, count: Count) -> list[str]:
     words = ", ".join(f"{key} {now[key]:g} a step, {then[key]:g} accepted" for key in over)
     spent = {(s.path, s.text): s.operators for s in accepted.lines}
     grown = [line.where for line in count.lines if suspect(line, over, spent)]
-    return [f"{', '.join(grown[:4]) or 'no single line'}: in {case}: {words}"]
+    return [(", ".join(grown[:4]) or "no single line", f"in {case}: {words}")]
 
 
 def suspect(line: Line, over: list[str], spent: dict[tuple[str, str], int]) -> bool:

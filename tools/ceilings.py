@@ -162,12 +162,18 @@ def row(kind: Stream | Product, rates: list[float]) -> Ceiling:
     )
 
 
-def run(as_json: bool = False, again: bool = True) -> int:
-    """The verb ``ceilings``."""
+def fresh(again: bool = False) -> Ceilings:
+    """The ceilings on file if they are this machine's, today; measured and written otherwise."""
     found = None if again else on_file()
     if found is None:
         with console.progress("measuring the machine") as tell:
             found = measure(tell=tell).write(path())
+    return found
+
+
+def run(as_json: bool = False) -> int:
+    """The verb ``ceilings``."""
+    found = fresh(again=True)
     if as_json:
         console.as_json(found.model_dump())
         return 0

@@ -22,6 +22,7 @@ class Compared(Record):
     optimization: str
     engine: str
     rests_on: dict[str, str]
+    outgrown: list[str]  # of its budget, in words
     baseline: dict[str, Count]
     candidate: dict[str, Count]
     least_bytes: dict[str, int]  # that any step moves, see tools.least
@@ -38,8 +39,12 @@ def rests_on(name: str, engine: str) -> dict[str, str]:
     here = Path(__file__).parent
     found = foundations(name, engine)
     own = [here / f for f in ("counting.py", "operators.py", "least.py", "costs.py")]
+    accepted = budget.path(name)
     kept = ("baseline", "baseline sources", "implementation", "torch")
-    return {key: found[key] for key in kept} | {"counter": digests.of_files(own)}
+    return {key: found[key] for key in kept} | {
+        "counter": digests.of_files([*own, here / "budget.py"]),
+        "budget": digests.of_file(accepted) if accepted.exists() else "none",
+    }
 
 
 def on_file(name: str) -> Compared | None:
@@ -54,43 +59,48 @@ def on_file(name: str) -> Compared | None:
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
     """Count, show, compare with the budget; exit 1 where something has outgrown it."""
     torch.set_num_threads(1)
-    code, told = 0, {}
-    shown = []
-    with console.progress("counting", total=None) as tell:
+    told: dict[str, dict] = {}
+    shown: list[Compared] = []
+    with console.progress("counting") as tell:
         for name in leaves.chosen(names):
-            claim = leaves.claim(name)
-            lacking = machine.missing(claim.engine.needs)
-            if lacking or claim.expected != "verified":
-                why = "; ".join(lacking) or f"its claim expects it to be {claim.expected}"
-                told[name] = {"passed over": why}
-                continue
             tell(name)
-            found = judged(name, claim, accept)
-            code |= bool(found)
-            told[name] = {"outgrown": found}
-            if not check:
-                shown.append(compared(name, claim, again))
+            claim = leaves.claim(name)
+            why = passed_over(claim)
+            known = None if why or again else on_file(name)
+            if why:
+                told[name] = {"passed over": why}
+            elif known:
+                told[name] = {"outgrown": known.outgrown}
+            else:
+                told[name] = judged(name, claim, accept)
+                if not check:
+                    shown.append(compared(name, claim, told[name]["outgrown"]))
     if as_json:
         console.as_json(told)
     else:
         show(told, shown)
-    return code
+    return int(any(found.get("outgrown") for found in told.values()))
 
 
-def judged(name: str, claim: Agreement, accept: bool) -> list[str]:
+def passed_over(claim: Agreement) -> str:
+    """Why there is nothing to count; "" where there is."""
+    if claim.expected != "verified":
+        return f"its claim expects it to be {claim.expected}"
+    return "; ".join(machine.missing(claim.engine.needs))
+
+
+def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
     """What has outgrown the budget; with ``accept``, the budget is what there is now."""
     counts = {n: counting.count(claim.engine, case) for n, case in budget.cases(claim).items()}
     place = budget.path(name)
     if accept:
         budget.budget(name, counts).write(place)
-        return []
     try:
-        accepted = budget.Budget.read(place)
+        return {"outgrown": budget.outgrown(budget.Budget.read(place), counts)}
     except FileNotFoundError:
-        return [f"no budget on file; look at the counts, then: groundspeed costs {name} --accept"]
+        return {"outgrown": [], "no budget": f"to accept: groundspeed costs {name} --accept"}
     except BrokenRecord as error:
-        return [str(error)]
-    return budget.outgrown(accepted, counts)
+        return {"outgrown": [str(error)]}
 
 
 _frozen: dict[tuple[str, str], Count] = {}
@@ -104,11 +114,8 @@ def frozen(engine: Engine, case_name: str, case: Case) -> Count:
     return _frozen[key]
 
 
-def compared(name: str, claim: Agreement, again: bool = True) -> Compared:
+def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
     """Counts at the everyday timed cases, or at the smallest of each kind; written."""
-    known = None if again else on_file(name)
-    if known:
-        return known
     from tools import least  # late: it counts too
 
     base = baselines.load(claim.engine.name)
@@ -117,6 +124,7 @@ def compared(name: str, claim: Agreement, again: bool = True) -> Compared:
         optimization=name,
         engine=base.name,
         rests_on=rests_on(name, base.name),
+        outgrown=outgrown,
         baseline={n: frozen(base, n, case) for n, case in timed.items()},
         candidate={n: counting.count(claim.engine, case) for n, case in timed.items()},
         least_bytes={n: least.least_bytes(base, n) for n in timed},
@@ -133,9 +141,11 @@ def show(told: dict[str, dict], shown: list[Compared]) -> None:
     for name, found in told.items():
         if "passed over" in found:
             console.line(name, "PASSED OVER", found["passed over"])
+        if "no budget" in found:
+            console.line(name, "NO BUDGET", found["no budget"])
         for line in found.get("outgrown", []):
             console.line(name, "OUTGROWN", line)
-    clean = sum(found.get("outgrown") == [] for found in told.values())
+    clean = sum(found == {"outgrown": []} for found in told.values())
     console.line("costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget")
 
 
