@@ -109,3 +109,36 @@ def test_a_stream_moves_what_it_is_said_to_move():
     copy(a, b, 1)
     assert a.tolist() == b.tolist() == [10.0] * 8
     assert read(a, b, 3) == 10.0 + 3 * 80.0
+
+
+@pytest.fixture
+def plotted(ceilings, tmp_path, monkeypatch):
+    """A roofline of two optimizations of a case, one below its floor's time and one above."""
+    from tools import roofline
+
+    floor = limits.floor(ceilings, "float64", 6_000_000, 2**22, 2e6)
+    found = [
+        roofline.Point("a_slow", "case", floor, 20 * floor.seconds, 2 * floor.seconds),
+        roofline.Point("a_blocked", "case", floor, 20 * floor.seconds, floor.seconds / 2),
+    ]
+    monkeypatch.setattr(roofline, "points", lambda engine: found)
+    monkeypatch.setattr(limits, "on_file", lambda: ceilings)
+    return found, roofline.draw("a", tmp_path)
+
+
+def test_a_step_may_beat_the_floor_and_is_not_clipped(plotted):
+    assert [p.share for p in plotted[0]] == [pytest.approx(0.5), pytest.approx(2.0)]
+
+
+def test_the_roofline_names_every_roof_and_every_contender(plotted):
+    text = plotted[1].read_text()
+    for name in ("a_slow", "a_blocked", "baseline, case", "L1 100 GB/s", "memory 10 GB/s"):
+        assert f"<!-- {name} -->" in text, name
+    assert "float64 product, 50 Gflop/s" in text
+
+
+def test_nothing_measured_draws_nothing(tmp_path, monkeypatch):
+    from tools import roofline
+
+    monkeypatch.setattr(roofline, "points", lambda engine: [])
+    assert roofline.draw("a", tmp_path) is None
