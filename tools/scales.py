@@ -26,7 +26,7 @@ class Scale:
 
 
 def cube(n: int) -> tuple[str, Changes]:
-    return "packet_64", {"shape": (n, n, n)}
+    return ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
 
 
 def lattice(n: int) -> tuple[str, Changes]:

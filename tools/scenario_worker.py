@@ -15,7 +15,7 @@ import random
 import sys
 import warnings
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from time import perf_counter
 
 import torch
@@ -34,18 +34,19 @@ from validation.trajectory import own_error, reference, truth
 CHECKED = 2  # calls of the candidate that are compared
 BLOCK_S = 2e-3
 ROUNDS = (5, 60)  # at least, at most
+KEPT = 2  # sizes, of which the optimizations of an engine share start and reference
 
 
 class Wrong(RuntimeError):
     """The candidate computed something else there."""
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def case_of(engine: str, size: str, dtype: str) -> Case:
     return case_at(baselines.load(engine), size, dtype)
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def start_of(engine: str, size: str, dtype: str) -> State:
     return baselines.load(engine).initial(case_of(engine, size, dtype))
 
@@ -65,7 +66,7 @@ def answer(request: dict) -> dict:
         return {"reason": f"refused: {type(error).__name__}: {first[:160]}"}
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def known(engine: str, size: str, dtype: str, steps: int):
     """The baseline's state after some steps, the truth, and how far right answers may lie."""
     base, case = baselines.load(engine), replace(case_of(engine, size, dtype), steps=steps)
@@ -74,7 +75,7 @@ def known(engine: str, size: str, dtype: str, steps: int):
     return run.states[steps], true.states[steps]
 
 
-@cache
+@lru_cache(maxsize=KEPT)
 def allowed(engine: str, size: str, dtype: str, steps: int) -> dict[str, Distance]:
     base, case = baselines.load(engine), replace(case_of(engine, size, dtype), steps=steps)
     return own_error(base, case)[f"step {steps}"]

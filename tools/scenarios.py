@@ -179,9 +179,9 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
     before = conditions()
     workers = {threads: Worker(engine, threads) for threads in THREADS}
     try:
-        for scenario in scenarios:
-            if scenario.reason != WAITING or monotonic() > until:
-                continue
+        for scenario in in_turn(scenarios):
+            if monotonic() > until:
+                break
             tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
             found = workers[scenario.threads].ask(scenario)
             for key, value in ({"reason": ""} | found).items():
@@ -195,16 +195,26 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
     return scenarios
 
 
+def in_turn(scenarios: list[Scenario]) -> list[Scenario]:
+    """Those that wait, the smallest of everyone first."""
+    order = list(dict.fromkeys(s.place[1:] for s in scenarios))
+    waiting = [s for s in scenarios if s.reason == WAITING]
+    return sorted(waiting, key=lambda s: order.index(s.place[1:]))
+
+
 def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
     """The verb: measure what is missing within the budget, then draw all there is."""
     from tools import heatmap  # late: matplotlib
 
-    until = monotonic() + budget_s
+    end = monotonic() + budget_s
     chosen: dict[str, list[str]] = {}
     for name in leaves.chosen(names):
         chosen.setdefault(leaves.engine(name).name, []).append(name)
     with console.progress("mapping") as tell:
-        found = {engine: measure(engine, own, until, tell) for engine, own in chosen.items()}
+        found = {}
+        for left, (engine, own) in zip(range(len(chosen), 0, -1), chosen.items(), strict=True):
+            until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
+            found[engine] = measure(engine, own, until, tell)
     heatmap.write_all()
     rows = [s for scenarios in found.values() for s in scenarios]
     if as_json:
