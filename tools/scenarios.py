@@ -229,5 +229,5 @@ def summary(scenarios: list[Scenario]) -> tuple[str, str]:
     measured = [s for s in scenarios if s.ratio is not None]
     losses = sum(s.ratio > 1 for s in measured)
     waiting = sum(s.reason == WAITING for s in scenarios)
-    words = f"{len(scenarios)} scenarios, {losses} of them losses"
-    return f"{len(measured)} measured", f"{words}, {waiting} wait for the next run"
+    words = f"of {len(scenarios)} scenarios, {losses} losses, {waiting} wait for the next run"
+    return f"{len(measured)} measured", words
