@@ -90,7 +90,8 @@ def floor(
     ceilings: Ceilings, dtype: str, least_bytes: int, working_set: int, flops: float
 ) -> Floor:
     """Of one step on one thread."""
-    streaming = least_bytes / ceilings.bandwidth(max(working_set, 1))
+    held = max(working_set, least_bytes / 2, 1)  # tables too: a byte is moved twice at the most
+    streaming = least_bytes / ceilings.bandwidth(held)
     computing = flops / ceilings.arithmetic(dtype)
     bound = "arithmetic" if computing > streaming else "bandwidth"
     return Floor(seconds=max(streaming, computing), bytes=least_bytes, flops=flops, bound=bound)
