@@ -17,6 +17,8 @@ from tools import budget
 from tools.counting import Count, Line
 from validation import leaves, machine
 
+pytestmark = pytest.mark.xdist_group("costs")  # counted once, not once a worker
+
 ROOT = Path(__file__).resolve().parents[2]
 ACCEPTED = [n for n in leaves.names() if leaves.claim(n).expected == "verified"]
 PLANT = """
