@@ -227,7 +227,7 @@ def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
 
 def summary(scenarios: list[Scenario]) -> tuple[str, str]:
     measured = [s for s in scenarios if s.ratio is not None]
-    losses = sum(s.ratio > 1 for s in measured)
+    losses = sum(s.low > 1 for s in measured)  # beyond the interval
     waiting = sum(s.reason == WAITING for s in scenarios)
     words = f"of {len(scenarios)} scenarios, {losses} losses, {waiting} wait for the next run"
     return f"{len(measured)} measured", words
