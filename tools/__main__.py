@@ -83,6 +83,39 @@ def bench(
 
 
 @app.command()
+def costs(
+    names: Names = None,
+    accept: Annotated[bool, typer.Option(help="Rewrite the budget as what is counted.")] = False,
+    check: Annotated[bool, typer.Option(help="Only compare with the budget.")] = False,
+    json: Json = False,
+) -> int:
+    """Count what a step does: operators, bytes, arithmetic, waits; exit 1 above the budget."""
+    from tools import costs as verb
+
+    return verb.run(names or [], accept, check, json)
+
+
+@app.command()
+def ceilings(json: Json = False) -> int:
+    """Measure what this machine can do at its best: bandwidth by level, arithmetic."""
+    from tools import ceilings as verb
+
+    return verb.run(json)
+
+
+@app.command("map")
+def map_(
+    names: Names = None,
+    budget_s: Annotated[float, typer.Option(help="Seconds; the next call goes on.")] = 240.0,
+    json: Json = False,
+) -> int:
+    """Where it gains and where it loses: speedup over size, type, threads and device."""
+    from tools import scenarios as verb
+
+    return verb.run(names or [], budget_s, json)
+
+
+@app.command()
 def publish() -> int:
     """Build the asv site of every result on file; it works without the internet."""
     from tools import publish as verb

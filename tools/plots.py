@@ -24,10 +24,7 @@ def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
     import matplotlib.pyplot as plt
 
     rows = [(m.optimization, case, t) for m in measured for case, t in m.cases.items()]
-    with mpl.rc_context(
-        {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9}
-    ):  # fmt: skip
+    with styled():
         figure, axes = plt.subplots(figsize=(9, 1 + 0.26 * len(rows)), layout="constrained")
         for y, (_, _, t) in enumerate(rows):
             low, high = 1 / t.high, 1 / max(t.low, 1e-9)
@@ -47,9 +44,23 @@ def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("speedup over the frozen baseline, with its 95 % interval")
         axes.set_title(engine, loc="left")
-        path = folder / f"speedups_{engine}.svg"
-        partial = path.with_suffix(".tmp")
-        figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
+        return saved(figure, folder / f"speedups_{engine}.svg")
+
+
+def styled():
+    """Mid grey on nothing, the same bytes every time."""
+    return mpl.rc_context(
+        {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9}
+    )  # fmt: skip
+
+
+def saved(figure, path: Path) -> Path:
+    """The figure in its file, whole or not at all."""
+    import matplotlib.pyplot as plt
+
+    partial = path.with_suffix(".tmp")
+    figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
+    plt.close(figure)
     partial.replace(path)
     return path

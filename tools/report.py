@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, freshness, ledger
+from tools import console, freshness, ledger, limits
 from tools.records import Measurement
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
@@ -75,8 +75,21 @@ def reports() -> Iterator[Path]:
     for row in rows():
         path = leaves.folder(row["name"]) / "report.md"
         text = path.read_text(encoding="utf-8") if path.exists() else f"# {row['name']}\n"
-        block = page.render(**row, left_out=left_out(row["verdict"]), slow=slow(row["measured"]))
+        block = page.render(
+            **row,
+            **counted(row["name"]),
+            left_out=left_out(row["verdict"]),
+            slow=slow(row["measured"]),
+        )
         yield write(path, with_block(text, block))
+
+
+def counted(name: str) -> dict:
+    """Costs on file that are still about today's code, and how far each case is from its floor."""
+    from tools import costs, roofline  # late: torch, matplotlib
+
+    PAGES.globals["seen"] = costs.number
+    return {"costs": costs.on_file(name), "floors": roofline.shares(name)}
 
 
 def left_out(verdict: Verdict | None) -> list[str]:
@@ -102,17 +115,21 @@ def with_block(text: str, block: str) -> str:
 
 def index() -> Path:
     """reports/index.md and its plot."""
-    from tools import plots  # late: matplotlib
+    from tools import plots, roofline  # late: matplotlib
 
     found = rows()
     folder = digests.ROOT / "reports"
     measured = [row["measured"] for row in found if row["measured"]]
     figures = plots.speedups(measured, folder) if measured else []
+    roofs = [p for name in baselines.names() if (p := roofline.draw(name, folder))]
     page = PAGES.get_template("index.md").render(
         engines=[engine_row(name) for name in baselines.names()],
         rows=found,
         conditions=measured[0].conditions if measured else None,
         figures=[p.relative_to(folder) for p in figures],
+        roofs=[p.relative_to(folder) for p in roofs],
+        ceilings=limits.on_file(),
+        mapped=(folder / "map.md").exists(),
     )
     return write(folder / "index.md", page)
 

@@ -1,9 +1,20 @@
-"""The main job: check, validate, bench, publish, report; only what is not fresh."""
+"""The main job: check, validate, bench, count, publish, report; only what is not fresh."""
 
 from __future__ import annotations
 
 import baselines
-from tools import bench, console, freeze, freshness, listing, publish, report, validate
+from tools import (
+    bench,
+    console,
+    costs,
+    freeze,
+    freshness,
+    limits,
+    listing,
+    publish,
+    report,
+    validate,
+)
 from tools.conditions import changes
 from validation import digests, leaves
 from validation.verdicts import Status
@@ -23,6 +34,10 @@ def run(full: bool = False, dirty: bool = False) -> int:
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
     code |= bench.run([], full, dirty=dirty or bool(changed), again=False)
+    say("costs", "what does a step do, counted, and is it within its budget?")
+    code |= costs.run([], accept=False, check=False, as_json=False, again=False)
+    if limits.on_file() is None:
+        measure_machine()
     site = digests.ROOT / "reports" / "asv" / "html" / "index.html"
     if state() != before or not site.exists():
         say("publish", "the history, as a site that works without the internet")
@@ -33,13 +48,20 @@ def run(full: bool = False, dirty: bool = False) -> int:
     return code
 
 
+def measure_machine() -> None:
+    """Its bandwidth and arithmetic, once: what distances from the floor are told by."""
+    from tools import ceilings  # late: numba
+
+    ceilings.fresh()
+
+
 def say(verb: str, question: str) -> None:
     print(f"\n{verb}: {question}", flush=True)
 
 
 def state() -> dict[str, str]:
     """What the pages are made from: seals of every record on file."""
-    folders = ("checks", "verdicts", "measurements")
+    folders = ("checks", "verdicts", "measurements", "costs", "scenarios")
     root = digests.ROOT / "reports"
     files = [p for folder in folders for p in sorted((root / folder).glob("*.json"))]
     return {str(p.relative_to(root)): leaves.digests.of_file(p) for p in files}

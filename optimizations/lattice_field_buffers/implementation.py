@@ -70,14 +70,12 @@ def expression(case: LatticeCase, ndim: int) -> Callable[..., Work]:
         if not massless:
             yield lambda: total.sub_(torch.mul(chi * chi, E, out=spare))
         yield partial(torch.mul, total, dt2, out=total)
+        yield partial(torch.mul, E, 2 - case.gamma, out=spare)
         if case.gamma:
-            yield partial(torch.mul, E, 2 - case.gamma, out=spare)
             yield partial(torch.mul, E_prev, 1 - case.gamma, out=E_prev)
-            yield partial(torch.sub, E_prev, spare, out=E_prev)
-        else:
-            # twice E is exact, so this rounds once, as the frozen line does
-            yield partial(torch.sub, E_prev, E, alpha=2, out=E_prev)
-        yield partial(torch.sub, total, E_prev, out=E_prev)
+        # not E_prev − 2E taken from the sum in one pass: a zero would change its sign
+        yield partial(torch.sub, spare, E_prev, out=E_prev)
+        yield partial(torch.add, E_prev, total, out=E_prev)
 
     return finish
 

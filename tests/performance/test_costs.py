@@ -1,54 +1,152 @@
-"""Costs that no noise can touch: what a step allocates, counted and not timed."""
+"""Costs that no noise can touch: what a step does, counted, against what was accepted.
+
+Every accepted optimization is counted in one process, and once more in a copy of the
+repository in which each has an `.item()` too many.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-import baselines
-from baselines.engine import clone
-from validation import leaves
+from tools import budget
+from tools.counting import Count, Line
+from validation import leaves, machine
 
-GRIDS = {  # arrays of at least half the grid's size that one step makes
-    "lattice_field_buffers": 0,
-    "lattice_field_blocked": 0,
-    "lattice_field_active_box": 0,
-}
+pytestmark = pytest.mark.xdist_group("costs")  # counted once, not once a worker
 
+ROOT = Path(__file__).resolve().parents[2]
+ACCEPTED = [n for n in leaves.names() if leaves.claim(n).expected == "verified"]
+PLANT = """
 
-class Allocations(TorchDispatchMode):
-    """Counts operators whose result is new memory of at least so many elements."""
+import dataclasses as _dataclasses
 
-    def __init__(self, least: int):
-        super().__init__()
-        self.least, self.count = least, 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        given = {t.untyped_storage().data_ptr() for t in tensors((args, kwargs or {}))}
-        for made in tensors(result):
-            fresh = made.untyped_storage().data_ptr() not in given
-            self.count += fresh and made.numel() >= self.least
-        return result
+import torch as _torch
 
 
-def tensors(tree):
-    return [x for x in torch.utils._pytree.tree_leaves(tree) if isinstance(x, torch.Tensor)]
+def _stalling(case, _prepare=engine.prepare):
+    step = _prepare(case)
+
+    def planted(state):
+        _torch.ones(()).item()  # planted
+        return step(state)
+
+    return planted
 
 
-def allocated(engine, case) -> int:
-    step = engine.prepare(case)
-    state = step(engine.adopt(case, clone(engine.initial(case))))
-    with Allocations(max(t.numel() for t in engine.initial(case)) // 2) as counter:
-        step(state)
-    return counter.count
+engine = _dataclasses.replace(engine, stepper=_stalling)
+"""
 
 
-@pytest.mark.parametrize("name", list(GRIDS))
-def test_a_step_makes_no_new_grid(name):
-    engine = leaves.engine(name)
-    assert allocated(engine, engine.cases["slab"]) == GRIDS[name]
+def outgrown(root: Path) -> dict[str, dict]:
+    """What `groundspeed costs --check` says of each optimization there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools", "costs", *ACCEPTED, "--check", "--json"],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
 
 
-def test_the_counter_sees_what_the_frozen_step_makes():
-    engine = baselines.load("lattice_field_v1")
-    assert allocated(engine, engine.cases["slab"]) > 15
+@pytest.fixture(scope="module")
+def here() -> dict[str, dict]:
+    return outgrown(ROOT)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
+    """A copy in which every accepted optimization has a stall, and what is said of it."""
+    root = tmp_path_factory.mktemp("planted")
+    skip = shutil.ignore_patterns("golden.safetensors", "*.tmp")
+    for part in ("baselines", "validation", "optimizations", "tools"):
+        shutil.copytree(ROOT / part, root / part, ignore=skip)  # with what numba has compiled
+    for name in ACCEPTED:
+        smallest = next(iter(budget.cases(leaves.claim(name))))
+        narrow = (
+            f"\nimport dataclasses\n\nclaim = dataclasses.replace(claim, cases=({smallest!r},))\n"
+        )
+        for file, addition in (("implementation.py", PLANT), ("validation.py", narrow)):
+            path = root / "optimizations" / name / file
+            path.write_text(path.read_text() + addition)
+    return root, outgrown(root)
+
+
+def able(name: str) -> bool:
+    return not machine.missing(leaves.claim(name).engine.needs)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_step_costs_no_more_than_was_accepted(name, here):
+    if not able(name):
+        pytest.skip(here[name]["passed over"])
+    assert here[name] == {"outgrown": []}  # and there is a budget
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_planted_item_is_found_and_its_line_named(name, planted):
+    root, said = planted
+    if not able(name):
+        pytest.skip(said[name]["passed over"])
+    file = f"optimizations/{name}/implementation.py"
+    text = (root / file).read_text().splitlines()
+    number = next(i for i, line in enumerate(text, start=1) if "# planted" in line)
+    assert any(line.startswith(f"{file}:{number}: item × ") for line in said[name]["outgrown"])
+
+
+@pytest.mark.parametrize("name", ["buffers", "blocked"])
+def test_a_step_into_kept_buffers_was_accepted_without_allocations(name):
+    accepted = budget.Budget.read(budget.path(f"lattice_field_{name}"))
+    assert accepted.cases["slab"]["allocations"] == 0
+    assert accepted.cases["slab"]["operators"] > 10
+
+
+def spent(*lines: Line) -> dict[str, Count]:
+    return {"case": Count(steps=1, opaque="", lines=list(lines))}
+
+
+def grown(before: Line, after: Line) -> list[str]:
+    return budget.outgrown(budget.budget("x", spent(before)), spent(after))
+
+
+LINE = Line(where="a.py:7", text="y = x + 1", operators=3, read=800, written=800, flops=100)
+
+
+def test_a_line_that_moved_costs_nothing():
+    assert grown(LINE, LINE.model_copy(update={"where": "a.py:9"})) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "more"),
+    [("operators", 4), ("written", 900), ("flops", 120), ("allocations", 1), ("compiled", 1)],
+)
+def test_one_more_of_anything_is_refused(column, more):
+    (line,) = grown(LINE, LINE.model_copy(update={column: more}))
+    assert "in case: " in line
+    if column == "operators":
+        assert line.startswith("a.py:7: ")
+
+
+def test_less_is_welcome():
+    assert grown(LINE, LINE.model_copy(update={"operators": 2, "read": 0})) == []
+
+
+def test_a_stall_that_was_accepted_may_stay_but_not_double():
+    once, twice = (LINE.model_copy(update={"waits": {"item": n}}) for n in (1, 2))
+    assert grown(once, once) == []
+    (line,) = grown(once, twice)
+    assert line.startswith("a.py:7: item × 2 in all counted steps, 1 accepted")
+
+
+def test_another_release_of_torch_excuses_operators_and_no_stalls():
+    accepted = budget.budget("x", spent(LINE)).model_copy(update={"torch": "0.0"})
+    worse = LINE.model_copy(update={"operators": 9, "waits": {"item": 1}})
+    (line,) = budget.outgrown(accepted, spent(worse))
+    assert "item" in line

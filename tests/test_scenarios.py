@@ -1,0 +1,131 @@
+"""The scenario map: no speed without a look at the answer, no loss hidden, no gap unmarked."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+import baselines
+from baselines.engine import replace_stage
+from tools import heatmap, scenario_worker, scenarios
+from tools.scenarios import WAITING, Scenario
+from validation import leaves
+from validation.claims import Agreement
+
+ASKED = {"optimization": "x", "size": "16³", "dtype": "float32", "budget_s": 0.0}
+BASE = baselines.load("lattice_field_v1")
+
+
+@pytest.fixture
+def claimed(monkeypatch):
+    """answer(engine, level): what the worker says of such an optimization."""
+
+    def answer(engine, level="exact") -> dict:
+        claim = Agreement(engine=engine, level=level, because="a test")
+        monkeypatch.setattr(leaves, "claim", lambda name: claim)
+        return scenario_worker.answer(ASKED)
+
+    return answer
+
+
+def shifted(by: float):
+    """The lattice with E multiplied by 1 + ``by`` after each step."""
+    advance = next(s for s in BASE.stages if s.name == "field").build
+
+    def build(case):
+        step = advance(case)
+        return lambda state: (lambda s: s._replace(E=s.E * (1 + by)))(step(state))
+
+    return replace_stage(BASE, field=build)
+
+
+@pytest.mark.parametrize("level", ["exact", "rounding"])
+def test_the_right_answer_is_timed(claimed, level):
+    found = claimed(BASE, level)
+    assert found["checked"] == f"2 steps, {level}"
+    assert 0 < found["low"] <= found["ratio"] <= found["high"]
+    assert found["rounds"] >= 5
+
+
+@pytest.mark.parametrize(("level", "by"), [("exact", 1e-6), ("rounding", 1e-5)])
+def test_a_wrong_answer_gets_no_number(claimed, level, by):
+    found = claimed(shifted(by), level)
+    assert "ratio" not in found
+    assert found["reason"].startswith("computes something else here: E ")
+
+
+def test_another_size_that_is_refused_says_why(claimed):
+    def stepper(case):
+        raise ValueError("shape is odd; allowed: even")
+
+    found = claimed(replace(BASE, stepper=stepper))
+    assert found == {"reason": "refused: ValueError: shape is odd; allowed: even"}
+
+
+def test_a_worker_that_dies_leaves_a_reason(monkeypatch):
+    worker = scenarios.Worker("lattice_field_v1", 1)
+    dead = [sys.executable, "-c", ""]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    monkeypatch.setattr(worker, "started", lambda: subprocess.Popen(dead, **pipes))
+    found = worker.ask(Scenario(optimization="x", size="1", dtype="y", threads=1, device="cpu"))
+    assert found == {"reason": "the process died here"}
+    worker.close()
+
+
+@pytest.fixture
+def scratch_map(tmp_path, monkeypatch):
+    """The map of one optimization, one of whose scenarios is on file."""
+    monkeypatch.setattr(scenarios, "path", lambda engine: tmp_path / f"{engine}.json")
+    monkeypatch.setattr(scenarios, "rests_on", lambda name: ("today", ""))
+    first = next(scenarios.places("lattice_field_v1"))
+    size, dtype, threads, device = first
+    row = Scenario(optimization="lattice_field_buffers", size=size, dtype=dtype, threads=threads,
+                   device=device, ratio=0.5, low=0.4, high=0.6, rests_on="today")  # fmt: skip
+    known = scenarios.Map(
+        engine="lattice_field_v1", conditions=scenarios.conditions(), scenarios=[row]
+    )
+    known.write(tmp_path / "lattice_field_v1.json")
+    return lambda: scenarios.today("lattice_field_v1", ["lattice_field_buffers"])
+
+
+def test_what_is_not_measured_says_why(scratch_map):
+    rows = scratch_map()
+    assert [s.ratio for s in rows if s.ratio is not None] == [0.5]
+    assert {s.reason for s in rows if s.device == "cuda"} <= {
+        "no CUDA device here",
+        "mapped on the CPU only",
+    }
+    waiting = [s for s in rows if s.reason == WAITING]
+    assert len({s.size for s in waiting}) >= 4
+
+
+def test_a_scenario_of_other_code_is_not_shown(scratch_map, monkeypatch):
+    monkeypatch.setattr(scenarios, "rests_on", lambda name: ("since changed", ""))
+    assert all(s.ratio is None for s in scratch_map())
+
+
+def test_without_a_verdict_nothing_is_shown(scratch_map, monkeypatch):
+    monkeypatch.setattr(scenarios, "rests_on", lambda name: ("", "STALE: judge changed"))
+    assert {s.reason for s in scratch_map()} == {"STALE: judge changed"}
+
+
+def test_no_time_measures_nothing_and_keeps_what_there_is(scratch_map):
+    rows = scenarios.measure("lattice_field_v1", ["lattice_field_buffers"], 0.0, lambda text: None)
+    assert rows == scratch_map()
+
+
+def test_the_picture_shows_losses_and_gaps(tmp_path, monkeypatch):
+    monkeypatch.setattr(heatmap, "FOLDER", tmp_path)
+    common = {"optimization": "a", "dtype": "float32", "threads": 1, "device": "cpu"}
+    rows = [
+        Scenario(**common, size="1", ratio=0.002),
+        Scenario(**common, size="2", ratio=4.0),
+        Scenario(**common, size="3", reason=WAITING),
+    ]
+    text = heatmap.draw("some_engine", rows).read_text()
+    shown = re.findall(r"<!-- (.*?) -->", text)
+    assert "500" in shown
+    assert "0.25" in shown
+    assert text.count("pattern id") == 1  # one hatch, for the gap

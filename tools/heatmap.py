@@ -1,0 +1,121 @@
+"""The scenario map as a page and a picture for each engine."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import matplotlib as mpl
+
+import baselines
+from tools.plots import INK, saved, styled
+from tools.scenarios import Scenario, on_file, path, today
+from validation import digests, leaves
+
+mpl.use("svg")
+FOLDER = digests.ROOT / "reports"
+GAIN, EVEN, LOSS = "#2f9e6e", "#f1ede4", "#d1495b"
+
+
+def write_all() -> list[Path]:
+    """reports/map.md and its pictures, from the records on file."""
+    from tools import report  # late: both draw pages
+
+    engines = []
+    for name in baselines.names():
+        own = [n for n in leaves.names() if leaves.engine(n).name == name]
+        if not path(name).exists() or not on_file(name):
+            continue
+        scenarios = today(name, own)
+        shown = [n for n in own if any(s.ratio for s in scenarios if s.optimization == n)]
+        if shown:
+            picture = draw(name, [s for s in scenarios if s.optimization in shown])
+            engines.append(told(name, scenarios, shown, picture))
+    page = report.PAGES.get_template("map.md").render(engines=engines)
+    return [report.write(FOLDER / "map.md", page)]
+
+
+def told(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) -> dict:
+    """What the page says of an engine."""
+    reasons: dict[str, list[str]] = {}
+    for s in scenarios:
+        if s.ratio is None:
+            reasons.setdefault(s.reason, []).append(s.optimization)
+    measured = [s for s in scenarios if s.ratio is not None]
+    return {
+        "name": name,
+        "picture": picture.name,
+        "measured": len(measured),
+        "losses": sorted((s for s in measured if s.ratio > 1), key=lambda s: -s.ratio),
+        "best": min(measured, key=lambda s: s.ratio),
+        "reasons": {why: (len(who), sorted(set(who))) for why, who in sorted(reasons.items())},
+        "rows": shown,
+    }
+
+
+def columns(scenarios: list[Scenario]) -> list[tuple[str, int, str, str]]:
+    """(device, threads, type, size) in the order in which they stand on the map."""
+    places = dict.fromkeys((s.device, s.threads, s.dtype, s.size) for s in scenarios)
+    order = list(dict.fromkeys(s.size for s in scenarios))
+    return sorted(places, key=lambda p: (p[0], p[1], p[2], order.index(p[3])))
+
+
+def draw(engine: str, scenarios: list[Scenario]) -> Path:
+    """A row an optimization, a column a scenario; hatched where nothing was measured."""
+    import matplotlib.pyplot as plt
+
+    names = list(dict.fromkeys(s.optimization for s in scenarios))
+    across = columns(scenarios)
+    logs = [-math.log2(s.ratio) for s in scenarios if s.ratio is not None]
+    span = max(map(abs, logs)) or 1.0  # the colours reach as far as the largest effect
+    with styled():
+        size = (3.2 + 0.52 * len(across), 1.7 + 0.42 * len(names))
+        figure, axes = plt.subplots(figsize=size, layout="constrained")
+        for s in scenarios:
+            x, y = across.index((s.device, s.threads, s.dtype, s.size)), names.index(s.optimization)
+            cell(axes, x, y, s, span)
+        label(axes, across, names)
+        axes.set_title(f"{engine}: speedup over the frozen baseline", loc="left", pad=34)
+        return saved(figure, FOLDER / f"map_{engine}.svg")
+
+
+def cell(axes, x: int, y: int, s: Scenario, span: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    box = {"xy": (x, y), "width": 1, "height": 1}
+    if s.ratio is None:
+        axes.add_patch(Rectangle(**box, fill=False, hatch="////", edgecolor=INK, lw=0, alpha=0.6))
+        return
+    shades = mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, EVEN, GAIN])
+    colour = shades(0.5 - math.log2(s.ratio) / span / 2)
+    axes.add_patch(Rectangle(**box, facecolor=colour, lw=0))
+    speedup = 1 / s.ratio
+    text = (
+        f"{speedup:.0f}"
+        if speedup >= 99.5
+        else f"{speedup:.3g}"
+        if speedup >= 1
+        else f"{speedup:.2f}"
+    )
+    weight = "bold" if speedup < 1 else "normal"
+    axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.5, color="#1b1f24",
+              weight=weight)  # fmt: skip
+
+
+def label(axes, across: list[tuple], names: list[str]) -> None:
+    """Sizes below, types, threads and devices above, lines between the groups."""
+    axes.set_xlim(0, len(across))
+    axes.set_ylim(len(names), 0)
+    axes.set_xticks([x + 0.5 for x in range(len(across))], [c[3] for c in across], rotation=60,
+                    ha="right", rotation_mode="anchor", fontsize=7.5)  # fmt: skip
+    axes.set_yticks([y + 0.5 for y in range(len(names))], names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    groups: dict[tuple, list[int]] = {}
+    for x, (device, threads, dtype, _) in enumerate(across):
+        groups.setdefault((device, threads, dtype), []).append(x)
+    for (device, threads, dtype), xs in groups.items():
+        first = device.upper() if device == "cuda" else f"{threads} thread{'s' * (threads > 1)}"
+        middle = (xs[0] + xs[-1] + 1) / 2
+        axes.text(middle, -0.1, f"{first}\n{dtype}", ha="center", va="bottom", fontsize=8)
+        axes.axvline(xs[0], color=INK, lw=1.2)

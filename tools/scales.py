@@ -1,0 +1,79 @@
+"""Which cases stand for the sizes of an engine on the scenario map: data, and nothing else.
+
+A size is a case of the baseline with some parameters changed; a dotted name reaches into a
+parameter (``given.count``). An engine that is not listed is mapped at its everyday timed cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import torch
+
+from baselines.engine import Case, Engine
+
+Changes = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes by label, smallest first: (case, what is changed), and the types to take them in."""
+
+    sizes: dict[str, tuple[str, Changes]]
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    steps: int = 8  # of the trajectories that are timed: what they start from matters little
+
+
+def cube(n: int) -> tuple[str, Changes]:
+    return ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
+
+
+def lattice(n: int) -> tuple[str, Changes]:
+    return "kernel_28", {"shape": (n, n, 16, 16)}
+
+
+def flows(count: int) -> tuple[str, Changes]:
+    return "collect_1e3", {"capacity": count, "given.count": count}
+
+
+def field_of(rows: int, columns: int) -> tuple[str, Changes]:
+    return f"shipped_{rows}x{columns}", {}
+
+
+SCALES = {
+    "lattice_field": Scale({f"{n}³": cube(n) for n in (16, 32, 64, 128)}),
+    "tensor_field": Scale(
+        {f"{n}²·16²": lattice(n) for n in (8, 16, 32, 64)}, dtypes=("complex64", "complex128")
+    ),
+    "probabilistic_field": Scale(
+        {f"{r}×{c}": field_of(r, c) for r, c in ((64, 48), (256, 192), (512, 384), (2560, 1920))},
+        steps=3,
+    ),
+    "energy_flow": Scale(
+        {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 30_000)},
+        steps=4,
+    ),
+}
+
+
+def scale(engine: Engine) -> Scale:
+    """Of the engine's family; its own everyday timed cases where none is listed."""
+    family, _, _ = engine.name.rpartition("_v")
+    own = {n: (n, {}) for n, case in engine.cases.items() if case.timed and case.quick}
+    kinds = {str(engine.cases[n].dtype).removeprefix("torch.") for n in own}
+    return SCALES.get(family) or Scale(own, dtypes=tuple(sorted(kinds)))
+
+
+def case_at(engine: Engine, size: str, dtype: str) -> Case:
+    """The case of that size in that type."""
+    here = scale(engine)
+    name, changes = here.sizes[size]
+    case = reduce(lambda c, item: changed(c, *item), changes.items(), engine.cases[name])
+    return replace(case, dtype=getattr(torch, dtype), steps=here.steps, quick=True)
+
+
+def changed(value, path: str, new: object):
+    """The dataclass with one parameter, maybe one of a parameter's own, set otherwise."""
+    first, _, rest = path.partition(".")
+    return replace(value, **{first: changed(getattr(value, first), rest, new) if rest else new})

@@ -1,0 +1,233 @@
+"""The verb ``map``: speedup over size, type, threads and device, losses shown.
+
+Quick paired ratios of one process each: enough to see where an optimization gains and where
+it loses, not enough for a claim (that is what ``bench`` is for). A scenario that was not
+measured says so and why; what was measured of other code, or without a fresh VERIFIED
+verdict, counts as not measured.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from time import monotonic
+
+from pydantic import BaseModel
+
+import baselines
+from tools import console, freshness
+from tools.conditions import Conditions, conditions
+from validation import digests, leaves, machine
+from validation.records import BrokenRecord, Record
+from validation.verdicts import Status
+
+BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
+EACH_S = 0.3  # of rounds, for each scenario
+WAITING = "not measured yet; run: groundspeed map"
+THREADS = (1, 2)
+
+
+class Scenario(BaseModel):
+    """One cell of the map; without a ratio there is a reason."""
+
+    optimization: str
+    size: str
+    dtype: str
+    threads: int
+    device: str
+    reason: str = ""
+    ratio: float | None = None  # candidate / baseline: processor time on one thread, else wall
+    low: float | None = None  # inside one process
+    high: float | None = None
+    baseline_s: float | None = None
+    candidate_s: float | None = None
+    rounds: int = 0
+    checked: str = ""  # how it was compared with the baseline on the spot
+    rests_on: str = ""
+
+    @property
+    def place(self) -> tuple:
+        return self.optimization, self.size, self.dtype, self.threads, self.device
+
+
+class Map(Record):
+    """The scenarios of an engine."""
+
+    engine: str
+    conditions: Conditions
+    scenarios: list[Scenario]
+
+
+def path(engine: str, root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "scenarios" / f"{engine}.json"
+
+
+def method() -> str:
+    here = Path(__file__).parent
+    return digests.of_files([here / f for f in ("scenario_worker.py", "scales.py")])
+
+
+def rests_on(name: str) -> tuple[str, str]:
+    """(what its scenarios rest on, why it has none): one of the two is empty."""
+    status, verdict, reason = freshness.judged(name)
+    if status is not Status.VERIFIED or verdict is None:
+        return "", f"{status}: {reason}"
+    if verdict.level == "approximate":
+        return "", "other physics: not a speedup of the baseline"
+    return digests.of_plain([verdict.digests, method(), freshness.here()]), ""
+
+
+def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
+    """(size, type, threads, device) of every scenario, smallest first."""
+    from tools.scales import scale  # late: torch
+
+    here = scale(baselines.load(engine))
+    for size, dtype, threads in product(here.sizes, here.dtypes, THREADS):
+        yield size, dtype, threads, "cpu"
+    for size, dtype in product(here.sizes, here.dtypes):
+        yield size, dtype, 1, "cuda"
+
+
+def on_file(engine: str) -> list[Scenario]:
+    """Scenarios that were measured under today's conditions; none where there are none."""
+    try:
+        found = Map.read(path(engine))
+    except (FileNotFoundError, BrokenRecord):
+        return []
+    return found.scenarios if found.conditions.key == conditions().key else []
+
+
+def today(engine: str, names: list[str]) -> list[Scenario]:
+    """Every scenario of the engine: measured on today's code, or with the reason why not."""
+    known = {s.place: s for s in on_file(engine)}
+    found = []
+    for name in names:
+        basis, why_not = rests_on(name)
+        lacking = machine.missing(leaves.engine(name).needs)
+        for size, dtype, threads, device in places(engine):
+            blank = Scenario(
+                optimization=name, size=size, dtype=dtype, threads=threads, device=device
+            )
+            blank.reason = why_not or "; ".join(lacking) or unreachable(threads, device) or WAITING
+            row = known.get(blank.place)
+            found.append(row if row and basis and row.rests_on == basis else blank)
+    return found
+
+
+def unreachable(threads: int, device: str) -> str:
+    """Why this machine cannot have such a scenario."""
+    if device == "cuda":
+        return "mapped on the CPU only" if machine.has_cuda() else "no CUDA device here"
+    cores = os.cpu_count() or 1
+    return "" if threads <= cores else f"{threads} threads on {cores} cores"
+
+
+class Worker:
+    """A process for an engine and a number of threads; a new one where the last has died."""
+
+    def __init__(self, engine: str, threads: int):
+        self.engine, self.threads, self.process = engine, threads, None
+
+    def ask(self, scenario: Scenario) -> dict:
+        if self.process is None or self.process.poll() is not None:
+            self.process = self.started()
+        request = {
+            "optimization": scenario.optimization,
+            "size": scenario.size,
+            "dtype": scenario.dtype,
+            "budget_s": EACH_S,
+        }
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            self.close()
+            return {"reason": "the process died here"}
+
+    def started(self) -> subprocess.Popen:
+        only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+        threads = dict.fromkeys(only, str(self.threads))
+        return subprocess.Popen(
+            [sys.executable, "-m", "tools.scenario_worker", self.engine, str(self.threads)],
+            cwd=digests.ROOT,
+            env=os.environ | threads | {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+        self.process = None
+
+
+def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> list[Scenario]:
+    """Measure what is missing until the time is over; written after every scenario."""
+    scenarios = today(engine, names)
+    others = [s for s in on_file(engine) if s.optimization not in names]
+    before = conditions()
+    workers = {threads: Worker(engine, threads) for threads in THREADS}
+    try:
+        for scenario in in_turn(scenarios):
+            if monotonic() > until:
+                break
+            tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
+            found = workers[scenario.threads].ask(scenario)
+            for key, value in ({"reason": ""} | found).items():
+                setattr(scenario, key, value)
+            scenario.rests_on = rests_on(scenario.optimization)[0]
+            done = [s for s in scenarios if s.rests_on]
+            Map(engine=engine, conditions=before, scenarios=[*others, *done]).write(path(engine))
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return scenarios
+
+
+def in_turn(scenarios: list[Scenario]) -> list[Scenario]:
+    """Those that wait, the smallest of everyone first."""
+    order = list(dict.fromkeys(s.place[1:] for s in scenarios))
+    waiting = [s for s in scenarios if s.reason == WAITING]
+    return sorted(waiting, key=lambda s: order.index(s.place[1:]))
+
+
+def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
+    """The verb: measure what is missing within the budget, then draw all there is."""
+    from tools import heatmap  # late: matplotlib
+
+    end = monotonic() + budget_s
+    chosen: dict[str, list[str]] = {}
+    for name in leaves.chosen(names):
+        chosen.setdefault(leaves.engine(name).name, []).append(name)
+    with console.progress("mapping") as tell:
+        found = {}
+        for left, (engine, own) in zip(range(len(chosen), 0, -1), chosen.items(), strict=True):
+            until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
+            found[engine] = measure(engine, own, until, tell)
+    heatmap.write_all()
+    rows = [s for scenarios in found.values() for s in scenarios]
+    if as_json:
+        console.as_json([s.model_dump() for s in rows])
+    else:
+        for engine, scenarios in found.items():
+            console.line(engine, *summary(scenarios))
+    return 0
+
+
+def summary(scenarios: list[Scenario]) -> tuple[str, str]:
+    measured = [s for s in scenarios if s.ratio is not None]
+    losses = sum(s.low > 1 for s in measured)  # beyond the interval
+    waiting = sum(s.reason == WAITING for s in scenarios)
+    words = f"of {len(scenarios)} scenarios, {losses} losses, {waiting} wait for the next run"
+    return f"{len(measured)} measured", words
