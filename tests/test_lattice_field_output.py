@@ -22,6 +22,7 @@ EVERY = 6
 
 RUN = """
 import sys
+from pathlib import Path
 from dataclasses import replace
 from baselines.lattice_field_v1 import engine as baseline
 from optimizations.lattice_field_checkpointed.implementation import adopt, checkpointed
@@ -34,17 +35,22 @@ for _ in range(case.steps):
 """
 
 
+def kill_after(steps, folder):
+    """Start a run, kill it once it has made so many steps; how many it had made by then."""
+    command = [sys.executable, "-c", RUN, folder]
+    with subprocess.Popen(command, cwd=digests.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        made = 0
+        while made < steps:
+            made = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+        rest = process.stdout.read().splitlines()
+    whole = [line for line in rest if line.isdigit()]
+    return int(whole[-1]) if whole else made
+
+
 @pytest.mark.parametrize("after", [7, 36, 155])
 def test_a_killed_run_resumes_bit_for_bit_and_loses_at_most_one_interval(tmp_path, after):
-    process = subprocess.Popen(
-        [sys.executable, "-c", RUN, tmp_path], cwd=digests.ROOT, stdout=subprocess.PIPE, text=True
-    )
-    made = 0
-    while made < after:
-        made = int(process.stdout.readline())
-    process.send_signal(signal.SIGKILL)
-    rest = process.communicate()[0].split()
-    made = int(rest[-1]) if rest else made
+    made = kill_after(after, tmp_path)
     found = Checkpoints(tmp_path).newest()
     step, state = found or (0, baseline.initial(CASE))
     assert made - step <= EVERY
