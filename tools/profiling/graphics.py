@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
 from time import perf_counter
 
 EVERY_S = 0.1
@@ -37,13 +39,12 @@ class Graphics:
 
 def first_device() -> tuple[object | None, str]:
     """Its handle, or the reason why there is none."""
+    if platform.system() == "Linux" and not Path("/dev/nvidiactl").exists():
+        return None, "no NVIDIA driver here (no /dev/nvidiactl)"
     try:
         import pynvml
     except ImportError:
-        return (
-            None,
-            "no NVIDIA library for Python (pip install nvidia-ml-py) and no GPU was asked for",
-        )
+        return None, "the GPU's library for Python is missing; pip install nvidia-ml-py"
     try:
         pynvml.nvmlInit()
         return pynvml.nvmlDeviceGetHandleByIndex(0), ""

@@ -88,6 +88,11 @@ class Bare:
         return median(b["wall_s"] for b in self.blocks) / self.calls
 
     @property
+    def call_busy_s(self) -> float:
+        """Wall clock of a call less what it waited for a core: what it takes when alone."""
+        return median(b["wall_s"] - b.get("run_queue_s", 0) for b in self.blocks) / self.calls
+
+    @property
     def call_cpu_s(self) -> float:
         return median(b["cpu_s"] for b in self.blocks) / self.calls
 
@@ -124,7 +129,11 @@ class Look:
             spec = {}
         calls = runs * (spec["steps"] * spec["blocks"] if spec else 1)
         self.raw["stacks"], region = stacks.sampled(self.passes, runs, True, **spec)
-        self.raw["sampled_calls"] = calls
+        self.raw["sampled"] = {
+            "calls": calls,
+            "wall_s": region["wall_s"] / calls,
+            "busy_s": (region["wall_s"] - region["run_queue_s"]) / calls,
+        }
         self.cost("py-spy", region, calls)
         waited = self.profile.metrics["blocked"].value
         if waited and waited / (self.bare.call_s * self.bare.calls) > WAITS:
@@ -211,7 +220,7 @@ def artefacts(raw: dict, passes: Passes, folder: Path) -> dict[str, str]:
     made = {}
     if raw.get("stacks"):
         (place / "stacks.txt").write_text(stacks.folded(raw["stacks"], own))
-        scope = stacks.speedscope(raw["stacks"], own, passes.target.name)
+        scope = stacks.speedscope(raw["stacks"], own, passes.target.name, raw["sample_s"])
         (place / "speedscope.json").write_text(json.dumps(scope))
         made |= {"stacks, folded": "raw/stacks.txt", "speedscope": "raw/speedscope.json"}
     if "timeline" in raw:

@@ -50,7 +50,7 @@ class Line(BaseModel):
     half_width: float  # of its 95 % interval
     inclusive: float  # with own functions that it calls
     waiting: float | None = None  # share of the run in which it waited
-    seconds: float  # a step, by samples; the sum over lines is the sampled whole
+    seconds: float  # a step: its share of the bare run's time with a core
     in_loop: bool = False
     hits: float | None = None  # a step, by line_profiler
     launches: float | None = None  # operators a step
@@ -137,7 +137,7 @@ class Profile(Record):
     repeats_s: list[float]  # wall seconds a step of each bare repeat
     metrics: dict[str, Metric]
     samples: int = 0
-    sampled_s: float | None = None  # seconds a step by samples
+    sampled_s: float | None = None  # seconds a step while sampled, imports and queueing left out
     outside: float = 0.0  # share of samples in no own line
     lines: list[Line] = []
     imports: list[Place] = []
@@ -159,6 +159,15 @@ class Profile(Record):
     def hot(self) -> list[Line]:
         """Lines above a tenth of the run."""
         return [line for line in self.lines if line.share >= 0.1]
+
+    @property
+    def missing(self) -> dict[str, list[str]]:
+        """Metrics that this machine or program cannot give, by reason."""
+        found: dict[str, list[str]] = {}
+        for name, metric in self.metrics.items():
+            if metric.value is None:
+                found.setdefault(metric.reason, []).append(name)
+        return found
 
     @property
     def step_s(self) -> float:

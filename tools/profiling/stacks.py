@@ -62,7 +62,8 @@ def sampled(passes: Passes, runs: int, idle: bool, **spec) -> tuple[list[Stack],
             raise Refused("py-spy wrote no samples")
         stacks += region_of(raw.read_text("utf-8", "replace"), own)
         regions += found["blocks"]
-    return stacks, {key: sum(r[key] for r in regions) for key in ("wall_s", "cpu_s")}
+    keys = ("wall_s", "cpu_s", "run_queue_s")
+    return stacks, {key: sum(r.get(key, 0) for r in regions) for key in keys}
 
 
 def region_of(text: str, own: Own) -> list[Stack]:
@@ -148,11 +149,11 @@ def folded(stacks: list[Stack], own: Own) -> str:
     return "".join(f"{line} {count}\n" for line, count in sorted(tally.items()))
 
 
-def speedscope(stacks: list[Stack], own: Own, name: str) -> dict:
+def speedscope(stacks: list[Stack], own: Own, name: str, each_s: float) -> dict:
     """For https://www.speedscope.app: weights are seconds."""
     frames: dict[Frame, int] = {}
     samples = [[frames.setdefault(f, len(frames)) for f in s.frames] for s in stacks]
-    weights = [s.count / RATE for s in stacks]
+    weights = [s.count * each_s for s in stacks]
     profile = {
         "type": "sampled", "name": name, "unit": "seconds", "startValue": 0,
         "endValue": sum(weights), "samples": samples, "weights": weights,

@@ -45,16 +45,19 @@ def at(row: dict, own: Own) -> dict:
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     """Lines by share of the samples, with what was counted at the same line."""
     leaf, within, imports = stacks.by_line(raw["stacks"], own)
-    total = sum(leaf.values())
+    total, sampled = sum(leaf.values()), raw["sampled"]
     profile.samples = total
+    importing = sum(imports.values())
+    rest = total / max(total + importing, 1)  # of the run is not importing
+    raw["sample_s"] = sampled["wall_s"] * sampled["calls"] / max(total + importing, 1)
     if total < stacks.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
-    steps = raw["sampled_calls"] * bare.stride
-    profile.sampled_s = total / stacks.RATE / steps
+    profile.sampled_s = sampled["busy_s"] * rest / bare.stride
+    step_s = bare.call_busy_s * rest / bare.stride
     profile.outside = leaf[("", 0)] / total
     profile.imports = [
-        Place(**at({"file": f, "line": n}, own), count=c / stacks.RATE / raw["sampled_calls"])
+        Place(**at({"file": f, "line": n}, own), count=c / (total + importing) * bare.call_s)
         for (f, n), c in imports.most_common(8)
     ]
     counted, hits = by_line(raw, bare), line_hits(raw, bare)
@@ -63,7 +66,8 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
         if not file:
             continue
         _, name, loop = stacks.enclosing(file, number)
-        share, seconds = count / total, count / stacks.RATE / steps
+        share = count / total
+        seconds = share * step_s
         row = counted.get((file, number), {})
         bound, part = limit(
             profile.ceilings, seconds, row.get("launches", 0),
@@ -115,7 +119,9 @@ def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
     grouped: dict[str, list[dict]] = defaultdict(list)
     for row in found["rows"]:
         grouped[row["operator"]].append(row)
-    spent = {name: seconds for name, (_, seconds) in trace["operators"].items()} if trace else {}
+    alone = trace["region"]["cpu_s"] / trace["region"]["wall_s"] if trace else 1  # had a core
+    times = trace["operators"].items() if trace else ()
+    spent = {name: seconds * min(1.0, alone) for name, (_, seconds) in times}
     whole = sum(spent.values())
     traced = trace["calls"] * bare.stride if trace else 1
     if trace and raw["whole_trace"]:

@@ -95,8 +95,13 @@ def swap(partial: Path, final: Path) -> None:
 def page(found: Profile, flame: bool, roof: bool) -> str:
     from tools.report import PAGES
 
-    PAGES.filters["cell"] = lambda text: text.replace("|", "\\|").replace("`", "'")
+    PAGES.filters["cell"] = cell
     return PAGES.get_template("profile.md").render(p=found, flame=flame, roof=roof)
+
+
+def cell(text: str) -> str:
+    """Source text inside a cell of a table."""
+    return text.replace("|", "\\|").replace("`", "'")
 
 
 def summarise(found: Profile) -> None:
