@@ -19,6 +19,7 @@ import numpy as np
 from tools.profiling.content import of_array
 from tools.profiling.own import Own
 
+COUNTED = ("calls", "inclusive_s", "digested", "repeated", "repeated_s", "repeated_bytes")
 DEEP = 4  # levels of containers and objects that are looked into
 GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -32,7 +33,7 @@ class Calls:
 
     def __init__(self, own: Own, budget_s: float = 20.0):
         self.own, self.budget_s = own, budget_s
-        self.rows = defaultdict(lambda: defaultdict(float))
+        self.rows = defaultdict(lambda: dict.fromkeys(COUNTED, 0))
         self.seen: dict[bytes, bytes] = {}
         self.open: dict[int, tuple] = {}
         self.spent = 0.0

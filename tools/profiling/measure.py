@@ -16,17 +16,21 @@ from tools.profiling.record import Overhead, Profile
 from tools.profiling.start import Failed, Passes, Refused
 
 ENOUGH = 1000  # samples
-LONGEST_S = 20.0  # of repeats of a whole run by one instrument
 COUNTED = 3  # steps under the counters: two to compare with the first
 WAITS = 0.05  # share of the wall clock from which waiting is looked for by line
 
 
 @dataclass
 class Plan:
-    """How long each instrument may look."""
+    """How long the instruments may look."""
 
     seconds: float = 4.0  # of steps of an engine, for clocks and samples each
     repeats: int = 3  # of a whole run
+
+    @property
+    def longest_s(self) -> float:
+        """Of repeats of a whole run under one instrument."""
+        return 5 * self.seconds
 
 
 def measure(passes: Passes, plan: Plan, tell: Tell) -> tuple[Profile, dict]:
@@ -69,7 +73,7 @@ class Bare:
         engine = passes.target.kind == "engine"
         self.first = passes.run("bare", seconds=plan.seconds)
         runs = [self.first]
-        while not engine and len(runs) < plan.repeats and self.total(runs) < LONGEST_S:
+        while not engine and len(runs) < plan.repeats and self.total(runs) < plan.longest_s:
             runs.append(passes.run("bare"))
         self.blocks = [block for run in runs for block in run["blocks"]]
         self.samples = [s for run in runs for s in run["samples"]]
@@ -77,7 +81,7 @@ class Bare:
         self.calls = self.first["steps"]
         self.stride = self.first.get("stride", 1)
         self.steps = self.calls * self.stride
-        self.engine = engine
+        self.engine, self.plan = engine, plan
 
     @staticmethod
     def total(runs: list[dict]) -> float:
@@ -125,7 +129,9 @@ class Look:
         runs, spec = 1, {"steps": self.bare.calls, "blocks": len(self.bare.blocks)}
         if not self.bare.engine:
             each = self.bare.call_s
-            runs = max(1, min(8, ceil(ENOUGH / stacks.RATE / each), int(LONGEST_S / each)))
+            runs = max(
+                1, min(8, ceil(ENOUGH / stacks.RATE / each), int(self.bare.plan.longest_s / each))
+            )
             spec = {}
         calls = runs * (spec["steps"] * spec["blocks"] if spec else 1)
         self.raw["stacks"], region = stacks.sampled(self.passes, runs, True, **spec)

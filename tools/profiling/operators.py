@@ -39,6 +39,10 @@ EMPTY = {
     "detach",
     "alias",
 }
+COUNTED = (
+    "launches", "read", "written", "flops", "allocations", "allocated", "syncs", "transfers",
+    "hashed", "repeated", "repeated_bytes",
+)  # fmt: skip
 LARGE = 4096  # bytes; a smaller result may be equal by chance
 
 
@@ -61,7 +65,7 @@ class Operators(TorchDispatchMode):
     def __init__(self, own: Own, hash_s: float = 20.0):
         super().__init__()
         self.own, self.hash_s = own, hash_s
-        self.rows = defaultdict(lambda: defaultdict(float))
+        self.rows = defaultdict(lambda: dict.fromkeys(COUNTED, 0))
         self.seen: set[bytes] = set()
         self.launches = 0
 

@@ -189,7 +189,7 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
         )  # fmt: skip
     found = raw.get("calls")
     for row in found["rows"] if found else ():
-        if row.get("repeated") and row.get("repeated_bytes", 0) >= 4096 * row["repeated"]:
+        if row["repeated"] and row["repeated_bytes"] >= 4096 * row["repeated"]:
             place = at({"file": row["caller"], "line": row["line"]}, own)
             profile.repeated.append(
                 Repeat(
