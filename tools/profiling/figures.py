@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import atan, degrees, log10
 from pathlib import Path
 
 import matplotlib as mpl
@@ -46,9 +47,10 @@ def roofs(axes, ceilings: dict) -> None:
         axes.plot(intensities, [min(top, rate * i) for i in intensities], alpha=0)
         edge = top / rate
         axes.plot([intensities[0], edge], [rate * intensities[0], top], color=INK, lw=1.2)
-        axes.annotate(
-            f"{name} {rate:.0f} GB/s", (intensities[0] * 1.2, rate * intensities[0] * 1.6),
-            fontsize=7.5, rotation=28, rotation_mode="anchor",
+        axes.text(
+            intensities[0] * 1.3, rate * intensities[0] * 1.6, f"{name} {rate:.0f} GB/s",
+            fontsize=7.5, rotation=degrees(atan(rate)), rotation_mode="anchor",
+            transform_rotates_text=True,
         )  # fmt: skip
     axes.plot([top / fastest, intensities[1]], [top, top], color=INK, lw=1.2)
     best = max(ceilings["product_gflop_s"], key=ceilings["product_gflop_s"].get)
@@ -65,11 +67,19 @@ def roofs(axes, ceilings: dict) -> None:
 
 
 def points(axes, operators: list[Operator]) -> None:
+    """A spot an operator, its area its share of the time; those in one place share a label."""
+    labels: list[tuple[float, float, list[str]]] = []
     for o in operators:
         x, y = o.flops / o.bytes, o.flops / o.seconds / 1e9
-        area = 20 + 400 * (o.share or 0)
-        axes.scatter([x], [y], s=area, color=BOUND[o.bound], alpha=0.75, lw=0)
-        axes.annotate(o.name, (x, y), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        axes.scatter([x], [y], s=20 + 400 * (o.share or 0), color=BOUND[o.bound], alpha=0.75, lw=0)
+        near = [t for a, b, t in labels if abs(log10(a / x)) < 0.3 and abs(log10(b / y)) < 0.12]
+        if near:
+            near[0].append(o.name)
+        else:
+            labels.append((x, y, [o.name]))
+    for x, y, names in labels:
+        told = ", ".join(names)
+        axes.annotate(told, (x, y), xytext=(9, -4), textcoords="offset points", fontsize=8)
 
 
 def bars(axes, operators: list[Operator]) -> None:

@@ -172,8 +172,8 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
     """Operators and functions that were given the same again and gave the same."""
     share = {(line.file, line.line): line.share for line in profile.lines}
     for row in raw.get("operators", {}).get("rows", []):
-        if not row["repeated"]:
-            continue
+        if not row["repeated"] or not row["file"]:
+            continue  # restarting a trajectory is the harness's doing
         place = at(row, own)
         of_line = share.get((place["file"], place["line"]))
         many = sum(

@@ -29,7 +29,7 @@ def measured_region(call: Callable[[], object]) -> None:
 
 
 class EngineRun:
-    """Steps of an engine, from its start again whenever its trajectory ends."""
+    """Steps of an engine, one after another, from its start again where its trajectory ends."""
 
     stepped = True
 
@@ -59,6 +59,7 @@ class EngineRun:
         self.start = self.engine.initial(self.case)
         self.step = self.engine.prepare(self.case)
         self.length = max(1, self.case.steps // self.engine.stride)
+        self.made = 0
         before = perf_counter()
         self.run(1)
         self.first_s = perf_counter() - before
@@ -82,10 +83,11 @@ class EngineRun:
     def advance(self, calls: int) -> None:
         from baselines.engine import clone
 
-        for made in range(calls):
-            if made % self.length == 0:
-                state = self.engine.adopt(self.case, clone(self.start))
-            state = self.step(state)
+        for _ in range(calls):
+            if self.made % self.length == 0:
+                self.state = self.engine.adopt(self.case, clone(self.start))
+            self.state = self.step(self.state)
+            self.made += 1
 
 
 def opaque(engine) -> str:
