@@ -87,7 +87,8 @@ def again(profile: Profile) -> list[Finding]:
         made(
             "redundant computation",
             f"{r.file}:{r.line} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
-            f"times watched, {size(r.bytes)} each: `{r.source}`. Once would do where nobody changes the result.",
+            f"times watched, {size(r.bytes)} each: `{r.source}`. "
+            "Once would do where nobody changes the result.",
             LAZY,
             r.share,
         )
