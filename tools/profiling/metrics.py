@@ -11,6 +11,7 @@ from tools.profiling.target import Target
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"
+NONE = "no /proc on this system"
 
 
 def told_target(target: Target) -> str:
@@ -31,15 +32,6 @@ def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: in
     """From the bare run alone: what clocks and counters outside say. A block is ``steps`` steps."""
     wall = median(b["wall_s"] for b in blocks)
     cpu = median(b["cpu_s"] + b["children_cpu_s"] for b in blocks)
-    known = "run_queue_s" in blocks[0]
-    none = "no /proc on this system"
-
-    def each(key: str, unit: str = "count", source: str = PROC) -> Metric:
-        value = median(b[key] for b in blocks) if key in blocks[0] else None
-        return given(value, unit, source, none)
-
-    blocked = median(max(0, b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"]) for b in blocks) \
-        if known else None  # fmt: skip
     inside = [rss for t, rss in samples if any(b["start"] <= t <= b["end"] for b in blocks)]
     many = len(inside) >= ENOUGH
     found = {
@@ -48,17 +40,32 @@ def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: in
         "fastest": given(min(b["wall_s"] for b in blocks), "s", "perf_counter"),
         "cpu": given(cpu, "s", "process_time and children"),
         "cpu_utilisation": given(cpu / wall, "share", "CPU time / wall clock; 100% is one core"),
-        "run_queue": each("run_queue_s", "s", "/proc/self/schedstat: ready, but no core was free"),
-        "blocked": given(blocked, "s", "wall clock less on-CPU less run queue, main thread", none),
         "threads": given(max(b["threads"] for b in blocks), "count", "/proc/self/task at the end"),
         "memory_peak": given(
             max((b["peak_rss"] for b in blocks if b["peak_rss"]), default=None),
-            "B", "VmHWM after a reset at the start", none,
+            "B", "VmHWM after a reset at the start", NONE,
         ),
         "memory_average": given(
             mean(inside) if many else None, "B", f"{len(inside)} samples of RSS from outside",
             f"the run is too short for an average ({len(inside)} samples)",
         ),
+    }  # fmt: skip
+    return found | counters(blocks) | graphics_of(first, graphics, blocks)
+
+
+def counters(blocks: list[dict]) -> dict[str, Metric]:
+    """What the system counted: waiting, faults, reading and writing."""
+
+    def each(key: str, unit: str = "count", source: str = PROC) -> Metric:
+        value = median(b[key] for b in blocks) if key in blocks[0] else None
+        return given(value, unit, source, NONE)
+
+    known = "run_queue_s" in blocks[0]
+    blocked = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in blocks if known]
+    away = median(max(0.0, b) for b in blocked) if blocked else None
+    return {
+        "run_queue": each("run_queue_s", "s", "/proc/self/schedstat: ready, but no core was free"),
+        "blocked": given(away, "s", "wall clock less on-CPU less run queue, main thread", NONE),
         "page_faults": each("minor_faults", source="getrusage"),
         "io_reads": each("io_syscr"),
         "io_writes": each("io_syscw"),
@@ -67,8 +74,7 @@ def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: in
         "disk_read_bytes": each("io_read_bytes", "B"),
         "disk_written_bytes": each("io_write_bytes", "B"),
         "context_switches": each("voluntary_switches", source="getrusage: gave up the core"),
-    }  # fmt: skip
-    return found | graphics_of(first, graphics, blocks)
+    }
 
 
 def graphics_of(first: dict, graphics: list, blocks: list[dict]) -> dict[str, Metric]:

@@ -12,7 +12,8 @@ from tools.profiling.record import FunctionLines, Line, Operator, Place, Profile
 
 KEPT = 25  # rows of a table
 PRODUCTS = {"mm", "bmm", "addmm", "addmv", "mv", "baddbmm", "convolution", "dot", "einsum"}
-ONE_STEP = 1e-9
+COUNTS = ("launches", "flops", "read", "written", "allocated")
+TINY = 1e-9
 
 
 def fill(profile: Profile, raw: dict, own: Own, bare) -> None:
@@ -45,7 +46,7 @@ def at(row: dict, own: Own) -> dict:
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     """Lines by share of the samples, with what was counted at the same line."""
     leaf, within, imports = stacks.by_line(raw["stacks"], own)
-    total, sampled = sum(leaf.values()), raw["sampled"]
+    total, sampled = sum(leaf.values()), raw["sampled"]  # imports are told apart
     profile.samples = total
     importing = sum(imports.values())
     rest = total / max(total + importing, 1)  # of the run is not importing
@@ -98,7 +99,7 @@ def by_line(raw: dict, bare) -> dict[tuple[str, int], dict]:
     sums: dict[tuple, Counter] = defaultdict(Counter)
     for row in found["rows"] if found else ():
         place = sums[row["file"], row["line"]]
-        for key in ("launches", "flops", "allocated", "read", "written"):
+        for key in COUNTS:
             place[key] += row[key] / (found["calls"] * bare.stride)
         place["product"] |= row["operator"] in PRODUCTS
     return {p: {**c, "bytes": c["read"] + c["written"]} for p, c in sums.items()}
@@ -127,28 +128,17 @@ def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
     if trace and raw["whole_trace"]:
         profile.operators_s = whole / traced
     for name, rows in grouped.items():
-        n = {
-            k: sum(r[k] for r in rows)
-            for k in ("launches", "flops", "read", "written", "allocated")
-        }
-        count = n["read"] + n["written"]
-        seconds, bound, part = None, "", None
+        operator = counted(name, rows, steps, own)
         if spent.get(name):
-            seen = trace["operators"][name][0] / max(n["launches"], 1)  # of the counted work
-            bound, part = limit(
-                profile.ceilings, spent[name], trace["operators"][name][0],
-                count * seen, n["flops"] * seen, name in PRODUCTS,
+            operator.share = spent[name] / whole
+            operator.seconds = spent[name] / traced if raw["whole_trace"] else None
+            calls = trace["operators"][name][0]
+            part = calls / max(operator.calls, TINY)  # steps of which the trace saw this one
+            operator.bound, operator.ceiling = limit(
+                profile.ceilings, spent[name], calls, operator.bytes * part,
+                operator.flops * part, name in PRODUCTS,
             )  # fmt: skip
-            seconds = spent[name] / traced if raw["whole_trace"] else None
-        most = sorted(rows, key=lambda r: -(r["read"] + r["written"]))[:3]
-        profile.operators.append(
-            Operator(
-                name=name, calls=n["launches"] / steps, bytes=count / steps,
-                flops=n["flops"] / steps, allocated=n["allocated"] / steps, seconds=seconds,
-                share=spent[name] / whole if spent.get(name) else None, ceiling=part, bound=bound,
-                lines=[f"{own.short(r['file'])}:{r['line']}" for r in most if r["file"]],
-            )
-        )  # fmt: skip
+        profile.operators.append(operator)
     profile.operators.sort(key=lambda o: (-(o.share or 0), -o.bytes))
     for kind in ("syncs", "transfers"):
         places = [
@@ -158,10 +148,21 @@ def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
         setattr(profile, kind, sorted(places, key=lambda p: -p.count)[:KEPT])
 
 
+def counted(name: str, rows: list[dict], steps: int, own: Own) -> Operator:
+    """An operator's counts a step, over all lines that ask for it."""
+    n = {k: sum(r[k] for r in rows) / steps for k in COUNTS}
+    most = sorted(rows, key=lambda r: -(r["read"] + r["written"]))[:3]
+    return Operator(
+        name=name, calls=n["launches"], bytes=n["read"] + n["written"], flops=n["flops"],
+        allocated=n["allocated"],
+        lines=[f"{own.short(r['file'])}:{r['line']}" for r in most if r["file"]],
+    )  # fmt: skip
+
+
 def library_calls(profile: Profile, found: dict, own: Own) -> None:
     """Calls of library functions, where operators cannot be counted."""
     rows = [r for r in found["rows"] if not r["own"]]
-    whole = max(found["wall_s"], ONE_STEP)
+    whole = max(found["wall_s"], TINY)
     for row in sorted(rows, key=lambda r: -r["inclusive_s"])[:12]:
         if row["inclusive_s"] / whole >= 0.01:
             place = at({"file": row["caller"], "line": row["line"]}, own)
@@ -195,7 +196,7 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
                 Repeat(
                     what=f"{row['function']}()", **place, calls=int(row["calls"]),
                     repeated=int(row["repeated"]), bytes=row["repeated_bytes"] / row["repeated"],
-                    share=min(1.0, row["repeated_s"] / max(found["wall_s"], ONE_STEP)),
+                    share=min(1.0, row["repeated_s"] / max(found["wall_s"], TINY)),
                 )
             )  # fmt: skip
     profile.repeated.sort(key=lambda r: (-(r.share or 0), -r.repeated * r.bytes))
@@ -203,7 +204,7 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
 
 
 def function(found: dict, own: Own) -> FunctionLines:
-    whole = sum(seconds for _, _, seconds in found["lines"]) or ONE_STEP
+    whole = sum(seconds for _, _, seconds in found["lines"]) or TINY
     rows = [
         (n, hits, round(seconds / whole, 4), source(found["file"], n))
         for n, hits, seconds in found["lines"]
