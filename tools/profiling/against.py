@@ -55,7 +55,7 @@ class Comparison(Record):
     rounds: list[tuple[float, float]]  # seconds a step with a core, here and there, in turn
     here_s: float
     there_s: float
-    speedup: float
+    verdict: str  # VERIFIED, or why there is no speedup to speak of
     claimed: str  # what the clock's record says, or why it says nothing
     lines: list[Row]
     operators: list[Row]
@@ -65,6 +65,11 @@ class Comparison(Record):
     @property
     def saved(self) -> float:
         return self.there_s - self.here_s
+
+    @property
+    def headline(self) -> str:
+        """A speed without a verdict is no number and is not shown."""
+        return f"{self.there_s / self.here_s:.2f}x" if self.verdict == "VERIFIED" else "no verdict"
 
 
 def run(
@@ -111,7 +116,7 @@ def compared(ours: Profile, theirs: Profile, rounds: list[tuple[float, float]]) 
         rounds=rounds,
         here_s=here_s,
         there_s=there_s,
-        speedup=there_s / here_s,
+        verdict=verdict(ours, theirs),
         claimed=claim(ours, theirs),
         lines=lines,
         operators=operators if timed else [],
@@ -155,13 +160,25 @@ def rows(here: dict[str, float], there: dict[str, float], told: dict[str, str]) 
     return sorted(found, key=lambda row: -abs(row.saved))
 
 
+def verdict(ours: Profile, theirs: Profile) -> str:
+    """Whether it is known that both compute the same."""
+    from tools import freshness
+    from validation import leaves
+
+    judged = ours.what in leaves.names() and ours.kind == theirs.kind == "engine"
+    if not judged or theirs.what != leaves.engine(ours.what).name:
+        return "not judged: nothing says that both compute the same"
+    status, _, reason = freshness.judged(ours.what)
+    return "VERIFIED" if status.value == "VERIFIED" else f"{status.value}: {reason}"
+
+
 def claim(ours: Profile, theirs: Profile) -> str:
     """What the clock measured for this optimization on this case, where it did."""
-    from tools import records
+    from tools import freshness
 
-    measured = records.measured(ours.what)
+    measured = freshness.measured(ours.what)
     if measured is None or measured.engine != theirs.what:
-        return f"no measurement of {ours.what} against {theirs.what} on file"
+        return f"no fresh measurement of {ours.what} against {theirs.what} on file"
     timing = measured.cases.get(ours.case)
     if timing is None:
         return f"the measurement of {ours.what} has no case {ours.case}"
@@ -192,7 +209,7 @@ def write(found: Comparison) -> Path:
 def show(found: Comparison) -> None:
     """The whole, the claim, the largest parts, and what is left over."""
     console.line(
-        f"{found.here} {found.case}", f"{found.speedup:.2f}x", "",
+        f"{found.here} {found.case}", found.headline, "",
         f"{found.there_s:.3g} s a step to {found.here_s:.3g} s; claimed: {found.claimed}",
     )  # fmt: skip
     for row in found.lines[:8]:

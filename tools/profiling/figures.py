@@ -49,7 +49,7 @@ def roofs(axes, ceilings: dict) -> None:
         axes.plot([intensities[0], edge], [rate * intensities[0], top], color=INK, lw=1.2)
         axes.text(
             intensities[0] * 1.3, rate * intensities[0] * 1.6, f"{name} {rate:.0f} GB/s",
-            fontsize=7.5, rotation=degrees(atan(rate)), rotation_mode="anchor",
+            fontsize=7.5, rotation=degrees(atan(1.6 * rate)), rotation_mode="anchor",
             transform_rotates_text=True,
         )  # fmt: skip
     axes.plot([top / fastest, intensities[1]], [top, top], color=INK, lw=1.2)

@@ -56,6 +56,8 @@ def recorded(run: Callable[[], None], file: Path, total: int | None) -> None:
         with window:
             run()
         window.stop()
+        if window.at <= window.first:
+            raise RuntimeError(f"the run made {window.at} operators, {total} were expected")
     plain = file.with_suffix("")  # the exporter appends to what it compresses
     profiler.export_chrome_trace(str(plain))
     with gzip.open(file, "wb", compresslevel=5) as packed:
