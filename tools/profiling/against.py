@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from tools import console
 from tools.conditions import Conditions
 from tools.profiling import record
+from tools.profiling.measure import Bare, Plan
 from tools.profiling.record import Line, Profile
 from tools.profiling.start import Passes
 from tools.profiling.target import Target
@@ -94,10 +95,9 @@ def run(
 
 
 def once(side: Passes, seconds: float) -> float:
-    """Seconds a step of a bare run: the wall clock less what it waited for a core."""
-    found = side.run("bare", seconds=seconds)
-    steps = found["steps"] * found.get("stride", 1)
-    return median(b["wall_s"] - b.get("run_queue_s", 0) for b in found["blocks"]) / steps
+    """Seconds a step of a bare run when it has a core."""
+    found = Bare(side, Plan(seconds=seconds, repeats=1))
+    return found.call_busy_s / found.stride
 
 
 def compared(ours: Profile, theirs: Profile, rounds: list[tuple[float, float]]) -> Comparison:

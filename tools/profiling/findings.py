@@ -70,7 +70,7 @@ def reason(line: Line, profile: Profile) -> tuple[str, str]:
         return f"It runs {line.hits:,.0f} times a step, in Python.", VECTORS
     if line.in_loop:
         return "It stands in a loop.", VECTORS
-    return "What bounds it was not measured.", ALGORITHM
+    return "What bounds it was not measured: no operator of torch was seen there.", ALGORITHM
 
 
 def percent(share: float | None) -> str:

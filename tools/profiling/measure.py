@@ -93,8 +93,15 @@ class Bare:
 
     @property
     def call_busy_s(self) -> float:
-        """Wall clock of a call less what it waited for a core: what it takes when alone."""
-        return median(b["wall_s"] - b.get("run_queue_s", 0) for b in self.blocks) / self.calls
+        """What a call takes when it has a core: computing, and waiting for anything else."""
+        return self.call_cpu_s + self.blocked_s
+
+    @property
+    def blocked_s(self) -> float:
+        """Of a call, waiting for anything but a core."""
+        known = [b for b in self.blocks if "run_queue_s" in b]
+        away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
+        return max(0.0, median(away)) / self.calls if away else 0.0
 
     @property
     def call_cpu_s(self) -> float:
@@ -138,7 +145,7 @@ class Look:
         self.raw["sampled"] = {
             "calls": calls,
             "wall_s": region["wall_s"] / calls,
-            "busy_s": (region["wall_s"] - region["run_queue_s"]) / calls,
+            "busy_s": region["cpu_s"] / calls + self.bare.blocked_s,  # py-spy stops it meanwhile
         }
         self.cost("py-spy", region, calls)
         waited = self.profile.metrics["blocked"].value

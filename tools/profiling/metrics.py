@@ -6,6 +6,7 @@ import os
 from statistics import mean, median
 
 from tools.profiling.graphics import first_device
+from tools.profiling.limits import stream
 from tools.profiling.record import Metric, Profile
 from tools.profiling.target import Target
 
@@ -114,11 +115,22 @@ def complete(profile: Profile, raw: dict, bare) -> None:
     reason = refused.get("caches", "perf did not count")
     for level, name in (("first level", "cache_l1"), ("last level", "cache_last")):
         known[name] = given(rates.get(level), "share", f"perf stat, {level}, hit rate", reason)
+    known["of_the_limit"] = distance(profile, bare)
     trace = raw.get("timeline")
     if trace and bare.first.get("cuda"):
         known["gpu_busy"] = given(
             trace["kernel_s"] / max(trace["wall_s"], 1e-9), "share", "kernels in the trace / wall"
         )
+
+
+def distance(profile: Profile, bare) -> Metric:
+    """How near a step comes to moving its least bytes at the speed of the in-place stream."""
+    least = bare.first.get("least_bytes")
+    if not least or not profile.ceilings:
+        return absent("the program does not say how many bytes a step must move")
+    shortest = least / stream(profile.ceilings, least)
+    share = shortest / (bare.call_busy_s / bare.stride)
+    return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
 
 
 def counts(profile: Profile, raw: dict, bare) -> None:

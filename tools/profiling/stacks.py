@@ -62,8 +62,7 @@ def sampled(passes: Passes, runs: int, idle: bool, **spec) -> tuple[list[Stack],
             raise Refused("py-spy wrote no samples")
         stacks += region_of(raw.read_text("utf-8", "replace"), own)
         regions += found["blocks"]
-    keys = ("wall_s", "cpu_s", "run_queue_s")
-    return stacks, {key: sum(r.get(key, 0) for r in regions) for key in keys}
+    return stacks, {key: sum(r[key] for r in regions) for key in ("wall_s", "cpu_s")}
 
 
 def region_of(text: str, own: Own) -> list[Stack]:

@@ -74,6 +74,7 @@ class EngineRun:
             "stride": self.engine.stride,
             "length": self.length,
             "first_s": self.first_s,
+            "least_bytes": least(self.case) if (least := self.engine.least_bytes) else None,
             "opaque": opaque(self.engine),
         }
 
