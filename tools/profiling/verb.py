@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -32,6 +34,7 @@ def run(
     if patience_s <= 0 or seconds <= 0 or threads < 1:
         raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
     chosen = target.parse(what, case, arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
         from tools.profiling import against as comparison
 
