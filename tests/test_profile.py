@@ -166,10 +166,11 @@ def test_a_ceiling_is_that_of_the_same_size():
         (1e-3, 1, 10e6, False, "bandwidth"),
         (1e-3, 100, 1e5, False, "launches"),
         (1e-3, 1, 1e5, True, "products"),
+        (1e-3, 1, 1e8, True, "bandwidth"),
     ],
 )
 def test_what_bounds_a_line_follows_from_its_size(seconds, launches, size, product, bound):
-    assert limits.limit(CEILINGS, seconds, launches, size, 1e6, product)[0] == bound
+    assert limits.limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
 
 
 def test_intervals_that_overlap_count_once():

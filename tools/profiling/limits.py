@@ -25,13 +25,16 @@ def limit(
 ) -> tuple[str, float | None]:
     """What bounds it (bandwidth, products, launches), and its share of that ceiling.
 
+    Products with few operations a byte stand under the bandwidth's slope of the roof (S.
+    Williams, A. Waterman, D. Patterson, CACM 52(4), 65 (2009), doi:10.1145/1498765.1498785).
     ``seconds``, ``launches``, bytes ``count`` and ``flops`` are of the same work. A share
     above one means that the data stayed in a cache which the stream did not have.
     """
     if not ceilings or not launches or seconds <= 0:
         return "", None
-    if product:
-        return "products", flops / seconds / (max(ceilings["product_gflop_s"].values()) * 1e9)
+    peak = max(ceilings["product_gflop_s"].values()) * 1e9
+    if product and flops / max(count, 1) * stream(ceilings, count / launches) >= peak:
+        return "products", flops / seconds / peak
     each = seconds / launches
     if count / launches < SMALL or each < FEW_FLOORS * ceilings["launch_s"]:
         return "launches", min(1.0, ceilings["launch_s"] / each)
