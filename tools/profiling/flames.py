@@ -81,5 +81,7 @@ def draw(stacks: list[Stack], own: Own, title: str) -> str:
 def memory(file: Path, out: Path) -> bool:
     """memray's flamegraph of what is alive at the peak; whether it could be made."""
     words = [sys.executable, "-m", "memray", "flamegraph", "--force", "-o", str(out), str(file)]
-    done = subprocess.run(words, capture_output=True, check=False, timeout=300)
-    return done.returncode == 0
+    try:
+        return subprocess.run(words, capture_output=True, check=False, timeout=300).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
