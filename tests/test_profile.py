@@ -130,6 +130,8 @@ RAW = (
     "measured_region (/h/workload.py:3);step (@:11) 30\n"
     "measured_region (/h/workload.py:3);step (@:12);<module> (<frozen importlib._bootstrap>:1) 9\n"
     "main (/elsewhere/child.py:1);start (/elsewhere/z.py:5) 50\n"
+    "measured_region (/h/workload.py:3);collect (/lib/_pytest/main.py:1);<module> (@:13) 8\n"
+    "measured_region (/h/workload.py:3);runtestprotocol (/lib/_pytest/runner.py:1);t (@:11) 5\n"
 )
 
 
@@ -139,16 +141,16 @@ def parsed():
 
 def test_samples_belong_to_the_innermost_own_line():
     leaf, within, imports = stacks.by_line(parsed(), OWN)
-    assert leaf == {(str(HERE), 20): 70, (str(HERE), 11): 30}
+    assert leaf == {(str(HERE), 20): 70, (str(HERE), 11): 35}
     assert within[str(HERE), 10] == 70
-    assert imports == {(str(HERE), 12): 9}
+    assert imports == {(str(HERE), 12): 9, (str(HERE), 13): 8}
 
 
 def test_the_flamegraph_shows_own_frames_and_escapes_their_names():
     drawn = flames.draw(parsed(), OWN, "a < b")
     assert "a &lt; b" in drawn
     assert f"{HERE.name}:20" in drawn
-    assert drawn.count("<rect") == 1 + 6
+    assert drawn.count("<rect") == 1 + 10
 
 
 def test_a_share_has_the_interval_of_its_samples():

@@ -142,8 +142,8 @@ def started(profile: Profile) -> list[Finding]:
         return []
     first = profile.imports[0]
     text = (
-        f"Imports take {spent:.2g} s of {wall:.2g} s, most at {first.file}:{first.line}: "
-        f"`{first.source}`; shares of lines are of the rest."
+        f"Starting takes {spent:.2g} s of {wall:.2g} s (imports, and pytest's own), most at "
+        f"{first.file}:{first.line}: `{first.source}`; shares of lines are of the rest."
     )
     return [made("start-up", text, "none: longer runs pay it once", min(1.0, spent / wall))]
 

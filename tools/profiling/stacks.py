@@ -27,7 +27,11 @@ class Stack:
 
     @property
     def importing(self) -> bool:
-        return any(file.startswith("<frozen importlib") for _, file, _ in self.frames)
+        """Not the run yet: an import, or pytest before it comes to the test."""
+        if any(file.startswith("<frozen importlib") for _, file, _ in self.frames):
+            return True
+        pytest = any("/_pytest/" in file for _, file, _ in self.frames)
+        return pytest and all(function != "runtestprotocol" for function, _, _ in self.frames)
 
 
 def sampled(passes: Passes, runs: int, idle: bool, **spec) -> tuple[list[Stack], dict]:
