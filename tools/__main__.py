@@ -116,6 +116,27 @@ def map_(
 
 
 @app.command()
+def profile(
+    what: Annotated[
+        str, typer.Argument(metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable.")
+    ],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Of a script, after --.", show_default=False)
+    ] = None,
+    case: Annotated[str, typer.Option(help="Of an engine; default its first timed one.")] = "",
+    against: Annotated[str, typer.Option(help="Another: where did the time go?")] = "",
+    patience_s: Annotated[float, typer.Option(help="Seconds that any one run may take.")] = 120.0,
+    threads: Annotated[int, typer.Option(help="Of torch and of OpenMP.")] = 1,
+    seconds: Annotated[float, typer.Option(help="Of an engine's steps for each clock.")] = 4.0,
+    json: Json = False,
+) -> int:
+    """Where time, memory and waiting go: hot lines, operators, flamegraph, findings."""
+    from tools.profiling import verb
+
+    return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments or ()))
+
+
+@app.command()
 def publish() -> int:
     """Build the asv site of every result on file; it works without the internet."""
     from tools import publish as verb

@@ -104,13 +104,13 @@ def slow(measured: Measurement | None) -> list[str]:
     return [n for n, t in measured.cases.items() if t.word != "FASTER"] if measured else []
 
 
-def with_block(text: str, block: str) -> str:
+def with_block(text: str, block: str, start: str = START, end: str = END) -> str:
     """The page with what stands between the markers replaced; markers added if absent."""
-    if START not in text or END not in text:
-        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{block.strip()}\n{END}{after}"
+    if start not in text or end not in text:
+        text = f"{text.rstrip()}\n\n{start}\n{end}\n"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{block.strip()}\n{end}{after}"
 
 
 def index() -> Path:

@@ -1,0 +1,324 @@
+"""Profiles: hot lines, counts, repeats and findings of programs of which we know the truth."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tools.profiling import against, caches, findings, flames, limits, stacks, target
+from tools.profiling.calls import Calls
+from tools.profiling.content import of_array
+from tools.profiling.operators import Operators
+from tools.profiling.own import Own
+from tools.profiling.record import Profile, folder
+from tools.profiling.timeline import union
+
+HERE = Path(__file__).resolve()
+OWN = Own(str(HERE.parent), "script")
+CEILINGS = {
+    "stream_gb_s": {str(2**16): 40.0, str(2**20): 20.0, str(2**28): 10.0},
+    "product_gflop_s": {"float32": 100.0, "float64": 50.0},
+    "launch_s": 1e-6,
+}
+
+
+def table(n):
+    return np.exp(-(np.arange(n) ** 2) / n)
+
+
+def rebuilding(steps):
+    total = np.zeros(4096)
+    for step in range(steps):
+        total = total + table(4096) * step
+    return total
+
+
+def test_a_table_rebuilt_each_step_is_seen_with_its_line():
+    with Calls(OWN) as tracker:
+        rebuilding(5)
+    rows = [r for r in tracker.found()["rows"] if r["function"] == "table"]
+    assert rows[0]["calls"] == 5
+    assert rows[0]["repeated"] == 4
+    assert HERE.read_text().splitlines()[rows[0]["line"] - 1].strip().startswith("total = total")
+
+
+def drawing(generator, n):
+    return generator.normal(size=n)
+
+
+def test_a_function_that_gives_another_result_is_not_called_redundant():
+    generator = np.random.default_rng(0)
+    with Calls(OWN) as tracker:
+        for _ in range(3):
+            drawing(generator, 1024)
+    rows = [r for r in tracker.found()["rows"] if r["function"] == "drawing"]
+    assert not rows[0].get("repeated")
+
+
+def counted(run):
+    with Operators(OWN) as mode:
+        run()
+    return {row["operator"]: row for row in mode.found()}
+
+
+def test_operators_are_counted_exactly_at_their_line():
+    a, b = torch.ones(64, 64, dtype=torch.float64), torch.ones(64, 64, dtype=torch.float64)
+    rows = counted(lambda: [a + b for _ in range(3)])
+    row = rows["add"]
+    assert row["launches"] == 3
+    assert row["read"] == 3 * 2 * 64 * 64 * 8
+    assert row["written"] == 3 * 64 * 64 * 8
+    assert row["flops"] == 3 * 64 * 64
+    assert row["allocations"] == 3
+    assert row["repeated"] == 2
+    assert row["file"] == str(HERE)
+
+
+def test_products_and_transforms_have_their_operations():
+    m = torch.ones(32, 16)
+    rows = counted(lambda: (m @ m.T, torch.fft.fft(torch.ones(8, 256, dtype=torch.complex64))))
+    assert rows["mm"]["flops"] == 2 * 32 * 32 * 16
+    assert rows["_fft_c2c"]["flops"] == 5 * 8 * 256 * 8
+
+
+def test_an_expanded_input_is_read_once():
+    wide = torch.ones(1, dtype=torch.float64).expand(1000)
+    assert counted(lambda: wide + torch.zeros(1000, dtype=torch.float64))["add"]["read"] == 8008
+
+
+def test_in_place_work_allocates_nothing_and_is_no_repeat():
+    a = torch.ones(4096)
+
+    def run():
+        for _ in range(3):
+            a.mul_(1.0)
+
+    row = counted(run)["mul_"]
+    assert (row["allocations"], row["repeated"], row["launches"]) == (0, 0, 3)
+
+
+def test_random_numbers_are_no_repeat():
+    assert counted(lambda: [torch.rand(4096) for _ in range(3)])["rand"]["repeated"] == 0
+
+
+@pytest.mark.parametrize(
+    "sync", [lambda t: t.sum().item(), lambda t: float(t.sum()), lambda t: t[t > 0]]
+)
+def test_what_would_make_a_gpu_wait_is_counted(sync):
+    rows = counted(lambda: sync(torch.ones(10)))
+    assert sum(row["syncs"] for row in rows.values()) == 1
+
+
+def test_contents_tell_apart_what_differs_in_a_bit_or_in_place():
+    a = np.random.default_rng(0).normal(size=(128, 512))
+    other = a.copy()
+    other[77, 5] = np.nextafter(other[77, 5], 9)
+    moved = np.roll(a, 1, axis=1)
+    swapped = a[::-1]
+    assert len({of_array(x) for x in (a, other, moved, swapped, a.reshape(512, 128))}) == 5
+    assert of_array(a) == of_array(a.copy())
+
+
+RAW = (
+    "<module> (child.py:9);main (/h/child.py:1);measured_region (/h/workload.py:3);step (@:10);"
+    "inner (@:20);library (/lib/x.py:1) 70\n"
+    "measured_region (/h/workload.py:3);step (@:11) 30\n"
+    "measured_region (/h/workload.py:3);step (@:12);<module> (<frozen importlib._bootstrap>:1) 9\n"
+    "main (/elsewhere/child.py:1);start (/elsewhere/z.py:5) 50\n"
+    "measured_region (/h/workload.py:3);collect (/lib/_pytest/main.py:1);<module> (@:13) 8\n"
+    "measured_region (/h/workload.py:3);runtestprotocol (/lib/_pytest/runner.py:1);t (@:11) 5\n"
+)
+
+
+def parsed():
+    return stacks.region_of(RAW.replace("@", str(HERE)), OWN)
+
+
+def test_samples_belong_to_the_innermost_own_line():
+    leaf, within, imports = stacks.by_line(parsed(), OWN)
+    assert leaf == {(str(HERE), 20): 70, (str(HERE), 11): 35}
+    assert within[str(HERE), 10] == 70
+    assert imports == {(str(HERE), 12): 9, (str(HERE), 13): 8}
+
+
+def test_the_flamegraph_shows_own_frames_and_escapes_their_names():
+    drawn = flames.draw(parsed(), OWN, "a < b")
+    assert "a &lt; b" in drawn
+    assert f"{HERE.name}:20" in drawn
+    assert drawn.count("<rect") == 1 + 10
+
+
+def test_a_share_has_the_interval_of_its_samples():
+    assert stacks.half_width(0.1, 1000) == pytest.approx(0.0186, abs=1e-4)
+
+
+def test_a_ceiling_is_that_of_the_same_size():
+    assert limits.stream(CEILINGS, 2**18) == pytest.approx(30e9)
+    assert limits.stream(CEILINGS, 2**30) == pytest.approx(10e9)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "launches", "size", "product", "bound"),
+    [
+        (1e-3, 1, 10e6, False, "bandwidth"),
+        (1e-3, 100, 1e5, False, "launches"),
+        (1e-3, 1, 1e5, True, "products"),
+        (1e-3, 1, 1e8, True, "bandwidth"),
+    ],
+)
+def test_what_bounds_a_line_follows_from_its_size(seconds, launches, size, product, bound):
+    assert limits.limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
+
+
+def test_intervals_that_overlap_count_once():
+    assert union([(0, 2), (1, 3), (5, 6)]) == 4
+
+
+def test_half_the_run_is_worth_a_factor_of_two():
+    assert findings.amdahl(0.5) == pytest.approx(2)
+
+
+def test_counters_are_read_with_and_without_the_user_mark():
+    text = "100,,cache-references:u,1,100\n10,,cache-misses:u,1,100\n<not supported>,,cycles,0\n"
+    assert caches.hit_rates(caches.counted(text)) == {"last level": pytest.approx(0.9)}
+
+
+def test_what_the_parts_do_not_explain_is_the_residual():
+    parts = against.rows({"a": 1.0, "b": 2.0}, {"a": 4.0, "c": 1.0}, {})
+    assert [row.what for row in parts] == ["a", "b", "c"]
+    total = against.add_up(parts, 3.0, "")
+    assert (total.saved, total.residual) == (2.0, 1.0)
+
+
+def made(tmp_path: Path, name: str, text: str) -> str:
+    (tmp_path / name).write_text(text)
+    return str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "member", "kind"),
+    [
+        ("run.py", "x = 1", "", "script"),
+        ("test_a.py", "def test_b(): pass", "", "test"),
+        ("test_a.py", "def main(): pass", "", "script"),
+        ("test_a.py", "def main(): pass", "::main", "callable"),
+        ("test_a.py", "class TestX: pass", "::TestX::test_y[1-2]", "test"),
+    ],
+)
+def test_a_path_says_what_it_is(tmp_path, name, text, member, kind):
+    assert target.parse(made(tmp_path, name, text) + member).kind == kind
+
+
+def test_a_callable_of_an_installed_package_is_found_without_importing_it():
+    assert target.parse("scipy.special::gamma").kind == "callable"
+
+
+def groundspeed(scratch, *words, cwd=None) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(scratch.file("tools", "profile_test.py")), *words],
+        cwd=cwd or scratch.root,
+        env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+WRONG = {
+    "no such file": ("nothing.py", None, 2, "no such file"),
+    "no Python": ("data.txt", "x", 2, "no Python file"),
+    "broken source": ("broken.py", "def f(:", 2, "broken.py:1"),
+    "missing package": ("a.py", "import nonsense_pkg", 1, "No module named 'nonsense_pkg'"),
+    "raises": ("a.py", "x = 1\nraise ValueError('bad\\nthing')", 1, "bad thing (a.py:2)"),
+    "ends itself": ("a.py", "import sys; sys.exit('no input')", 1, "no input"),
+    "dies": ("a.py", "import os; print(b'\\xff'); os._exit(3)", 1, "exit code 3"),
+    "fails": ("test_a.py", "def test_a():\n    assert 1 == 2", 1, "test_a.py:2"),
+    "skips": ("test_a.py", "import pytest\ndef test_a(): pytest.skip('rain')", 1, "rain"),
+    "hangs": ("a.py", "import time; time.sleep(60)", 1, "--patience-s"),
+}
+
+
+@pytest.mark.parametrize("what", list(WRONG))
+def test_what_cannot_be_profiled_gives_one_line_and_leaves_nothing(scratch, tmp_path_factory, what):
+    name, text, code, told = WRONG[what]
+    project = tmp_path_factory.mktemp("project")
+    if text is not None:
+        (project / name).write_text(text)
+    patience = "3" if what == "hangs" else "60"
+    done = groundspeed(scratch, name, "--patience-s", patience, cwd=project)
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not folder("x", scratch.root).parent.exists()
+    assert [p.name for p in project.iterdir()] == ([name] if text is not None else [])
+
+
+PROGRAM = """
+import os, sys
+import numpy as np
+
+def slow(n):
+    total = 0.0
+    for i in range(n):
+        total += (i * 0.5) ** 0.5      # the hot line
+    return total
+
+def constant():
+    return np.full(5000, 2.0)
+
+sys.stdout.buffer.write(bytes(range(256)))
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+for _ in range(3):
+    slow(300_000)
+    constant()
+"""
+
+
+def test_a_program_that_forks_and_prints_binary_is_profiled(scratch, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "program.py").write_text(PROGRAM)
+    done = groundspeed(scratch, "program.py", "--seconds", "0.5", cwd=project)
+    assert done.returncode == 0, done.stderr
+    place = folder("program", scratch.root)
+    profile = Profile.read(place / "profile.json")
+    assert all(m.value is not None or m.reason for m in profile.metrics.values())
+    assert "constant()" in [r.what for r in profile.repeated]
+    if profile.lines:  # where py-spy may look
+        assert max(profile.lines, key=lambda x: x.share).line in (7, 8)
+        hits = {line.line: line.hits for line in profile.lines}
+        assert hits[8] == pytest.approx(9e5)
+        assert (place / "flamegraph.svg").exists()
+    assert "numpy cannot be observed" in profile.unavailable["operators"]
+    assert (place / "report.md").read_text().startswith("# Profile: program")
+    assert [p.name for p in project.iterdir()] == ["program.py"]
+
+
+def test_an_engine_is_profiled_where_py_spy_may_not_look(scratch, tmp_path):
+    spy = tmp_path / "py-spy"
+    spy.write_text("#!/bin/sh\necho 'Error: Permission Denied: ptrace' >&2\nexit 1\n")
+    spy.chmod(0o755)
+    start = scratch.file("tools", "profiling", "start.py")
+    real = "Path(sys.executable).with_name(name)"
+    assert real in start.read_text()
+    start.write_text(start.read_text().replace(real, f"Path({str(spy)!r})"))
+    done = scratch.run(
+        "profile", "lattice_field_v1", "--case", "odd_2d", "--seconds", "0.2", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "Permission Denied" in found["unavailable"]["stacks"]
+    assert found["functions"]
+    roll = next(o for o in found["operators"] if o["name"] == "roll")
+    assert roll["calls"] == 4
+    assert 0 < roll["share"] < 1
+    assert found["metrics"]["synchronisations"]["value"] == 0
+    report = scratch.file("baselines", "lattice_field_v1", "report.md").read_text()
+    assert "## Baseline metrics" in report

@@ -1,0 +1,115 @@
+"""line_profiler on chosen functions of a program that is not touched: marked as they are made."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib.machinery
+import os
+import types
+
+from line_profiler import LineProfiler
+
+MARK = "__groundspeed_lines__"
+
+
+class Marker(ast.NodeTransformer):
+    """Decorates, innermost, the functions that begin at these lines."""
+
+    def __init__(self, first_lines: set[int]):
+        self.first_lines = first_lines
+
+    def visit_FunctionDef(self, node):
+        self.generic_visit(node)
+        if {node.lineno, *(d.lineno for d in node.decorator_list)} & self.first_lines:
+            name = ast.Name(MARK, ast.Load())
+            ast.copy_location(name, node)
+            node.decorator_list.append(name)
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+
+class LineTimes:
+    """Line times of functions given as {file: first lines}; 0 stands for the module itself."""
+
+    def __init__(self, hot: dict[str, list[int]]):
+        self.hot = {os.path.realpath(file): set(lines) for file, lines in hot.items()}
+        self.profiler = LineProfiler()
+        self.marked: dict[tuple, types.CodeType] = {}
+
+    def __enter__(self) -> LineTimes:
+        setattr(builtins, MARK, self.mark)
+        loader, hot = importlib.machinery.SourceFileLoader, self
+        original = loader.get_code
+
+        def get_code(self, name):
+            path = os.path.realpath(self.get_filename(name))
+            return hot.compiled(path) if path in hot.hot else original(self, name)
+
+        self.undo = lambda: setattr(loader, "get_code", original)
+        loader.get_code = get_code
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.undo()
+
+    def compiled(self, path: str) -> types.CodeType:
+        with open(path, "rb") as file:
+            tree = Marker(self.hot[path]).visit(ast.parse(file.read()))
+        return compile(ast.fix_missing_locations(tree), path, "exec")
+
+    def run_module(self, code: types.CodeType, namespace: dict) -> None:
+        """In place of exec: the main script, with its own lines watched if they are hot."""
+        path = os.path.realpath(code.co_filename)
+        if path not in self.hot:
+            exec(code, namespace)
+            return
+        code = self.compiled(path)
+        if 0 not in self.hot[path]:
+            exec(code, namespace)
+            return
+        body = types.FunctionType(code, namespace)
+        self.profiler.add_function(body)
+        self.profiler.enable_by_count()
+        try:
+            body()
+        finally:
+            self.profiler.disable_by_count()
+
+    def mark(self, function):
+        """Watch a function; those that one `def` makes again share their lines."""
+        if not isinstance(function, types.FunctionType):
+            return function
+        key = (function.__code__.co_filename, function.__code__.co_firstlineno)
+        if key in self.marked:
+            function.__code__ = self.marked[key]
+        else:
+            self.profiler.add_function(function)
+            self.marked[key] = function.__code__
+        return self.profiler.wrap_callable(function)
+
+    def forget(self) -> None:
+        """Count from here."""
+        self.before = self.counts()
+
+    def counts(self) -> dict[tuple, tuple[int, float]]:
+        stats = self.profiler.get_stats()
+        return {
+            (*place, line): (hits, ticks * stats.unit)
+            for place, timings in stats.timings.items()
+            for line, hits, ticks in timings
+        }
+
+    def found(self) -> list[dict]:
+        """A table a function: [line, hits, seconds]; seconds are good for shares only."""
+        tables: dict[tuple, list] = {}
+        for (*place, line), (hits, seconds) in sorted(self.counts().items()):
+            earlier = self.before.get((*place, line), (0, 0.0))
+            if hits > earlier[0]:
+                row = [line, hits - earlier[0], seconds - earlier[1]]
+                tables.setdefault(tuple(place), []).append(row)
+        return [
+            {"file": file, "first_line": first, "function": name, "lines": rows}
+            for (file, first, name), rows in tables.items()
+        ]

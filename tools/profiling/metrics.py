@@ -1,0 +1,156 @@
+"""The numbers of a whole run, or why this machine cannot give them."""
+
+from __future__ import annotations
+
+import os
+from statistics import mean, median
+
+from tools.profiling.graphics import first_device
+from tools.profiling.limits import stream
+from tools.profiling.record import Metric, Profile
+from tools.profiling.target import Target
+
+ENOUGH = 10  # samples for an average
+PROC = "/proc/self/io of the process"
+NONE = "no /proc on this system"
+
+
+def told_target(target: Target) -> str:
+    """What was profiled, without the folders of this machine."""
+    what = os.path.relpath(target.what, target.root) if target.what.endswith(".py") else target.what
+    return "::".join(filter(None, (what, target.member)))
+
+
+def given(value: float | None, unit: str, source: str, reason: str = "") -> Metric:
+    return Metric(value=value, unit=unit, source=source, reason="" if value is not None else reason)
+
+
+def absent(reason: str) -> Metric:
+    return Metric(reason=reason)
+
+
+def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: int) -> dict:
+    """From the bare run alone: what clocks and counters outside say. A block is ``steps`` steps."""
+    wall = median(b["wall_s"] for b in blocks)
+    cpu = median(b["cpu_s"] + b["children_cpu_s"] for b in blocks)
+    inside = [rss for t, rss in samples if any(b["start"] <= t <= b["end"] for b in blocks)]
+    many = len(inside) >= ENOUGH
+    found = {
+        "wall": given(wall, "s", f"perf_counter, median of {len(blocks)}"),
+        "wall_per_step": given(wall / steps, "s", "perf_counter"),
+        "fastest": given(min(b["wall_s"] for b in blocks), "s", "perf_counter"),
+        "cpu": given(cpu, "s", "process_time and children"),
+        "cpu_utilisation": given(cpu / wall, "share", "CPU time / wall clock; 100% is one core"),
+        "threads": given(max(b["threads"] for b in blocks), "count", "/proc/self/task at the end"),
+        "memory_peak": given(
+            max((b["peak_rss"] for b in blocks if b["peak_rss"]), default=None),
+            "B", "VmHWM after a reset at the start", NONE,
+        ),
+        "memory_average": given(
+            mean(inside) if many else None, "B", f"{len(inside)} samples of RSS from outside",
+            f"the run is too short for an average ({len(inside)} samples)",
+        ),
+    }  # fmt: skip
+    return found | counters(blocks) | graphics_of(first, graphics, blocks)
+
+
+def counters(blocks: list[dict]) -> dict[str, Metric]:
+    """What the system counted: waiting, faults, reading and writing."""
+
+    def each(key: str, unit: str = "count", source: str = PROC) -> Metric:
+        value = median(b[key] for b in blocks) if key in blocks[0] else None
+        return given(value, unit, source, NONE)
+
+    known = "run_queue_s" in blocks[0]
+    blocked = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in blocks if known]
+    away = median(max(0.0, b) for b in blocked) if blocked else None
+    return {
+        "run_queue": each("run_queue_s", "s", "/proc/self/schedstat: ready, but no core was free"),
+        "blocked": given(away, "s", "wall clock less on-CPU less run queue, main thread", NONE),
+        "page_faults": each("minor_faults", source="getrusage"),
+        "io_reads": each("io_syscr"),
+        "io_writes": each("io_syscw"),
+        "io_read_bytes": each("io_rchar", "B"),
+        "io_written_bytes": each("io_wchar", "B"),
+        "disk_read_bytes": each("io_read_bytes", "B"),
+        "disk_written_bytes": each("io_write_bytes", "B"),
+        "context_switches": each("voluntary_switches", source="getrusage: gave up the core"),
+    }
+
+
+def graphics_of(first: dict, graphics: list, blocks: list[dict]) -> dict[str, Metric]:
+    """What NVML said between the beginning and the end of the blocks."""
+    _, reason = (None, "") if graphics else first_device()
+    within = [
+        (busy, used)
+        for t, busy, used in graphics
+        if any(b["start"] <= t <= b["end"] for b in blocks)
+    ]
+    if not reason and not within:
+        reason = "the run is too short for the GPU's own samples"
+    busy = mean(b for b, _ in within) / 100 if within else None
+    used = max(u for _, u in within) if within else None
+    idle = reason or "the program puts nothing on the GPU"
+    peak = first.get("cuda_peak")
+    return {
+        "gpu_utilisation": given(busy, "share", "NVML, mean over the run", reason),
+        "gpu_memory": given(used, "B", "NVML, peak in use on the device", reason),
+        "gpu_memory_program": given(peak, "B", "torch.cuda.max_memory_allocated", idle),
+    }
+
+
+def complete(profile: Profile, raw: dict, bare) -> None:
+    """What the instruments add, per step; each that did not work gives its reason."""
+    known, refused = profile.metrics, profile.unavailable
+    heap = raw.get("heap")
+    reason = refused.get("heap", "memray did not run")
+    heaps = (("heap_peak", "peak", "B"), ("heap_average", "average", "B"))
+    for name, key, unit in heaps:
+        known[name] = given(heap and heap[key], unit, "memray", reason)
+    steps = heap["calls"] * bare.stride if heap else 1
+    each = heap["allocations"] / steps if heap else None
+    known["allocations"] = given(each, "count", "memray, a step", reason)
+    counts(profile, raw, bare)
+    rates = raw.get("caches", {})
+    reason = refused.get("caches", "perf did not count")
+    for level, name in (("first level", "cache_l1"), ("last level", "cache_last")):
+        known[name] = given(rates.get(level), "share", f"perf stat, {level}, hit rate", reason)
+    known["of_the_limit"] = distance(profile, bare)
+    trace = raw.get("timeline")
+    if trace and bare.first.get("cuda"):
+        known["gpu_busy"] = given(
+            trace["kernel_s"] / max(trace["wall_s"], 1e-9), "share", "kernels in the trace / wall"
+        )
+
+
+def distance(profile: Profile, bare) -> Metric:
+    """How near a step comes to moving its least bytes at the speed of the in-place stream."""
+    least = bare.first.get("least_bytes")
+    if not least or not profile.ceilings:
+        return absent("the program does not say how many bytes a step must move")
+    shortest = least / stream(profile.ceilings, least)
+    share = shortest / (bare.call_busy_s / bare.stride)
+    return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
+
+
+def counts(profile: Profile, raw: dict, bare) -> None:
+    """Operators, tensors, synchronisations, transfers: exact, a step."""
+    found, known = raw.get("operators"), profile.metrics
+    reason = profile.unavailable.get("operators", "the operators were not counted")
+    steps = found["calls"] * bare.stride if found else 1
+
+    def total(key: str, unit: str = "count", source: str = "operators counted, a step") -> Metric:
+        value = sum(r[key] for r in found["rows"]) / steps if found else None
+        return given(value, unit, source, reason)
+
+    known["operators"] = total("launches")
+    known["tensor_bytes_read"] = total("read", "B")
+    known["tensor_bytes_written"] = total("written", "B")
+    known["tensor_allocations"] = total("allocations")
+    known["tensor_bytes_allocated"] = total("allocated", "B")
+    known["operations"] = total("flops")
+    known["synchronisations"] = total(
+        "syncs", source="counted, a step; on a CPU: operators that would synchronise a GPU"
+    )
+    where = "" if bare.first.get("cuda") else "; a run without a GPU has none by construction"
+    known["transfers"] = total("transfers", source=f"operators between devices, a step{where}")

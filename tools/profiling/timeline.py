@@ -1,0 +1,106 @@
+"""torch.profiler over a few steps: a Chrome trace, and from it the time of each operator."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+
+MOST = 20_000  # operators in a trace; a browser still opens it
+
+
+class Window(TorchDispatchMode):
+    """Lets the profiler see so many operators from the ``first`` on."""
+
+    def __init__(self, profiler: profile, first: int, count: int):
+        super().__init__()
+        self.profiler, self.first, self.last, self.at = profiler, first, first + count, 0
+        self.running = False
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if self.at == self.first:
+            self.start()
+        self.at += 1
+        out = func(*args, **(kwargs or {}))
+        if self.at == self.last:
+            self.stop()
+        return out
+
+    def start(self) -> None:
+        self.profiler.start()
+        self.running = True
+
+    def stop(self) -> None:
+        if self.running:
+            self.profiler.stop()
+        self.running = False
+
+
+def recorded(run: Callable[[], None], file: Path, total: int | None) -> None:
+    """A trace of the run; of its middle where ``total`` operators are too many."""
+    kinds = [ProfilerActivity.CPU]
+    if torch.cuda.is_available():
+        kinds.append(ProfilerActivity.CUDA)
+    profiler = profile(activities=kinds)
+    if total is None or total <= MOST:
+        with profiler:
+            run()
+    else:
+        window = Window(profiler, (total - MOST) // 2, MOST)
+        with window:
+            run()
+        window.stop()
+        if window.at <= window.first:
+            raise RuntimeError(f"the run made {window.at} operators, {total} were expected")
+    plain = file.with_suffix("")  # the exporter appends to what it compresses
+    profiler.export_chrome_trace(str(plain))
+    with gzip.open(file, "wb", compresslevel=5) as packed:
+        packed.write(plain.read_bytes())
+    plain.unlink()
+
+
+def read(file: Path, operators: set[str]) -> dict:
+    """Seconds in each operator, inner ones of an operator counted with it."""
+    with gzip.open(file, "rb") as packed:
+        events = json.load(packed)["traceEvents"]
+    done = [e for e in events if e.get("ph") == "X" and "dur" in e]
+    calls: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
+    until: dict[object, float] = {}
+    for event in sorted((e for e in done if e.get("cat") == "cpu_op"), key=order):
+        name = event["name"].removeprefix("aten::")
+        if event["ts"] < until.get(event["tid"], -1) or name not in operators:
+            continue
+        until[event["tid"]] = event["ts"] + event["dur"]
+        calls[name][0] += 1
+        calls[name][1] += event["dur"] / 1e6
+    span = max((e["ts"] + e["dur"] for e in done), default=0) - min(
+        (e["ts"] for e in done), default=0
+    )
+    kernels = [e for e in done if e.get("cat") == "kernel"]
+    copies = [e for e in done if e.get("cat") == "gpu_memcpy"]
+    return {
+        "operators": {name: list(row) for name, row in calls.items()},
+        "wall_s": span / 1e6,
+        "kernel_s": union([(e["ts"], e["ts"] + e["dur"]) for e in kernels]) / 1e6,
+        "copies": len(copies),
+        "copied_bytes": sum(e.get("args", {}).get("bytes", 0) for e in copies),
+    }
+
+
+def order(event: dict) -> tuple[float, float]:
+    return event["ts"], -event["dur"]
+
+
+def union(spans: list[tuple[float, float]]) -> float:
+    """Length that the intervals cover together."""
+    covered, end = 0.0, float("-inf")
+    for first, last in sorted(spans):
+        covered += max(0.0, last - max(first, end))
+        end = max(end, last)
+    return covered
