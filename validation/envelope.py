@@ -39,7 +39,7 @@ from .errors import ZERO, Distance, distance, quantile, widest
 from .rounding import RandomRounding
 
 SENSITIVE = 16  # runs from starts that differ in the last place
-ROUNDED = 8  # runs in which every result is rounded at random
+ROUNDED = 6  # runs in which every result is rounded at random
 QUANTILE = 0.9
 FACTOR = 3.0
 SATURATED = 0.1  # of the distance of two unrelated states
@@ -110,16 +110,17 @@ def envelope(
     base: States,
     true: States,
     still: tuple[str, ...] = (),
-    single: bool = False,
+    sensitive: int = SENSITIVE,
+    rounded: int = ROUNDED,
 ) -> Envelope:
-    """Of the runs from ``start``, at the steps of ``base``; ``single`` for one call."""
+    """Of the runs from ``start``, at the steps of ``base``, with so many members of each kind."""
     at = sorted(base)
-    rounded = floor(engine, case, start, at)
-    moved = [] if single else sensitivity(engine, case, start, at, still)
+    noisy = floor(engine, case, start, at, rounded)
+    moved = sensitivity(engine, case, start, at, still, sensitive)
     allowed, decided = {}, {}
     for n in at:
         inside = [[m[n] for m in family if same_decisions(m[n], base[n])]
-                  for family in (moved, rounded)]  # fmt: skip
+                  for family in (moved, noisy)]  # fmt: skip
         decided[n] = sum(map(len, inside))
         allowed[n] = {
             name: widest(*(spread(family, name, true[n], base[n]) for family in inside)).scaled(
@@ -128,7 +129,7 @@ def envelope(
             for name in floating(base[n])
         }
     horizon = {name: first_saturated(allowed, base, name) for name in floating(start)}
-    return Envelope(allowed, horizon, decided, moved, len(moved) + len(rounded))
+    return Envelope(allowed, horizon, decided, moved, len(moved) + len(noisy))
 
 
 def spread(family: list[State], name: str, true: State, base: State) -> Distance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -74,6 +74,8 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         norm = distance(theirs, torch.zeros_like(theirs)).rms
         rms = agreement.budget.get(name, 0.0) * norm
         allowed = Distance(rms, float("inf"), float("inf"))
+    elif same_bits((ours,), (theirs,)):
+        held_to, off, allowed = theirs, ZERO, ZERO  # no closer can anything be
     else:
         held_to = getattr(check.true(), name)
         off, allowed = distance(ours, held_to), check.allowed(name)
@@ -90,6 +92,14 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         cell=cell,
         got=number(ours, cell),
         want=number(held_to, cell),
+    )
+
+
+def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:
+    """Whether all is equal, the sign of zero included."""
+    return all(
+        a.dtype == b.dtype and a.shape == b.shape and torch.equal(digests.bits(a), digests.bits(b))
+        for a, b in zip(one, other, strict=True)
     )
 
 

@@ -35,6 +35,10 @@ def scratch_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
 
 
+class Raised(Failed):
+    """The candidate raised an error: it gave no answer, and no wrong one either."""
+
+
 class Candidate:
     """An optimization behind a pipe: `after` asks it for states, in files.
 
@@ -76,33 +80,42 @@ class Candidate:
         truth: bool = False,
         guard: bool = False,
         patience_s: float = PATIENCE_S,
+        changes: dict[str, object] | None = None,
+        layout: str = "",
     ) -> dict[int, State]:
         """Observed states after each number of steps in ``at``, starting from ``state``.
+
+        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory.
 
         Raises:
             Failed: with the reason, in one line.
         """
-        given, out = self.scratch / "given", self.scratch / "out"
-        tensors.save(given, fields(state))
+        more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
+        found = self.request(case, state, more | {"layout": layout}, patience_s)
         kind = type(state)
-        answer = self.ask(
-            {
-                "case": case,
-                "truth": truth,
-                "type": f"{kind.__module__}.{kind.__qualname__}",
-                "in": str(given),
-                "out": str(out),
-                "at": at,
-                "guard": guard,
-            },
-            patience_s,
-        )
+        return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+
+    def gradients(self, case: str, state: State, steps: int, wrt: tuple[str, ...]) -> dict:
+        """Of `validation.gradients.objective` after that many steps, by field of the start."""
+        more = {"at": [steps], "truth": False, "guard": False, "wrt": list(wrt)}
+        return self.request(case, state, more, PATIENCE_S)
+
+    def request(self, case: str, state: State, more: dict, patience_s: float) -> dict:
+        """What the candidate answers to a state, as named tensors."""
+        given, out = self.scratch / "given", self.scratch / "out"
+        out.unlink(missing_ok=True)  # an old answer is none
+        tensors.save(given, fields(state))
+        kind = f"{type(state).__module__}.{type(state).__qualname__}"
+        common = {"case": case, "type": kind, "in": str(given), "out": str(out)}
+        answer = self.ask(common | more, patience_s)
         if answer["changed"]:
             raise Failed(f"changed global state: {', '.join(answer['changed'])}")
         if answer["touched"]:
             raise Failed("changed the state that it was given, and does not declare in_place")
-        found = tensors.load(out)
-        return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+        try:
+            return tensors.load(out)
+        except Exception as error:
+            raise Failed(f"left no readable answer: {type(error).__name__}, on {case}") from None
 
     def ask(self, request: dict, patience_s: float) -> dict:
         try:
@@ -117,9 +130,12 @@ class Candidate:
         line = self.process.stdout.readline()
         if not line:
             raise Failed(self.last_words())
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise Failed(f"wrote on the judge's pipe: {line.strip()[:100]!r}") from None
         if "error" in answer:
-            raise Failed(f"{answer['error']}, on {request['case']}")
+            raise Raised(f"{answer['error']}, on {request['case']}")
         return answer
 
     def last_words(self) -> str:

@@ -106,9 +106,7 @@ def engine(steps: int, seed: int, rule=tendency, error: float = 0.0) -> Engine:
         cases={"ring": RingCase(steps=steps, seed=seed)},
         initial=initial,
         stages=(Stage("advance", advance(rule, error)),),
-        laws=(
-            Law("energy balance", "dE/dt = F Σx − Σx² with E = ½ Σ x²", balance, bound=1e-5),
-        ),
+        laws=(Law("energy balance", "dE/dt = F Σx − Σx² with E = ½ Σ x²", balance, bound=1e-5),),
     )
 
 
