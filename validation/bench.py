@@ -249,9 +249,9 @@ class Bench:
         extra = {"changes": trial.changes, "layout": trial.layout}
         got = candidate.after(self.name, trial.start, at, **extra)
         for n in at:
-            if agreement.level != "exact" and not same_bits(got[n], trial.want[n]):
-                if not self.settled(trial, n):
-                    return
+            known = agreement.level == "exact" or same_bits(got[n], trial.want[n])
+            if not known and not self.settled(trial, n):
+                return
             name = f"{trial.label}, step {n}"
             allowed = self.locked(lambda f, n=n: trial.envelope.allowed[n].get(f, ZERO))
             true = self.locked(lambda n=n: trial.true[n])
