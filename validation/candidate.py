@@ -21,6 +21,7 @@ from baselines.engine import Case, Engine, State, clone, replace
 
 from . import digests, leaves, surroundings, tensors
 from .gradients import own_gradients
+from .isolation import hashable
 
 
 def serve(name: str) -> None:
@@ -67,15 +68,12 @@ def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable
     case = replace(case, **{key: hashable(value) for key, value in changes.items()})
     if request["truth"]:
         case = case.truth
-    key = json.dumps([request["case"], request["truth"], changes], sort_keys=True)
+    count = request.get("stages", 0)
+    key = json.dumps([request["case"], request["truth"], changes, count], sort_keys=True)
     if key not in steps:
-        steps[key] = engine.prepare(case)
+        part = replace(engine, stages=engine.stages[:count]) if count else engine
+        steps[key] = part.prepare(case)
     return case, steps[key]
-
-
-def hashable(value: object) -> object:
-    """Cases hold tuples; JSON has lists."""
-    return tuple(map(hashable, value)) if isinstance(value, list) else value
 
 
 def rebuild(request: dict) -> State:

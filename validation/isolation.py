@@ -25,6 +25,11 @@ class Failed(RuntimeError):
     """The candidate died, hung, raised, or did what a candidate may not do."""
 
 
+def hashable(value: object) -> object:
+    """Cases hold tuples; JSON has lists."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value
+
+
 def scratch_folder() -> Path:
     """In memory where the system offers it; what killed judges left behind is removed."""
     base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
@@ -82,16 +87,18 @@ class Candidate:
         patience_s: float = PATIENCE_S,
         changes: dict[str, object] | None = None,
         layout: str = "",
+        stages: int = 0,
     ) -> dict[int, State]:
         """Observed states after each number of steps in ``at``, starting from ``state``.
 
-        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory.
+        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory;
+        ``stages`` are how many of the step's stages are run, 0 for all.
 
         Raises:
             Failed: with the reason, in one line.
         """
         more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
-        found = self.request(case, state, more | {"layout": layout}, patience_s)
+        found = self.request(case, state, more | {"layout": layout, "stages": stages}, patience_s)
         kind = type(state)
         return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
 

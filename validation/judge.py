@@ -18,8 +18,11 @@ from . import machine, seal, verdicts
 from .bench import Bench
 from .claims import Agreement
 from .findings import Vacuous, exact_distance, refuse_vacuity
+from .forensics import Failure, investigate
+from .forensics import path as failure_path
 from .isolation import Candidate
 from .leaves import BrokenLeaf, claim
+from .records import BrokenRecord
 from .verdicts import CaseResult, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
@@ -61,7 +64,9 @@ def judge_group(
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
-                return name, bench.hear(able[name], rooms[name])
+                result = bench.hear(able[name], rooms[name])
+                look_into(name, able[name], bench, result, rooms[name], before[name])
+                return name, result
 
             for name, result in pool.map(hear, asked):
                 results[name][case_name] = result
@@ -82,6 +87,19 @@ def judge_group(
             digests=before[name],
             cases=found,
         ).write(verdicts.path(name))
+
+
+def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
+    """File the smallest run that shows a refusal; one that was expected and is filed stays."""
+    if not result.broken or room.process.poll() is not None:
+        return
+    try:
+        known = Failure.read(failure_path(name))
+    except (FileNotFoundError, BrokenRecord):
+        known = None
+    if known is not None and known.digests == rests_on:
+        return
+    investigate(name, agreement, bench, result, room, rests_on)
 
 
 def workers(count: int) -> ThreadPoolExecutor:
