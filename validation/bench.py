@@ -13,7 +13,7 @@ from baselines.engine import Case, Engine, State
 from . import cache
 from .beyond import distributions
 from .claims import Agreement
-from .envelope import ROUNDED, SENSITIVE, Envelope, envelope
+from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope
 from .errors import ZERO, Distance, widest
 from .findings import Check, compare, misfit, refuse_vacuity, report, same_bits
 from .gradients import hold_gradients
@@ -124,7 +124,18 @@ class Bench:
     def check(self, name: str, got: State, n: int, true, last: bool = False) -> Check:
         want = self.reference.states[n]
         allowed = self.allowance(name, n)
-        return Check(name, got, want, self.locked(true), allowed, self.still, last)
+        return Check(
+            name, got, want, self.locked(true), allowed, self.still, self.origin(name), last
+        )
+
+    def origin(self, check: str) -> str:
+        """Where the allowance of a check comes from."""
+        measured = f"{FACTOR:g} times the 0.9 quantile of {SENSITIVE} one-ulp starts"
+        if self.answer is None:
+            return f"{measured} and {ROUNDED} randomly rounded runs"
+        sealed = f"{SLACK:g} times the sealed own error"
+        wide = check.startswith("step") and "envelope" in self.__dict__ and self.envelope
+        return f"{sealed}, or {measured}" if wide else sealed
 
     def locked(self, ask: Callable) -> Callable:
         """What is computed on first demand is computed once, however many ask."""
@@ -255,7 +266,8 @@ class Bench:
             name = f"{trial.label}, step {n}"
             allowed = self.locked(lambda f, n=n: trial.envelope.allowed[n].get(f, ZERO))
             true = self.locked(lambda n=n: trial.true[n])
-            yield Check(name, got[n], trial.want[n], true, allowed, trial.still())
+            origin = "3 times the 0.9 quantile of 8 one-ulp starts and 4 randomly rounded runs"
+            yield Check(name, got[n], trial.want[n], true, allowed, trial.still(), origin)
 
     def settled(self, trial: Trial, n: int) -> bool:
         with self.lock:
@@ -274,6 +286,20 @@ class Bench:
             if misfit(a, b) or not torch.equal(a, b):
                 report(result, f"{name}: two runs of {at[0]} steps from one start differ")
         hold_gradients(self, agreement, candidate, result)
+        if self.name == telling(self.base, agreement)[-1] and not result.broken:
+            self.start_afresh(agreement, candidate, at, one, result)
+
+    def start_afresh(self, agreement, candidate: Candidate, at: list[int], one: State, result):
+        """The same run in a new process, with two threads unless the claim says why not."""
+        threads = 1 if agreement.threads else 2
+        with candidate.another(threads) as other:
+            again = other.after(self.name, self.reference.start, at)[at[0]]
+        result.checks += 1
+        for name, a, b in zip(one._fields, one, again, strict=True):
+            if misfit(a, b) or not torch.equal(a, b):
+                words = f"{name}: a new process with {threads} thread(s) gives other bits after"
+                why = "" if agreement.threads else "; if that is right, say why: threads='…'"
+                report(result, f"{words} {at[0]} steps{why}")
 
     def look_beyond(self, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
         """Where the comparison of values ends, and what takes its place there."""

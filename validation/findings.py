@@ -33,6 +33,7 @@ class Check:
     true: Callable[[], State]
     allowed: Callable[[str], Distance]  # of a field, for level "rounding"
     still: tuple[str, ...]  # fields that must come back untouched
+    origin: str = ""  # of the allowance
     last: bool = False  # the end of the case's own trajectory
 
 
@@ -69,16 +70,20 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
     if agreement.level == "exact" or not floats(ours) or name in check.still:
         # the library's comparison decides; ours puts a number on it
         off, allowed, held_to = exact_distance(ours, theirs), ZERO, theirs
+        origin = "bits"
     elif agreement.level == "approximate":
         off, held_to = distance(ours, theirs), theirs
         norm = distance(theirs, torch.zeros_like(theirs)).rms
         rms = agreement.budget.get(name, 0.0) * norm
         allowed = Distance(rms, float("inf"), float("inf"))
+        origin = "declared budget"
     elif same_bits((ours,), (theirs,)):
         held_to, off, allowed = theirs, ZERO, ZERO  # no closer can anything be
+        origin = "bits"
     else:
         held_to = getattr(check.true(), name)
         off, allowed = distance(ours, held_to), check.allowed(name)
+        origin = check.origin
     share = off.over(allowed)
     if 0 < share <= 1 and allowed.largest < float("inf"):
         agree(ours, held_to, allowed.largest)
@@ -89,6 +94,7 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         **off._asdict(),
         **{f"allowed_{key}": value for key, value in allowed._asdict().items()},
         share=share,
+        origin=origin,
         cell=cell,
         got=number(ours, cell),
         want=number(held_to, cell),

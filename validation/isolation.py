@@ -53,6 +53,10 @@ class Candidate:
     def __init__(self, name: str, root: Path = digests.ROOT, threads: int = 1):
         self.name, self.root, self.threads = name, root, threads
 
+    def another(self, threads: int) -> Candidate:
+        """The same optimization in a process of its own, with so many threads."""
+        return Candidate(self.name, self.root, threads)
+
     def __enter__(self) -> Self:
         self.scratch = scratch_folder()
         self.log = (self.scratch / "log").open("w+")

@@ -14,7 +14,7 @@ import torch
 
 from baselines.engine import Engine
 
-from . import machine, seal, verdicts
+from . import machine, seal, standard, verdicts
 from .bench import Bench
 from .claims import Agreement
 from .findings import Vacuous, exact_distance, refuse_vacuity
@@ -23,6 +23,7 @@ from .forensics import path as failure_path
 from .isolation import Candidate
 from .leaves import BrokenLeaf, claim
 from .records import BrokenRecord
+from .standard import refusal
 from .verdicts import CaseResult, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
@@ -54,7 +55,11 @@ def judge_group(
     base = next(iter(claims.values())).baseline
     before = {name: verdicts.foundations(name, engine) for name in claims}
     seal.check_sources(engine, seal.manifest(engine))
-    able = {n: c for n, c in claims.items() if not machine.missing(c.engine.needs)}
+    standards = {name: standard.last(name) for name in claims}
+    refused = {n: words for n, c in claims.items() if (words := refusal(c, standards[n]))}
+    able = {
+        n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
+    }
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     with ExitStack() as stack, workers(PARALLEL) as pool:
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
@@ -73,6 +78,9 @@ def judge_group(
     for name, agreement in claims.items():
         found = results.get(name, {})
         status, reason = conclude(agreement, found)
+        if name in refused:
+            status, reason = Status.REJECTED, refused[name]
+        held_to = standards[name] if name in refused else standard.of(agreement)
         if verdicts.foundations(name, engine) != before[name]:
             status, reason = Status.STALE, "files changed while they were judged; judge again"
         yield Verdict(
@@ -84,6 +92,8 @@ def judge_group(
             status=status,
             reason=reason,
             full=full,
+            standard=held_to.model_dump(),
+            loosened=agreement.loosened,
             digests=before[name],
             cases=found,
         ).write(verdicts.path(name))

@@ -252,8 +252,8 @@ def shapes(base: Engine, case: Case, count: int) -> Iterator[Trial]:
     for changes in resized(base, case):
         if yielded == count:
             return
-        other = replace(case, **changes)
         try:
+            other = replace(case, **changes)
             start = base.initial(other)
         except (ValueError, RuntimeError, IndexError):
             continue

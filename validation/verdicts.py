@@ -34,6 +34,7 @@ class Finding(BaseModel):
     allowed_largest: float
     allowed_block: float
     share: float  # of what is allowed; above 1 is refused
+    origin: str = ""  # of what is allowed
     cell: list[int] = []
     got: float | None = None
     want: float | None = None
@@ -112,6 +113,8 @@ class Verdict(Record):
     status: Status
     reason: str  # the first thing that failed, or what was checked
     full: bool
+    standard: dict = {}  # the closest that it was ever held to without a reason to loosen
+    loosened: str = ""  # the reason, where there is one
     digests: dict[str, str]
     cases: dict[str, CaseResult]
 

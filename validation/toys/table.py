@@ -8,6 +8,7 @@ length; the others look at the end of the run alone, and are what is commonly do
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import ModuleType
 
@@ -72,6 +73,9 @@ class Within:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+
+    def another(self, threads: int) -> AbstractContextManager[Within]:
+        return nullcontext(self)
 
     def after(self, case: str, state: State, at: list[int], changes=None, **_) -> dict[int, State]:
         changed = replace(self.engine.cases[case], **(changes or {}))
