@@ -57,7 +57,7 @@ def unlike(ours: list[State], theirs: list[State], name: str) -> float:
         ks_2samp(a, b, method="exact").pvalue
         for a, b in zip(zip(*one, strict=True), zip(*other, strict=True), strict=True)
     ]
-    return min(1.0, len(found) * min(found))
+    return float(min(1.0, len(found) * min(found)))
 
 
 def summaries(field: torch.Tensor) -> list[float]:

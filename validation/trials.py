@@ -121,7 +121,7 @@ def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> list[Trial
         trial(kind, base, case, s, optional=True)
         for kind, s in special(run.start, still, case.seed)
     ]
-    mixed = [found[:1], elsewhere, list(shapes(base, case, variants)), kinds, found[1:]]
+    mixed = [found[:3], elsewhere, list(shapes(base, case, variants)), kinds, found[3:]]
     return [t for part in mixed for t in part if t is not None]
 
 
