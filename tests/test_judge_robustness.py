@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from validation.records import BrokenRecord
 from validation.verdicts import Verdict
 
@@ -85,12 +87,8 @@ def test_a_verdict_with_one_word_changed_is_believed_by_nobody(scratch):
     found = json.loads(record(scratch).read_text())
     found["digests"]["implementation"] = "0" * 64
     record(scratch).write_text(json.dumps(found))
-    try:
+    with pytest.raises(BrokenRecord, match="seal does not fit"):
         Verdict.read(record(scratch))
-    except BrokenRecord as error:
-        assert "seal does not fit" in str(error)
-    else:
-        raise AssertionError("an edited verdict was read")
 
 
 def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):

@@ -73,14 +73,24 @@ def changed(before: dict[str, object], functions: dict[str, object]) -> list[str
     return [key for key, value in here.items() if value != before[key]] + patched
 
 
+def unusable(dtype: torch.dtype) -> float | int:
+    """A value that shows wherever it is used: NaN, or the furthest whole number."""
+    if dtype.is_floating_point or dtype.is_complex:
+        return float("nan")
+    limits = torch.iinfo(dtype)
+    return limits.min if limits.min < 0 else limits.max
+
+
 def poison(state: State) -> None:
     """Leave NaN, and whole numbers that no index survives, in blocks that come next."""
     blocks = []
     for tensor in state:
         if 0 < tensor.numel() <= POISONED and tensor.dtype != torch.bool:
-            bad = float("nan") if tensor.is_floating_point() or tensor.is_complex() else -(1 << 30)
             count = tensor.numel()
-            blocks += [torch.full((count,), bad, dtype=tensor.dtype) for _ in range(BLOCKS)]
+            blocks += [
+                torch.full((count,), unusable(tensor.dtype), dtype=tensor.dtype)
+                for _ in range(BLOCKS)
+            ]
     del blocks
 
 
@@ -96,9 +106,7 @@ def laid_out(tensor: torch.Tensor, layout: str) -> torch.Tensor:
     count = tensor.numel() + 2 if layout == "offset" else 2 * tensor.numel()
     block = torch.zeros(count, dtype=tensor.dtype)
     if tensor.dtype != torch.bool:
-        block.fill_(
-            float("nan") if tensor.is_floating_point() or tensor.is_complex() else -(1 << 30)
-        )
+        block.fill_(unusable(tensor.dtype))
     if layout == "offset":
         view = block[1:-1].view(shape)
     else:
