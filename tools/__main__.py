@@ -67,6 +67,14 @@ def validate(names: Names = None, full: Full = False, json: Json = False) -> int
 
 
 @app.command()
+def replay(name: str, json: Json = False) -> int:
+    """Run the smallest call that shows a refusal again. Exit 1 while it still differs."""
+    from tools import replay as verb
+
+    return verb.run(name, json)
+
+
+@app.command()
 def bench(
     names: Names = None,
     full: Full = False,

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, freshness, ledger, limits
+from tools import console, freshness, ledger, limits, tolerances
 from tools.records import Measurement
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
@@ -32,7 +32,7 @@ PAGES.filters["size"] = lambda n: next(
 
 def run(as_json: bool = False) -> int:
     """The verb ``report``."""
-    written = [*reports(), index(), claims()]
+    written = [*reports(), index(), claims(), tolerances.write()]
     if as_json:
         console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
     else:

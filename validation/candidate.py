@@ -11,14 +11,17 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, clone
+from baselines.engine import Case, Engine, State, clone, replace
 
-from . import digests, leaves, tensors
+from . import digests, leaves, surroundings, tensors
+from .gradients import own_gradients
+from .isolation import hashable
 
 
 def serve(name: str) -> None:
@@ -26,7 +29,7 @@ def serve(name: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the candidate prints must not look like an answer
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
-    before = settings()
+    before, functions = surroundings.settings(), surroundings.originals()
     engine = baselines.load(name[1:]) if name.startswith("=") else leaves.engine(name)
     steps: dict[str, object] = {}
     for line in sys.stdin:
@@ -34,37 +37,43 @@ def serve(name: str) -> None:
         try:
             answer = respond(engine, steps, request)
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0][:500]}"}
-        changed = [key for key, value in settings().items() if value != before[key]]
+            answer = {"error": f"{type(error).__name__}: {first_line(error)}"}
+        changed = surroundings.changed(before, functions)
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
 
 
-def settings() -> dict[str, object]:
-    """Global state that a candidate must leave as it found it."""
-    return {
-        "number of threads": torch.get_num_threads(),
-        "default dtype": str(torch.get_default_dtype()),
-        "matrix precision": torch.get_float32_matmul_precision(),
-        "deterministic mode": torch.are_deterministic_algorithms_enabled(),
-        "denormals": float(torch.tensor(1e-310, dtype=torch.float64) * 1.0) == 0.0,
-        "gradient mode": torch.is_grad_enabled(),
-        "random state": digests.of_bytes(torch.get_rng_state().numpy().tobytes()),
-    }
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["it said nothing"])[0][:500]
 
 
 def respond(engine: Engine, steps: dict, request: dict) -> dict:
     """Run from the state in the file and write the states after each number of steps asked."""
+    case, step = prepared(engine, steps, request)
+    state = rebuild(request)
+    if request.get("wrt"):
+        found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
+        tensors.save(Path(request["out"]), found)
+        return {"touched": False}
+    surroundings.poison(state)
+    found = advance(engine, case, step, state, request["at"], request.get("layout", ""))
+    tensors.save(Path(request["out"]), found)
+    touched = request["guard"] and not engine.in_place and mutates(engine, case, step, state)
+    return {"touched": bool(touched)}
+
+
+def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
+    """The case that is asked for, and its step: made once, with all one-off work."""
     case = baselines.load(engine.name).cases[request["case"]]
-    key = request["case"] + str(request["truth"])
+    changes = request.get("changes", {})
+    case = replace(case, **{key: hashable(value) for key, value in changes.items()})
     if request["truth"]:
         case = case.truth
+    count = request.get("stages", 0)
+    key = json.dumps([request["case"], request["truth"], changes, count], sort_keys=True)
     if key not in steps:
-        steps[key] = engine.prepare(case)
-    state = rebuild(request)
-    found = advance(engine, case, steps[key], state, request["at"])
-    tensors.save(Path(request["out"]), found)
-    touched = request["guard"] and not engine.in_place and mutates(engine, case, steps[key], state)
-    return {"touched": bool(touched)}
+        part = replace(engine, stages=engine.stages[:count]) if count else engine
+        steps[key] = part.prepare(case)
+    return case, steps[key]
 
 
 def rebuild(request: dict) -> State:
@@ -75,9 +84,10 @@ def rebuild(request: dict) -> State:
     return state_type(*(loaded[name] for name in state_type._fields))
 
 
-def advance(engine: Engine, case: Case, step, state: State, at: list[int]) -> dict:
+def advance(engine: Engine, case: Case, step, state: State, at: list[int], layout="") -> dict:
     """Observed states after each of the step counts in ``at``, as named tensors."""
-    working, here, found = engine.adopt(case, clone(state)), 0, {}
+    fresh = type(state)(*(surroundings.laid_out(t, layout) for t in state))
+    working, here, found = engine.adopt(case, fresh if layout else clone(state)), 0, {}
     for target in at:
         while here < target:
             working = step(working)

@@ -28,6 +28,11 @@ class Agreement:
         cases: names of the cases that it covers; none means all of them.
         expected: "verified", or "rejected" for a proposal that is kept as a negative result.
         budget: for "approximate", the relative RMS error allowed in each field.
+        loosened: the reason why more is allowed now than in the last verdict on file.
+        differentiable: fields of the start by which the end may be differentiated; the
+            gradients are then held to the frozen engine's as values are.
+        threads: why another number of threads gives other bits, where it does; a claim
+            that says nothing is held to its level with two threads as with one.
     """
 
     engine: Engine
@@ -36,6 +41,9 @@ class Agreement:
     cases: tuple[str, ...] = ()
     expected: str = "verified"
     budget: Mapping[str, float] = field(default_factory=dict)
+    loosened: str = ""
+    differentiable: tuple[str, ...] = ()
+    threads: str = ""
 
     def __post_init__(self):
         if self.level not in LEVELS:
@@ -46,7 +54,7 @@ class Agreement:
             raise ValueError("because is empty; say why it agrees that closely")
         if (self.level == "approximate") != bool(self.budget):
             raise ValueError("a budget goes with level 'approximate', and only with it")
-        unknown = set(self.cases) - set(self.baseline.cases)
+        unknown = set(self.cases) - set(self.baseline.cases if self.cases else ())
         if unknown:
             raise ValueError(
                 f"no case {sorted(unknown)} in {self.engine.name}; have {list(self.baseline.cases)}"

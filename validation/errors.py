@@ -39,6 +39,12 @@ def widest(*distances: Distance) -> Distance:
     return Distance(*(max(column) for column in zip(*distances, strict=True)))
 
 
+def quantile(distances: list[Distance], share: float) -> Distance:
+    """Of each measure, the value that ``share`` of the distances do not exceed."""
+    columns = torch.tensor(distances, dtype=torch.float64)
+    return Distance(*(float(x) for x in torch.quantile(columns, share, dim=0)))
+
+
 def distance(one: torch.Tensor, other: torch.Tensor) -> Distance:
     """Between two floating-point fields of one shape; infinite where either is not finite."""
     if one.numel() == 0:

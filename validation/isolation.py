@@ -19,10 +19,16 @@ from baselines.engine import State, fields
 from . import digests, tensors
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
+AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
 
 
 class Failed(RuntimeError):
     """The candidate died, hung, raised, or did what a candidate may not do."""
+
+
+def hashable(value: object) -> object:
+    """Cases hold tuples; JSON has lists."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value
 
 
 def scratch_folder() -> Path:
@@ -35,6 +41,10 @@ def scratch_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
 
 
+class Raised(Failed):
+    """The candidate raised an error: it gave no answer, and no wrong one either."""
+
+
 class Candidate:
     """An optimization behind a pipe: `after` asks it for states, in files.
 
@@ -43,6 +53,10 @@ class Candidate:
 
     def __init__(self, name: str, root: Path = digests.ROOT, threads: int = 1):
         self.name, self.root, self.threads = name, root, threads
+
+    def another(self, threads: int) -> Candidate:
+        """The same optimization in a process of its own, with so many threads."""
+        return Candidate(self.name, self.root, threads)
 
     def __enter__(self) -> Self:
         self.scratch = scratch_folder()
@@ -76,33 +90,44 @@ class Candidate:
         truth: bool = False,
         guard: bool = False,
         patience_s: float = PATIENCE_S,
+        changes: dict[str, object] | None = None,
+        layout: str = "",
+        stages: int = 0,
     ) -> dict[int, State]:
         """Observed states after each number of steps in ``at``, starting from ``state``.
+
+        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory;
+        ``stages`` are how many of the step's stages are run, 0 for all.
 
         Raises:
             Failed: with the reason, in one line.
         """
-        given, out = self.scratch / "given", self.scratch / "out"
-        tensors.save(given, fields(state))
+        more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
+        found = self.request(case, state, more | {"layout": layout, "stages": stages}, patience_s)
         kind = type(state)
-        answer = self.ask(
-            {
-                "case": case,
-                "truth": truth,
-                "type": f"{kind.__module__}.{kind.__qualname__}",
-                "in": str(given),
-                "out": str(out),
-                "at": at,
-                "guard": guard,
-            },
-            patience_s,
-        )
+        return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+
+    def gradients(self, case: str, state: State, steps: int, wrt: tuple[str, ...]) -> dict:
+        """Of `validation.gradients.objective` after that many steps, by field of the start."""
+        more = {"at": [steps], "truth": False, "guard": False, "wrt": list(wrt)}
+        return self.request(case, state, more, PATIENCE_S)
+
+    def request(self, case: str, state: State, more: dict, patience_s: float) -> dict:
+        """What the candidate answers to a state, as named tensors."""
+        given, out = self.scratch / "given", self.scratch / "out"
+        out.unlink(missing_ok=True)  # an old answer is none
+        tensors.save(given, fields(state))
+        kind = f"{type(state).__module__}.{type(state).__qualname__}"
+        common = {"case": case, "type": kind, "in": str(given), "out": str(out)}
+        answer = self.ask(common | more, patience_s)
         if answer["changed"]:
             raise Failed(f"changed global state: {', '.join(answer['changed'])}")
         if answer["touched"]:
             raise Failed("changed the state that it was given, and does not declare in_place")
-        found = tensors.load(out)
-        return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+        try:
+            return tensors.load(out)
+        except Exception as error:
+            raise Failed(f"left no readable answer: {type(error).__name__}, on {case}") from None
 
     def ask(self, request: dict, patience_s: float) -> dict:
         try:
@@ -110,17 +135,40 @@ class Candidate:
             self.process.stdin.flush()
         except BrokenPipeError:
             raise Failed(self.last_words()) from None
-        ready, _, _ = select.select([self.process.stdout], [], [], patience_s)
-        if not ready:
+        if not self.answers(patience_s):
             self.process.kill()
             raise Failed(f"gave no answer within {patience_s:.0f} s, on {request['case']}")
         line = self.process.stdout.readline()
         if not line:
             raise Failed(self.last_words())
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise Failed(f"wrote on the judge's pipe: {line.strip()[:100]!r}") from None
         if "error" in answer:
-            raise Failed(f"{answer['error']}, on {request['case']}")
+            raise Raised(f"{answer['error']}, on {request['case']}")
         return answer
+
+    def answers(self, patience_s: float) -> bool:
+        """Whether it answers before it has hung: asleep for that long, or busy for that long.
+
+        Time that a crowded machine kept from it is not held against it.
+        """
+        begun = spent = self.busy()
+        while True:
+            if select.select([self.process.stdout], [], [], patience_s)[0]:
+                return True
+            now = self.busy()
+            if now - begun >= patience_s or now - spent < AWAKE * patience_s:
+                return False
+            spent = now
+
+    def busy(self) -> float:
+        """Processor seconds that it and its ended children have taken."""
+        try:
+            return sum(psutil.Process(self.process.pid).cpu_times()[:4])
+        except psutil.Error:
+            return 0.0
 
     def last_words(self) -> str:
         """How the process ended, and the last line that it wrote."""

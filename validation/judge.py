@@ -9,38 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from threading import Lock
 
 import torch
-from torch.testing import assert_close
 
-from baselines.engine import Case, Engine, State, fields
+from baselines.engine import Engine
 
-from . import digests, machine, seal, verdicts
+from . import machine, seal, standard, verdicts
+from .bench import Bench
 from .claims import Agreement
-from .errors import ZERO, Distance, distance
-from .isolation import Candidate, Failed
+from .findings import Vacuous, exact_distance, refuse_vacuity
+from .forensics import Failure, investigate
+from .forensics import path as failure_path
+from .isolation import Candidate
 from .leaves import BrokenLeaf, claim
-from .trajectory import (
-    LAW_CELLS,
-    Reference,
-    after_one,
-    checkpoints,
-    departures,
-    reference,
-    truth,
-)
-from .verdicts import CaseResult, Finding, LawFinding, Status, Verdict
+from .records import BrokenRecord
+from .standard import refusal
+from .verdicts import CaseResult, Status, Verdict
 
-SLACK = 2.0  # two right answers lie on either side of the truth
-SHOWN = 4  # failures kept of each case
+__all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
+
 PARALLEL = 2  # candidates at work at once
 
 Tell = Callable[[str, str], None]
-
-
-class Vacuous(ValueError):
-    """A case on which any candidate would pass."""
 
 
 def judge(names: list[str], full: bool = False, tell: Tell = lambda name, line: None):
@@ -65,25 +55,32 @@ def judge_group(
     base = next(iter(claims.values())).baseline
     before = {name: verdicts.foundations(name, engine) for name in claims}
     seal.check_sources(engine, seal.manifest(engine))
-    able = {n: c for n, c in claims.items() if not machine.missing(c.engine.needs)}
+    standards = {name: standard.last(name) for name in claims}
+    refused = {n: words for n, c in claims.items() if (words := refusal(c, standards[n]))}
+    able = {
+        n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
+    }
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
-    with ExitStack() as stack, ThreadPoolExecutor(PARALLEL) as pool:
+    with ExitStack() as stack, workers(PARALLEL) as pool:
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
-        for case_name, case in base.cases.items():
+        for bench in benches(base, able, full):
+            case_name = bench.name
             asked = [n for n, c in able.items() if case_name in c.covered(full)]
-            if not asked:
-                continue
-            bench = Bench(base, case_name, case)
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
-                return name, bench.hear(able[name], rooms[name])
+                result = bench.hear(able[name], rooms[name])
+                look_into(name, able[name], bench, result, rooms[name], before[name])
+                return name, result
 
             for name, result in pool.map(hear, asked):
                 results[name][case_name] = result
     for name, agreement in claims.items():
         found = results.get(name, {})
         status, reason = conclude(agreement, found)
+        if name in refused:
+            status, reason = Status.REJECTED, refused[name]
+        held_to = standards[name] if name in refused else standard.of(agreement)
         if verdicts.foundations(name, engine) != before[name]:
             status, reason = Status.STALE, "files changed while they were judged; judge again"
         yield Verdict(
@@ -95,9 +92,46 @@ def judge_group(
             status=status,
             reason=reason,
             full=full,
+            standard=held_to.model_dump(),
+            loosened=agreement.loosened,
             digests=before[name],
             cases=found,
         ).write(verdicts.path(name))
+
+
+def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
+    """File the smallest run that shows a refusal; one that was expected and is filed stays."""
+    if not result.broken or room.process.poll() is not None:
+        return
+    try:
+        known = Failure.read(failure_path(name))
+    except (FileNotFoundError, BrokenRecord):
+        known = None
+    if known is not None and known.digests == rests_on:
+        return
+    investigate(name, agreement, bench, result, room, rests_on)
+
+
+def workers(count: int) -> ThreadPoolExecutor:
+    """Threads in which torch itself takes one thread: the number is each thread's own."""
+    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+
+
+def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Bench]:
+    """The bench of every case that is asked for; the next is made ready while one is used."""
+    wanted = {name for c in able.values() for name in c.covered(full)}
+    names = [name for name in base.cases if name in wanted]
+    answers = seal.manifest(base.name).answers
+    with workers(1) as pool:
+
+        def ready(name: str):
+            return pool.submit(Bench, base, name, base.cases[name], answers[name])
+
+        coming = ready(names[0]) if names else None
+        for after in [*names[1:], None][: len(names)]:
+            bench = coming.result()
+            coming = ready(after) if after else None
+            yield bench
 
 
 def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status, str]:
@@ -112,193 +146,3 @@ def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
     checks = sum(result.checks for result in found.values())
     return Status.VERIFIED, f"{checks} comparisons on {len(found)} cases"
-
-
-class Bench:
-    """One case: the reference and the truth that candidates are held to there."""
-
-    def __init__(self, base: Engine, name: str, case: Case):
-        self.base, self.name, self.case = base, name, case
-        self.seal = seal.manifest(base.name)
-        self.reference = reference(base, case)
-        self.truth = self.reference if case.is_truth else truth(base, case, self.reference.start)
-        self.exact: dict[int, State] = {}  # one step from step n, in truth
-        self.lock = Lock()
-        refuse_vacuity(base, name, self.reference)
-
-    def hear(self, agreement: Agreement, candidate: Candidate) -> CaseResult:
-        """Every check of one candidate on this case."""
-        result = CaseResult()
-        try:
-            for check, got, want, true in self.comparisons(agreement, candidate):
-                self.compare(agreement, result, check, got, want, true)
-            if not result.broken:
-                self.hold_to_laws(candidate, result)
-        except Failed as failure:
-            result.broken.append(str(failure))
-        return result
-
-    def comparisons(self, agreement: Agreement, candidate: Candidate):
-        """(check, got, want, truth) for single calls first, then the whole trajectory."""
-        states, stride = self.reference.states, agreement.engine.stride
-        for n in departures(self.case, stride):
-            got = candidate.after(self.name, states[n], [stride], guard=n == 0)[stride]
-            if n + stride not in states:
-                continue
-            true = self.truth_after(n, stride, agreement)
-            yield f"from {n}", got, states[n + stride], true
-        at = checkpoints(self.case, stride)
-        run = candidate.after(self.name, self.reference.start, at)
-        for n in at:
-            yield f"step {n}", run[n], states[n], self.truth.states[n]
-
-    def truth_after(self, n: int, stride: int, agreement: Agreement) -> State:
-        if agreement.level == "exact" or stride != 1:
-            return self.reference.states[n + stride]
-        with self.lock:
-            if n not in self.exact:
-                self.exact[n] = after_one(self.base, self.case, self.reference, self.truth, n)
-            return self.exact[n]
-
-    def compare(self, agreement: Agreement, result: CaseResult, check, got, want, true) -> None:
-        """Field by field: decisions exactly, fixed fields untouched, values as claimed."""
-        for name in want._fields:
-            ours, theirs = getattr(got, name), getattr(want, name)
-            result.checks += 1
-            wrong = misfit(ours, theirs)
-            if wrong:
-                report(result, f"{name} {check}: {wrong}")
-                continue
-            if theirs.numel() == 0:
-                continue
-            finding = self.finding(agreement, check, name, ours, theirs, getattr(true, name))
-            worst = result.closest.get(name)
-            if worst is None or finding.share >= worst.share:
-                result.closest[name] = finding
-            if check == f"step {self.case.steps}":
-                same = finding.share == 0 and agreement.level == "exact"
-                result.relative_rms[name] = 0.0 if same else relative(ours, theirs)
-            if not finding.holds:
-                report(result, str(finding))
-
-    def finding(self, agreement: Agreement, check, name, ours, theirs, true) -> Finding:
-        """How far ``ours`` is off, and how far it may be."""
-        floating = ours.is_floating_point() or ours.is_complex()
-        fixed = name in self.base.fixed and not self.reference.evolving(name)
-        if agreement.level == "exact" or not floating or fixed:
-            # the library's comparison decides; ours puts a number on it
-            off, allowed = exact_distance(ours, theirs), ZERO
-            held_to = theirs
-        elif agreement.level == "approximate":
-            off, held_to = distance(ours, theirs), theirs
-            norm = distance(theirs, torch.zeros_like(theirs)).rms
-            rms = agreement.budget.get(name, 0.0) * norm
-            allowed = Distance(rms, float("inf"), float("inf"))
-        else:
-            off, held_to = distance(ours, true), true
-            allowed = Distance(*self.seal.allowed(self.name, check, name)).scaled(SLACK)
-        share = off.over(allowed)
-        if 0 < share <= 1 and allowed.largest < float("inf"):
-            agree(ours, held_to, allowed.largest)
-        cell = worst_cell(ours, held_to) if share else [0] * ours.ndim
-        return Finding(
-            check=check,
-            field=name,
-            **off._asdict(),
-            **{f"allowed_{key}": value for key, value in allowed._asdict().items()},
-            share=share,
-            cell=cell,
-            got=number(ours, cell),
-            want=number(held_to, cell),
-        )
-
-    def hold_to_laws(self, candidate: Candidate, result: CaseResult) -> None:
-        """Laws as experiments: other starts than the case's own, run by the candidate."""
-        if max(t.numel() for t in self.reference.start) > LAW_CELLS:
-            return
-        for law in self.base.laws:
-            if not law.applies(self.case):
-                continue
-
-            def run(state: State, steps: int) -> State:
-                return candidate.after(self.name, state, [steps])[steps]
-
-            residual = law.residual(self.case, self.reference.start, run)
-            allowed = SLACK * self.seal.answers[self.name].laws[law.name]
-            finding = LawFinding(law=law.name, residual=residual, allowed=allowed)
-            result.laws.append(finding)
-            result.checks += 1
-            if not finding.holds:
-                text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
-                report(result, f"{text}, allowed {allowed:.3g}")
-
-
-def refuse_vacuity(base: Engine, name: str, run: Reference) -> None:
-    """Raise where a candidate that does nothing, or gives zeros, would pass."""
-    for field, tensor in fields(run.start).items():
-        if not torch.isfinite(tensor).all():
-            raise Vacuous(f"{base.name}/{name}: {field} is not finite at the start")
-        if tensor.numel() == 0 or (field in base.fixed and not run.evolving(field)):
-            continue
-        if not run.evolving(field):
-            raise Vacuous(
-                f"{base.name}/{name} is vacuous: {field} never changes, so anything passes; "
-                "give it a start that moves, or list the field as fixed"
-            )
-        if not fields(run.states[run.case.steps])[field].any():
-            raise Vacuous(
-                f"{base.name}/{name} is vacuous: {field} is zero at the end, so zeros pass; "
-                "give it another start or length"
-            )
-
-
-def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
-    """What is wrong with type or shape, or with values that are no numbers."""
-    if ours.dtype != theirs.dtype:
-        return f"got {ours.dtype}, want {theirs.dtype}"
-    if ours.shape != theirs.shape:
-        return f"got shape {tuple(ours.shape)}, want {tuple(theirs.shape)}"
-    bad = ~torch.isfinite(ours)
-    if bad.any():
-        cell = bad.nonzero()[0].tolist()
-        return f"got {ours[tuple(cell)].item()} at {cell}, allowed: finite values"
-    return ""
-
-
-def exact_distance(ours: torch.Tensor, theirs: torch.Tensor) -> Distance:
-    """Zero where every bit is equal, and else at least the smallest number there is."""
-    if torch.equal(digests.bits(ours), digests.bits(theirs)):
-        return ZERO
-    least = torch.finfo(torch.float64).tiny  # a zero of the other sign is off by this much
-    return Distance(*(max(x, least) for x in distance(ours, theirs)))
-
-
-def agree(ours: torch.Tensor, theirs: torch.Tensor, allowed: float) -> None:
-    """torch's own comparison must say the same as ours."""
-    assert_close(ours.to(theirs.dtype), theirs, rtol=0.0, atol=allowed)
-
-
-def worst_cell(ours: torch.Tensor, theirs: torch.Tensor) -> list[int]:
-    """Index of the largest difference."""
-    if ours.ndim == 0:
-        return []
-    gap = (ours.to(theirs.dtype) - theirs).abs() if ours.dtype != torch.bool else ours ^ theirs
-    flat = int(gap.reshape(-1).to(torch.float64).argmax())
-    return [int(i) for i in torch.unravel_index(torch.tensor(flat), ours.shape)]
-
-
-def number(tensor: torch.Tensor, cell: list[int]) -> float:
-    """The value there; of a complex number, its absolute value."""
-    value = tensor[tuple(cell)].item()
-    return abs(value) if isinstance(value, complex) else float(value)
-
-
-def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    """RMS of the difference over the RMS of the reference."""
-    norm = distance(theirs, torch.zeros_like(theirs)).rms
-    return distance(ours, theirs).rms / norm if norm else 0.0
-
-
-def report(result: CaseResult, line: str) -> None:
-    if len(result.broken) < SHOWN:
-        result.broken.append(line)

@@ -11,6 +11,8 @@ doi:10.1016/0378-4754(93)90003-D.
 
 from __future__ import annotations
 
+import random
+
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -40,7 +42,12 @@ class RandomRounding(TorchDispatchMode):
     def __init__(self, seed: int):
         super().__init__()
         self.generator = torch.Generator("cpu").manual_seed(seed)
+        self.places = random.Random(seed)
         self.tables: dict[torch.dtype, torch.Tensor] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and to say so torch would import its compiler
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -64,7 +71,7 @@ class RandomRounding(TorchDispatchMode):
             draw = torch.randint(0, 8, (count + SLACK,), generator=self.generator)
             moves = torch.where(draw == 0, -1.0, torch.where(draw == 1, 1.0, 0.0)).double()
             table = self.tables[dtype] = (1 + moves * torch.finfo(dtype).eps).to(dtype)
-        at = int(torch.randint(0, SLACK, (1,), generator=self.generator))
+        at = self.places.randrange(SLACK)
         return table[at : at + count]
 
 

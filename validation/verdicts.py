@@ -34,6 +34,7 @@ class Finding(BaseModel):
     allowed_largest: float
     allowed_block: float
     share: float  # of what is allowed; above 1 is refused
+    origin: str = ""  # of what is allowed
     cell: list[int] = []
     got: float | None = None
     want: float | None = None
@@ -44,6 +45,8 @@ class Finding(BaseModel):
 
     def __str__(self) -> str:
         when = self.check.replace("step", "after step").replace("from", "one step from step")
+        if self.share == float("inf") and self.got == self.want:
+            return f"{self.field}{self.cell} {when}: got {self.got!r} with another sign or bit"
         return (
             f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, off by "
             f"{self.largest:.3g}, allowed {self.allowed_largest:.3g}; rms {self.rms:.3g}, allowed "
@@ -58,10 +61,29 @@ class LawFinding(BaseModel):
     law: str
     residual: float
     allowed: float
+    baseline: float = 0.0  # the frozen engine's own, when it was judged
 
     @property
     def holds(self) -> bool:
         return self.residual <= self.allowed
+
+
+class Margin(BaseModel):
+    """Share of what is allowed that was used, over fresh starts."""
+
+    shares: list[float]  # of each start, in order
+    worst: float
+    low: float  # 95 % interval of the median share, by order statistics
+    high: float
+
+
+class Power(BaseModel):
+    """How far a comparison of values can see, and what took its place beyond."""
+
+    horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
+    members: int = 0
+    astray: int = 0  # members that decide otherwise: the start is near a threshold
+    distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
 
 
 class CaseResult(BaseModel):
@@ -72,6 +94,12 @@ class CaseResult(BaseModel):
     closest: dict[str, Finding] = {}
     laws: list[LawFinding] = []
     broken: list[str] = []
+    decisions: int = 0  # of those, decisions that differ: they come first
+    starts: dict[str, Margin] = {}  # over fresh starts, by field
+    power: Power = Power()
+    tried: list[str] = []  # trials beyond the case's own run
+    declined: list[str] = []  # of those, what the candidate refuses to do
+    degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
 class Verdict(Record):
@@ -85,6 +113,8 @@ class Verdict(Record):
     status: Status
     reason: str  # the first thing that failed, or what was checked
     full: bool
+    standard: dict = {}  # the closest that it was ever held to without a reason to loosen
+    loosened: str = ""  # the reason, where there is one
     digests: dict[str, str]
     cases: dict[str, CaseResult]
 

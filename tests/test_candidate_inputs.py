@@ -1,0 +1,114 @@
+"""What the judge hands to a candidate, and what it does not let it get away with."""
+
+import pytest
+import torch
+
+from baselines.lattice_field_v1 import engine as base
+from validation import seal
+from validation.bench import Bench
+from validation.claims import Agreement
+from validation.isolation import Candidate
+from validation.surroundings import laid_out, poison
+from validation.trials import trials
+
+torch.set_num_threads(1)
+CASE = "odd_2d"
+PLANTED = """
+import dataclasses, gc, time, torch
+def planted(case):
+    step = right.prepare(case)
+    def changed(state):
+        {body}
+    return changed
+engine = dataclasses.replace(right, stepper=planted)
+"""
+REFUSED = {
+    "reads memory by the byte": (
+        "E = torch.as_strided(state.E, state.E.shape, (state.E.shape[1], 1), 0);"
+        " return step(state._replace(E=E))",
+        "offset",
+    ),
+    "is right on the named shape only": (
+        "s = step(state); return s if s.E.shape == (17, 13) else s._replace(E=s.E * 2)",
+        "shape",
+    ),
+    "leaves output unwritten": (
+        "s = step(state); E = torch.empty_like(s.E); E[1:] = s.E[1:]; return s._replace(E=E)",
+        "finite values",
+    ),
+    "patches the clock": ("time.perf_counter = time.time; return step(state)", "is patched"),
+    "patches torch": ("torch.equal = lambda a, b: True; return step(state)", "is patched"),
+    "stops the garbage collector": ("gc.disable(); return step(state)", "garbage collection"),
+    "adds a thousandth to large numbers": (
+        "s = step(state); return s._replace(E=torch.where(s.E.abs() > 100, s.E * 1.001, s.E))",
+        "large",
+    ),
+    "depends on the number of threads": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-15 * (torch.get_num_threads() - 1)))",
+        "2 thread(s) gives other bits",
+    ),
+    "differs from run to run": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-9 * (time.time_ns() % 7)))",
+        "E[",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bench():
+    answer = seal.manifest(base.name).answers[CASE]
+    return Bench(base, CASE, base.cases[CASE], answer)
+
+
+def heard(scratch, bench, body):
+    scratch.plant("lattice_field_null", PLANTED.format(body=body))
+    claim = Agreement(engine=base, level="exact", because="planted", cases=(CASE,))
+    with Candidate("lattice_field_null", scratch.root) as candidate:
+        return bench.hear(claim, candidate)
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_what_only_looks_right_is_refused_for_the_right_reason(scratch, bench, name):
+    body, reason = REFUSED[name]
+    result = heard(scratch, bench, body)
+    assert result.broken
+    assert reason in " ".join(result.broken)
+
+
+def test_what_is_right_everywhere_is_accepted_and_what_was_tried_is_on_record(scratch, bench):
+    result = heard(scratch, bench, "return step(state)")
+    assert not result.broken
+    assert {"strided", "offset", "zeros", "denormal", "large", "seed 1"} <= set(result.tried)
+    assert any("shape" in label for label in result.tried)
+
+
+def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
+    body = "assert state.E.shape == (17, 13), 'this shape only'; return step(state)"
+    result = heard(scratch, bench, body)
+    assert not result.broken
+    assert any("this shape only" in line for line in result.declined)
+
+
+def test_trials_are_the_same_every_time(bench):
+    again = trials(base, bench.reference)
+    assert [t.label for t in again] == [t.label for t in bench.trials]
+    for one, two in zip(bench.trials, again, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
+
+
+@pytest.mark.parametrize("layout", ["offset", "strided"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.int64, torch.bool])
+def test_another_layout_holds_the_same_values(layout, dtype):
+    for shape in ((), (5,), (3, 4)):
+        x = torch.ones(shape).to(dtype)
+        moved = laid_out(x, layout)
+        assert torch.equal(moved, x)
+        assert moved.dtype == dtype
+        assert layout == "offset" or moved.ndim == 0 or not moved.is_contiguous()
+        assert layout == "strided" or moved.storage_offset() == 1
+
+
+def test_memory_that_comes_next_is_poisoned():
+    state = base.initial(base.cases[CASE])
+    poison(state)
+    assert torch.empty_like(state.E).isnan().any()

@@ -1,0 +1,84 @@
+"""How far right answers may lie apart is measured, and where that says nothing is known."""
+
+import pytest
+import torch
+
+from baselines.engine import replace
+from validation.beyond import unlike
+from validation.envelope import along, envelope, perturbed, ulp
+from validation.toys import heat, lorenz96
+
+torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64])
+def test_every_number_moves_by_one_unit_in_the_last_place_and_zero_stays(dtype):
+    x = torch.randn(1000, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    x[3] = 0
+    moved = ulp(x, torch.Generator().manual_seed(2))
+    real = torch.view_as_real(x) if x.is_complex() else x
+    other = torch.view_as_real(moved) if x.is_complex() else moved
+    eps = torch.finfo(real.dtype).eps
+    assert torch.equal(real == other, real == 0)
+    assert ((real - other).abs() <= eps * real.abs()).all()
+    ups = (other > real).double().mean()
+    assert 0.4 < ups < 0.6
+
+
+def test_whole_numbers_and_still_fields_are_not_perturbed():
+    state = heat.Bar(torch.arange(5))
+    assert torch.equal(perturbed(state, 1).x, state.x)
+    state = heat.Bar(torch.rand(5))
+    assert torch.equal(perturbed(state, 1, still=("x",)).x, state.x)
+
+
+def measured(toy, at, members=4):
+    base = toy.engine(at[-1], 0)
+    case = next(iter(base.cases.values()))
+    start = base.initial(case)
+    states = along(base, case, start, at)
+    wide = type(start)(start.x.double())
+    true = along(base, case.truth, wide, at)
+    return envelope(base, case, start, states, true, (), members, 0)
+
+
+def test_a_chaotic_system_has_a_horizon_and_a_contractive_one_has_none():
+    assert measured(lorenz96, [100, 500, 1400]).horizon["x"] == 1400
+    assert measured(heat, [10, 200]).horizon["x"] is None
+
+
+def test_the_envelope_of_chaos_grows_and_that_of_contraction_does_not():
+    chaos = measured(lorenz96, [10, 400]).allowed
+    assert chaos[400]["x"].rms > 20 * chaos[10]["x"].rms
+    calm = measured(heat, [10, 400]).allowed
+    assert calm[400]["x"].rms < calm[10]["x"].rms
+
+
+def ensemble(seed, shift=0.0):
+    draws = torch.randn(16, 500, generator=torch.Generator().manual_seed(seed))
+    return [heat.Bar(row + shift) for row in draws]
+
+
+def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
+    assert unlike(ensemble(1), ensemble(2), "x") > 0.01
+    assert unlike(ensemble(1), ensemble(2, 0.5), "x") < 1e-6
+
+
+def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
+    """With the forcing off by a half values differ no more than right ones, the law does."""
+    from validation.bench import Bench
+    from validation.beyond import distributions
+    from validation.claims import Agreement
+    from validation.toys.table import Within
+    from validation.verdicts import CaseResult, Power
+
+    base = lorenz96.engine(150, 0)
+    case = replace(base.cases["ring"], cells=32)
+    bench = Bench(replace(base, cases={"ring": case}), "ring", case)
+    for error, refused in ((0.0, False), (0.5, True)):
+        wrong = replace(lorenz96.engine(150, 0, error=error), cases={"ring": case})
+        claim = Agreement(engine=wrong, level="rounding", because="a test")
+        result = CaseResult(power=Power(horizon={"x": 150}))
+        distributions(bench, claim, Within(wrong), result)
+        assert bool(result.broken) is refused
+        assert (result.power.distributions["x"] < 1e-4) is refused

@@ -1,0 +1,119 @@
+"""Whatever happens to the judge, what it leaves is whole, and about the bytes it judged."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from validation.records import BrokenRecord
+from validation.verdicts import Verdict
+
+LEAF = "lattice_field_null"
+WORDS = [sys.executable, "-m", "tools", "validate", LEAF]
+
+
+def start(scratch, **more):
+    return subprocess.Popen(
+        WORDS,
+        cwd=scratch.root,
+        env=os.environ | {"PYTHONPATH": str(scratch.root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def record(scratch):
+    return scratch.file("reports", "verdicts", f"{LEAF}.json")
+
+
+def test_killed_at_any_moment_it_leaves_the_old_verdict_or_a_whole_new_one(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    assert scratch.run("validate", LEAF).returncode == 0
+    for moment in (0.3, 1.5, 3.0, 5.0):
+        process = start(scratch)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+        assert Verdict.read(record(scratch)).status == "VERIFIED"
+        assert [p.name for p in record(scratch).parent.glob("*.json")] == [f"{LEAF}.json"]
+
+
+def test_two_judges_at_once_agree_and_leave_one_whole_verdict(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    both = [start(scratch) for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=200)
+        assert process.returncode == 0
+    assert Verdict.read(record(scratch)).status == "VERIFIED"
+    assert [p.name for p in record(scratch).parent.iterdir()] == [f"{LEAF}.json"]
+
+
+def test_on_a_full_disk_there_is_no_verdict_and_one_line_says_why(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    process = start(scratch, preexec_fn=full)
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert "too large" in said or "REJECTED" not in said
+    folder = record(scratch).parent
+    assert not folder.exists() or list(folder.iterdir()) == []
+
+
+def test_a_file_that_changes_while_it_is_judged_is_not_verified(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    path = scratch.file("optimizations", LEAF, "implementation.py")
+    code = f"with open({str(path)!r}, 'a') as file:\n    file.write('# later\\n')\n"
+    scratch.plant(LEAF, code)
+    done = scratch.run("validate", LEAF)
+    assert done.returncode == 1
+    assert "changed while they were judged" in done.stdout
+
+
+def test_a_verdict_with_one_word_changed_is_believed_by_nobody(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    assert scratch.run("validate", LEAF).returncode == 0
+    found = json.loads(record(scratch).read_text())
+    found["digests"]["implementation"] = "0" * 64
+    record(scratch).write_text(json.dumps(found))
+    with pytest.raises(BrokenRecord, match="seal does not fit"):
+        Verdict.read(record(scratch))
+
+
+def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
+    import torch
+
+    from baselines.lattice_field_v1 import engine
+    from validation import cache
+    from validation.envelope import Envelope
+    from validation.errors import Distance
+
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    case = engine.cases["odd_2d"]
+    begin = engine.initial(case)
+    asked = []
+
+    def measure():
+        asked.append(1)
+        return Envelope({1: {"E": Distance(1.0, 2.0, 3.0)}}, {"E": None}, {1: 3}, count=3)
+
+    torch.set_num_threads(1)
+    for _ in range(2):
+        found = cache.envelope(engine, case, begin, [1], measure)
+        assert found.allowed[1]["E"] == (1.0, 2.0, 3.0)
+    assert len(asked) == 1
+    (file,) = tmp_path.iterdir()
+    file.write_text(file.read_text().replace("2.0", "9.0"))
+    assert cache.envelope(engine, case, begin, [1], measure).allowed[1]["E"].largest == 2.0
+    assert len(asked) == 2

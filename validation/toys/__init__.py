@@ -1,0 +1,6 @@
+"""Two small systems on which the answer is known, to measure the judge itself.
+
+Lorenz-96 is chaotic: right answers part from one another exponentially. The heat equation
+contracts: everything that a start got wrong is forgotten, and only the rounding of the last
+steps is left. A rule that is right on both is not tuned to either.
+"""

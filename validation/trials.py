@@ -1,0 +1,306 @@
+"""Inputs that catch: other starts, other memory, other shapes than those of the named cases.
+
+A named case is one run, and an optimization can be right on it by luck. On small cases the
+judge runs the frozen engine on the spot from
+
+    seed k      the start of another seed, or where the seed moves nothing, a state from the
+                middle of the trajectory, each number off by about a thousandth
+    zeros       an eighth of the numbers 0, another eighth −0
+    denormal    an eighth of the numbers below the smallest normal one
+    large       all moving numbers 2¹⁰ times as large
+    offset      the case's start, one element into a larger block of memory
+    strided     the case's start as every second element of a block full of NaN; in these two
+                torch itself may sum in another order, so exact claims are held to rounding
+    shape       the case with a size one larger or smaller, about a block of 64, or tiny
+
+A start is used where the frozen engine *admits* it: it does not refuse, and its answer is
+finite. Where rounding moves a decision of the frozen engine itself, values after it are not
+compared. What no named case contains (other memory, other shapes, special numbers) an
+optimization may decline by raising an error: that is noted. A wrong answer is not declining,
+and fresh starts may not be declined.
+
+Everything is drawn from the case's own seed: the same case is always tried alike.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache as cache_results
+from functools import cached_property
+from threading import RLock
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import baselines
+from baselines.engine import Case, Engine, State, fields, replace
+
+from . import cache
+from .claims import Agreement
+from .envelope import Envelope, along, envelope
+from .trajectory import Reference, like
+
+WORK = 60_000  # operator calls that the envelopes of one case's trials may take
+SENSITIVE, ROUNDED = 8, 4  # members of a trial's envelope
+RUNS = SENSITIVE + 8 * ROUNDED  # that it takes; random rounding is that much slower
+SMALL = 1 << 13  # elements of the largest field; larger cases are tried from their start only
+AT = (1, 2, 3, 4, 6, 8)  # steps after which a trial is compared
+SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 100 draws
+EIGHTH = 8
+LAYOUTS = ("offset", "strided")
+VARIANTS = 3
+COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
+
+
+@dataclass
+class Trial:
+    """One start on one case, and what the frozen engine makes of it."""
+
+    label: str
+    base: Engine
+    case: Case
+    start: State
+    want: dict[int, State]
+    changes: dict[str, object] = field(default_factory=dict)  # of the named case
+    layout: str = ""
+    optional: bool = False  # whether the candidate may decline by raising an error
+    lock: RLock = field(default_factory=RLock, repr=False)
+
+    @cached_property
+    def true(self) -> dict[int, State]:
+        """The same run in the widest type."""
+        if self.case.is_truth:
+            return self.want
+        wide = self.case.truth
+        begin = like(self.start, self.base.initial(wide))
+        return along(self.base, wide, begin, sorted(self.want))
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """How far right answers may lie from the truth."""
+
+        def measure() -> Envelope:
+            run = (self.base, self.case, self.start, self.want, self.true, self.still())
+            return envelope(*run, SENSITIVE, ROUNDED)
+
+        return cache.envelope(self.base, self.case, self.start, sorted(self.want), measure)
+
+    def still(self) -> tuple[str, ...]:
+        """Declared fixed, and not moved here."""
+        return tuple(
+            name
+            for name in self.base.fixed
+            if all(
+                torch.equal(getattr(s, name), getattr(self.start, name)) for s in self.want.values()
+            )
+        )
+
+
+def trial(label: str, base: Engine, case: Case, start: State, **more) -> Trial | None:
+    """A trial that the frozen engine admits, or none."""
+    at = [n for n in AT if n <= case.steps]
+    try:
+        want = along(base, case, start, at)
+    except (ValueError, RuntimeError, IndexError):
+        return None
+    if not all(torch.isfinite(t).all() for state in want.values() for t in state):
+        return None
+    return Trial(label, base, case, start, want, **more)
+
+
+def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> list[Trial]:
+    """Every trial of a small case; none of a larger one."""
+    case = run.case
+    if max(t.numel() for t in run.start) > SMALL:
+        return []
+    still = tuple(name for name in base.fixed if not run.evolving(name))
+    found = [trial(f"seed {k}", base, case, s) for k, s in enumerate(seeds(base, run, still), 1)]
+    elsewhere = [trial(kind, base, case, run.start, layout=kind, optional=True) for kind in LAYOUTS]
+    kinds = [
+        trial(kind, base, case, s, optional=True)
+        for kind, s in special(run.start, still, case.seed)
+    ]
+    mixed = [found[:3], elsewhere, list(shapes(base, case, variants)), kinds, found[3:]]
+    admitted = {t.label: t for part in mixed for t in part if t is not None}
+    return list(admitted.values())
+
+
+class Counting(TorchDispatchMode):
+    """Counts operator calls: a measure of work that is the same on every machine."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as in `rounding`
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operators(base: Engine, case: Case, start: State) -> int:
+    """Calls of torch that one step takes."""
+    run = base.runner(case)
+    with Counting() as counter:
+        run(start, 1)
+    return counter.calls
+
+
+def afforded(found: list[Trial], calls: int) -> list[Trial]:
+    """As many of the trials, in their order, as may have an envelope each; the first, cut
+    short to one call where it must be, in any case."""
+    if not found:
+        return []
+    kept, spent = [found[0]], cost(found[0], calls)
+    if spent > WORK:
+        least = min(found[0].want)
+        return [dataclasses.replace(found[0], want={least: found[0].want[least]})]
+    for candidate in found[1:]:
+        spent += cost(candidate, calls)
+        if spent <= WORK:
+            kept.append(candidate)
+    return kept
+
+
+def cost(one: Trial, calls: int) -> int:
+    """Operator calls that its envelope takes."""
+    return calls * max(one.want) * RUNS
+
+
+@cache_results
+def size(engine: str, case: str) -> int:
+    """Elements of the largest field of the start."""
+    base = baselines.load(engine)
+    return max(t.numel() for t in base.initial(base.cases[case]))
+
+
+def telling(base: Engine, agreement: Agreement) -> list[str]:
+    """Three small cases that the claim covers, of which most trials are made: by size."""
+    names = [n for n in (agreement.cases or base.cases) if base.cases[n].quick]
+    if len(names) == 1:
+        return names
+    small = sorted((size(base.name, n), n) for n in names if base.cases[n].stored)
+    small = [n for count, n in small if count <= SMALL]
+    return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
+
+
+def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
+    """Fresh starts of the same case."""
+    for k in range(1, SEEDS + 1):
+        other = base.initial(replace(run.case, seed=run.case.seed + k))
+        moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True)
+                    if a.shape == b.shape)  # fmt: skip
+        yield other if moved and alike(other, run.start) else disturbed(run, k, still)
+
+
+def alike(one: State, other: State) -> bool:
+    return all(a.shape == b.shape for a, b in zip(one, other, strict=True))
+
+
+def disturbed(run: Reference, k: int, still: tuple[str, ...]) -> State:
+    """A state from along the trajectory, each moving number off by about a thousandth."""
+    states = [run.states[n] for n in sorted(run.states)]
+    return moving(
+        states[k * (len(states) - 1) // (SEEDS + 1)],
+        still,
+        run.case.seed + k,
+        lambda t, g: t * (1 + 1e-3 * draw(t, g)),
+    )
+
+
+def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[str, State]]:
+    """Starts with numbers of a special kind in some places."""
+
+    def zeros(t, g):
+        at = torch.randint(0, EIGHTH, t.shape, generator=g)
+        return torch.where(at == 0, 0.0, torch.where(at == 1, -0.0, t)).to(t.dtype)
+
+    def denormal(t, g):
+        tiny = torch.finfo(t.dtype).tiny / 4
+        at = torch.randint(0, EIGHTH, t.shape, generator=g)
+        return torch.where(at == 0, tiny, t).to(t.dtype)
+
+    yield "zeros", moving(start, still, seed, zeros)
+    yield "denormal", moving(start, still, seed, denormal)
+    yield "large", moving(start, still, seed, lambda t, g: t * 1024)
+
+
+def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
+    """``state`` with ``change(tensor, generator)`` in its moving floating-point fields."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+
+    def changed(name: str, t: torch.Tensor) -> torch.Tensor:
+        if name in still or t.numel() < 2:  # a single number is a parameter more often than a field
+            return t
+        if t.is_complex():
+            return torch.view_as_complex(change(torch.view_as_real(t).contiguous(), generator))
+        return change(t, generator) if t.is_floating_point() else t
+
+    return type(state)(*(changed(name, t) for name, t in fields(state).items()))
+
+
+def draw(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype)
+
+
+def shapes(base: Engine, case: Case, count: int) -> Iterator[Trial]:
+    """Sizes of the case moved, where the engine takes them: larger, smaller, block, tiny."""
+    yielded = 0
+    for changes in resized(base, case):
+        if yielded == count:
+            return
+        try:
+            other = replace(case, **changes)
+            start = base.initial(other)
+        except (ValueError, RuntimeError, IndexError):
+            continue
+        if max(t.numel() for t in start) > SMALL:
+            continue
+        words = ", ".join(f"{key} {value}" for key, value in changes.items())
+        found = trial(words, base, other, start, changes=changes, optional=True)
+        if found is not None:
+            yielded += 1
+            yield found
+
+
+def resized(base: Engine, case: Case) -> Iterator[dict[str, object]]:
+    """Changes of the case by one size at a time, the sizes taking turns."""
+    slots = [slot for slot in number_slots(case) if sizes_shape(base, case, slot)]
+    moves = (lambda n: n + 1, lambda n: n - 1, lambda n: 65, lambda n: 3, lambda n: 63)
+    for turn in range(len(moves) * len(slots)):
+        slot, move = slots[turn % len(slots)], moves[(turn + turn // len(slots)) % len(moves)]
+        yield moved_size(case, slot, move)
+
+
+def number_slots(case: Case) -> Iterator[tuple[str, int | None]]:
+    """(field, index) of every whole number that a case holds, itself or in a tuple."""
+    for f in dataclasses.fields(case):
+        value = getattr(case, f.name)
+        if f.name in ("steps", "seed") or isinstance(value, bool):
+            continue
+        if isinstance(value, int):
+            yield f.name, None
+        elif isinstance(value, tuple) and all(type(v) is int for v in value):
+            yield from ((f.name, i) for i in range(len(value)))
+
+
+def moved_size(case: Case, slot: tuple[str, int | None], move) -> dict[str, object]:
+    name, index = slot
+    value = getattr(case, name)
+    if index is None:
+        return {name: move(value)}
+    return {name: (*value[:index], move(value[index]), *value[index + 1 :])}
+
+
+def sizes_shape(base: Engine, case: Case, slot: tuple[str, int | None]) -> bool:
+    """Whether that number decides the shape of the start."""
+    try:
+        larger = replace(case, **moved_size(case, slot, lambda n: n + 1))
+        return not alike(base.initial(larger), base.initial(case))
+    except (ValueError, RuntimeError, IndexError, TypeError):
+        return False
