@@ -18,7 +18,7 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State, clone
 
-from . import digests, leaves, tensors
+from . import digests, leaves, saboteurs, tensors
 
 
 def serve(name: str) -> None:
@@ -60,10 +60,14 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
         case = case.truth
     if key not in steps:
         steps[key] = engine.prepare(case)
-    state = rebuild(request)
-    found = advance(engine, case, steps[key], state, request["at"])
+    state, step = rebuild(request), steps[key]
+    if request["sabotage"]:
+        calls = request["at"][-1] // engine.stride
+        memory = steps.setdefault(f"{key} {request['sabotage']}", {})
+        engine, step = saboteurs.sabotaged(request["sabotage"], engine, case, step, calls, memory)
+    found = advance(engine, case, step, state, request["at"])
     tensors.save(Path(request["out"]), found)
-    touched = request["guard"] and not engine.in_place and mutates(engine, case, steps[key], state)
+    touched = request["guard"] and not engine.in_place and mutates(engine, case, step, state)
     return {"touched": bool(touched)}
 
 

@@ -75,6 +75,7 @@ class Candidate:
         at: list[int],
         truth: bool = False,
         guard: bool = False,
+        sabotage: str = "",
         patience_s: float = PATIENCE_S,
     ) -> dict[int, State]:
         """Observed states after each number of steps in ``at``, starting from ``state``.
@@ -94,6 +95,7 @@ class Candidate:
                 "out": str(out),
                 "at": at,
                 "guard": guard,
+                "sabotage": sabotage,
             },
             patience_s,
         )

@@ -6,7 +6,7 @@ trajectory, then the laws. Decisions (whole numbers, branches) are compared exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Lock
@@ -21,6 +21,7 @@ from .claims import Agreement
 from .errors import ZERO, Distance, distance
 from .isolation import Candidate, Failed
 from .leaves import BrokenLeaf, claim
+from .saboteurs import Score
 from .trajectory import (
     LAW_CELLS,
     Reference,
@@ -30,7 +31,7 @@ from .trajectory import (
     reference,
     truth,
 )
-from .verdicts import CaseResult, Finding, LawFinding, Status, Verdict
+from .verdicts import CaseResult, Finding, LawFinding, Mutation, Status, Verdict
 
 SLACK = 2.0  # two right answers lie on either side of the truth
 SHOWN = 4  # failures kept of each case
@@ -67,23 +68,30 @@ def judge_group(
     seal.check_sources(engine, seal.manifest(engine))
     able = {n: c for n, c in claims.items() if not machine.missing(c.engine.needs)}
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
+    scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with ExitStack() as stack, ThreadPoolExecutor(PARALLEL) as pool:
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
-        for case_name, case in base.cases.items():
+        wanted = {case: None for c in able.values() for case in c.covered(full)}
+        for case_name in cheapest_first(base, wanted):
+            case = base.cases[case_name]
             asked = [n for n, c in able.items() if case_name in c.covered(full)]
-            if not asked:
-                continue
             bench = Bench(base, case_name, case)
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
-                return name, bench.hear(able[name], rooms[name])
+                result = bench.hear(able[name], rooms[name])
+                if result.broken:
+                    scores.pop(name, None)
+                if name in scores:
+                    scores[name].hear(bench, rooms[name])
+                return name, result
 
             for name, result in pool.map(hear, asked):
                 results[name][case_name] = result
     for name, agreement in claims.items():
         found = results.get(name, {})
-        status, reason = conclude(agreement, found)
+        mutation = scores[name].result() if name in scores and found else None
+        status, reason = conclude(agreement, found, mutation)
         if verdicts.foundations(name, engine) != before[name]:
             status, reason = Status.STALE, "files changed while they were judged; judge again"
         yield Verdict(
@@ -96,11 +104,24 @@ def judge_group(
             reason=reason,
             full=full,
             digests=before[name],
-            cases=found,
+            cases={case: found[case] for case in agreement.covered(full) if case in found},
+            mutation=mutation,
         ).write(verdicts.path(name))
 
 
-def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status, str]:
+def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
+    """Cases by the cells and steps of their trajectory, those of every day first."""
+
+    def cost(name: str) -> tuple[bool, int]:
+        case = base.cases[name]
+        return not case.quick, case.steps * sum(t.numel() for t in base.initial(case))
+
+    return sorted(names, key=cost)
+
+
+def conclude(
+    agreement: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
+) -> tuple[Status, str]:
     """The status that the findings add up to, and why."""
     lacking = machine.missing(agreement.engine.needs)
     if lacking:
@@ -110,8 +131,15 @@ def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status
             return Status.REJECTED, f"{case_name}: {result.broken[0]}"
     if not found:
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
+    if mutation and mutation.survived:
+        return Status.INCONCLUSIVE, (
+            f"{len(mutation.survived)} of {mutation.applied} saboteurs survive "
+            f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
+            "let the claim cover more of the baseline's"
+        )
     checks = sum(result.checks for result in found.values())
-    return Status.VERIFIED, f"{checks} comparisons on {len(found)} cases"
+    words = f"{checks} comparisons on {len(found)} cases"
+    return Status.VERIFIED, f"{words}, {mutation}" if mutation else words
 
 
 class Bench:
