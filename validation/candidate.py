@@ -27,7 +27,7 @@ def serve(name: str) -> None:
     os.dup2(2, 1)  # what the candidate prints must not look like an answer
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before = settings()
-    engine = baselines.load(name[1:]) if name.startswith("=") else leaves.engine(name)
+    engine = subject(name)
     steps: dict[str, object] = {}
     for line in sys.stdin:
         request = json.loads(line)
@@ -37,6 +37,13 @@ def serve(name: str) -> None:
             answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0][:500]}"}
         changed = [key for key, value in settings().items() if value != before[key]]
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
+
+
+def subject(name: str) -> Engine:
+    """An optimization by its folder, "=" and a baseline, or "@" and an entry of the corpus."""
+    if name.startswith("@"):
+        return importlib.import_module("validation.corpus").find(name[1:]).candidate()
+    return baselines.load(name[1:]) if name.startswith("=") else leaves.engine(name)
 
 
 def settings() -> dict[str, object]:
