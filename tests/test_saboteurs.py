@@ -51,15 +51,17 @@ def test_a_wrong_constant_is_refused_under_a_rounding_claim():
     assert "one unit in the last place" not in [*found.killed, *found.no_mutant]
 
 
-def test_within_a_declared_error_a_saboteur_may_stand_and_is_named():
-    found = scored(claim(level="approximate", budget={"E": 1e-2, "E_prev": 1e-2}))
-    assert "constant wrong by 1e-5" in found.within_budget
-    assert found.survived == []
-    assert {"zeros", "nothing done", "not a number"} <= set(found.killed)
+APPROXIMATE = {"level": "approximate", "budget": {"E": 1e-2, "E_prev": 1e-2}}
 
 
-class Blind:
-    """A bench that compares nothing."""
+def test_laws_refuse_what_a_declared_error_would_let_pass():
+    found = scored(claim(**APPROXIMATE))
+    assert found.survived == found.within_budget == []
+    assert "law broken" in found.killed["constant wrong by 1e-5"]
+
+
+class Lawless:
+    """A bench without laws."""
 
     def __init__(self, bench):
         self.bench = bench
@@ -67,12 +69,23 @@ class Blind:
     def __getattr__(self, name):
         return getattr(self.bench, name)
 
+    def hold_to_laws(self, *_):
+        return
+
+
+def test_within_a_declared_error_a_saboteur_may_stand_and_is_named():
+    found = scored(claim(**APPROXIMATE), Lawless(corpus.bench(ENGINE, CASE)))
+    assert {"constant wrong by 1e-5", "float16 inside"} <= set(found.within_budget)
+    assert found.survived == []
+    assert {"zeros", "nothing done", "not a number"} <= set(found.killed)
+
+
+class Blind(Lawless):
+    """A bench that compares nothing."""
+
     def comparisons(self, claim, room):
         for _ in self.bench.comparisons(claim, room):
             yield from ()
-
-    def hold_to_laws(self, *_):
-        return
 
 
 def test_a_judge_that_looks_away_lets_them_survive():
