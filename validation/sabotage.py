@@ -19,7 +19,7 @@ from baselines.engine import State, clone, fields
 
 WRONG_CONSTANT = 1e-5  # of each increment
 WRONG_CELL = 1e-3  # of the field's root mean square
-LATE = 12  # calls that are right before a drift begins
+LATE = 6  # calls that are right before a drift begins
 
 
 @dataclass

@@ -8,6 +8,7 @@ survives. What survives all of them is a hole in the claim.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ from .verdicts import CaseResult, Mutation
 
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
 DROPPED = "without the stage "
+IDLE = 4  # cases on which a saboteur may change nothing before it is given up; stages are not
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,9 @@ def sabotaged(
         frozen = baselines.load(engine.name)
         rest = tuple(s for s in frozen.stages if s.name != name.removeprefix(DROPPED))
         less = replace(frozen, stages=rest, stepper=None)
-        return less, less.prepare(case)
+        if "step" not in memory:
+            memory["step"] = less.prepare(case)
+        return less, memory["step"]
     spoil, made = SABOTEURS[name].spoil, 0
 
     def spoiled(state: State) -> State:
@@ -145,6 +149,7 @@ class Score:
     killed: dict[str, str] = field(default_factory=dict)
     mutants: set[str] = field(default_factory=set)
     excess: set[str] = field(default_factory=set)  # further from the candidate than is declared
+    idle: Counter[str] = field(default_factory=Counter)  # cases on which it changed nothing
     names: list[str] = field(default_factory=list)
 
     def __post_init__(self):
@@ -154,7 +159,7 @@ class Score:
         """Try those still alive on this case; the candidate itself has passed it."""
         large = sum(t.numel() for t in bench.reference.start) > SMALL
         alive = [n for n in self.names if n not in self.killed]
-        alive = [n for n in alive if n in self.mutants] if large else alive
+        alive = [n for n in alive if n in self.mutants or not large and self.may_yet(n)]
         if not alive:
             return
         plain = Recorded(room)
@@ -162,6 +167,9 @@ class Score:
             pass
         for name in alive:
             self.attempt(name, bench, Recorded(room, name, plain.answers))
+
+    def may_yet(self, name: str) -> bool:
+        return name.startswith(DROPPED) or self.idle[name] < IDLE
 
     def attempt(self, name: str, bench, room: Recorded) -> None:
         reason = refusal(self.claim, bench, room)
@@ -171,6 +179,8 @@ class Score:
             self.mutants.add(name)
             if room.beyond(self.claim.budget):
                 self.excess.add(name)
+        else:
+            self.idle[name] += 1
 
     def result(self) -> Mutation:
         alive = [n for n in self.names if n in self.mutants and n not in self.killed]
