@@ -87,16 +87,6 @@ def overwriting(right: Engine) -> Engine:
     return replace(right, stepper=stepper, adopt=plain, observe=plain, in_place=True)
 
 
-def two_at_a_time(right: Engine) -> Engine:
-    """One call makes two steps."""
-
-    def stepper(case: Case) -> Step:
-        step = right.prepare(case)
-        return lambda state: step(step(state))
-
-    return replace(right, stepper=stepper, stride=2)
-
-
 # the lattice
 
 
@@ -266,8 +256,6 @@ ENTRIES = [
     *(entry(f"stages by hand: {e}", e, by_hand) for e in SMALL),
     *(entry(f"backwards in memory: {e}", e, backwards) for e in SMALL),
     *(entry(f"over the old state: {e}", e, overwriting) for e in SMALL),
-    entry("two steps a call", LATTICE, two_at_a_time),
-    entry("two steps a call, complex", TENSOR, two_at_a_time),
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
     entry("one padded copy", LATTICE, field_by(padded)),
