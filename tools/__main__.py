@@ -75,6 +75,17 @@ def replay(name: str, json: Json = False) -> int:
 
 
 @app.command()
+def selftest(
+    json: Json = False,
+    part: Annotated[str, typer.Option(help="exploits, while_timed or honest alone.")] = "",
+) -> int:
+    """The judge on trial: known exploits and honest rewritings, and every mutation score."""
+    from tools import selftest as verb
+
+    return verb.run(json, part)
+
+
+@app.command()
 def bench(
     names: Names = None,
     full: Full = False,

@@ -28,7 +28,7 @@ from tools.stopwatch import Contender
 from validation import digests, leaves
 from validation.claims import Agreement
 from validation.errors import Distance, distance
-from validation.judge import SLACK
+from validation.bench import SLACK
 from validation.trajectory import own_error, reference, truth
 
 CHECKED = 2  # calls of the candidate that are compared

@@ -1,6 +1,6 @@
 """One process of a measurement: baseline, candidate and controls, turn about.
 
-    python -m tools.stopwatch NAME SEED BUDGET_S CASE [CASE ...]
+    python -m tools.stopwatch NAME SEED BUDGET_S LEVEL FOLDER CASE [CASE ...]
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
@@ -10,13 +10,16 @@ random order, and each block is timed by wall clock and by processor time. Conte
     control    the frozen engine once more (A/A): whatever ratio it shows is noise
     stream     a = b − a in place over arrays of the state's size: the machine's limit
 
-Prints one JSON object a case. `tools.clock` starts these and draws the conclusions.
+What the candidate's timed calls computed is noted after each block, outside the window, and
+kept whole in FOLDER for two of them: see `tools.phases`. Prints one JSON object a case.
+`tools.clock` starts these, draws the conclusions and holds what was computed to the truth.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import os
 import random
 import sys
 import tempfile
@@ -31,8 +34,9 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, clone
+from tools.phases import Trail
 from validation import leaves
-from validation.trajectory import errors
+from validation.surroundings import settings
 
 BLOCK_S = 1e-3  # a block is at least as long, where the trajectory has the steps for it
 ROUNDS = (3, 40)  # at least, at most
@@ -58,8 +62,9 @@ class Contender:
             self.once_s = self.make(self.engine.stride)[0] / self.engine.stride
         self.restart()
 
-    def restart(self) -> None:
-        self.state = self.engine.adopt(self.case, clone(self.start))
+    def restart(self, start: State | None = None) -> None:
+        """To a start of its own: the last one is let go only after the next has its memory."""
+        self.state = self.engine.adopt(self.case, clone(self.start if start is None else start))
 
     def make(self, steps: int) -> tuple[float, float]:
         """Wall and processor seconds for that many steps of the baseline."""
@@ -72,8 +77,11 @@ class Contender:
         self.state = state
         return wall, cpu
 
-    def observed(self) -> State:
-        return self.engine.observe(self.case, self.state)
+    def observed(self) -> tuple[State, float]:
+        """The canonical state, and the wall seconds that it took to give it."""
+        before = perf_counter()
+        state = self.engine.observe(self.case, self.state)
+        return state, perf_counter() - before
 
 
 @dataclass
@@ -98,8 +106,10 @@ class Stream:
         return perf_counter() - wall, process_time() - cpu
 
 
-def measure_case(candidate: Engine, case_name: str, seed: int, budget_s: float) -> dict:
-    """All rounds of one case, and whether the timed calls computed the right thing."""
+def measure_case(
+    candidate: Engine, case_name: str, seed: int, budget_s: float, level: str, folder: Path
+) -> dict:
+    """All rounds of one case, and what the candidate's timed calls computed."""
     baseline = baselines.load(candidate.name)
     case = baseline.cases[case_name]
     start = baseline.initial(case)
@@ -111,26 +121,32 @@ def measure_case(candidate: Engine, case_name: str, seed: int, budget_s: float) 
     }
     runners = [c for c in contenders.values() if isinstance(c, Contender)]
     steps = block_length(contenders["baseline"], case, candidate.stride)
-    for runner in runners:
-        runner.restart()
-    rng, made, ends, rounds = random.Random(seed), 0, [], []
-    began = perf_counter()
+    candidates, rng = contenders["candidate"], random.Random(seed)
+    trail, made, rounds, observing = Trail(baseline, start, level, seed), case.steps, [], []
+    before, began = settings(), perf_counter()
     while len(rounds) < ROUNDS[0] or (
         len(rounds) < ROUNDS[1] and perf_counter() - began < budget_s
     ):
         if made + steps > case.steps:
-            ends.append((made, agreement(runners)))
-            made = 0
+            made, fresh = 0, trail.begin()
             for runner in runners:
-                runner.restart()
+                runner.restart(fresh)
+            at_rest = candidates.observed()[1]
         rounds.append(one_round(contenders, steps, rng))
         made += steps
-    ends.append((made, agreement(runners)))
+        state, took = candidates.observed()
+        observing.append(took - at_rest)
+        trail.note(made, state)
+    trail.keep("last", made, state)
+    changed = [key for key, value in settings().items() if value != before[key]]
     return {
         "case": case_name,
         "steps": steps,
+        "stride": candidate.stride,
         "rounds": rounds,
-        "ends": ends,
+        **trail.save(folder, case_name),
+        "observing_s": sorted(observing)[len(observing) // 2],
+        "changed": changed,
         "first_call_s": {
             k: c.first_call_s for k, c in contenders.items() if isinstance(c, Contender)
         },
@@ -160,16 +176,6 @@ def one_round(contenders: dict, steps: int, rng: random.Random) -> dict[str, lis
     return found
 
 
-def agreement(runners: list[Contender]) -> dict[str, float]:
-    """How far the candidate's timed calls ended from the baseline's, per field, largest."""
-    baseline, candidate = (runner.observed() for runner in runners[:2])
-    apart = {name: d.largest for name, d in errors(candidate, baseline).items()}
-    for name, ours, theirs in zip(baseline._fields, candidate, baseline, strict=True):
-        if name not in apart and not torch.equal(ours, theirs):
-            apart[name] = float("inf")
-    return apart
-
-
 def working_memory(contender: Contender) -> int:
     """Bytes that one call needs at its peak, beyond the state that it is given."""
     contender.restart()
@@ -191,17 +197,18 @@ def quietly(measure: Callable[[], dict]) -> dict:
 
 
 def main() -> None:
-    name, seed, budget_s, *cases = sys.argv[1:]
+    name, seed, budget_s, level, folder, *cases = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the candidate prints must not look like an answer
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     candidate = leaves.engine(name)
     for case in cases:
-        print(
-            json.dumps(
-                quietly(lambda c=case: measure_case(candidate, c, int(seed), float(budget_s)))
-            ),
-            flush=True,
-        )
+
+        def measure(case=case):
+            return measure_case(candidate, case, int(seed), float(budget_s), level, Path(folder))
+
+        print(json.dumps(quietly(measure)), file=answers, flush=True)
 
 
 if __name__ == "__main__":

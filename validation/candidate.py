@@ -19,7 +19,7 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State, clone, replace
 
-from . import digests, leaves, surroundings, tensors
+from . import digests, leaves, saboteurs, surroundings, tensors
 from .gradients import own_gradients
 from .isolation import hashable
 
@@ -30,7 +30,7 @@ def serve(name: str) -> None:
     os.dup2(2, 1)  # what the candidate prints must not look like an answer
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before, functions = surroundings.settings(), surroundings.originals()
-    engine = baselines.load(name[1:]) if name.startswith("=") else leaves.engine(name)
+    engine = subject(name)
     steps: dict[str, object] = {}
     for line in sys.stdin:
         request = json.loads(line)
@@ -46,6 +46,13 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["it said nothing"])[0][:500]
 
 
+def subject(name: str) -> Engine:
+    """An optimization by its folder, "=" and a baseline, or "@" and an entry of the corpus."""
+    if name.startswith("@"):
+        return importlib.import_module("validation.corpus").find(name[1:]).candidate()
+    return baselines.load(name[1:]) if name.startswith("=") else leaves.engine(name)
+
+
 def respond(engine: Engine, steps: dict, request: dict) -> dict:
     """Run from the state in the file and write the states after each number of steps asked."""
     case, step = prepared(engine, steps, request)
@@ -54,6 +61,10 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
         found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
         tensors.save(Path(request["out"]), found)
         return {"touched": False}
+    if request.get("sabotage"):
+        calls = request["at"][-1] // engine.stride
+        memory = steps.setdefault(f"{request['case']} {request['sabotage']}", {})
+        engine, step = saboteurs.sabotaged(request["sabotage"], engine, case, step, calls, memory)
     surroundings.poison(state)
     found = advance(engine, case, step, state, request["at"], request.get("layout", ""))
     tensors.save(Path(request["out"]), found)

@@ -27,7 +27,8 @@ class Agreement:
             is expected, why it does not).
         cases: names of the cases that it covers; none means all of them.
         expected: "verified", or "rejected" for a proposal that is kept as a negative result.
-        budget: for "approximate", the relative RMS error allowed in each field.
+        budget: for "approximate", the relative RMS error allowed in each field, and the residual
+            allowed in a law by its name.
         loosened: the reason why more is allowed now than in the last verdict on file.
         differentiable: fields of the start by which the end may be differentiated; the
             gradients are then held to the frozen engine's as values are.

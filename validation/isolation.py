@@ -89,6 +89,7 @@ class Candidate:
         at: list[int],
         truth: bool = False,
         guard: bool = False,
+        sabotage: str = "",
         patience_s: float = PATIENCE_S,
         changes: dict[str, object] | None = None,
         layout: str = "",
@@ -103,7 +104,8 @@ class Candidate:
             Failed: with the reason, in one line.
         """
         more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
-        found = self.request(case, state, more | {"layout": layout, "stages": stages}, patience_s)
+        more |= {"layout": layout, "stages": stages, "sabotage": sabotage}
+        found = self.request(case, state, more, patience_s)
         kind = type(state)
         return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
 

@@ -6,7 +6,7 @@ trajectory, then the laws. Decisions (whole numbers, branches) are compared exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -23,8 +23,9 @@ from .forensics import path as failure_path
 from .isolation import Candidate
 from .leaves import BrokenLeaf, claim
 from .records import BrokenRecord
+from .saboteurs import Score
 from .standard import refusal
-from .verdicts import CaseResult, Status, Verdict
+from .verdicts import CaseResult, Mutation, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
 
@@ -61,6 +62,7 @@ def judge_group(
         n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
     }
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
+    scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with ExitStack() as stack, workers(PARALLEL) as pool:
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
         for bench in benches(base, able, full):
@@ -71,13 +73,18 @@ def judge_group(
                 tell(name, case_name)
                 result = bench.hear(able[name], rooms[name])
                 look_into(name, able[name], bench, result, rooms[name], before[name])
+                if result.broken:
+                    scores.pop(name, None)
+                if name in scores:
+                    scores[name].hear(bench, rooms[name])
                 return name, result
 
             for name, result in pool.map(hear, asked):
                 results[name][case_name] = result
     for name, agreement in claims.items():
         found = results.get(name, {})
-        status, reason = conclude(agreement, found)
+        mutation = scores[name].result() if name in scores and found else None
+        status, reason = conclude(agreement, found, mutation)
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         held_to = standards[name] if name in refused else standard.of(agreement)
@@ -95,7 +102,8 @@ def judge_group(
             standard=held_to.model_dump(),
             loosened=agreement.loosened,
             digests=before[name],
-            cases=found,
+            cases={case: found[case] for case in agreement.covered(full) if case in found},
+            mutation=mutation,
         ).write(verdicts.path(name))
 
 
@@ -119,8 +127,7 @@ def workers(count: int) -> ThreadPoolExecutor:
 
 def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Bench]:
     """The bench of every case that is asked for; the next is made ready while one is used."""
-    wanted = {name for c in able.values() for name in c.covered(full)}
-    names = [name for name in base.cases if name in wanted]
+    names = cheapest_first(base, {name for c in able.values() for name in c.covered(full)})
     answers = seal.manifest(base.name).answers
     with workers(1) as pool:
 
@@ -134,7 +141,19 @@ def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Be
             yield bench
 
 
-def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status, str]:
+def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
+    """Cases by the cells and steps of their trajectory, those of every day first."""
+
+    def cost(name: str) -> tuple[bool, int]:
+        case = base.cases[name]
+        return not case.quick, case.steps * sum(t.numel() for t in base.initial(case))
+
+    return sorted(names, key=cost)
+
+
+def conclude(
+    agreement: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
+) -> tuple[Status, str]:
     """The status that the findings add up to, and why."""
     lacking = machine.missing(agreement.engine.needs)
     if lacking:
@@ -144,5 +163,12 @@ def conclude(agreement: Agreement, found: dict[str, CaseResult]) -> tuple[Status
             return Status.REJECTED, f"{case_name}: {result.broken[0]}"
     if not found:
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
+    if mutation and mutation.survived:
+        return Status.INCONCLUSIVE, (
+            f"{len(mutation.survived)} of {mutation.applied} saboteurs survive "
+            f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
+            "let the claim cover more of the baseline's"
+        )
     checks = sum(result.checks for result in found.values())
-    return Status.VERIFIED, f"{checks} comparisons on {len(found)} cases"
+    words = f"{checks} comparisons on {len(found)} cases"
+    return Status.VERIFIED, f"{words}, {mutation}" if mutation else words

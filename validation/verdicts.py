@@ -102,6 +102,22 @@ class CaseResult(BaseModel):
     degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
+class Mutation(BaseModel):
+    """What became of the built-in saboteurs under this claim: see `validation.saboteurs`."""
+
+    killed: dict[str, str]  # by name: on which case, and by which check
+    survived: list[str]
+    within_budget: list[str]  # survived, no further from the candidate than its claim declares
+    no_mutant: list[str]  # changed not one bit on any small case
+
+    @property
+    def applied(self) -> int:
+        return len(self.killed) + len(self.survived)
+
+    def __str__(self) -> str:
+        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+
+
 class Verdict(Record):
     """What the judge found, and what it rests on."""
 
@@ -117,6 +133,7 @@ class Verdict(Record):
     loosened: str = ""  # the reason, where there is one
     digests: dict[str, str]
     cases: dict[str, CaseResult]
+    mutation: Mutation | None = None  # none where a refusal is expected, or was found
 
     @property
     def holds(self) -> bool:

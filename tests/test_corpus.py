@@ -1,0 +1,68 @@
+"""The judge refuses what is known to be wrong, for its own reason, and accepts what is right."""
+
+import re
+
+import pytest
+import torch
+
+from tools import selftest
+from validation import corpus
+
+HEARD = [(part, name) for part in corpus.PARTS for name in corpus.entries(part)]
+pytestmark = pytest.mark.xdist_group("corpus")  # they share the references and a fork server
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(("part", "name"), HEARD, ids=[f"{p}: {n}" for p, n in HEARD])
+def test_an_entry_is_met_as_it_must_be(part, name):
+    entry = corpus.entries(part)[name]
+    listen = selftest.timed if part == "while_timed" else corpus.hear
+    said = listen(part, entry)
+    if not entry.reason:
+        assert said == ""
+    else:
+        assert re.search(entry.reason, said)
+
+
+def test_the_corpora_cover_every_engine_and_are_large_enough():
+    for part, least in selftest.LEAST.items():
+        heard = corpus.entries(part)
+        assert len(heard) >= least
+        assert len({entry.engine for entry in heard.values()}) == 4
+
+
+def test_every_exploit_must_be_refused_and_says_why():
+    for part in ("exploits", "while_timed"):
+        assert all(entry.reason for entry in corpus.entries(part).values())
+    assert not any(entry.reason for entry in corpus.entries("honest").values())
+
+
+def entry(reason):
+    found = corpus.entries("exploits")["nothing done: lattice_field_v1"]
+    return corpus.Entry(name="x", engine=found.engine, build=found.build, case="odd_2d",
+                        reason=reason)  # fmt: skip
+
+
+def test_a_refusal_for_another_reason_is_a_fault_of_the_judge():
+    said = "E[1, 2] after step 3: got 0.0"
+    assert entry(r"^E\[").as_expected(said)
+    assert not entry("signal 9").as_expected(said)
+    assert not entry("").as_expected(said)
+    assert not entry(r"^E\[").as_expected("")
+
+
+def test_the_record_counts_and_names_what_is_wrong():
+    right = selftest.Heard(name="a", engine="e", expected="E", said="E[0]", right=True)
+    wrong = selftest.Heard(name="b", engine="e", expected="E", said="", right=False)
+    heard = {"exploits": [right] * 40, "honest": [wrong] * 3}
+    found = selftest.faults(heard)
+    assert "honest: b: said 'nothing', expected 'E'" in found
+    assert "honest: 3 entries, at least 20 are needed" in found
+    record = selftest.SelfTest(judge="j", heard=heard, mutation={}, unscored={}, wrong=found)
+    assert not record.holds
+    assert any("refused 40 of 40, for the right reason 40" in s for s in selftest.summary(record))
+    assert "**wrong:** accepted" in selftest.words(record)

@@ -1,0 +1,261 @@
+"""The judge on trial: does it refuse what is wrong, and accept what is right?"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
+from shutil import rmtree
+
+from pydantic import BaseModel
+
+import baselines
+from tools import console
+from tools.freshness import Refused, judged
+from validation import digests, leaves
+from validation.isolation import scratch_folder
+from validation.records import Record
+from validation.verdicts import CaseResult, Mutation, Status, Verdict
+
+ROUNDS = 20  # blocks of timed calls for an entry that is heard by the clock
+BLOCK = 8  # steps of a block, or as many as half the trajectory has
+LEAST = {"exploits": 40, "while_timed": 0, "honest": 20}
+
+
+class Heard(BaseModel):
+    """One entry of the corpus, and what was said of it."""
+
+    name: str
+    engine: str
+    expected: str  # pattern of the refusal; empty where it must be accepted
+    said: str  # empty where it was accepted
+    right: bool
+
+
+class SelfTest(Record):
+    """The judge's own record."""
+
+    judge: str  # digest of the judge that was tried
+    heard: dict[str, list[Heard]]  # by part of the corpus
+    mutation: dict[str, Mutation]  # of every claim with a fresh verdict
+    unscored: dict[str, str]  # claims without a score, and why
+    acceptance: dict[str, str] = {}  # the toys' table, by row: accepted of heard, as it should be
+    wrong: list[str]  # what is not as it must be
+
+    @property
+    def holds(self) -> bool:
+        return not self.wrong
+
+
+def run(as_json: bool = False, part: str = "") -> int:
+    """The verb ``selftest``; exit 1 where anything is not as it must be."""
+    with console.progress("trying the judge") as tell:
+        record = trial(tell, part)
+    if not part:
+        record.write(path())
+        page().write_text(words(record), encoding="utf-8")
+    if as_json:
+        print(record.model_dump_json(indent=1))
+    else:
+        print("\n".join(summary(record)))
+    return int(not record.holds)
+
+
+def path(root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "selftest.json"
+
+
+def page(root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "selftest.md"
+
+
+def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> SelfTest:
+    """Both corpora heard, the scores of every claim collected, the toys judged."""
+    from validation import corpus  # late: torch
+
+    parts = [part] if part else list(corpus.PARTS)
+    heard = {name: [] for name in parts}
+    for name in parts:
+        for found in hear(name, tell):
+            heard[name].append(found)
+    mutation, unscored = scores()
+    rows, astray = acceptance(tell) if not part else ({}, [])
+    return SelfTest(
+        judge=digests.harness(),
+        heard=heard,
+        mutation=mutation,
+        unscored=unscored,
+        acceptance=rows,
+        wrong=[*faults(heard), *survivors(mutation), *astray],
+    )
+
+
+def hear(part: str, tell: Callable[[str], None]) -> Iterator[Heard]:
+    """Every entry of one part, by the judge or, where that is its point, by the clock."""
+    from validation import corpus
+
+    listen = timed if part == "while_timed" else corpus.hear
+    for name, entry in corpus.entries(part).items():
+        tell(f"{part}: {name}")
+        said = listen(part, entry)
+        yield Heard(
+            name=name,
+            engine=entry.engine,
+            expected=entry.reason,
+            said=said,
+            right=entry.as_expected(said),
+        )
+
+
+def timed(part: str, entry) -> str:
+    """What the clock says of an entry: its refusal, or nothing."""
+    from tools import clock
+
+    folder = scratch_folder()
+    try:
+        row = in_a_fork(part, entry.name, folder)
+        clock.refuse_wrong_answers(unsealed(entry), row)
+    except Refused as refused:
+        return str(refused)
+    finally:
+        rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def in_a_fork(part: str, name: str, folder: Path) -> dict:
+    """The row that the timing process would print, from a process of the entry's own."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["validation.candidate", "validation.corpus.exploits", __name__])
+    process = context.Process(target=time_entry, args=(f"{part}/{name}", folder))
+    process.start()
+    process.join(60.0)
+    process.kill()
+    try:
+        return json.loads((folder / "row").read_text())
+    except (FileNotFoundError, ValueError):
+        raise Refused(f"{name}: the timing process ended with {process.exitcode}") from None
+
+
+def time_entry(key: str, folder: Path) -> None:
+    """In the forked process: so many blocks of so many steps, however busy the machine is."""
+    import torch
+
+    from tools import stopwatch
+    from validation import corpus
+
+    torch.set_num_threads(1)
+    entry = corpus.find(key)
+    steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
+    stopwatch.ROUNDS = (ROUNDS, ROUNDS)
+    stopwatch.block_length = lambda *_: steps
+    gc.disable()
+    words = (entry.candidate(), entry.case, 1, 0.0, entry.level, folder)
+    partial = folder / "row.tmp"
+    partial.write_text(json.dumps(stopwatch.measure_case(*words)))
+    os.replace(partial, folder / "row")
+
+
+def unsealed(entry) -> Verdict:
+    """A verdict as the clock wants one, of an entry that has no folder."""
+    return Verdict(
+        optimization=entry.name,
+        engine=entry.engine,
+        level=entry.level,
+        because=entry.name,
+        expected="verified",
+        status=Status.VERIFIED,
+        reason="",
+        full=False,
+        digests={},
+        cases={entry.case: CaseResult()},
+    )
+
+
+def scores() -> tuple[dict[str, Mutation], dict[str, str]]:
+    """Mutation scores of the verdicts on file that are fresh; the rest, and why."""
+    found, missing = {}, {}
+    for name in leaves.names():
+        status, verdict, _ = judged(name)
+        if status in (Status.STALE, Status.UNJUDGED) or verdict is None:
+            missing[name] = "not judged as things are now; run: groundspeed validate"
+        elif verdict.mutation is None:
+            missing[name] = "refused, as claimed or not: a refusal needs none"
+        else:
+            found[name] = verdict.mutation
+    return found, missing
+
+
+def acceptance(tell: Callable[[str], None]) -> tuple[dict[str, str], list[str]]:
+    """The toys' acceptance table where there is one: what it shows, and what is wrong with it."""
+    try:
+        toys = importlib.import_module("validation.toys")
+        table = toys.acceptance
+    except (ImportError, AttributeError):
+        return {}, []
+    tell("toys")
+    return table()
+
+
+def faults(heard: dict[str, list[Heard]]) -> list[str]:
+    """Entries that were not met as they must be, and corpora that are too small."""
+    found = [
+        f"{part}: {h.name}: said {h.said or 'nothing'!r}, expected {h.expected or 'nothing'!r}"
+        for part, entries in heard.items()
+        for h in entries
+        if not h.right
+    ]
+    small = [
+        f"{part}: {len(entries)} entries, at least {LEAST[part]} are needed"
+        for part, entries in heard.items()
+        if len(entries) < LEAST[part]
+    ]
+    return found + small
+
+
+def survivors(mutation: dict[str, Mutation]) -> list[str]:
+    return [f"{n}: {', '.join(m.survived)} survive" for n, m in mutation.items() if m.survived]
+
+
+def summary(record: SelfTest) -> list[str]:
+    """A line for each part, each score and each fault."""
+    lines = []
+    for part, heard in record.heard.items():
+        right = sum(h.right for h in heard)
+        refused = sum(bool(h.said) for h in heard)
+        engines = len({h.engine for h in heard})
+        if part == "honest":
+            told = f"accepted {len(heard) - refused} of {len(heard)}"
+        else:
+            told = f"refused {refused} of {len(heard)}, for the right reason {right}"
+        lines.append(f"{part.replace('_', ' '):<34}  {told}, over {engines} engines")
+    for name, score in record.mutation.items():
+        tolerated = f", {len(score.within_budget)} within budget" if score.within_budget else ""
+        lines.append(f"{name:<34}  {score}{tolerated}")
+    for why in sorted(set(record.unscored.values())):
+        names = [name for name, reason in record.unscored.items() if reason == why]
+        lines.append(f"{'no score':<34}  {why}: {', '.join(names)}")
+    lines += [f"{row:<34}  {told}" for row, told in record.acceptance.items()]
+    return lines + [f"WRONG  {line}" for line in record.wrong]
+
+
+def words(record: SelfTest) -> str:
+    """The page that people read, from the record alone."""
+    lines = ["# The judge on trial", "", f"Made {record.made}; judge {record.judge[:12]}.", ""]
+    lines += ["```", *summary(record), "```", ""]
+    for part, heard in record.heard.items():
+        lines += [f"## {part.replace('_', ' ').capitalize()}", "", "| entry | said |", "|---|---|"]
+        for h in heard:
+            told = (h.said or "accepted").replace("|", "\\|")
+            lines.append(f"| {h.name} | {'' if h.right else '**wrong:** '}{told[:160]} |")
+        lines.append("")
+    for name, score in record.mutation.items():
+        lines += [f"## Saboteurs of {name}", "", f"{score}.", ""]
+        lines += [f"* {who}: {why[:160]}" for who, why in score.killed.items()]
+        lines += [f"* {who}: changed nothing on any small case" for who in score.no_mutant]
+        lines += [f"* {who}: within the declared error" for who in score.within_budget]
+        lines += [f"* **{who}: survived**" for who in score.survived] + [""]
+    return "\n".join(lines)

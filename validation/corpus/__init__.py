@@ -1,0 +1,161 @@
+"""The judge on trial: candidates whose verdict is known, over all engines.
+
+Exploits must be refused, each for its own reason; honest rewritings must be accepted at the
+level that they claim. Entries are declarations; `hear` gives them to the same checks, in a
+process of their own, that judge an optimization.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from typing import Self
+
+import baselines
+from baselines.engine import Engine
+
+from ..claims import Agreement
+from ..isolation import Candidate, scratch_folder
+
+PARTS = ("exploits", "while_timed", "honest")
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A candidate whose verdict is known.
+
+    Attributes:
+        name: in words, unlike any other.
+        engine: the baseline that it stands in for.
+        build: the candidate, from the baseline.
+        case: on which it is heard.
+        reason: pattern of what must be said of it; empty for an honest one.
+        level: that it claims.
+        what: what it does, in a line; where it was seen, if it was.
+        patience_s: given to it.
+    """
+
+    name: str
+    engine: str
+    build: Callable[[Engine], Engine]
+    case: str
+    reason: str = ""
+    level: str = "exact"
+    what: str = ""
+    patience_s: float = PATIENCE_S
+
+    def candidate(self) -> Engine:
+        return self.build(baselines.load(self.engine))
+
+    def claim(self) -> Agreement:
+        return Agreement(engine=self.candidate(), level=self.level, because=self.what or self.name)
+
+    def as_expected(self, said: str) -> bool:
+        """Whether what was said of it is what must be said."""
+        return bool(re.search(self.reason, said)) if self.reason else not said
+
+
+def entries(part: str) -> dict[str, Entry]:
+    """Entries of one part by name.
+
+    Raises:
+        ValueError: two of one name.
+    """
+    found = importlib.import_module(f"{__name__}.{part}").ENTRIES
+    by_name = {entry.name: entry for entry in found}
+    if len(by_name) != len(found):
+        raise ValueError(f"two entries of one name in {part}; give each its own")
+    return by_name
+
+
+def find(key: str) -> Entry:
+    """The entry of "part/name"."""
+    part, _, name = key.partition("/")
+    return entries(part)[name]
+
+
+@cache
+def bench(engine: str, case: str):
+    """The judge's own reference of a case, computed once for all entries on it."""
+    from ..bench import Bench  # late: the processes of candidates need no judge
+    from ..seal import manifest
+
+    base = baselines.load(engine)
+    return Bench(base, case, base.cases[case], manifest(engine).answers[case])
+
+
+def hear(part: str, entry: Entry) -> str:
+    """What the judge says of an entry: the first check that fails, or nothing."""
+    with Room(f"@{part}/{entry.name}", entry.patience_s) as room:
+        result = bench(entry.engine, entry.case).hear(entry.claim(), room)
+    return result.broken[0] if result.broken else ""
+
+
+class Room(Candidate):
+    """The candidate's process, forked from one that has imported what all need and no more."""
+
+    def __init__(self, name: str, patience_s: float = PATIENCE_S):
+        super().__init__(name)
+        self.patience_s = patience_s
+
+    def __enter__(self) -> Self:
+        self.scratch = scratch_folder()
+        self.log = (self.scratch / "log").open("w+")
+        self.process = Forked(self.name, str(self.scratch / "log"))
+        return self
+
+    def ask(self, request: dict, patience_s: float) -> dict:
+        return super().ask(request, min(patience_s, self.patience_s))
+
+
+class Forked:
+    """A forked process with the few methods of a `subprocess.Popen` that a room needs."""
+
+    def __init__(self, name: str, log: str):
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["validation.candidate", __name__])
+        theirs_in, ours_out = context.Pipe(duplex=False)
+        ours_in, theirs_out = context.Pipe(duplex=False)
+        self.process = context.Process(target=serve, args=(name, theirs_in, theirs_out, log))
+        self.process.start()
+        for end in (theirs_in, theirs_out):
+            end.close()
+        self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w")
+        self.stdout = os.fdopen(os.dup(ours_in.fileno()))
+        for end in (ours_out, ours_in):
+            end.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def wait(self) -> int:
+        self.process.join()
+        return self.process.exitcode
+
+    def communicate(self) -> None:
+        self.wait()
+        for pipe in (self.stdin, self.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+
+def serve(name: str, given, answers, log: str) -> None:
+    """In the forked process: be `validation.candidate` for that entry."""
+    from .. import candidate
+
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
+        os.dup2(fd, place)
+    given.close()
+    answers.close()
+    sys.stdin = os.fdopen(0)
+    candidate.serve(name)
