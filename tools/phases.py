@@ -19,9 +19,9 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State, clone, fields
 from validation import tensors
+from validation.bench import SLACK
 from validation.errors import ZERO, Distance, distance
 from validation.findings import exact_distance, misfit
-from validation.bench import SLACK
 from validation.seal import manifest
 from validation.trajectory import checkpoints
 from validation.verdicts import Verdict

@@ -26,9 +26,9 @@ from tools.scales import case_at
 from tools.statistics import within
 from tools.stopwatch import Contender
 from validation import digests, leaves
+from validation.bench import SLACK
 from validation.claims import Agreement
 from validation.errors import Distance, distance
-from validation.bench import SLACK
 from validation.trajectory import own_error, reference, truth
 
 CHECKED = 2  # calls of the candidate that are compared
