@@ -9,10 +9,9 @@ claim = Agreement(
     level="rounding",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
     # each shape and branch compiles for seconds, so this is a choice: a sparse and a dense
-    # field, peaks, and all that the clock measures
+    # field, and all that the clock measures
     cases=(
         "sparse",
-        "peaks",
         "shipped_512x384",
         "seeding_128x120",
         "seeding_544x528",
