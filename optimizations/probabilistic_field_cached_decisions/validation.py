@@ -8,6 +8,7 @@ claim = Agreement(
     engine=engine,
     level="rounding",
     expected="rejected",
-    because="the energy that decides on the diffusion is up to nine frames old",
-    cases=("cold_62x48", "shipped_64x48", "sparse"),
+    because="energy and dark fraction, on which diffusion, push and seeding depend, are up "
+    "to nine frames old",
+    cases=("cold_62x48", "cold_wide", "sparse"),
 )
