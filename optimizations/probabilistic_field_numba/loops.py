@@ -1,10 +1,10 @@
 """The sweeps over the field as native loops: flow, then births and deaths, then decay.
 
 A step has to read back four counts before it may go on (moving, dark, populated and peaked
-cells), so it cannot be a single sweep. It is three, each of them with everything in it that
-waits for no count: one reads E, R and P and writes the net flow; one takes the flow, spawns and
-dies; one consumes and damps. Products and sums stand in the frozen order, and numba contracts
-no a·b + c.
+cells), so it cannot be a single sweep. One reads E, R and P and writes the net flow, one takes
+it, one spawns and dies, one consumes and damps. Products and sums stand in the frozen order, and numba contracts
+no a·b + c. A finite state stays finite, so values are clamped and not asked whether they are
+numbers; bounds that no value can reach are left out.
 """
 
 from __future__ import annotations
@@ -64,34 +64,43 @@ def clamped(x, low, high):
 
 
 @njit(cache=True, nogil=True)
-def bounded(x, low, high):
-    """clamp(x, low, high), 0 where x is not finite (there alone x − x is not 0)."""
-    y = clamped(x, low, high)
-    return y if x - x == y - y else y - y
-
-
-@njit(cache=True, nogil=True)
 def sent(E, R, P, out, k):
     """out[1:-1] = what a row sends, R E M; its two ends hold the cyclic neighbours."""
     n = E.size
     for x in range(n):
-        load = bounded(R[x] * E[x], k.low, k.high)
+        load = clamped(R[x] * E[x], k.low, k.high)
         out[x + 1] = load * clamped(k.one + P[x], k.least, k.most)
     out[0], out[n + 1] = out[n], out[1]
 
 
 @njit(cache=True, nogil=True)
 def net_row(up, here, down, net, k):
-    """net = what arrives − what leaves; how many cells move."""
-    moving = 0
+    """net = what arrives − what leaves.
+
+    Counts are loops of their own: a 64-bit counter would narrow the vectors of this one.
+    """
     for x in range(net.size):
         around = up[x] + up[x + 1] + up[x + 2] + here[x] + here[x + 2]
         around = around + down[x] + down[x + 1] + down[x + 2]
-        inflow = bounded(bounded(around * k.eighth, k.low, k.high) * k.flow, k.low, k.high)
-        outflow = bounded(here[x + 1] * k.flow, k.low, k.high)
-        net[x] = bounded(inflow - outflow, k.low, k.high)
-        moving += abs(net[x]) > k.activity
-    return moving
+        net[x] = clamped(around * k.eighth, k.low, k.high) * k.flow - here[x + 1] * k.flow
+
+
+@njit(cache=True, nogil=True)
+def count_above(line, level):
+    """How many values of a line exceed the level."""
+    above = 0
+    for x in range(line.size):
+        above += line[x] > level
+    return above
+
+
+@njit(cache=True, nogil=True)
+def count_below(line, level):
+    """How many values of a line are less than the level."""
+    below = 0
+    for x in range(line.size):
+        below += line[x] < level
+    return below
 
 
 @njit(cache=True, nogil=True)
@@ -105,7 +114,8 @@ def net_flow(E, R, P, net, k):
     for y in range(H):
         below = y + 1 if y + 1 < H else 0
         sent(E[below], R[below], P[below], down, k)
-        moving += net_row(up, here, down, net[y], k)
+        net_row(up, here, down, net[y], k)
+        moving += count_above(net[y], k.activity) + count_below(net[y], -k.activity)
         up, here, down = here, down, up
     return moving
 
@@ -114,7 +124,7 @@ def net_flow(E, R, P, net, k):
 def take(E, net, dense, k):
     """E + net within its caps, in place, everywhere or in moving cells."""
     for x in range(E.size):
-        after = bounded(E[x] + net[x], k.zero, k.cap)
+        after = clamped(E[x] + net[x], k.zero, k.cap)
         E[x] = after if dense or abs(net[x]) > k.activity else E[x]
 
 
@@ -128,12 +138,12 @@ def turn_over(E, R, net, everywhere, born, died, k):
     for x in range(E.size):
         e, r = E[x], R[x]
         spawn = clamped(k.spawn_rate * (e - k.spawn_from), k.zero, k.high)
-        less = bounded(e - k.spawn_cost * spawn * k.dt, k.zero, k.cap)
+        less = clamped(e - k.spawn_cost * spawn * k.dt, k.zero, k.cap)
         dying = less if everywhere else e
         death = clamped(k.death_rate * (k.one - dying), k.zero, k.high)
-        more = bounded(r + spawn * k.dt, k.zero, k.high)
-        more = bounded(more - death * k.dt, k.zero, k.high)
-        less = bounded(less + k.refund * death * k.dt, k.zero, k.cap)
+        more = clamped(r + spawn * k.dt, k.zero, k.high)
+        more = clamped(more - death * k.dt, k.zero, k.high)
+        less = clamped(less + k.refund * death * k.dt, k.zero, k.cap)
         here = everywhere or abs(net[x]) > k.activity
         E[x] = less if here else e
         R[x] = more if here else r
@@ -179,33 +189,29 @@ def populated_rows(R, k):
 
 
 @njit(cache=True, nogil=True)
-def count_above(line, level):
-    """How many values of a line exceed the level."""
-    above = 0
-    for x in range(line.size):
-        above += line[x] > level
-    return above
-
-
-@njit(cache=True, nogil=True)
-def decay(E, R, everywhere, k):
-    """Consumption and damping, in place; how many cells are peaked between the two."""
-    peaked = 0
+def consume(E, R, everywhere, k):
+    """Density costs a row energy, in place."""
     for x in range(E.size):
         cost = k.consumption * R[x]
         cost = cost if everywhere or R[x] > k.populated else k.zero
-        e = bounded(E[x] - cost, k.zero, k.cap)
-        peaked += e > k.peak
-        over = e - k.peak
+        E[x] = clamped(E[x] - cost, k.zero, k.cap)
+
+
+@njit(cache=True, nogil=True)
+def damp(E, k):
+    """The excess over the peak energy of a row decays, in place."""
+    for x in range(E.size):
+        over = E[x] - k.peak
         over = over if over > k.zero else k.zero
-        E[x] = bounded(e - k.damping * over, k.zero, k.cap)
-    return peaked
+        E[x] = clamped(E[x] - k.damping * over, k.zero, k.cap)
 
 
 @njit(cache=True, nogil=True)
 def decay_rows(E, R, everywhere, k):
-    """`decay` of every row; peaked cells."""
+    """Consumption, then damping, in place; how many cells are peaked in between."""
     peaked = 0
     for y in range(E.shape[0]):
-        peaked += decay(E[y], R[y], everywhere, k)
+        consume(E[y], R[y], everywhere, k)
+        peaked += count_above(E[y], k.peak)
+        damp(E[y], k)
     return peaked

@@ -20,7 +20,7 @@ from torch import Tensor
 from baselines.probabilistic_field_v1 import FieldCase, FieldState
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
-from .loops import bounded, clamped
+from .loops import clamped
 
 
 class Rates(NamedTuple):
@@ -53,9 +53,9 @@ def pull(E, w, k):
     for i in range(w.shape[0]):
         cells, nodes = E[i], w[i]
         for x in range(nodes.size):
-            taken = bounded(k.pull * bounded(cells[x], k.low, k.high), k.low, k.high)
-            nodes[x] = bounded(nodes[x] + taken, k.low, k.high)
-            cells[x] = bounded(cells[x] - taken, k.low, k.high)
+            taken = clamped(k.pull * clamped(cells[x], k.low, k.high), k.low, k.high)
+            nodes[x] = clamped(nodes[x] + taken, k.low, k.high)
+            cells[x] = clamped(cells[x] - taken, k.low, k.high)
             dark += cells[x] < k.dark
     return dark
 
@@ -66,9 +66,9 @@ def push(E, w, given, rate, k):
     for i in range(w.shape[0]):
         cells, nodes, kept = E[i], w[i], given[i]
         for x in range(nodes.size):
-            kept[x] = nodes[x] if nodes[x] - nodes[x] == k.zero else k.zero
-            pushed = bounded(kept[x] * rate, k.low, k.high)
-            cells[x] = bounded(cells[x] + pushed, k.low, k.high)
+            kept[x] = nodes[x]
+            pushed = clamped(kept[x] * rate, k.low, k.high)
+            cells[x] = clamped(cells[x] + pushed, k.low, k.high)
 
 
 @njit(cache=True, nogil=True)
@@ -77,7 +77,7 @@ def settle(w, given, rate, k):
     for i in range(w.shape[0]):
         nodes, kept = w[i], given[i]
         for x in range(nodes.size):
-            after = bounded(nodes[x] - bounded(kept[x] * rate, k.low, k.high), k.low, k.high)
+            after = clamped(nodes[x] - clamped(kept[x] * rate, k.low, k.high), k.low, k.high)
             nodes[x] = clamped(after, k.floor, k.ceiling)
 
 
@@ -99,7 +99,7 @@ def give_along(cells, nodes, given, weight, k):
         e = cells[x]
         gift = given[x] * k.seed * weight * k.share
         gift = gift if e < k.dark else k.zero
-        cells[x] = bounded(e + gift, k.low, k.high)
+        cells[x] = clamped(e + gift, k.low, k.high)
         nodes[x] -= gift
 
 
@@ -111,7 +111,7 @@ def give_together(cells, at, nodes, given, first, last, weight, k):
             gift = given[x] * k.seed * weight * k.share
             cells[at] += gift
             nodes[x] -= gift
-    cells[at] = bounded(cells[at], k.low, k.high)
+    cells[at] = clamped(cells[at], k.low, k.high)
 
 
 @njit(cache=True, nogil=True)
