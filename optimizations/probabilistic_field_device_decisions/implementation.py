@@ -11,12 +11,12 @@ from baselines.probabilistic_field_v0.rules import DIFFUSION_GATE
 from baselines.probabilistic_field_v0.state import BRANCHES, Working
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
-from optimizations.probabilistic_field_cached_transfer.implementation import spectral
+from optimizations.probabilistic_field_fused_clamp.implementation import one_expression
 
 
 def decided_there(case: FieldCase) -> Step:
     """The diffusion stage without a read-back; both outcomes are computed, one is chosen."""
-    diffused, place = spectral(case), BRANCHES.index("diffused")
+    diffused, place = one_expression(case), BRANCHES.index("diffused")
 
     def run(state: Working) -> Working:
         total = state.E.sum().double()

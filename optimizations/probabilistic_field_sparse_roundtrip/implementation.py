@@ -4,29 +4,26 @@ Every cell that is not zero is stored, so nothing changes; the way there and bac
 torch has no sparse transform, and after one diffusion hardly a cell is zero.
 """
 
-from torch import Tensor
-
-from baselines.engine import replace_stage
+from baselines.engine import Step, replace_stage
+from baselines.probabilistic_field_v0.state import Working
+from baselines.probabilistic_field_v0.transport import diffuse
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
-from optimizations.probabilistic_field_cached_transfer.implementation import (
-    Diffusion,
-    gated,
-    spectral,
-)
+from baselines.probabilistic_field_v1.rules import CORRECTED
 
 LEVEL, FEW = 0.01, 0.1
 
 
-def through_sparse(case: FieldCase) -> Diffusion:
-    """E after diffusion, by way of a sparse tensor where few cells are active."""
-    diffused = spectral(case)
+def through_sparse(case: FieldCase) -> Step:
+    """The frozen diffusion, by way of a sparse tensor where few cells are active."""
+    frozen = diffuse(CORRECTED, case)
 
-    def run(E: Tensor) -> Tensor:
-        few = int((E > LEVEL).sum()) < FEW * E.numel()
-        return diffused(E.to_sparse().to_dense() if few else E)
+    def run(state: Working) -> Working:
+        few = int((state.E > LEVEL).sum()) < FEW * case.cells
+        E = state.E.to_sparse().to_dense() if few else state.E
+        return frozen(state._replace(E=E))
 
     return run
 
 
-engine = replace_stage(baseline, diffuse=gated(through_sparse))
+engine = replace_stage(baseline, diffuse=through_sparse)
