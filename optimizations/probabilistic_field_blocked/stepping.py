@@ -1,0 +1,151 @@
+"""The step as sweeps: a new count is awaited only where the physics cannot go on without it.
+
+Four counts decide what happens next: moving cells, dark cells under nodes, populated cells,
+peaked cells. Between them everything can be one sweep over the field, in place. What a sweep is
+made of, torch calls on blocks, compiled graphs or native loops, is said by `Sweeps`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from baselines.engine import Step
+from baselines.probabilistic_field_v0.rules import (
+    CENSUS_CAP,
+    CENSUS_EVERY,
+    CONSUMPTION_DENSE,
+    DENSITY_DENSE,
+    DIFFUSION_GATE,
+    FLOW_DENSE,
+    PEAKS_DENSE,
+    SEEDING_GATE,
+)
+from baselines.probabilistic_field_v0.state import adopt, observe
+from baselines.probabilistic_field_v0.workspace import pull, push_and_seed
+from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v1 import engine as baseline
+from baselines.probabilistic_field_v1.rules import CORRECTED
+from optimizations.probabilistic_field_cached_transfer.implementation import Diffusion
+
+LOOK_UP, REACH = 5, 2
+
+
+class Sweeps(NamedTuple):
+    """The parts of a step, all of them in place but for diffusion.
+
+    Attributes:
+        show: (E, R, image): the image replaces the energy of its region.
+        net_flow: (E, R, P, net): fills ``net``; how many cells move.
+        take: (E, net, everywhere): E + net within its caps, everywhere or in moving cells.
+        turn_over: (E, R, net, everywhere): births and deaths.
+        census: the same; the sums of both rates.
+        populated: (R): how many cells are.
+        decay: (E, R, everywhere): consumption and damping; how many cells are peaked.
+        workspace: (state): E, w and the dark fraction after pull, push and seeding.
+        metabolize: (w).
+    """
+
+    show: Callable[[Tensor, Tensor, Tensor], None] | None
+    net_flow: Callable[[Tensor, Tensor, Tensor, Tensor], int]
+    take: Callable[[Tensor, Tensor, bool], None]
+    turn_over: Callable[[Tensor, Tensor, Tensor, bool], None]
+    census: Callable[[Tensor, Tensor, Tensor, bool], tuple[float, float]]
+    populated: Callable[[Tensor], int]
+    decay: Callable[[Tensor, Tensor, bool], int]
+    workspace: Callable[[FieldState], tuple[Tensor, Tensor, float]]
+    metabolize: Callable[[Tensor], None]
+
+
+def plain(case: FieldCase) -> bool:
+    """Whether every node looks at a cell of its own, with room to seed above it."""
+    (H, W), (h, columns) = case.shape, case.workspace
+    return H - h - LOOK_UP - REACH >= 0 and columns <= W
+
+
+def strip(case: FieldCase) -> slice:
+    """The rows of cells that nodes look at or seed."""
+    top = case.shape[0] - case.workspace[0] - LOOK_UP
+    return slice(top - REACH, top + case.workspace[0] + REACH)
+
+
+def frozen_workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, float]]:
+    """The frozen stages, for nodes that share cells."""
+    draw, give = pull(CORRECTED, case), push_and_seed(CORRECTED, case)
+
+    def run(state: FieldState) -> tuple[Tensor, Tensor, float]:
+        after = give(draw(adopt(case, state)))
+        return after.E, after.w, float(after.fractions[1])
+
+    return run
+
+
+def counted(rate: float, dt: float) -> int:
+    """Births or deaths of the frames until the next census."""
+    return int(min(min(max(rate, 0.0), CENSUS_CAP) * CENSUS_EVERY * dt, CENSUS_CAP))
+
+
+def healed(case: FieldCase) -> Step:
+    """The frozen step, for a state that is not finite."""
+    step = baseline.prepare(case)
+    return lambda state: observe(case, step(adopt(case, state)))
+
+
+def stepping(
+    sweeps: Callable[[FieldCase], Sweeps], diffusion: Callable[[FieldCase], Diffusion]
+) -> Callable[[FieldCase], Step]:
+    """A stepper of those sweeps around that diffusion, on canonical states, in place."""
+
+    def build(case: FieldCase) -> Step:
+        do, diffuse, heal = sweeps(case), diffusion(case), healed(case)
+        net = torch.empty(case.shape, dtype=case.dtype)
+
+        def turn(E: Tensor, R: Tensor, a: float, frame: int) -> tuple[int, int]:
+            """Births and deaths, counted where it is time to; both counts."""
+            if a == 0:
+                return 0, 0
+            if frame % CENSUS_EVERY:
+                do.turn_over(E, R, net, a >= DENSITY_DENSE)
+                return 0, 0
+            return tuple(counted(x, case.dt) for x in do.census(E, R, net, a >= DENSITY_DENSE))
+
+        def step(state: FieldState) -> FieldState:
+            E, R, frame = state.E, state.R, int(state.frame)
+            if not math.isfinite(float(E.sum() + R.sum() + state.w.sum())):
+                return heal(state)
+            if do.show is not None:
+                do.show(E, R, state.frames[frame % case.images.count])
+            total = float(E.sum())
+            E = diffuse(E) if total > DIFFUSION_GATE else E
+            a = do.net_flow(E, R, state.P, net) / case.cells
+            do.take(E, net, a >= FLOW_DENSE)
+            E, w, r = do.workspace(state._replace(E=E))
+            born, died = turn(E, R, a, frame)
+            g = do.populated(R) / case.cells
+            k = do.decay(E, R, g >= CONSUMPTION_DENSE) / case.cells
+            do.metabolize(w)
+            taken = (total > DIFFUSION_GATE, a >= FLOW_DENSE, r > SEEDING_GATE, a > 0)
+            taken += (a >= DENSITY_DENSE, g > 0, g >= CONSUMPTION_DENSE, k > 0, k >= PEAKS_DENSE)
+            return state._replace(
+                E=E,
+                w=w,
+                frame=state.frame + 1,
+                spawns=state.spawns + born,
+                deaths=state.deaths + died,
+                sum_E=torch.tensor(total, dtype=torch.float64),
+                fractions=torch.tensor((a, r, g, k), dtype=torch.float64),
+                branches=torch.tensor(taken).to(torch.int64),
+            )
+
+        return step
+
+    return build
+
+
+def canonical(_: FieldCase, state: FieldState) -> FieldState:
+    """The working state is the canonical one."""
+    return state

@@ -1,0 +1,12 @@
+"""The same product in a kept buffer: bit for bit."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    level="exact",
+    because="out= changes where a result goes, not what it is",
+    cases=tuple(name for name, case in engine.cases.items() if case.stored or case.timed),
+)

@@ -1,0 +1,167 @@
+"""Diffusion as two circular convolutions, along rows and then along columns.
+
+The decay exp(−D (k_y² + k_x²) dt) is a product of one factor for each axis, so no transform of
+the whole field is needed. Two real lines travel as one complex line, which a real and even
+factor leaves apart, and 16 of those travel as one vector. A panel of 32 lines stays in the
+second-level cache, and inside it the blocks of the later stages in the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from baselines.probabilistic_field_v1 import FieldCase
+from baselines.probabilistic_field_v1.rules import CORRECTED
+
+from .butterflies import PAIR, join, order, radices, split, turns
+from .lanes import WIDTH, load, spread, store
+from .transposition import transpose
+
+BLOCK_BYTES = 24 * 1024  # of the first-level cache
+PANELS = 3  # of 32 columns each, read together: whole stretches of memory
+DIFFUSIVITY = 0.2
+
+
+class Line(NamedTuple):
+    """All that a convolution of lines of one length needs."""
+
+    factors: np.ndarray
+    turns: np.ndarray
+    starts: np.ndarray
+    decay: np.ndarray  # by place, 1/n included
+    outer: int  # stages that run over the whole line
+
+
+def line(n: int, dt: float) -> Line:
+    """Tables for lines of n cells; computed in double precision, rounded once."""
+    factors = radices(n)
+    f = np.fft.fftfreq(n)[order(factors)]
+    decay = np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt) / n
+    sizes = n // np.cumprod((1, *factors))
+    outer = int(np.sum(sizes * PAIR * 4 > BLOCK_BYTES))
+    return Line(np.array(factors), *turns(factors), decay.astype(np.float32), outer)
+
+
+@njit(cache=True, nogil=True)
+def scale(buf, first, count, decay):
+    """Each frequency decays."""
+    for p in range(first, first + count):
+        by = spread(decay, p)
+        at = p * PAIR
+        store(buf, at, load(buf, at) * by)
+        store(buf, at + WIDTH, load(buf, at + WIDTH) * by)
+
+
+@njit(cache=True, nogil=True)
+def convolve(buf, n, k):
+    """The 32 lines in the buffer, in place: later stages block by block."""
+    factors, starts = k.factors, k.starts
+    m = n
+    for s in range(k.outer):
+        for b in range(0, n, m):
+            split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
+        m //= factors[s]
+    block = m
+    for c in range(0, n, block):
+        m = block
+        for s in range(k.outer, factors.size):
+            for b in range(c, c + block, m):
+                split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
+            m //= factors[s]
+        scale(buf, c, block, k.decay)
+        for s in range(factors.size - 1, k.outer - 1, -1):
+            m *= factors[s]
+            for b in range(c, c + block, m):
+                join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
+    m = block
+    for s in range(k.outer - 1, -1, -1):
+        m *= factors[s]
+        for b in range(0, n, m):
+            join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
+
+
+@njit(cache=True, nogil=True)
+def along_rows(E, buf, k):
+    """Every row of E convolved in place, 32 at a time."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for y in range(0, H, PAIR):
+        count = min(PAIR, H - y)
+        whole = W // WIDTH * WIDTH if count == PAIR else 0
+        for x in range(0, whole, WIDTH):
+            for half in range(2):
+                at = (y + half * WIDTH) * W + x
+                transpose(flat, at, W, buf, x * PAIR + half * WIDTH, PAIR)
+        for x in range(whole, W):
+            for i in range(count):
+                buf[x * PAIR + i] = E[y + i, x]
+        convolve(buf, W, k)
+        for x in range(0, whole, WIDTH):
+            for half in range(2):
+                at = (y + half * WIDTH) * W + x
+                transpose(buf, x * PAIR + half * WIDTH, PAIR, flat, at, W)
+        for x in range(whole, W):
+            for i in range(count):
+                E[y + i, x] = buf[x * PAIR + i]
+
+
+@njit(cache=True, nogil=True)
+def along_columns(E, buf, k):
+    """Every column of E convolved in place, 32 at a time, in panels read together."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    size = H * PAIR
+    for x in range(0, W, PANELS * PAIR):
+        count = min(PANELS * PAIR, W - x)
+        whole = count // PAIR
+        for y in range(H):
+            for p in range(whole):
+                here, there = y * W + x + p * PAIR, p * size + y * PAIR
+                store(buf, there, load(flat, here))
+                store(buf, there + WIDTH, load(flat, here + WIDTH))
+            for i in range(whole * PAIR, count):
+                buf[whole * size + y * PAIR + i - whole * PAIR] = E[y, x + i]
+        for p in range((count + PAIR - 1) // PAIR):
+            convolve(buf[p * size : (p + 1) * size], H, k)
+        for y in range(H):
+            for p in range(whole):
+                here, there = y * W + x + p * PAIR, p * size + y * PAIR
+                store(flat, here, load(buf, there))
+                store(flat, here + WIDTH, load(buf, there + WIDTH))
+            for i in range(whole * PAIR, count):
+                E[y, x + i] = buf[whole * size + y * PAIR + i - whole * PAIR]
+
+
+def aligned(size: int) -> np.ndarray:
+    """Float32 zeros that start at a cache line."""
+    room = np.zeros(size + WIDTH, np.float32)
+    first = -room.ctypes.data % 64 // 4
+    return room[first : first + size]
+
+
+def separable(case: FieldCase) -> Callable[[Tensor], Tensor]:
+    """E after diffusion, in place."""
+    if case.dtype != torch.float32 or not all(radices(n) for n in case.shape):
+        raise ValueError(
+            f"{case.dtype} of {case.shape}; allowed: torch.float32 of sizes 2^a 3^b 5^c"
+        )
+    rows, columns = line(case.shape[1], case.dt), line(case.shape[0], case.dt)
+    buf = aligned(PAIR * max(case.shape[1], PANELS * case.shape[0]))
+
+    def run(E: Tensor) -> Tensor:
+        along_rows(E.numpy(), buf, rows)
+        along_columns(E.numpy(), buf, columns)
+        return E.clamp_(-1e6, 1e6)
+
+    return run
+
+
+def able(case: FieldCase) -> bool:
+    """Whether `separable` takes it."""
+    return case.dtype == torch.float32 and all(radices(n) for n in case.shape)
