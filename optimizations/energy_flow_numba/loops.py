@@ -110,7 +110,9 @@ def collected_by_cell(flows, group, output, width, cells, k, scratch, first, fou
             if first[cell] < 0:
                 first[cell] = sample[row]
             group[row] = first[cell] * cells + cell
-            strength[n] = strength_of(np.float64(energy[row]), np.float64(distance[row]), steps[row])
+            strength[n] = strength_of(
+                np.float64(energy[row]), np.float64(distance[row]), steps[row]
+            )
             found[n] = row
             last = max(last, sample[row])
             n += 1
