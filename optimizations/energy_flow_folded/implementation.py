@@ -14,8 +14,7 @@ from torch import Tensor
 from baselines.energy_flow_v1 import FlowCase, FlowState
 from baselines.energy_flow_v1 import engine as baseline
 from baselines.energy_flow_v1.birth import placed
-from baselines.energy_flow_v1.finish import finish
-from baselines.energy_flow_v1.geometry import Z0, nearer
+from baselines.energy_flow_v1.geometry import UNKNOWN, Z0, ZDEPTH, nearer
 from baselines.energy_flow_v1.motion import (
     displaced,
     on_plane,
@@ -27,7 +26,7 @@ from baselines.energy_flow_v1.motion import (
 )
 from baselines.energy_flow_v1.network import draw_mapper, ready, surface
 from baselines.energy_flow_v1.noise import normals
-from baselines.energy_flow_v1.parts import cleanup, spawn
+from baselines.energy_flow_v1.parts import cleanup, closed, spawn
 from baselines.energy_flow_v1.proposal import Motion
 from baselines.energy_flow_v1.state import empty
 from baselines.energy_flow_v1.travel import history, traced
@@ -50,10 +49,10 @@ def stepper_with(
         kept = [name for name in ("mask", "release", "clearing", "graph") if case.rules.keeps(name)]
         if kept:
             raise ValueError(f"rules {kept} are 'as found'; allowed: 'repaired'")
-        step, end = mover(case), (finish(case), collect(case))
+        step, end = mover(case), collect(case)
         if case.part == "step":
-            return compose(clone, step, *end)
-        return compose(birth(case), journey(case, step), *end)
+            return compose(clone, step, end)
+        return compose(birth(case), journey(case, step), finish(case), end)
 
     return stepper
 
@@ -87,6 +86,21 @@ def journey(case: FlowCase, step: Step) -> Step:
         return state
 
     return go
+
+
+def finish(case: FlowCase) -> Step:
+    """Final marking, written into a state that is ours."""
+    found = case.rules.keeps("marking")
+    low, high = (0, case.depth - 1) if found else (-1, 1)
+
+    def mark(state: FlowState) -> FlowState:
+        rows = state.active.nonzero().flatten()
+        z = state.position[rows, 2]
+        plane = torch.where(z >= high, ZDEPTH, torch.where(z <= low, Z0, UNKNOWN))
+        known = plane != UNKNOWN
+        return closed(state, rows[known], plane[known])
+
+    return mark
 
 
 def mover(case: FlowCase) -> Step:
