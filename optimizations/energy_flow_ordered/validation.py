@@ -1,0 +1,11 @@
+"""The same groups; sums wider, in one order on every device."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    level="rounding",
+    because="the frozen weights; a group's sums run in float64 in the order of its rows",
+)
