@@ -83,6 +83,17 @@ def bench(
 
 
 @app.command()
+def experiment(
+    trials: Annotated[int, typer.Option(help="Fresh processes, all together.")] = 100,
+    json: Json = False,
+) -> int:
+    """How often the clock is wrong, on this machine; resumes where it was stopped."""
+    from tools import experiment as verb
+
+    return verb.run(trials, json)
+
+
+@app.command()
 def publish() -> int:
     """Build the asv site of every result on file; it works without the internet."""
     from tools import publish as verb

@@ -1,36 +1,47 @@
-"""The clock: what an optimization is worth, taken turn about in fresh processes.
+"""The clock: what optimizations are worth, taken turn about in fresh processes.
 
-It refuses whatever has no fresh VERIFIED verdict: a speed without one is not a number.
+It refuses whatever has no fresh VERIFIED verdict: a speed without one is not a number. All
+candidates of a baseline share its rounds; a case whose controls are off is taken again in
+another process; one that fails, or computes something else, loses its own number only.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import baselines
-from tools import statistics
-from tools.conditions import changes, conditions
+from tools import gathered
+from tools.conditions import Conditions, changes, conditions
 from tools.freshness import Refused, clock_digest, timed_cases
-from tools.records import Measurement, Timing
-from validation import digests, verdicts
+from tools.gathered import Gathered
+from tools.quietness import wait_for_quiet
+from tools.records import CLAIMED, Measurement
+from tools.timekeeper import Died, Heard, listen
+from validation import verdicts
 from validation.judge import SLACK
 from validation.seal import manifest
 from validation.trajectory import checkpoints
 from validation.verdicts import Status, Verdict
 
-PROCESSES = 4  # fresh ones, for an everyday number
-PUBLISHED = 10  # for one that others are to believe
-BUDGET_S = 0.6  # of rounds, for each case in each process
-PATIENCE_S = 900
-CONTROL_OFF = math.log(1.10)  # a run whose control is further from 1 is discarded
+PROCESSES = 3  # fresh ones, for an everyday number
+BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
+RETRIES = 2  # further processes for a case whose controls are off
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much measuring a number is worth: processes until precise enough, or the most."""
+
+    least: int = PROCESSES
+    most: int = PROCESSES
+    budget_s: float = BUDGET_S
+
+
+EVERYDAY = Plan()
+PUBLISHED = Plan(least=CLAIMED, most=2 * CLAIMED, budget_s=0.4)
 
 
 def allowed_to_run(name: str, dirty: bool) -> Verdict:
@@ -51,6 +62,118 @@ def allowed_to_run(name: str, dirty: bool) -> Verdict:
     return verdict
 
 
+@dataclass
+class Session:
+    """A measurement of several candidates of one baseline, under way."""
+
+    verdicts: dict[str, Verdict]
+    full: bool
+    plan: Plan
+    tell: Tell
+    refused: dict[str, str]
+
+    def __post_init__(self):
+        self.rows: dict[tuple[str, str], Gathered] = {}
+        for name, verdict in self.verdicts.items():
+            cases = timed_cases(verdict, self.full)
+            if not cases:
+                why = "covers no timed case; mark one as timed in its baseline's cases"
+                self.refused[name] = f"{name} {why}"
+            self.rows |= {(name, case): Gathered(name, case) for case in cases}
+
+    def wanted(self) -> dict[str, list[str]]:
+        """Cases, each with the candidates that need another process."""
+        plan, cases = self.plan, {}
+        for (name, case), rows in self.rows.items():
+            if name not in self.refused and rows.wants_more(plan.least, plan.most, RETRIES):
+                cases.setdefault(case, []).append(name)
+        return cases
+
+    def run(self) -> None:
+        """Processes until nothing is wanted."""
+        number = 0
+        while cases := self.wanted():
+            self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
+            self.one_process(number, cases)
+            number += 1
+
+    def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
+        """One fresh process; where it dies, one for each candidate, and the guilty is refused."""
+        asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
+        names = sorted({name for here in cases.values() for name in here})
+        try:
+            heard = list(listen("tools.stopwatch", asked))
+        except Died as why:
+            if len(names) == 1:
+                self.refused[names[0]] = f"{names[0]}: the timing process {why}"
+                return
+            for name in names:
+                self.one_process(seed, {c: [name] for c, here in cases.items() if name in here})
+            return
+        for one in heard:
+            self.keep(one)
+
+    def keep(self, heard: Heard) -> None:
+        """Each candidate's part of a case, unless it failed or was wrong."""
+        row = heard.row
+        for name, why in row["lost"].items():
+            self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
+        for name in row["ends"]:
+            own = gathered.part(row, name)
+            try:
+                refuse_wrong_answers(name, self.verdicts[name], own)
+            except Refused as why:
+                self.refused[name] = str(why)
+            self.rows[name, row["case"]].add(own, heard.off(name))
+
+    def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
+        """The records of those that were not refused."""
+        for name, verdict in self.verdicts.items():
+            mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
+            tampered = [why for rows in mine.values() if (why := rows.tampered)]
+            if tampered:
+                self.refused.setdefault(name, f"{name}: {tampered[0]}")
+            if name in self.refused:
+                continue
+            yield (
+                name,
+                Measurement(
+                    optimization=name,
+                    engine=verdict.engine,
+                    level=verdict.level,
+                    verdict=verdict.seal,
+                    verdict_digests=verdict.digests,
+                    clock=clock_digest(),
+                    conditions=before,
+                    cases={c: rows.timing(self.plan.least) for c, rows in mine.items()},
+                ),
+            )
+
+
+def measure_together(
+    names: list[str],
+    *,
+    full: bool = False,
+    dirty: bool = False,
+    plan: Plan = EVERYDAY,
+    tell: Tell = lambda line: None,
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """Time optimizations of one baseline beside it: records, not yet written, and refusals."""
+    allowed, refused = {}, {}
+    for name in names:
+        try:
+            allowed[name] = allowed_to_run(name, dirty)
+        except Refused as why:
+            refused[name] = str(why)
+    engines = {verdict.engine for verdict in allowed.values()}
+    if len(engines) > 1:
+        raise ValueError(f"candidates of {sorted(engines)} asked for; allowed: of one baseline")
+    session = Session(allowed, full, plan, tell, refused)
+    before = conditions(beside=wait_for_quiet(tell=tell))
+    session.run()
+    return dict(session.found(before)), session.refused
+
+
 def measure(
     name: str,
     *,
@@ -60,51 +183,17 @@ def measure(
     budget_s: float = BUDGET_S,
     tell: Tell = lambda line: None,
 ) -> Measurement:
-    """Time the optimization beside its baseline; the record, not yet written.
+    """Time one optimization beside its baseline; the record, not yet written.
 
     Raises:
-        Refused: no fresh VERIFIED verdict, a dirty tree, a candidate that computed something
-            else while it was timed, or a control that is off.
+        Refused: no fresh VERIFIED verdict, a dirty tree, a candidate that fails or computes
+            something else while it is timed, or a timer that the parent's clock contradicts.
     """
-    verdict = allowed_to_run(name, dirty)
-    cases = timed_cases(verdict, full)
-    if not cases:
-        raise Refused(f"{name} covers no timed case; mark one as timed in its baseline's cases")
-    before = conditions()
-    rows: dict[str, list[dict]] = {case: [] for case in cases}
-    for number in range(processes):
-        tell(f"process {number + 1} of {processes}")
-        for row in run_process(name, number, budget_s, cases):
-            refuse_wrong_answers(name, verdict, row)
-            rows[row["case"]].append(row)
-    return Measurement(
-        optimization=name,
-        engine=verdict.engine,
-        level=verdict.level,
-        verdict=verdict.seal,
-        verdict_digests=verdict.digests,
-        clock=clock_digest(),
-        conditions=before,
-        cases={case: timing(name, case, rows[case]) for case in cases},
-    )
-
-
-def run_process(name: str, seed: int, budget_s: float, cases: list[str]) -> list[dict]:
-    """One fresh process over all cases."""
-    only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.stopwatch", name, str(seed), str(budget_s), *cases],
-        cwd=digests.ROOT,
-        env=os.environ | dict.fromkeys(only, "1") | {"PYTHONHASHSEED": "0"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise Refused(f"{name}: the timing process ended with {done.returncode}: {last}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    plan = Plan(processes, processes, budget_s)
+    found, refused = measure_together([name], full=full, dirty=dirty, plan=plan, tell=tell)
+    if refused:
+        raise Refused(refused[name])
+    return found[name]
 
 
 def refuse_wrong_answers(name: str, verdict: Verdict, row: dict) -> None:
@@ -123,60 +212,3 @@ def refuse_wrong_answers(name: str, verdict: Verdict, row: dict) -> None:
                     f"{name}/{row['case']}: {field} was {off:.3g} off after {made} timed steps, "
                     f"allowed {allowed:.3g}; it computes something else while it is timed"
                 )
-
-
-def timing(name: str, case: str, rows: list[dict]) -> Timing:
-    """What the rounds of all processes add up to."""
-    processes = [row["rounds"] for row in rows]
-    wall, cpu, control, control_cpu = (
-        [statistics.within(ratios(rounds, who, clock)) for rounds in processes]
-        for who, clock in (("candidate", 0), ("candidate", 1), ("control", 0), ("control", 1))
-    )
-    ratio, cpu_ratio, noise, noise_cpu = (
-        statistics.between([i.value for i in found]) for found in (wall, cpu, control, control_cpu)
-    )
-    floor = min(abs(math.log(i.value)) for i in (noise, noise_cpu))
-    if floor > CONTROL_OFF:
-        raise Refused(
-            f"{name}/{case}: the baseline against itself came out at {noise.value:.3f}, allowed "
-            "0.909 to 1.1; the machine is too busy: wait and measure again"
-        )
-    base, ours = (middle(processes, who) for who in ("baseline", "candidate"))
-    stream = rows[0]["stream_bytes"] / middle(processes, "stream")
-    least = rows[0]["least_bytes"]
-    first, base_first = (
-        median(row["first_call_s"][who] for row in rows) for who in ("candidate", "baseline")
-    )
-    return Timing(
-        ratio=ratio.value,
-        low=ratio.low,
-        high=ratio.high,
-        cpu_ratio=cpu_ratio.value,
-        cpu_low=cpu_ratio.low,
-        cpu_high=cpu_ratio.high,
-        ratios=[i.value for i in wall],
-        within_width=median(i.width for i in wall),
-        control=noise.value,
-        control_low=noise.low,
-        control_high=noise.high,
-        word=statistics.verdict(ratio, cpu_ratio, floor),
-        baseline_s=base,
-        candidate_s=ours,
-        first_call_s=first,
-        pays_back_after=(first - base_first) / (base - ours) if base > ours else None,
-        peak_bytes={who: rows[0]["peak_bytes"][who] for who in ("baseline", "candidate")},
-        stream_gb_s=stream / 1e9,
-        share_of_limit=least / stream / ours if least else None,
-        steps=rows[0]["steps"],
-        processes=processes,
-    )
-
-
-def ratios(rounds: list[dict], who: str, clock: int) -> list[float]:
-    """who / baseline of every round, by wall clock (0) or processor time (1)."""
-    return [r[who][clock] / max(r["baseline"][clock], 1e-12) for r in rounds]
-
-
-def middle(processes: list[list[dict]], who: str) -> float:
-    """Median seconds a step, over all rounds of all processes."""
-    return median(r[who][1] for rounds in processes for r in rounds)
