@@ -83,6 +83,20 @@ def bench(
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help='A commit, "." for the working tree; or a record.')],
+    b: Annotated[str, typer.Argument(help="The same; a record is a file, NAME or NAME@COMMIT.")],
+    names: Names = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
+) -> int:
+    """Is B slower than A? 0 same or faster, 1 slower, 2 wrong, 3 inconclusive."""
+    from tools import compare as verb
+
+    return verb.run(a, b, names or [], json, markdown)
+
+
+@app.command()
 def experiment(
     trials: Annotated[int, typer.Option(help="Fresh processes, all together.")] = 100,
     json: Json = False,

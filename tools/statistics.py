@@ -60,7 +60,7 @@ def fine(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     log(min ours / min theirs) of blocks of rounds, with the interval of Wilcoxon's signed
     ranks. The minimum of a block leaves interruptions out; pairing leaves drift out.
     """
-    blocks = max(1, len(ours) // BLOCK)
+    blocks = max(len(ours) // BLOCK, min(len(ours), 8))
     a, b = (np.array_split(np.asarray(x, float), blocks) for x in (ours, theirs))
     logs = np.array([math.log(x.min() / y.min()) for x, y in zip(a, b, strict=True)])
     pairs = np.add.outer(logs, logs)[np.triu_indices(blocks)] / 2
