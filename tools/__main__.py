@@ -75,8 +75,15 @@ def bench(
     processes: Annotated[
         int | None, typer.Option(help="Fresh processes, default 3, with --full 10.")
     ] = None,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Old claims again, under today's versions.")
+    ] = False,
 ) -> int:
     """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
+    if recheck:
+        from tools import recheck as again
+
+        return again.run(names or [], full, dirty, json, processes)
     from tools import bench as verb
 
     return verb.run(names or [], full, dirty, bool(names), json, processes)

@@ -67,7 +67,7 @@ def fine(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     pairs.sort()
     total = len(pairs)
     spread = math.sqrt(blocks * (blocks + 1) * (2 * blocks + 1) / 24)
-    out = int(max(0, math.floor(total / 2 - 1.96 * spread)))
+    out = max(0, math.floor(total / 2 - 1.96 * spread - 0.5))
     ends = (np.median(pairs), pairs[out], pairs[total - 1 - out])
     return Interval(*(math.exp(float(x)) for x in ends))
 
