@@ -17,7 +17,9 @@ def row(ours: float = 0.5, control: float = 1.0, injected: float = 1.05, **chang
     """One process on one case: 40 rounds of a fast candidate called `idea`, and of `null`."""
     times = {"baseline": 1.0, "control": control, "injected": injected, "stream": 0.1}
     times |= {"idea": ours, "null": 1.0}
-    rounds = [{k: [t * (1 + 1e-3 * (r % 5))] * 2 for k, t in times.items()} for r in range(40)]
+    rounds = [
+        {k: [t * (1 + 1e-3 * (r * len(k) % 5))] * 2 for k, t in times.items()} for r in range(40)
+    ]
     whole = {"case": "small", "steps": 20, "extra": 1, "rounds": rounds, "warm_up": rounds[0]}
     whole |= {"ends": {"idea": [], "null": []}, "stream_bytes": 300, "least_bytes": 100}
     whole |= {"first_call_s": {"baseline": 1.0, "idea": 2.0, "null": 1.0}, "lost": {}}

@@ -91,13 +91,14 @@ def show(found: Measurement) -> None:
         mark = "  (dirty)" if found.conditions.dirty else ""
         other = "  other physics" if found.level == "approximate" else ""
         thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
+        low = 1 / t.low if t.low else math.inf
         console.line(
             found.optimization,
             t.word,
             case,
-            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {1 / t.low if t.low else math.inf:.2f}]  "
-            f"±{t.within_width / 2:.1%} within, ±{t.between_width / 2:.1%} between, "
-            f"sees {t.smallest_seen:.1%}  control {1 / t.control:.2f}{injected(t)}"
+            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  "
+            f"±{t.within_width / 2:.0%} within, ±{t.between_width / 2:.0%} between, "
+            f"could see {t.smallest_seen:.0%}  control {1 / t.control:.2f}{injected(t)}"
             f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
             widths=(34, 13, 20),
         )
