@@ -43,7 +43,7 @@ ROUNDS = (3, 5, 100)  # at least: of slow cases, of others; at most
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
 SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
-AUDIT_S = 0.01  # of blocks of one contender alone, under the parent's clock
+AUDIT_S = 0.02  # of blocks of one contender alone, under the parent's clock
 AUDIT_BLOCKS = 100
 
 Tell = Callable[[dict], None]

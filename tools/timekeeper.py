@@ -21,7 +21,7 @@ from validation import digests
 
 PATIENCE_S = 300  # without a word from the worker
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
-ALONE_SHARE = 0.35  # of an audit, which is short
+ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
 SINGLE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
