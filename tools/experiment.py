@@ -8,6 +8,7 @@ through, so the experiment may be stopped and resumed.
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import subprocess
@@ -30,7 +31,6 @@ TRIALS = 100
 SAME, CHANGED = "A/A", ("+2 %", "+5 %")
 ALLOWED = {"A/A": 1 / 50, "+2 %": 0.90, "+5 %": 0.98}  # at most wrong; at least seen
 OVERHEAD = 0.02
-METHOD = ("trial.py", "stopwatch.py")
 
 Word = str
 Method = Callable[["Trial", "Trial", str], Word]
@@ -41,7 +41,7 @@ class Trial(BaseModel):
 
     turns: dict[str, str]
     sequential: dict[str, list[float]]
-    overhead: list[tuple[float, float]]
+    overhead: dict[str, list[tuple[float, float]]]
 
     def times(self, who: str, clock: int = 0) -> list[float]:
         """Of every round, by wall clock (0) or processor time (1)."""
@@ -68,6 +68,8 @@ def path(root: Path = digests.ROOT) -> Path:
 
 def run(trials: int = TRIALS, as_json: bool = False) -> int:
     """Resume the experiment up to so many processes; exit 1 where it misses what is allowed."""
+    if trials < 2:
+        raise ValueError(f"{trials} processes asked for; allowed: 2 and more, 100 for the table")
     found = begun()
     with console.progress("experiment", total=trials) as tell:
         for seed in range(len(found.trials), trials):
@@ -86,8 +88,7 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
 
 def begun() -> Experiment:
     """The experiment on file if it was made by this code on this machine, or a new one."""
-    here = Path(__file__).parent
-    method = digests.of_files([here / name for name in METHOD])
+    method = method_digest()
     try:
         found = Experiment.read(path())
         if found.method == method and found.conditions.key == conditions().key:
@@ -95,6 +96,14 @@ def begun() -> Experiment:
     except (FileNotFoundError, BrokenRecord):
         pass
     return Experiment(conditions=conditions(beside=wait_for_quiet()), method=method)
+
+
+def method_digest() -> str:
+    """Of what takes the times: the trial, and the loop that the clock times with."""
+    from tools.stopwatch import Contender  # late: torch
+
+    trial = (Path(__file__).parent / "trial.py").read_text("utf-8")
+    return digests.of_plain([trial, inspect.getsource(Contender)])
 
 
 def one(seed: int) -> Trial:
@@ -185,10 +194,22 @@ def counts(found: Experiment, method: Method) -> dict[str, int]:
 
 
 def overhead(found: Experiment) -> statistics.Interval:
-    """The clock's time of a call of 100 µs over torch's, over all processes."""
-    return statistics.between(
-        [statistics.fine(*zip(*trial.overhead, strict=True)).value for trial in found.trials]
-    )
+    """What the clock's loop adds to a call of 100 µs, over torch's own figure for that call.
+
+    Measured on an empty call, where nothing but the two loops is timed.
+    """
+    return statistics.between([added(trial) for trial in found.trials])
+
+
+def added(trial: Trial) -> float:
+    loop = median(ours - theirs for ours, theirs in trial.overhead["empty"])
+    return 1 + loop / median(theirs for _, theirs in trial.overhead["call"])
+
+
+def same_call(found: Experiment) -> statistics.Interval:
+    """The clock's time of the 100 µs call itself over torch's: loops, and what caches do."""
+    calls = [zip(*trial.overhead["call"], strict=True) for trial in found.trials]
+    return statistics.between([statistics.fine(*pair).value for pair in calls])
 
 
 def spread(found: Experiment) -> dict[str, tuple[float, float]]:
@@ -222,7 +243,8 @@ def page(found: Experiment, table: list[dict]) -> str:
         block_ms=median(1e-4 * x for trial in found.trials for x in trial.times("A")),
         rounds=len(found.trials[0].times("A")),
         overhead=overhead(found),
-        call_us=median(1e6 * pair[1] for trial in found.trials for pair in trial.overhead),
+        same_call=same_call(found),
+        call_us=median(1e6 * t for trial in found.trials for _, t in trial.overhead["call"]),
         spread=spread(found),
     )
 
@@ -236,5 +258,6 @@ def lines(found: Experiment, table: list[dict]) -> Iterator[tuple[str, ...]]:
     yield f"of {len(found.trials)}", "A/A different", "+2 % seen", "+5 % seen"
     for row in table:
         yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
-    o = [f"{x - 1:+.2%}" for x in overhead(found)]
-    yield f"a call of 100 µs, over torch's timer: {o[0]} [{o[1]}, {o[2]}]", ""
+    for what, interval in (("the loop", overhead(found)), ("the same call", same_call(found))):
+        o = [f"{x - 1:+.2%}" for x in interval]
+        yield f"of 100 µs by torch's timer, {what}: {o[0]} [{o[1]}, {o[2]}]", ""

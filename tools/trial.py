@@ -8,7 +8,8 @@ Prints one JSON object:
 
     turns        contender: "wall:processor" of each round, in units of 100 ns
     sequential   contender: seconds of blocks made one after another, as a naive benchmark does
-    overhead     pairs of seconds a call of 100 µs: by the clock's loop, by torch's own timer
+    overhead     pairs of seconds a call, by the clock's loop and by torch's own timer: of an
+                 empty call, and of one of 100 µs
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from __future__ import annotations
 import json
 import random
 import sys
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch.utils.benchmark import Timer
 
-from baselines.engine import Case, Engine, Stage
+from baselines.engine import Case, Engine, Stage, Step
 from tools.stopwatch import Contender, quietly
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}
-ROUNDS = 240
+ROUNDS = 480
 SEQUENTIAL = 60  # blocks of each contender
 CALL_S = 1e-4
 PAIRS = 60  # of the overhead
@@ -74,13 +76,15 @@ def sequential(contenders: dict[str, Contender]) -> dict[str, list[float]]:
     }
 
 
-def overhead(rng: random.Random) -> list[tuple[float, float]]:
+def overhead(rng: random.Random) -> dict[str, list[tuple[float, float]]]:
     """Seconds a call, by the clock's own loop and by torch's timer, pair by pair.
 
-    The call is as many units of the work as take 100 µs.
+    "empty" is a call that does nothing, which leaves what the loops themselves cost; "call"
+    is as many units of the work as take 100 µs. torch's timer makes two calls before it
+    looks at its clock; so do we here.
     """
-    unit, state = decay(ENGINE.cases["grid"]), contender().state
-    once = Timer("unit(state)", globals={"unit": unit, "state": state}).timeit(200).mean
+    unit, start = decay(ENGINE.cases["grid"]), contender().state
+    once = Timer("unit(state)", globals={"unit": unit, "state": start}).timeit(200).mean
     units = range(max(1, round(CALL_S / once)))
 
     def call(state: Grid) -> Grid:
@@ -88,17 +92,32 @@ def overhead(rng: random.Random) -> list[tuple[float, float]]:
             state = unit(state)
         return state
 
-    ours = contender(Engine(name="trial", cases=ENGINE.cases, initial=ENGINE.initial,
-                            stages=(Stage("call", lambda case: call),)))  # fmt: skip
-    theirs = Timer("call(state)", globals={"call": call, "state": state})
-    ways = {0: lambda: ours.make(CALLS_A_PAIR)[0] / CALLS_A_PAIR,
-            1: lambda: theirs.timeit(CALLS_A_PAIR).mean}  # fmt: skip
-    pairs = []
+    return {
+        "empty": pairs(lambda state: state, CALLS_A_PAIR * 10, rng),
+        "call": pairs(call, CALLS_A_PAIR, rng),
+    }
+
+
+def pairs(call: Step, calls: int, rng: random.Random) -> list[tuple[float, float]]:
+    """Seconds a call by our loop and by torch's, in random order."""
+    ours = contender(replace(ENGINE, stages=(Stage("call", lambda case: call),)))
+    same = {"call": call, "start": ours.state}
+    theirs = Timer("state = call(state)", setup="state = start", globals=same)
+    ways = {
+        0: lambda: warm(ours).make(calls)[0] / calls,
+        1: lambda: theirs.timeit(calls).mean,
+    }
+    found = []
     for _ in range(PAIRS):
         first = rng.randrange(2)
         pair = {way: ways[way]() for way in (first, 1 - first)}
-        pairs.append((brief(pair[0]), brief(pair[1])))
-    return pairs
+        found.append((brief(pair[0]), brief(pair[1])))
+    return found
+
+
+def warm(made: Contender) -> Contender:
+    made.make(2)
+    return made
 
 
 def measure(seed: int) -> dict:
