@@ -33,7 +33,8 @@ def part(row: dict, name: str) -> dict:
 def renamed(found: dict, name: str) -> dict:
     """Without the other candidates, this one as "candidate"."""
     own = ("baseline", "control", "injected", "stream")
-    return {k: found[k] for k in own if k in found} | {"candidate": found[name]}
+    mine = {"candidate": found[name]} if name in found else {}
+    return {k: found[k] for k in own if k in found} | mine
 
 
 def ratios(rounds: Rounds, who: str, clock: int) -> list[float]:

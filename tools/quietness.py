@@ -12,7 +12,7 @@ from pydantic import BaseModel
 BUSY = 0.5  # processors at work for others, above which a timing waits
 STEAL = 0.02  # share of time that the host gave to other machines, above which it warns
 SAMPLE_S = 0.5
-WAIT_S = 20.0  # at most, before a measurement
+WAIT_S = 10.0  # at most, before a measurement
 
 
 class Beside(BaseModel):

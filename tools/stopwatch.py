@@ -146,11 +146,14 @@ class Rounds:
     def runners(self) -> list[Contender]:
         return [c for c in self.contenders.values() if isinstance(c, Contender)]
 
-    def run(self, least: int, budget_s: float) -> None:
-        """Rounds until the budget is spent; the trajectory restarts where it ends."""
+    def run(self, least: int, budget_s: float, warm: bool) -> None:
+        """Rounds until the budget is spent; the trajectory restarts where it ends.
+
+        A round before the first is the warm-up; of slow steps the first call was that.
+        """
         for runner in self.runners:
             runner.restart()
-        self.warm_up = self.one_round()
+        self.warm_up = self.one_round() if warm else {}
         for runner in self.runners:
             runner.restart()
         made, began = 0, perf_counter()
@@ -201,9 +204,14 @@ class Rounds:
             self.ends[name].append((made, agreement(pair)))
 
     def audit(self, name: str) -> None:
-        """Blocks of one contender alone, between marks at which the parent reads its clock."""
+        """Blocks of one contender alone, between marks at which the parent reads its clock.
+
+        Blocks that are long show in the marks around the rounds.
+        """
         contender = self.contenders[name]
         expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
+        if expected > SLOW_BLOCK_S:
+            return
         fits = max(1, self.case.steps // self.steps)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         contender.restart()
@@ -245,7 +253,7 @@ def measure_case(
         contenders["control"].extra = max(1, round(INJECTED * steps))
     contenders["stream"] = Stream(max(start, key=lambda t: t.numel() * t.element_size()))
     rounds = Rounds(case, contenders, able, steps, random.Random(seed), tell)
-    rounds.run(ROUNDS[0] if slow else ROUNDS[1], budget_s * (2 + len(able)))
+    rounds.run(ROUNDS[0] if slow else ROUNDS[1], budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.candidates):
         rounds.audit(name)
     return told(rounds, case_name, baseline) | {"lost": lost | rounds.lost}
