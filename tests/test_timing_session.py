@@ -51,6 +51,17 @@ def test_a_plain_speedup_is_named_with_both_widths_and_what_could_be_seen():
     assert timing.injected == pytest.approx(timing.injected_truth)
 
 
+def test_processes_that_were_too_slow_to_inject_anything_count_all_the_same():
+    slow = row(extra=0)
+    for found in slow["rounds"]:
+        del found["injected"]
+    longer = row(injected=1.1, steps=10)
+    timing = gather(slow, row(), longer).timing(least=3)
+    assert timing.injected_truth == pytest.approx(1.05)
+    assert timing.injected == pytest.approx(1.05, rel=0.01)
+    assert gather(slow).timing(least=1).injected is None
+
+
 def test_ten_processes_make_a_published_number():
     assert gather(*[row()] * 10).timing(least=10).claimed
 
