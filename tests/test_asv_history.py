@@ -233,6 +233,24 @@ def test_each_commit_is_measured_with_its_own_implementation(history):
     assert history.result(history.commits[2], SPEEDUP) < 0.4
 
 
+def test_compare_alarms_at_the_slow_commit_and_only_there(history):
+    none, fast, slow, repaired = history.commits
+
+    def compare(*words) -> subprocess.CompletedProcess:
+        return history.run(sys.executable, "-m", "tools", "compare", *words)
+
+    worse = compare(fast, slow)
+    assert worse.returncode == 1, worse.stdout + worse.stderr
+    assert "SLOWER" in worse.stdout
+    assert re.search(r"[2-5] processes", worse.stdout), "an alarm is confirmed by a second run"
+    better = compare(slow, repaired, "--markdown")
+    assert better.returncode == 0, better.stdout + better.stderr
+    assert re.search(r"\| decay_repeat \| FASTER \| line \| B takes 0\.[1-4]", better.stdout)
+    same = compare(fast, repaired)
+    assert (same.returncode, "the same bytes" in same.stdout) == (0, True), same.stderr
+    assert "NEW" in compare(none, fast).stdout
+
+
 def test_the_checkout_is_left_as_committed(history):
     for checkout in history.root.glob(".asv/env/*/project"):
         assert not history.git("-C", str(checkout), "status", "--porcelain")

@@ -32,7 +32,10 @@ def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
         scratch.file("reports", "measurements", "lattice_field_null.json").read_text()
     )
     assert record["conditions"]["dirty"]
-    assert len(record["cases"]["packet_64"]["processes"]) == 3
+    found = record["cases"]["packet_64"]
+    assert len(found["processes"]) + len(found["discarded"]) >= 3
+    assert found["injected_truth"] > 1
+    assert found["warm_up"][0]["baseline"][0] > 0
 
 
 def test_code_that_behaves_only_while_judged_is_caught(scratch):
@@ -52,6 +55,34 @@ def test_code_that_behaves_only_while_judged_is_caught(scratch):
     done = scratch.run("bench", "lattice_field_null", "--processes", "1")
     assert done.returncode == 1
     assert "computes something else while it is timed" in done.stdout
+
+
+def test_a_timer_that_slows_while_the_candidate_runs_is_caught(scratch):
+    """Two thirds of the candidate's time are hidden from the timer in its own process."""
+    scratch.only("lattice_field_null", ("packet_64",))
+    scratch.plant(
+        "lattice_field_null",
+        "import dataclasses, sys, time\n"
+        "hidden, real = [0.0], time.perf_counter\n"
+        "def hide(case):\n"
+        "    step = right.prepare(case)\n"
+        "    def hidden_step(state):\n"
+        "        before = real()\n"
+        "        state = step(state)\n"
+        "        hidden[0] += (real() - before) * 2 / 3\n"
+        "        return state\n"
+        "    return hidden_step\n"
+        "if 'tools.stopwatch' in str(sys.orig_argv):\n"
+        "    for name in ('perf_counter', 'process_time'):\n"
+        "        clock = getattr(time, name)\n"
+        "        setattr(sys.modules['__main__'], name, lambda c=clock: c() - hidden[0])\n"
+        "    engine = dataclasses.replace(right, stepper=hide)\n",
+    )
+    scratch.commit()
+    assert scratch.run("validate", "lattice_field_null").returncode == 0
+    done = scratch.run("bench", "lattice_field_null", "--processes", "1")
+    assert done.returncode == 1
+    assert "its process is not to be believed" in done.stdout
 
 
 def test_the_order_statistic_interval_covers_the_median():

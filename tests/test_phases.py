@@ -11,7 +11,7 @@ import torch
 
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools import clock, phases, stopwatch
+from tools import clock, gathered, phases, stopwatch
 from tools.freshness import Refused
 from validation.verdicts import CaseResult, Status, Verdict
 
@@ -21,7 +21,7 @@ CASE = "odd_2d"
 @pytest.fixture(autouse=True)
 def four_passes(monkeypatch):
     """Twenty blocks of eight steps, however busy the machine is; a pass has forty steps."""
-    monkeypatch.setattr(stopwatch, "ROUNDS", (20, 20))
+    monkeypatch.setattr(stopwatch, "ROUNDS", (20, 20, 20))
     monkeypatch.setattr(stopwatch, "block_length", lambda *_: 8)
 
 
@@ -38,8 +38,14 @@ def timed(tmp_path, wrap, level="exact", **others):
         return wrap(right.prepare(case), case)
 
     candidate = replace(right, stepper=stepper, **others)
-    row = stopwatch.measure_case(candidate, CASE, 3, 0.0, level, tmp_path)
-    return json.loads(json.dumps(row))
+    words = ({"it": candidate}, CASE, 3, 0.0, lambda said: None, level, tmp_path)
+    return json.loads(json.dumps(stopwatch.measure_case(*words)))
+
+
+def refuse(row, level="exact"):
+    """What the clock says of that row."""
+    right_answers = clock.right_answers(right.name, row, {level})
+    clock.refuse_wrong_answers(verdict(level), gathered.part(row, "it"), right_answers)
 
 
 def spoiled(state):
@@ -128,15 +134,16 @@ def test_a_candidate_that_cheats_while_timed_is_refused(tmp_path, name):
     row = timed(tmp_path, wrap)
     torch.set_num_threads(1)
     with pytest.raises(Refused, match=reason):
-        clock.refuse_wrong_answers(verdict(), row)
+        refuse(row)
 
 
 @pytest.mark.parametrize("level", ["exact", "rounding"])
 def test_an_honest_candidate_is_not_refused(tmp_path, level):
     row = timed(tmp_path, lambda step, case: step, level)
-    clock.refuse_wrong_answers(verdict(level), row)
-    assert sum(len(blocks) for blocks in row["passes"]) == len(row["rounds"])
-    assert set(row["whole"]) == {"random", "last"}
+    refuse(row, level)
+    trail = row["trails"]["it"]
+    assert sum(len(blocks) for blocks in trail["passes"]) == len(row["rounds"])
+    assert set(trail["whole"]) == {"random", "last"}
 
 
 def test_work_put_off_until_the_clock_has_stopped_is_refused(tmp_path):
@@ -163,7 +170,7 @@ def test_work_put_off_until_the_clock_has_stopped_is_refused(tmp_path):
 
     row = timed(tmp_path, later, adopt=adopt, observe=observe)
     with pytest.raises(Refused, match="put off until the clock has stopped"):
-        clock.refuse_wrong_answers(verdict(), row)
+        refuse(row)
 
 
 def test_each_pass_starts_from_fresh_values_and_addresses():
@@ -183,7 +190,7 @@ def test_one_wrong_cell_that_a_fingerprint_overlooks_is_found_whole():
     bits = got.E.view(-1).view(torch.int64)
     bits[1] += 1
     bits[2] -= 1
-    phases.compare_fingerprints(phases.fingerprint(got), want, {}, 1)
+    phases.compare_fingerprints(phases.fingerprint(got), phases.fingerprint(want), {}, 1)
     with pytest.raises(phases.WrongAnswer, match="E was"):
         phases.compare_states(dict(got._asdict()), want, {}, 1)
 

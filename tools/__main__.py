@@ -94,8 +94,15 @@ def bench(
     processes: Annotated[
         int | None, typer.Option(help="Fresh processes, default 3, with --full 10.")
     ] = None,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Old claims again, under today's versions.")
+    ] = False,
 ) -> int:
     """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
+    if recheck:
+        from tools import recheck as again
+
+        return again.run(names or [], full, dirty, json, processes)
     from tools import bench as verb
 
     return verb.run(names or [], full, dirty, bool(names), json, processes)
@@ -153,6 +160,31 @@ def profile(
     from tools.profiling import verb
 
     return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments or ()))
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help='A commit, "." for the working tree; or a record.')],
+    b: Annotated[str, typer.Argument(help="The same; a record is a file, NAME or NAME@COMMIT.")],
+    names: Names = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
+) -> int:
+    """Is B slower than A? 0 same or faster, 1 slower, 2 wrong, 3 inconclusive."""
+    from tools import compare as verb
+
+    return verb.run(a, b, names or [], json, markdown)
+
+
+@app.command()
+def experiment(
+    trials: Annotated[int, typer.Option(help="Fresh processes, all together.")] = 100,
+    json: Json = False,
+) -> int:
+    """How often the clock is wrong, on this machine; resumes where it was stopped."""
+    from tools import experiment as verb
+
+    return verb.run(trials, json)
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """What the asv suite asks for, answered in a process that may import torch.
 
     python -m tools.asv_worker cases           {optimization: [timed cases]}
+    python -m tools.asv_worker judge NAME      {"status": …, "holds": …, "reason": …, "cases": […]}
     python -m tools.asv_worker measure NAME    {"cases": …}, or {"absent": why}
 
-Both are about the tree that it is started in. The answer is the last line of the output.
+All are about the tree that it is started in. The answer is the last line of the output.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import json
 import sys
 
-from validation import leaves
+from validation import leaves, verdicts
+from validation.verdicts import Status, Verdict
 
 NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
 
@@ -29,6 +31,30 @@ def timed(name: str) -> list[str] | None:
     return [n for n, case in covered.items() if case.timed]
 
 
+def verdict_on(name: str) -> Verdict:
+    """The standing verdict on these very bytes, or a new one."""
+    from validation.judge import judge  # late: heavy
+
+    status, verdict, _ = verdicts.standing(name)
+    if verdict is None or status is Status.STALE:
+        verdict = next(judge([name]))
+    return verdict
+
+
+def judged(name: str) -> dict:
+    """Where the optimization stands, and the cases that the clock may take."""
+    from tools import freshness
+
+    found = verdict_on(name)
+    right = found.status is Status.VERIFIED
+    return {
+        "status": found.status.value,
+        "holds": found.holds,
+        "reason": found.reason,
+        "cases": freshness.timed_cases(found, full=False) if right else [],
+    }
+
+
 def measure(name: str) -> dict:
     """Judge the optimization unless these very bytes have been judged; time it if VERIFIED.
 
@@ -36,14 +62,9 @@ def measure(name: str) -> dict:
         clock.Refused: it is not what it claims to be, or cannot be timed.
     """
     from tools import clock, freshness
-    from validation import verdicts
-    from validation.judge import judge
-    from validation.verdicts import Status
 
-    status, verdict, reason = verdicts.standing(name)
-    if verdict is None or status is Status.STALE:
-        verdict = next(judge([name]))
-        status, reason = verdict.status, verdict.reason
+    verdict = verdict_on(name)
+    status, reason = verdict.status, verdict.reason
     if status is not Status.VERIFIED and verdict.holds:
         return {"absent": f"{status}, as expected: {reason}"}
     if status is not Status.VERIFIED:
@@ -59,4 +80,4 @@ def measure(name: str) -> dict:
 
 if __name__ == "__main__":
     question, *names = sys.argv[1:]
-    print(json.dumps({"cases": cases, "measure": measure}[question](*names)))
+    print(json.dumps({"cases": cases, "judge": judged, "measure": measure}[question](*names)))

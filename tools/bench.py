@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from tools import console, freshness, records
-from tools.freshness import Refused
-from tools.records import Measurement
+from tools.records import Measurement, Timing
 from validation import leaves
 from validation.verdicts import Status
 
-EVERYDAY = (3, 0.3)  # fresh processes, and seconds of rounds for each case in each of them
-PUBLISHED = (10, 0.6)
+GROUP = 12  # candidates at most that share the rounds of a baseline
 
 
 def run(
@@ -25,22 +25,25 @@ def run(
     Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
     for, the refused optimizations are passed over with a word.
     """
-    refused, found, thrown = {}, {}, False
+    refused, found, due = {}, {}, {}
     for name in leaves.chosen(names):
         known = None if again else freshness.measured(name, full)
         if known:
             found[name] = known
             continue
         status, verdict, reason = freshness.judged(name, full)
-        if status is Status.VERIFIED and not freshness.timed_cases(verdict, full):
-            reason = "its claim covers no case that is marked as timed"
+        if status is Status.VERIFIED and freshness.timed_cases(verdict, full):
+            due[name] = verdict.engine
         elif status is Status.VERIFIED:
-            try:
-                found[name] = measure(name, full, dirty, processes)
-                continue
-            except Refused as why:
-                reason, thrown = str(why), True
-        refused[name] = (status, reason)
+            refused[name] = (status, "its claim covers no case that is marked as timed")
+        else:
+            refused[name] = (status, reason)
+    thrown = {}
+    for group in groups(due):
+        made, why = measure(group, full, dirty, processes)
+        found |= made
+        thrown |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
+    refused |= thrown
     if as_json:
         told = {n: {"status": s.value, "reason": r} for n, (s, r) in refused.items()}
         console.as_json({"measured": [brief(m) for m in found.values()], "refused": told})
@@ -50,37 +53,62 @@ def run(
                 name, "no number", refused[name][0].value, refused[name][1]
             )
     unsettled = any(s in (Status.STALE, Status.UNJUDGED) for s, _ in refused.values())
-    return int(thrown or unsettled or (bool(names) and bool(refused)))
+    return int(bool(thrown) or unsettled or (bool(names) and bool(refused)))
 
 
-def measure(name: str, full: bool, dirty: bool, processes: int | None) -> Measurement:
-    from tools import clock  # late: torch
-
-    count, budget_s = PUBLISHED if full else EVERYDAY
-    count = processes or count
-    with console.progress(f"timing {name}", total=count) as tell:
-        found = clock.measure(
-            name, full=full, dirty=dirty, processes=count, budget_s=budget_s, tell=tell
-        )
-    found.write(records.path(name))
-    freshness.forget()
+def groups(due: dict[str, str]) -> list[list[str]]:
+    """Optimizations that share rounds: of one baseline, and not too many."""
+    found = []
+    for engine in sorted(set(due.values())):
+        names = sorted(name for name in due if due[name] == engine)
+        count = -(-len(names) // GROUP)
+        found += [names[k::count] for k in range(count)]
     return found
 
 
+def measure(
+    names: list[str], full: bool, dirty: bool, processes: int | None
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """Time optimizations of one baseline together, and write a record of each."""
+    from tools import clock  # late: torch
+
+    plan = clock.PUBLISHED if full else clock.EVERYDAY
+    if processes:
+        plan = clock.Plan(processes, max(processes, plan.most if full else 0), plan.budget_s)
+    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
+    with console.progress(f"timing {title}", total=plan.least) as tell:
+        found, refused = clock.measure_together(names, full=full, dirty=dirty, plan=plan, tell=tell)
+    for name, one in found.items():
+        one.write(records.path(name))
+    freshness.forget()
+    return found, refused
+
+
 def show(found: Measurement) -> None:
-    """A line a case: the ratio that counts, its interval, the control beside it."""
+    """A line a case: the ratio that counts, both widths of its interval, the control beside it."""
     for case, t in found.cases.items():
         limit = "" if t.share_of_limit is None else f"  {t.share_of_limit:4.0%} of the limit"
         mark = "  (dirty)" if found.conditions.dirty else ""
         other = "  other physics" if found.level == "approximate" else ""
+        thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
+        low = 1 / t.low if t.low else math.inf
         console.line(
             found.optimization,
             t.word,
             case,
-            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {1 / t.low:.2f}]  "
-            f"control {1 / t.control:.2f}{limit}{other}{mark}",
+            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  "
+            f"±{t.within_width / 2:.0%} within, ±{t.between_width / 2:.0%} between, "
+            f"could see {t.smallest_seen:.0%}  control {1 / t.control:.2f}{injected(t)}"
+            f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
             widths=(34, 13, 20),
         )
+        if t.note:
+            console.line("", "", "", t.note, widths=(34, 13, 20))
+
+
+def injected(t: Timing) -> str:
+    """The known slowdown as it was seen."""
+    return f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""
 
 
 def brief(found: Measurement) -> dict:

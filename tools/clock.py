@@ -1,39 +1,51 @@
-"""The clock: what an optimization is worth, taken turn about in fresh processes.
+"""The clock: what optimizations are worth, taken turn about in fresh processes.
 
-It refuses whatever has no fresh VERIFIED verdict: a speed without one is not a number.
+It refuses whatever has no fresh VERIFIED verdict: a speed without one is not a number. All
+candidates of a baseline share its rounds; a case whose controls are off is taken again in
+another process; one that fails, or computes something else, loses its own number only.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from statistics import median
 
 import torch
 
-from tools import phases, statistics
-from tools.conditions import changes, conditions
+import baselines
+from tools import gathered, phases, statistics
+from tools.conditions import Conditions, changes, conditions
 from tools.freshness import Refused, clock_digest, timed_cases
-from tools.records import Measurement, Timing
-from validation import digests, verdicts
+from tools.gathered import Gathered
+from tools.quietness import wait_for_quiet
+from tools.records import CLAIMED, Measurement
+from tools.timekeeper import Died, Heard, listen
+from validation import verdicts
 from validation.isolation import scratch_folder
 from validation.verdicts import Status, Verdict
 
-PROCESSES = 4  # fresh ones, for an everyday number
-PUBLISHED = 10  # for one that others are to believe
-BUDGET_S = 0.6  # of rounds, for each case in each process
-PATIENCE_S = 900
+PROCESSES = 3  # fresh ones, for an everyday number
+BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
 HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
-CONTROL_OFF = math.log(1.10)  # a run whose control is further from 1 is discarded
+RETRIES = 2  # further processes for a case whose controls are off
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much measuring a number is worth: processes until precise enough, or the most."""
+
+    least: int = PROCESSES
+    most: int = PROCESSES
+    budget_s: float = BUDGET_S
+
+
+EVERYDAY = Plan()
+PUBLISHED = Plan(least=CLAIMED, most=2 * CLAIMED, budget_s=0.4)
 
 
 def allowed_to_run(name: str, dirty: bool) -> Verdict:
@@ -54,6 +66,134 @@ def allowed_to_run(name: str, dirty: bool) -> Verdict:
     return verdict
 
 
+@dataclass
+class Session:
+    """A measurement of several candidates of one baseline, under way."""
+
+    verdicts: dict[str, Verdict]
+    full: bool
+    plan: Plan
+    tell: Tell
+    refused: dict[str, str]
+
+    def __post_init__(self):
+        self.rows: dict[tuple[str, str], Gathered] = {}
+        for name, verdict in self.verdicts.items():
+            cases = timed_cases(verdict, self.full)
+            if not cases:
+                why = "covers no timed case; mark one as timed in its baseline's cases"
+                self.refused[name] = f"{name} {why}"
+            self.rows |= {(name, case): Gathered(name, case) for case in cases}
+
+    def wanted(self) -> dict[str, list[str]]:
+        """Cases, each with the candidates that need another process."""
+        plan, cases = self.plan, {}
+        for (name, case), rows in self.rows.items():
+            if name not in self.refused and rows.wants_more(plan.least, plan.most, RETRIES):
+                cases.setdefault(case, []).append(name)
+        return cases
+
+    def run(self) -> None:
+        """Processes until nothing is wanted."""
+        number = 0
+        while cases := self.wanted():
+            self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
+            self.one_process(number, cases)
+            number += 1
+
+    def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
+        """One fresh process; where it dies, one for each candidate, and the guilty is refused."""
+        names = sorted({name for here in cases.values() for name in here})
+        asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
+        asked["levels"] = {name: self.verdicts[name].level for name in names}
+        folder = scratch_folder()
+        try:
+            for one in list(listen("tools.stopwatch", asked | {"folder": str(folder)})):
+                self.keep(one)
+        except Died as why:
+            if len(names) == 1:
+                self.refused[names[0]] = f"{names[0]}: the timing process {why}"
+                return
+            for name in names:
+                self.one_process(seed, {c: [name] for c, here in cases.items() if name in here})
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, heard: Heard) -> None:
+        """Each candidate's part of a case, unless it failed or was wrong."""
+        row = heard.row
+        for name, why in row["lost"].items():
+            self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
+        right = self.answers(row)
+        for name in row["trails"]:
+            own = gathered.part(row, name)
+            try:
+                refuse_wrong_answers(self.verdicts[name], own, right)
+            except Refused as why:
+                self.refused[name] = str(why)
+            own["moved"] = right.moved
+            self.rows[name, row["case"]].add(own, heard.off(name))
+
+    def answers(self, row: dict) -> phases.Answers:
+        """What the frozen engine makes of the passes, once for all candidates of the process."""
+        torch.set_num_threads(1)
+        levels = {self.verdicts[name].level for name in row["trails"]}
+        engine = next(iter(self.verdicts.values())).engine
+        return right_answers(engine, row, levels)
+
+    def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
+        """The records of those that were not refused."""
+        for name, verdict in self.verdicts.items():
+            mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
+            tampered = [why for rows in mine.values() if (why := rows.tampered)]
+            if tampered:
+                self.refused.setdefault(name, f"{name}: {tampered[0]}")
+            for case, rows in mine.items():
+                try:
+                    refuse_impossible_speed(name, case, rows.kept)
+                except Refused as why:
+                    self.refused.setdefault(name, str(why))
+            if name in self.refused:
+                continue
+            yield (
+                name,
+                Measurement(
+                    optimization=name,
+                    engine=verdict.engine,
+                    level=verdict.level,
+                    verdict=verdict.seal,
+                    verdict_digests=verdict.digests,
+                    clock=clock_digest(),
+                    conditions=before,
+                    cases={c: rows.timing(self.plan.least) for c, rows in mine.items()},
+                ),
+            )
+
+
+def measure_together(
+    names: list[str],
+    *,
+    full: bool = False,
+    dirty: bool = False,
+    plan: Plan = EVERYDAY,
+    tell: Tell = lambda line: None,
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """Time optimizations of one baseline beside it: records, not yet written, and refusals."""
+    allowed, refused = {}, {}
+    for name in names:
+        try:
+            allowed[name] = allowed_to_run(name, dirty)
+        except Refused as why:
+            refused[name] = str(why)
+    engines = {verdict.engine for verdict in allowed.values()}
+    if len(engines) > 1:
+        raise ValueError(f"candidates of {sorted(engines)} asked for; allowed: of one baseline")
+    session = Session(allowed, full, plan, tell, refused)
+    before = conditions(beside=wait_for_quiet(tell=tell))
+    session.run()
+    return dict(session.found(before)), session.refused
+
+
 def measure(
     name: str,
     *,
@@ -63,80 +203,40 @@ def measure(
     budget_s: float = BUDGET_S,
     tell: Tell = lambda line: None,
 ) -> Measurement:
-    """Time the optimization beside its baseline; the record, not yet written.
+    """Time one optimization beside its baseline; the record, not yet written.
 
     Raises:
-        Refused: no fresh VERIFIED verdict, a dirty tree, a candidate that computed something
-            else while it was timed, or a control that is off.
+        Refused: no fresh VERIFIED verdict, a dirty tree, a candidate that fails or computes
+            something else while it is timed, or a timer that the parent's clock contradicts.
     """
-    verdict = allowed_to_run(name, dirty)
-    cases = timed_cases(verdict, full)
-    if not cases:
-        raise Refused(f"{name} covers no timed case; mark one as timed in its baseline's cases")
-    before = conditions()
-    rows: dict[str, list[dict]] = {case: [] for case in cases}
-    for number in range(processes):
-        tell(f"process {number + 1} of {processes}")
-        for row in checked_process(verdict, number, budget_s, cases):
-            rows[row["case"]].append(row)
-    return Measurement(
-        optimization=name,
-        engine=verdict.engine,
-        level=verdict.level,
-        verdict=verdict.seal,
-        verdict_digests=verdict.digests,
-        clock=clock_digest(),
-        conditions=before,
-        cases={case: timing(name, case, rows[case]) for case in cases},
-    )
+    plan = Plan(processes, processes, budget_s)
+    found, refused = measure_together([name], full=full, dirty=dirty, plan=plan, tell=tell)
+    if refused:
+        raise Refused(refused[name])
+    return found[name]
 
 
-def checked_process(verdict: Verdict, seed: int, budget_s: float, cases: list[str]) -> list[dict]:
-    """One fresh process, and what it computed held to the frozen engine once it has ended."""
-    folder = scratch_folder()
-    try:
-        rows = run_process(verdict, seed, budget_s, cases, folder)
-        for row in rows:
-            refuse_wrong_answers(verdict, row)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return rows
+def right_answers(engine: str, row: dict, levels: set[str]) -> phases.Answers:
+    """The frozen engine over the passes of a case, which the weakest claim's level decides."""
+    level = "exact" if levels == {"exact"} else "rounding"
+    trails = list(row["trails"].values())
+    if not trails:
+        return phases.Answers({}, {}, 1.0)
+    return phases.answers(baselines.load(engine), row["case"], level, trails)
 
 
-def run_process(
-    verdict: Verdict, seed: int, budget_s: float, cases: list[str], folder: Path
-) -> list[dict]:
-    """One fresh process over all cases; whole states are left in the folder."""
-    name = verdict.optimization
-    only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    words = [name, str(seed), str(budget_s), verdict.level, str(folder), *cases]
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.stopwatch", *words],
-        cwd=digests.ROOT,
-        env=os.environ | dict.fromkeys(only, "1") | {"PYTHONHASHSEED": "0"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    if done.returncode or [row["case"] for row in rows] != cases:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise Refused(f"{name}: the timing process ended with {done.returncode}: {last}")
-    return rows
-
-
-def refuse_wrong_answers(verdict: Verdict, row: dict) -> None:
+def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:
     """The timed calls themselves must have computed the right thing, inside the window."""
     name = f"{verdict.optimization}/{row['case']}"
-    torch.set_num_threads(1)
     if row["changed"]:
         raise Refused(f"{name}: changed global state while timed: {', '.join(row['changed'])}")
     try:
-        row["moved"] = phases.check(verdict, row)
+        phases.check(verdict, row["case"], row, len(row["rounds"]), right)
     except phases.WrongAnswer as wrong:
         raise Refused(f"{name}: {wrong}; it computes something else while it is timed") from None
-    base, ours = (row["steps"] * middle([row["rounds"]], w) for w in ("baseline", "candidate"))
+    base, ours = (
+        row["steps"] * gathered.middle([row["rounds"]], who) for who in ("baseline", "candidate")
+    )
     if row["observing_s"] > max(ours, HIDDEN * base):
         raise Refused(
             f"{name}: reading the state takes {row['observing_s']:.3g} s longer after a block than "
@@ -145,82 +245,24 @@ def refuse_wrong_answers(verdict: Verdict, row: dict) -> None:
         )
 
 
-def timing(name: str, case: str, rows: list[dict]) -> Timing:
-    """What the rounds of all processes add up to."""
-    refuse_impossible_speed(name, case, rows)
-    processes = [row["rounds"] for row in rows]
-    wall, cpu, control, control_cpu = (
-        [statistics.within(ratios(rounds, who, clock)) for rounds in processes]
-        for who, clock in (("candidate", 0), ("candidate", 1), ("control", 0), ("control", 1))
-    )
-    ratio, cpu_ratio, noise, noise_cpu = (
-        statistics.between([i.value for i in found]) for found in (wall, cpu, control, control_cpu)
-    )
-    floor = min(abs(math.log(i.value)) for i in (noise, noise_cpu))
-    if floor > CONTROL_OFF:
-        raise Refused(
-            f"{name}/{case}: the baseline against itself came out at {noise.value:.3f}, allowed "
-            "0.909 to 1.1; the machine is too busy: wait and measure again"
-        )
-    base, ours = (middle(processes, who) for who in ("baseline", "candidate"))
-    stream = rows[0]["stream_bytes"] / middle(processes, "stream")
-    least = rows[0]["least_bytes"]
-    first, base_first = (
-        median(row["first_call_s"][who] for row in rows) for who in ("candidate", "baseline")
-    )
-    return Timing(
-        ratio=ratio.value,
-        low=ratio.low,
-        high=ratio.high,
-        cpu_ratio=cpu_ratio.value,
-        cpu_low=cpu_ratio.low,
-        cpu_high=cpu_ratio.high,
-        ratios=[i.value for i in wall],
-        within_width=median(i.width for i in wall),
-        control=noise.value,
-        control_low=noise.low,
-        control_high=noise.high,
-        word=statistics.verdict(ratio, cpu_ratio, floor),
-        baseline_s=base,
-        candidate_s=ours,
-        first_call_s=first,
-        pays_back_after=(first - base_first) / (base - ours) if base > ours else None,
-        peak_bytes={who: rows[0]["peak_bytes"][who] for who in ("baseline", "candidate")},
-        stream_gb_s=stream / 1e9,
-        share_of_limit=least / stream / ours if least else None,
-        steps=rows[0]["steps"],
-        processes=processes,
-    )
-
-
 def refuse_impossible_speed(name: str, case: str, rows: list[dict]) -> None:
     """More bytes a second than the machine's own stream over as much memory: not computed.
 
     A step must move at least ``least_bytes``, of which only the share of cells that a block
     changes is certain; and one pass of memory may serve all steps of a call.
     """
-    if rows[0]["least_bytes"] is None:
+    if not rows or rows[0]["least_bytes"] is None:
         return
     shares = []
     for row in rows:
         stream = row["stream_bytes"] / min(r["stream"][0] for r in row["rounds"])
         needed = row["least_bytes"] * row["moved"] / row["stride"]
-        shares.append(needed / stream / max(middle([row["rounds"]], "candidate"), 1e-12))
-    share = statistics.between([max(s, 1e-12) for s in shares]) if len(shares) > 1 else None
-    low = share.low if share else shares[0]
+        own = gathered.middle([row["rounds"]], "candidate")
+        shares.append(max(needed / stream / max(own, 1e-12), 1e-12))
+    low = statistics.between(shares).low if len(shares) > 1 else shares[0]
     if low > CEILING:
         raise Refused(
             f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
             f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
             "look for work that is skipped, remembered, or done outside the step"
         )
-
-
-def ratios(rounds: list[dict], who: str, clock: int) -> list[float]:
-    """who / baseline of every round, by wall clock (0) or processor time (1)."""
-    return [r[who][clock] / max(r["baseline"][clock], 1e-12) for r in rounds]
-
-
-def middle(processes: list[list[dict]], who: str) -> float:
-    """Median seconds a step, over all rounds of all processes."""
-    return median(r[who][1] for rounds in processes for r in rounds)

@@ -12,9 +12,13 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from tools.quietness import Beside
 from validation import digests, machine
 
 PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
+
+
+PASSING = {"commit", "dirty", "load_before", "memory_gib", "beside"}  # not compared
 
 
 class Conditions(BaseModel):
@@ -35,15 +39,18 @@ class Conditions(BaseModel):
     commit: str
     dirty: bool
     load_before: float
+    beside: Beside | None = None  # what else the machine did, sampled before a timing
 
     @property
     def key(self) -> str:
         """Comparability: two measurements may be compared only if these agree."""
-        told = self.model_dump(exclude={"commit", "dirty", "load_before", "memory_gib"})
+        told = self.model_dump(exclude=PASSING)
         return digests.of_plain(told)[:16]
 
 
-def conditions(root: Path = digests.ROOT, threads: int = 1) -> Conditions:
+def conditions(
+    root: Path = digests.ROOT, threads: int = 1, beside: Beside | None = None
+) -> Conditions:
     """As they are now."""
     here = machine.machine()
     return Conditions(
@@ -62,6 +69,7 @@ def conditions(root: Path = digests.ROOT, threads: int = 1) -> Conditions:
         commit=git(root, "rev-parse", "HEAD"),
         dirty=bool(changes(root)),
         load_before=round(os.getloadavg()[0], 2),
+        beside=beside,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -96,6 +97,10 @@ class Trail:
         self.passes: list[list[tuple[int, Fingerprint]]] = []
         self.kept: dict[str, tuple[int, int, State]] = {}
 
+    def twin(self) -> Trail:
+        """Another trail of the same passes."""
+        return Trail(self.engine, self.start, self.level, self.draw.getrandbits(32))
+
     def begin(self) -> State:
         """The start of the next pass."""
         self.passes.append([])
@@ -124,31 +129,50 @@ class WrongAnswer(ValueError):
     """A timed call computed something else; the message says what."""
 
 
-def check(verdict: Verdict, row: dict) -> float:
-    """Hold the trail of one case to the frozen engine; the share of cells that a block moves.
+@dataclass
+class Answers:
+    """What the frozen engine makes of the passes of one case of one process."""
+
+    fingerprints: dict[tuple[int, int], Fingerprint]  # by pass and number of steps made
+    whole: dict[tuple[int, int], State]
+    moved: float  # the least share of cells that a block changes
+
+
+def answers(engine: Engine, name: str, level: str, trails: list[dict]) -> Answers:
+    """Run the frozen engine once over the passes that all these trails share."""
+    case = engine.cases[name]
+    kept = {(w["pass"], w["made"]) for trail in trails for w in trail["whole"].values()}
+    start, step = engine.initial(case), engine.prepare(case)
+    found = Answers({}, {}, 1.0)
+    for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
+        before = first = start_of_pass(engine, start, level, number)
+        made = [n for n, _ in blocks]
+        for at, want in zip(made, along(engine, case, step, first, made), strict=True):
+            found.fingerprints[number, at] = fingerprint(want)
+            if (number, at) in kept:
+                found.whole[number, at] = want
+            found.moved = min(found.moved, moved(before, want))
+            before = want
+    return found
+
+
+def check(verdict: Verdict, name: str, trail: dict, count: int, right: Answers) -> None:
+    """Hold the trail of a candidate on one case to the frozen engine.
 
     Raises:
         WrongAnswer: naming the field, the block and how far off it was.
     """
-    engine = baselines.load(verdict.engine)
-    case = engine.cases[row["case"]]
-    whole = {(w["pass"], w["made"]): tensors.load(Path(w["file"])) for w in row["whole"].values()}
-    if sum(map(len, row["passes"])) != len(row["rounds"]) or not whole:
+    case = baselines.load(verdict.engine).cases[name]
+    if sum(map(len, trail["passes"])) != count or not trail["whole"]:
         raise WrongAnswer("not every timed block left a fingerprint")
-    start, step = engine.initial(case), engine.prepare(case)
-    least = 1.0
-    for number, blocks in enumerate(row["passes"]):
-        first = start_of_pass(engine, start, verdict.level, number)
-        made = [n for n, _ in blocks]
-        before = first
-        for (at, found), want in zip(blocks, along(engine, case, step, first, made), strict=True):
-            allowed = allowances(verdict, row["case"], case, at)
-            compare_fingerprints(found, want, allowed, at)
-            if (number, at) in whole:
-                compare_states(whole[number, at], want, allowed, at)
-            least = min(least, moved(before, want))
-            before = want
-    return least
+    for number, blocks in enumerate(trail["passes"]):
+        for at, found in blocks:
+            allowed = allowances(verdict, name, case, at)
+            compare_fingerprints(found, right.fingerprints[number, at], allowed, at)
+    for kept in trail["whole"].values():
+        at = kept["made"]
+        allowed = allowances(verdict, name, case, at)
+        compare_states(tensors.load(Path(kept["file"])), right.whole[kept["pass"], at], allowed, at)
 
 
 def along(engine: Engine, case: Case, step, start: State, at: list[int]) -> Iterator[State]:
@@ -175,8 +199,7 @@ def allowances(verdict: Verdict, name: str, case: Case, made: int) -> dict[str, 
     return {field: Distance(*own).scaled(2 * SLACK) for field, own in table.items()}
 
 
-def compare_fingerprints(found: Fingerprint, want: State, allowed: dict, made: int) -> None:
-    wanted = fingerprint(want)
+def compare_fingerprints(found: Fingerprint, wanted: Fingerprint, allowed: dict, made: int) -> None:
     for name, theirs in wanted.items():
         ours = found.get(name, {"is": "nothing"})
         if ours["is"] != theirs["is"]:

@@ -10,6 +10,16 @@ from tools.conditions import Conditions
 from validation import digests
 from validation.records import BrokenRecord, Record
 
+CLAIMED = 10  # fresh processes that a published number needs
+
+
+class Discarded(BaseModel):
+    """A process whose numbers of a case were thrown away, and why."""
+
+    why: str
+    control: float
+    injected: float | None
+
 
 class Timing(BaseModel):
     """One case: the ratio candidate / baseline, and everything it was computed from."""
@@ -22,10 +32,19 @@ class Timing(BaseModel):
     cpu_high: float
     ratios: list[float]  # median of each process
     within_width: float  # median width of the interval inside a process, as a log ratio
+    between_width: float  # width of the interval between processes, as a log ratio
     control: float  # the baseline against itself, in the same rounds
     control_low: float
     control_high: float
+    injected: float | None  # the control with known extra work, over the baseline
+    injected_truth: float | None  # what it should be; None where a step is too slow for it
+    least_effect: float  # the smallest worth naming, a share: never below what the control shows
+    smallest_seen: float  # the smallest that this run would have named, a share
+    modes: list[float]  # ratios that the processes fall into, where these are two
     word: str  # FASTER, SLOWER or INCONCLUSIVE
+    note: str = ""  # why the word is no stronger
+    discarded: list[Discarded] = []
+    pairs: int  # of baseline and candidate, over all processes
     baseline_s: float  # median seconds a step, for scale only
     candidate_s: float
     first_call_s: float  # one-off work and the first step, of the candidate
@@ -34,7 +53,20 @@ class Timing(BaseModel):
     stream_gb_s: float
     share_of_limit: float | None  # least bytes of a step at stream speed / candidate's time
     steps: int  # a block
+    extra: int  # steps that the injected slowdown adds to a block
+    beside: list[str]  # other optimizations in the same rounds
+    warm_up: list[dict[str, list[float]]]  # the round before the first, of each process
     processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
+
+    @property
+    def claimed(self) -> bool:
+        """Whether enough fresh processes stand behind it to publish it."""
+        return len(self.processes) >= CLAIMED
+
+    @property
+    def kind(self) -> str:
+        kind = "published" if self.claimed else "everyday"
+        return f"{kind} ({len(self.processes)} processes)"
 
     @property
     def speedup(self) -> float:

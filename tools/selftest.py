@@ -113,12 +113,15 @@ def hear(part: str, tell: Callable[[str], None]) -> Iterator[Heard]:
 
 def timed(part: str, entry) -> str:
     """What the clock says of an entry: its refusal, or nothing."""
-    from tools import clock
+    from tools import clock, gathered
 
     folder = scratch_folder()
     try:
-        row = in_a_fork(part, entry.name, folder)
-        clock.refuse_wrong_answers(unsealed(entry), row)
+        whole = in_a_fork(part, entry.name, folder)
+        if whole["lost"]:
+            raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
+        right = clock.right_answers(entry.engine, whole, {entry.level})
+        clock.refuse_wrong_answers(unsealed(entry), gathered.part(whole, entry.name), right)
     except Refused as refused:
         return str(refused)
     finally:
@@ -150,10 +153,11 @@ def time_entry(key: str, folder: Path) -> None:
     torch.set_num_threads(1)
     entry = corpus.find(key)
     steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
-    stopwatch.ROUNDS = (ROUNDS, ROUNDS)
+    stopwatch.ROUNDS = (ROUNDS, ROUNDS, ROUNDS)
     stopwatch.block_length = lambda *_: steps
     gc.disable()
-    words = (entry.candidate(), entry.case, 1, 0.0, entry.level, folder)
+    candidates = {entry.name: entry.candidate()}
+    words = (candidates, entry.case, 1, 0.0, lambda said: None, entry.level, folder)
     partial = folder / "row.tmp"
     partial.write_text(json.dumps(stopwatch.measure_case(*words)))
     os.replace(partial, folder / "row")

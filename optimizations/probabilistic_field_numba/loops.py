@@ -2,9 +2,9 @@
 
 A step has to read back four counts before it may go on (moving, dark, populated and peaked
 cells), so it cannot be a single sweep. One reads E, R and P and writes the net flow, one takes
-it, one spawns and dies, one consumes and damps. Products and sums stand in the frozen order, and numba contracts
-no a·b + c. A finite state stays finite, so values are clamped and not asked whether they are
-numbers; bounds that no value can reach are left out.
+it, one spawns and dies, one consumes and damps. Products and sums stand in the frozen order, and
+numba contracts no a·b + c. A finite state stays finite, so values are clamped and not asked
+whether they are numbers; bounds that no value can reach are left out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,156 @@
+"""Two records or two commits: what counts as slower, and what is never compared."""
+
+import math
+
+import pytest
+
+from tools import compare, duel, recheck
+from tools.compare import Incomparable, Row
+from tools.conditions import conditions
+from tools.gathered import Gathered, part
+from tools.records import Measurement, Timing
+from tools.statistics import Interval
+
+
+def timing(ours: float, width: float = 0.004) -> Timing:
+    """Of three processes around that ratio."""
+    found = Gathered("idea", "small")
+    for off in (-width, 0, width):
+        times = {"baseline": 1.0, "control": 1.0, "stream": 0.1, "idea": ours * math.exp(off)}
+        whole = {"case": "small", "steps": 20, "extra": 0, "trails": {"idea": {}}}
+        whole |= {"rounds": [{k: [t, t] for k, t in times.items()}] * 40, "stream_bytes": 3}
+        whole |= {"least_bytes": None, "first_call_s": times, "peak_bytes": dict.fromkeys(times, 1)}
+        found.add(part(whole | {"warm_up": whole["rounds"][0]}, "idea"))
+    return found.timing(least=3)
+
+
+def measurement(ours: float, **changed) -> Measurement:
+    here = conditions().model_copy(update=changed)
+    return Measurement(
+        optimization="idea", engine="e_v1", level="exact", verdict="", clock="",
+        verdict_digests={"baseline": "sealed"}, conditions=here, cases={"small": timing(ours)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "word"),
+    [(0.2, 1.0, "SLOWER"), (1.0, 0.2, "FASTER"), (0.5, 0.5, "SAME"), (0.5, 0.6, "SLOWER")],
+)
+def test_records_are_compared_by_their_ratio_to_the_baseline(a, b, word):
+    (row,) = compare.of_records(measurement(a), measurement(b))
+    assert row.word == word
+    assert row.ratio.value == pytest.approx(b / a)
+
+
+def test_wide_intervals_are_inconclusive_and_never_the_same():
+    vague = measurement(0.5)
+    vague.cases["small"] = timing(0.5, width=0.2)
+    (row,) = compare.of_records(measurement(0.5), vague)
+    assert row.word == "INCONCLUSIVE"
+
+
+def test_records_under_other_conditions_are_refused_and_the_message_says_which():
+    with pytest.raises(Incomparable, match=r"\(threads\)"):
+        compare.of_records(measurement(1), measurement(1, threads=2))
+
+
+def test_another_load_or_commit_is_no_other_condition():
+    assert compare.of_records(measurement(1), measurement(1, load_before=9.0, commit="0"))
+
+
+def test_records_on_file_are_read_and_the_exit_says_which_is_slower(tmp_path, capsys):
+    for name, ours in (("a", 0.5), ("b", 1.0)):
+        measurement(ours).write(tmp_path / f"{name}.json")
+    a, b = (str(tmp_path / f"{name}.json") for name in "ab")
+    assert [compare.run(a, b, []), compare.run(b, a, []), compare.run(a, a, [])] == [1, 0, 0]
+    assert "B takes 2.000 of A" in capsys.readouterr().out
+
+
+def test_a_record_and_a_commit_are_two_kinds(tmp_path):
+    measurement(1).write(tmp_path / "a.json")
+    with pytest.raises(Incomparable, match="two of a kind"):
+        compare.run(str(tmp_path / "a.json"), "HEAD", [])
+
+
+def rows(monkeypatch, *said: tuple[str, float]) -> Row:
+    told = iter(said)
+
+    def one(name, case, trees, seed):
+        word, ratio = next(told)
+        return Row(name, case, word, Interval(ratio, ratio / 1.01, ratio * 1.01), 1.0)
+
+    monkeypatch.setattr(compare, "one_duel", one)
+    return compare.fought("idea", "small", {})
+
+
+def test_an_alarm_is_confirmed_by_a_second_process(monkeypatch):
+    found = rows(monkeypatch, ("SLOWER", 2.0), ("SLOWER", 2.1))
+    assert (found.word, found.note) == ("SLOWER", "2 processes")
+
+
+def test_an_alarm_that_fresh_processes_do_not_confirm_is_none(monkeypatch):
+    said = [("SLOWER", 1.03), ("SAME", 0.99), ("SAME", 1.0), ("SAME", 0.98), ("SAME", 1.0)]
+    assert rows(monkeypatch, *said).word == "SAME"
+
+
+def test_a_small_slowdown_that_every_process_shows_is_one(monkeypatch):
+    said = [("SLOWER", 1.03), ("SLOWER", 1.031), ("SLOWER", 1.029), ("SLOWER", 1.03)]
+    assert rows(monkeypatch, *said, ("SLOWER", 1.03)).word == "SLOWER"
+
+
+def test_what_did_not_change_is_folded_away():
+    same, slow = Row("x", "", "SAME", note="the same bytes"), Row("y", "c", "SLOWER")
+    page = compare.summary("main", "HEAD", [same, slow])
+    assert page.startswith("**SLOWER**: HEAD against main")
+    assert "<details><summary>Unchanged</summary>\n\nx\n" in page
+
+
+def test_each_commit_imports_its_own_code(tmp_path):
+    import baselines
+
+    commits = {}
+    for who in "ab":
+        leaf = tmp_path / who / "optimizations" / "idea"
+        leaf.mkdir(parents=True)
+        (tmp_path / who / "baselines").mkdir()
+        (tmp_path / who / "baselines" / "__init__.py").write_text(
+            f"where = {who!r}\ndef load(name): return where\n"
+        )
+        (tmp_path / who / "optimizations" / "__init__.py").write_text("")
+        (leaf / "__init__.py").write_text("")
+        (leaf / "implementation.py").write_text(
+            "import baselines\n\nclass engine:\n    name = baselines.where\n"
+        )
+        commits[who] = duel.Commit(str(tmp_path / who))
+    for who in "aba":
+        ours, frozen = commits[who].engines("idea")
+        assert (ours.name, frozen) == (who, who)
+    assert baselines.__file__.startswith(str(compare.digests.ROOT))
+    import sys
+
+    assert sys.modules["baselines"] is baselines
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "elsewhere", "true"),
+    [
+        (0.5, 0.5, False, True),
+        (0.5, 0.4, False, True),
+        (0.5, 0.6, False, False),  # still faster, and less than was claimed
+        (0.5, 0.6, True, True),  # another machine: it is still faster
+        (0.5, 1.0, True, False),
+        (1.2, 1.5, False, True),  # nothing was promised
+    ],
+)
+def test_a_claim_holds_while_its_lower_bound_is_not_refuted(old, new, elsewhere, true):
+    assert recheck.holds(timing(old), timing(new), elsewhere) is true
+
+
+def test_a_recheck_says_what_is_lost_and_what_has_changed():
+    old = measurement(0.5, python="3.10.0", packages={"torch": "2.0"})
+    (lost,) = recheck.again(old, measurement(1.0), "")
+    assert not lost.holds
+    assert any(said.startswith("python 3.10.0 → ") for said in lost.changed)
+    assert any(said.startswith("torch 2.0 → ") for said in lost.changed)
+    (refused,) = recheck.again(old, None, "REJECTED: E[3] is off")
+    assert (refused.holds, refused.now) == (False, "REJECTED: E[3] is off")

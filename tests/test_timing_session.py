@@ -1,0 +1,219 @@
+"""What a timing session keeps, repeats, throws away and refuses: with made-up processes."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from tools import clock, gathered, phases, quietness, timekeeper
+from tools.gathered import Gathered
+from tools.quietness import Beside
+from tools.timekeeper import Died, Times, hear
+
+QUIET = Beside(busy=0.1, steal=0.0, others=0, load=0.1)
+LOUD = Beside(busy=1.7, steal=0.0, others=3, load=2.0)
+
+
+def row(ours: float = 0.5, control: float = 1.0, injected: float = 1.05, **changed) -> dict:
+    """One process on one case: 40 rounds of a fast candidate called `idea`, and of `null`."""
+    times = {"baseline": 1.0, "control": control, "injected": injected, "stream": 0.1}
+    times |= {"idea": ours, "null": 1.0}
+    rounds = [
+        {k: [t * (1 + 1e-3 * (r * len(k) % 5))] * 2 for k, t in times.items()} for r in range(40)
+    ]
+    whole = {"case": "small", "steps": 20, "extra": 1, "rounds": rounds, "warm_up": rounds[0]}
+    whole |= {"trails": {"idea": {}, "null": {}}, "stream_bytes": 300, "least_bytes": 100}
+    whole |= {"first_call_s": {"baseline": 1.0, "idea": 2.0, "null": 1.0}, "lost": {}}
+    whole |= {"peak_bytes": {"baseline": 10, "idea": 20, "null": 10}}
+    return whole | changed
+
+
+def gather(*rows: dict, timer: str = "") -> Gathered:
+    found = Gathered("idea", "small")
+    for one in rows:
+        found.add(gathered.part(one, "idea"), timer)
+    return found
+
+
+def test_every_candidate_gets_its_own_part_of_shared_rounds():
+    mine = gathered.part(row(), "idea")
+    assert set(mine["rounds"][0]) == {"baseline", "candidate", "control", "injected", "stream"}
+    assert mine["beside"] == ["null"]
+    assert mine["peak_bytes"] == {"baseline": 10, "candidate": 20}
+
+
+def test_a_plain_speedup_is_named_with_both_widths_and_what_could_be_seen():
+    timing = gather(row(), row(0.51), row(0.49)).timing(least=3)
+    assert timing.word == "FASTER"
+    assert timing.ratio == pytest.approx(0.5, rel=0.01)
+    assert timing.between_width > timing.within_width > 0
+    assert timing.smallest_seen > timing.least_effect >= 0.01
+    assert (timing.pairs, timing.kind, timing.claimed) == (120, "everyday (3 processes)", False)
+    assert timing.injected == pytest.approx(timing.injected_truth)
+
+
+def test_processes_that_were_too_slow_to_inject_anything_count_all_the_same():
+    slow = row(extra=0)
+    for found in slow["rounds"]:
+        del found["injected"]
+    longer = row(injected=1.1, steps=10)
+    timing = gather(slow, row(), longer).timing(least=3)
+    assert timing.injected_truth == pytest.approx(1.05)
+    assert timing.injected == pytest.approx(1.05, rel=0.01)
+    assert gather(slow).timing(least=1).injected is None
+
+
+def test_ten_processes_make_a_published_number():
+    assert gather(*[row()] * 10).timing(least=10).claimed
+
+
+@pytest.mark.parametrize("off", [{"control": 1.3}, {"injected": 1.4}])
+def test_a_process_whose_controls_are_off_is_repeated_and_thrown_away(off):
+    found = gather(row(), row(ours=0.9, **off), row())
+    assert found.wants_more(least=3, most=3, retries=2)
+    found.add(gathered.part(row(), "idea"))
+    assert not found.wants_more(least=3, most=3, retries=2)
+    timing = found.timing(least=3)
+    assert timing.ratio == pytest.approx(0.5, rel=0.01)
+    assert (len(timing.discarded), len(timing.processes)) == (1, 3)
+    assert next(iter(off)) in timing.discarded[0].why
+
+
+def test_controls_that_stay_off_make_the_case_inconclusive_and_no_more():
+    found = gather(*[row(control=1.3)] * 5)
+    assert not found.wants_more(least=3, most=3, retries=2)
+    timing = found.timing(least=3)
+    assert timing.word == "INCONCLUSIVE"
+    assert "the controls were off in 5 of 5 processes" in timing.note
+
+
+def test_processes_are_added_until_the_interval_is_narrow_or_the_most_are_spent():
+    wide = [row(0.5 * (1 + 0.3 * (k % 2))) for k in range(10)]
+    assert gather(*wide).wants_more(least=10, most=20, retries=2)
+    assert not gather(*wide, *wide).wants_more(least=10, most=20, retries=2)
+    assert not gather(*[row()] * 10).wants_more(least=10, most=20, retries=2)
+
+
+def test_a_gain_by_the_wall_clock_alone_says_that_processor_time_disagrees():
+    one = row()
+    for found in one["rounds"]:
+        found["idea"] = [0.5, 1.0]
+    timing = gather(one, one, one).timing(least=3)
+    assert timing.word == "INCONCLUSIVE"
+    assert "does not confirm" in timing.note
+
+
+def marks(*said: tuple[float, dict]):
+    return list(hear(iter([*said, (9.0, row())])))[0]
+
+
+def test_a_timer_that_tells_the_same_as_the_parent_is_believed():
+    heard = marks(
+        (1.0, {"begin": "rounds"}), (1.61, {"end": 0.6}),
+        (2.0, {"begin": "idea"}), (2.0105, {"end": 0.01, "expected": 0.009}),
+    )  # fmt: skip
+    assert heard.off("idea") == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "worker_s", "parent_s", "expected_s"),
+    [
+        ("rounds", 0.3, 0.6, 0.0),  # it runs slow
+        ("rounds", 0.9, 0.6, 0.0),  # it runs fast
+        ("idea", 0.001, 0.05, 0.001),  # it stands still while the candidate runs
+        ("idea", 0.2, 0.2, 0.01),  # it lied in the rounds and is honest in the audit
+    ],
+)
+def test_a_timer_that_the_parents_clock_contradicts_is_caught(who, worker_s, parent_s, expected_s):
+    end = {"end": worker_s, "expected": expected_s}
+    heard = marks((1.0, {"begin": who}), (1.0 + parent_s, end))
+    assert who in heard.off("idea")
+
+
+def test_a_slow_mark_alone_accuses_nobody():
+    assert Times(worker_s=0.01, parent_s=0.014, marks=1, expected_s=0.01).agree(0.25)
+
+
+def test_timers_off_in_most_processes_refuse_the_candidate():
+    assert gather(row(), row(), timer="rounds took too little").tampered
+    honest = gather(row(), row())
+    honest.add(gathered.part(row(), "idea"), "rounds took too little")
+    assert honest.tampered == ""
+
+
+def session(monkeypatch, listen) -> clock.Session:
+    monkeypatch.setattr(clock, "listen", listen)
+    monkeypatch.setattr(clock, "timed_cases", lambda verdict, full: ["small"])
+    monkeypatch.setattr(clock, "refuse_wrong_answers", lambda verdict, row, right: None)
+    nothing = phases.Answers({}, {}, 1.0)
+    monkeypatch.setattr(clock.Session, "answers", lambda self, row: nothing)
+    made = dict.fromkeys(("idea", "null"), SimpleNamespace(level="exact", engine="e_v1"))
+    return clock.Session(made, False, clock.EVERYDAY, lambda line: None, {})
+
+
+def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
+    def listen(module, asked):
+        names = asked["cases"]["small"]
+        if "idea" in names:
+            raise Died("ended with -11: it said nothing")
+        yield timekeeper.Heard(row(trails={name: {} for name in names}), {})
+
+    found = session(monkeypatch, listen)
+    found.run()
+    assert "ended with -11" in found.refused["idea"]
+    assert "null" not in found.refused
+    assert len(found.rows["null", "small"].kept) == 3
+
+
+def test_one_that_raises_loses_only_its_own_number(monkeypatch):
+    def listen(module, asked):
+        failed = {"idea": "ValueError: no"} if "idea" in asked["cases"]["small"] else {}
+        yield timekeeper.Heard(row(trails={"null": {}}, lost=failed), {})
+
+    found = session(monkeypatch, listen)
+    found.run()
+    assert "ValueError: no" in found.refused["idea"]
+    assert len(found.rows["null", "small"].kept) == 3
+
+
+def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):
+    (tmp_path / "silent.py").write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(timekeeper.digests, "ROOT", tmp_path)
+    with pytest.raises(Died, match="said nothing for"):
+        list(timekeeper.listen("silent", {}, patience_s=0.2))
+
+
+def test_the_last_line_of_a_dead_worker_is_told(tmp_path, monkeypatch):
+    (tmp_path / "dead.py").write_text("raise SystemExit('out of memory')\n")
+    monkeypatch.setattr(timekeeper.digests, "ROOT", tmp_path)
+    with pytest.raises(Died, match="ended with 1: out of memory"):
+        list(timekeeper.listen("dead", {}))
+
+
+def test_a_quiet_machine_is_not_waited_for():
+    assert quietness.wait_for_quiet(look=lambda: QUIET.model_copy()).waited_s == 0
+
+
+def test_a_busy_machine_is_waited_for_and_a_loud_one_only_so_long():
+    seen, said = iter([LOUD, LOUD, QUIET]), []
+    now = iter(range(100))
+    found = quietness.wait_for_quiet(
+        20, said.append, lambda: next(seen).model_copy(), lambda: float(next(now))
+    )
+    assert found.quiet
+    assert len(said) == 2
+    now = iter(range(0, 1000, 10))
+    found = quietness.wait_for_quiet(20, said.append, LOUD.model_copy, lambda: float(next(now)))
+    assert not found.quiet
+    assert "intervals will be wide" in said[-1]
+
+
+def test_conditions_with_another_load_are_comparable():
+    from tools.conditions import conditions
+
+    assert conditions(beside=LOUD).key == conditions(beside=QUIET).key
+
+
+def test_records_of_a_case_survive_json():
+    timing = gather(row(), row(), row()).timing(least=3)
+    assert type(timing).model_validate(json.loads(timing.model_dump_json())) == timing

@@ -1,0 +1,274 @@
+"""Two commits against each other, or two records: is B slower than A?
+
+Commits: each one's own implementations are judged, then timed turn about in one process; a
+slowdown is confirmed by fresh processes before it alarms. Records are compared where their
+conditions allow it, each by its ratio to the frozen baseline.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tools import console, records, statistics
+from tools.asv_tree import UNDER_TEST, measurable
+from tools.conditions import PASSING
+from tools.records import Measurement
+from tools.statistics import Interval
+from tools.timekeeper import Died, listen
+from validation import digests, leaves
+
+EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
+BUDGET_S = 3.0  # of rounds for each case in each process
+CLEAR = math.log(1.10)  # a slowdown that two processes agree on needs no more of them
+CONFIRM = 5  # processes for a smaller one: different code moves by percents between them
+SEEN = math.log(1.05)  # "same" means that a slowdown as large would have been seen
+CONTROL_OFF = math.log(1.05)
+
+
+class Incomparable(ValueError):
+    """The two sides cannot be compared; the message says why and what to do."""
+
+
+@dataclass
+class Row:
+    """One optimization on one case: B over A."""
+
+    name: str
+    case: str
+    word: str
+    ratio: Interval | None = None
+    control: float | None = None
+    note: str = ""
+
+    def cells(self) -> tuple[str, str, str, str]:
+        if self.ratio is None:
+            return self.name, self.word, self.case, self.note
+        r = self.ratio
+        control = "" if self.control is None else f"  control {self.control:.3f}"
+        told = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
+        return self.name, self.word, self.case, told.rstrip()
+
+
+def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool = False) -> int:
+    """The verb ``compare``: 0 same or faster, 1 slower, 2 wrong or failed, 3 inconclusive."""
+    sides = record(a), record(b)
+    if all(sides):
+        found = of_records(*sides)
+    elif any(sides):
+        which = a if sides[0] else b
+        raise Incomparable(f"{which} is a record and the other a commit; allowed: two of a kind")
+    else:
+        with console.progress(f"comparing {a} and {b}") as tell:
+            found = list(of_commits(a, b, names, tell))
+    if as_json:
+        console.as_json([row.__dict__ for row in found])
+    elif markdown:
+        print(summary(a, b, found))
+    else:
+        for row in found:
+            console.line(*row.cells(), widths=(34, 13, 20))
+    return next((code for word, code in EXITS.items() if any(r.word == word for r in found)), 0)
+
+
+def record(asked: str) -> Measurement | None:
+    """A record file, NAME (the record on file now) or NAME@COMMIT (as it was there).
+
+    Raises:
+        Incomparable: that commit has no such record.
+    """
+    if asked.endswith(".json"):
+        return Measurement.read(Path(asked))
+    name, at, commit = asked.partition("@")
+    if name not in leaves.names():
+        return None
+    path = records.path(name)
+    if not at:
+        return Measurement.read(path)
+    place = f"{commit}:{path.relative_to(digests.ROOT)}"
+    text = git("show", place)
+    if text is None:
+        raise Incomparable(f"git has no {place}; see: git log -- {path.relative_to(digests.ROOT)}")
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{name} at {commit}.json"
+        copy.write_bytes(text)
+        return Measurement.read(copy)
+
+
+def git(*words: str) -> bytes | None:
+    done = subprocess.run(["git", "-C", digests.ROOT, *words], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def of_records(a: Measurement, b: Measurement) -> list[Row]:
+    """B's relative times over A's.
+
+    Raises:
+        Incomparable: other conditions, another baseline, or no case in common.
+    """
+    if a.conditions.key != b.conditions.key:
+        mine, yours = (m.conditions.model_dump() for m in (a, b))
+        apart = [k for k in mine if mine[k] != yours[k] and k not in PASSING]
+        raise Incomparable(
+            f"measured under other conditions ({', '.join(apart)}): such times are never compared; "
+            "measure both on one machine: groundspeed compare COMMIT COMMIT"
+        )
+    if a.verdict_digests["baseline"] != b.verdict_digests["baseline"]:
+        raise Incomparable(f"{a.engine} and {b.engine} are other baselines; allowed: one and same")
+    cases = [case for case in a.cases if case in b.cases]
+    if not cases:
+        raise Incomparable(f"no case in common; A has {list(a.cases)}, B has {list(b.cases)}")
+    return [of_timings(b.optimization, case, a, b) for case in cases]
+
+
+def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Row:
+    """The ratio of two ratios; half widths of independent intervals add as squares."""
+    one, two = a.cases[case], b.cases[case]
+    middle = math.log(two.ratio / one.ratio)
+    half = math.hypot(*(t.between_width / 2 for t in (one, two)))
+    ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
+    noise = max(t.least_effect for t in (one, two))
+    return Row(name, case, word(ratio, math.log1p(noise)), ratio)
+
+
+def word(ratio: Interval, margin: float) -> str:
+    if ratio.low > math.exp(margin):
+        return "SLOWER"
+    if ratio.high < math.exp(-margin):
+        return "FASTER"
+    return "SAME" if ratio.high < math.exp(max(SEEN, margin)) else "INCONCLUSIVE"
+
+
+def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator[Row]:
+    """Every optimization whose bytes differ, judged and timed."""
+    with ExitStack() as stack:
+        trees = {who: stack.enter_context(tree(asked)) for who, asked in (("A", a), ("B", b))}
+        there = {who: leaves.names(root) for who, root in trees.items()}
+        known = sorted({*there["A"], *there["B"]})
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise LookupError(f"no optimization {unknown[0]!r} in {a} or {b}; have {known}")
+        for name in names or known:
+            tell(name)
+            if name not in there["B"] or name not in there["A"]:
+                gone = name not in there["B"]
+                yield Row(name, "", "GONE" if gone else "NEW", note=f"not in {b if gone else a}")
+            elif code(trees["A"], name) == code(trees["B"], name):
+                yield Row(name, "", "SAME", note="the same bytes")
+            else:
+                yield from of_optimization(name, trees, tell)
+
+
+@contextmanager
+def tree(asked: str) -> Iterator[Path]:
+    """A commit's code under today's judge and clock; "." is the working tree.
+
+    Raises:
+        LookupError: git knows no such commit.
+    """
+    if asked == ".":
+        with measurable(digests.ROOT, digests.ROOT) as whole:
+            yield whole
+        return
+    packed = git("archive", asked, *UNDER_TEST)
+    if packed is None:
+        raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+    with TemporaryDirectory(prefix="groundspeed-") as place:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(place, filter="data")
+        with measurable(Path(place), digests.ROOT) as whole:
+            yield whole
+
+
+def code(root: Path, name: str) -> str:
+    """Digest of an optimization's sources and of the baselines and siblings that it imports."""
+    found = digests.sources(root / "optimizations" / name, root, skip=("benchmark.py",))
+    contract = [root / "baselines" / "engine.py", root / "baselines" / "__init__.py"]
+    return digests.of_files([*found, *contract], root)
+
+
+def of_optimization(name: str, trees: dict[str, Path], tell: console.Tell) -> Iterator[Row]:
+    """Judge both; time what both do right."""
+    from tools.suite import Refused, ask  # late: imports asv
+
+    judged = {}
+    for who, root in trees.items():
+        tell(f"{name}: judging {who}")
+        try:
+            judged[who] = ask(root, "judge", name)
+        except Refused as why:
+            judged[who] = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
+    a, b = judged["A"], judged["B"]
+    if b["status"] != "VERIFIED":
+        expected = f"{b['status']}, as expected"
+        yield Row(name, "", expected if b["holds"] else "WRONG", note=f"B: {b['reason']}")
+    elif a["status"] != "VERIFIED":
+        yield Row(name, "", "MENDED", note=f"A is {a['status']}: {a['reason']}")
+    else:
+        for case in [case for case in b["cases"] if case in a["cases"]]:
+            tell(f"{name}: {case}")
+            yield fought(name, case, trees)
+
+
+def fought(name: str, case: str, trees: dict[str, Path]) -> Row:
+    """Processes until the word is settled: one, two that agree, or as many as confirm."""
+    found: list[Row] = []
+    for seed in range(CONFIRM):
+        try:
+            found.append(one_duel(name, case, trees, seed))
+        except Died as why:
+            return Row(name, case, "WRONG", note=f"the timing process {why}")
+        if settled(found):
+            break
+    last, count = found[-1], len(found)
+    if count == 1:
+        return last
+    ratio = statistics.between([row.ratio.value for row in found])
+    said = last.word if settled(found) else word(ratio, statistics.margin(0))
+    return Row(name, case, said, ratio, last.control, f"{count} processes")
+
+
+def settled(found: list[Row]) -> bool:
+    """Whether no further process is needed: no alarm at first, or a plain one confirmed."""
+    if len(found) == 1:
+        return found[0].word in ("SAME", "FASTER")
+    alarms = all(row.word == "SLOWER" for row in found)
+    return alarms and min(math.log(row.ratio.value) for row in found) > CLEAR
+
+
+def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> Row:
+    """What one process says: the ratio of processor times, and A against itself."""
+    asked = {"seed": seed, "trees": {k: str(v) for k, v in trees.items()}, "name": name}
+    asked |= {"cases": [case], "budget_s": BUDGET_S}
+    (heard,) = listen("tools.duel", asked)
+    rounds = heard.row["rounds"]
+    wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
+    off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))
+    said = statistics.fine_verdict(wall, cpu)
+    if said == "INCONCLUSIVE":
+        said = word(cpu, SEEN)
+    if off > CONTROL_OFF:
+        said = "INCONCLUSIVE"
+    return Row(name, case, said, cpu, math.exp(off))
+
+
+def compared(rounds: list[dict], who: str, clock: int) -> Interval:
+    return statistics.fine(*([max(r[k][clock], 1e-12) for r in rounds] for k in (who, "A")))
+
+
+def summary(a: str, b: str, found: list[Row]) -> str:
+    """For a pull request: the verdict first, what did not change folded away."""
+    changed = [row for row in found if row.note != "the same bytes"]
+    worst = next((w for w in EXITS if any(row.word == w for row in found)), "no slowdown")
+    head = ["| optimization | word | case | time of B over A |", "|---|---|---|---|"]
+    table = head + [f"| {' | '.join(row.cells())} |" for row in changed]
+    same = ", ".join(row.name for row in found if row not in changed)
+    folded = f"\n<details><summary>Unchanged</summary>\n\n{same}\n</details>" if same else ""
+    return "\n".join([f"**{worst}**: {b} against {a}", "", *(table if changed else []), folded])

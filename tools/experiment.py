@@ -1,0 +1,263 @@
+"""How often the clock is wrong: identical code and known slowdowns, told apart or not.
+
+A hundred fresh processes; in each the same code is timed against itself, and against itself
+with 2 % and 5 % more work. What the clock says of them, and what usual methods say of the
+very same seconds, goes into reports/experiment.md. Every process is kept as soon as it is
+through, so the experiment may be stopped and resumed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean, median
+
+from pydantic import BaseModel
+from scipy.stats import mannwhitneyu, t
+
+from tools import console, statistics
+from tools.conditions import Conditions, conditions
+from tools.quietness import wait_for_quiet
+from tools.report import PAGES, write
+from validation import digests
+from validation.records import BrokenRecord, Record
+
+TRIALS = 100
+SAME, CHANGED = "A/A", ("+2 %", "+5 %")
+ALLOWED = {"A/A": 1 / 50, "+2 %": 0.90, "+5 %": 0.98}  # at most wrong; at least seen
+OVERHEAD = 0.02
+
+Word = str
+Method = Callable[["Trial", "Trial", str], Word]
+
+
+class Trial(BaseModel):
+    """One process; see `tools.trial`."""
+
+    turns: dict[str, str]
+    sequential: dict[str, list[float]]
+    overhead: dict[str, list[tuple[float, float]]]
+
+    def times(self, who: str, clock: int = 0) -> list[float]:
+        """Of every round, by wall clock (0) or processor time (1)."""
+        return [float(pair.split(":")[clock]) for pair in self.turns[who].split()]
+
+    @property
+    def measured_s(self) -> float:
+        """Seconds of measuring that one comparison took, the longest of them."""
+        base = sum(self.times("A"))
+        return 1e-7 * max(base + sum(self.times(who)) for who in (SAME, *CHANGED))
+
+
+class Experiment(Record):
+    """Raw times of every process, and the conditions when it began."""
+
+    conditions: Conditions
+    method: str  # digest of the measuring code
+    trials: list[Trial] = []
+
+
+def path(root: Path = digests.ROOT) -> Path:
+    return root / "reports" / "experiment.json"
+
+
+def run(trials: int = TRIALS, as_json: bool = False) -> int:
+    """Resume the experiment up to so many processes; exit 1 where it misses what is allowed."""
+    if trials < 2:
+        raise ValueError(f"{trials} processes asked for; allowed: 2 and more, 100 for the table")
+    found = begun()
+    with console.progress("experiment", total=trials) as tell:
+        for seed in range(len(found.trials), trials):
+            tell(f"process {seed + 1} of {trials}")
+            found.trials.append(one(seed))
+            found.made = ""
+            found.write(path())
+    table = rows(found)
+    write(path().with_suffix(".md"), page(found, table))
+    if as_json:
+        console.as_json({"rows": table, "overhead": overhead(found)})
+    else:
+        show(found, table)
+    return int(not passed(found, table))
+
+
+def begun() -> Experiment:
+    """The experiment on file if it was made by this code on this machine, or a new one."""
+    method = method_digest()
+    try:
+        found = Experiment.read(path())
+        if found.method == method and found.conditions.key == conditions().key:
+            return found
+    except (FileNotFoundError, BrokenRecord):
+        pass
+    return Experiment(conditions=conditions(beside=wait_for_quiet()), method=method)
+
+
+def method_digest() -> str:
+    """Of what takes the times: the trial, and the loop that the clock times with."""
+    from tools.stopwatch import Contender  # late: torch
+
+    trial = (Path(__file__).parent / "trial.py").read_text("utf-8")
+    return digests.of_plain([trial, inspect.getsource(Contender)])
+
+
+def one(seed: int) -> Trial:
+    """A fresh process.
+
+    Raises:
+        RuntimeError: it ended without an answer.
+    """
+    words = [sys.executable, "-m", "tools.trial", str(seed)]
+    done = subprocess.run(words, cwd=digests.ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(f"process {seed} of the experiment failed: {last}; run it again")
+    return Trial(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def ours(trial: Trial, _: Trial, who: str) -> Word:
+    wall, cpu = (statistics.fine(trial.times(who, k), trial.times("A", k)) for k in (0, 1))
+    return statistics.fine_verdict(wall, cpu)
+
+
+def paired_median(trial: Trial, _: Trial, who: str) -> Word:
+    pairs = zip(trial.times(who), trial.times("A"), strict=True)
+    found = statistics.within([a / b for a, b in pairs])
+    return word(found.low, found.high)
+
+
+def sequential_mean(trial: Trial, _: Trial, who: str) -> Word:
+    return word(*means(trial.sequential[who], trial.sequential["A"]))
+
+
+def sequential_median(trial: Trial, _: Trial, who: str) -> Word:
+    """asv's test of two results: Mann and Whitney, p < 0.002."""
+    a, b = trial.sequential[who], trial.sequential["A"]
+    if mannwhitneyu(a, b).pvalue >= 0.002:
+        return "INCONCLUSIVE"
+    return "SLOWER" if median(a) > median(b) else "FASTER"
+
+
+def sequential_least(trial: Trial, _: Trial, who: str) -> Word:
+    """The fastest call of each, taken at its word where it differs by 1 %."""
+    ratio = min(trial.sequential[who]) / min(trial.sequential["A"])
+    return word(ratio / 1.01, ratio * 1.01)
+
+
+def other_process(trial: Trial, before: Trial, who: str) -> Word:
+    """Means of two processes, as tools do that time one commit after the other."""
+    return word(*means(trial.times(who), before.times("A")))
+
+
+def means(a: list[float], b: list[float]) -> tuple[float, float]:
+    """95 % interval of the ratio of means, calls taken for independent."""
+    spread = math.sqrt(sum((error(x) / mean(x)) ** 2 for x in (a, b)))
+    half = t.ppf(0.975, len(a) + len(b) - 2) * spread
+    ratio = mean(a) / mean(b)
+    return ratio * math.exp(-half), ratio * math.exp(half)
+
+
+def error(x: list[float]) -> float:
+    middle = mean(x)
+    return math.sqrt(sum((y - middle) ** 2 for y in x) / (len(x) - 1) / len(x))
+
+
+def word(low: float, high: float) -> Word:
+    return "SLOWER" if low > 1 else "FASTER" if high < 1 else "INCONCLUSIVE"
+
+
+METHODS: dict[str, Method] = {
+    "**turn about, block minima, Hodges-Lehmann, both clocks (this clock)**": ours,
+    "turn about, median of ratios, order-statistic interval, wall": paired_median,
+    "one after the other, means, normal interval": sequential_mean,
+    "one after the other, medians, Mann-Whitney p < 0.002": sequential_median,
+    "one after the other, fastest call, 1 %": sequential_least,
+    "in two processes, means, normal interval": other_process,
+}
+
+
+def rows(found: Experiment) -> list[dict]:
+    """For each method: how many identical pairs it calls different, how many slowdowns it sees."""
+    return [{"method": name, **counts(found, method)} for name, method in METHODS.items()]
+
+
+def counts(found: Experiment, method: Method) -> dict[str, int]:
+    pairs = list(zip(found.trials, [found.trials[-1], *found.trials[:-1]], strict=True))
+    told = {who: [method(now, before, who) for now, before in pairs] for who in (SAME, *CHANGED)}
+    wrong = sum(said != "INCONCLUSIVE" for said in told[SAME])
+    return {SAME: wrong} | {who: told[who].count("SLOWER") for who in CHANGED}
+
+
+def overhead(found: Experiment) -> statistics.Interval:
+    """What the clock's loop adds to a call of 100 µs, over torch's own figure for that call.
+
+    Measured on an empty call, where nothing but the two loops is timed.
+    """
+    return statistics.between([added(trial) for trial in found.trials])
+
+
+def added(trial: Trial) -> float:
+    loop = median(ours - theirs for ours, theirs in trial.overhead["empty"])
+    return 1 + loop / median(theirs for _, theirs in trial.overhead["call"])
+
+
+def same_call(found: Experiment) -> statistics.Interval:
+    """The clock's time of the 100 µs call itself over torch's: loops, and what caches do."""
+    calls = [zip(*trial.overhead["call"], strict=True) for trial in found.trials]
+    return statistics.between([statistics.fine(*pair).value for pair in calls])
+
+
+def spread(found: Experiment) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of the clock's estimate, as shares."""
+    return {who: moments([
+        math.log(statistics.fine(trial.times(who, 1), trial.times("A", 1)).value)
+        for trial in found.trials
+    ]) for who in (SAME, *CHANGED)}  # fmt: skip
+
+
+def moments(x: list[float]) -> tuple[float, float]:
+    return mean(x), error(x) * math.sqrt(len(x))
+
+
+def passed(found: Experiment, table: list[dict]) -> bool:
+    """Whether the clock keeps to what is allowed."""
+    count, first = len(found.trials), table[0]
+    seen = all(first[who] >= ALLOWED[who] * count for who in CHANGED)
+    return seen and first[SAME] <= ALLOWED[SAME] * count and overhead(found).value < 1 + OVERHEAD
+
+
+def page(found: Experiment, table: list[dict]) -> str:
+    return PAGES.get_template("experiment.md").render(
+        trials=len(found.trials),
+        rows=table,
+        same=SAME,
+        changed=CHANGED,
+        c=found.conditions,
+        made=found.made,
+        longest=max(trial.measured_s for trial in found.trials),
+        block_ms=median(1e-4 * x for trial in found.trials for x in trial.times("A")),
+        rounds=len(found.trials[0].times("A")),
+        overhead=overhead(found),
+        same_call=same_call(found),
+        call_us=median(1e6 * t for trial in found.trials for _, t in trial.overhead["call"]),
+        spread=spread(found),
+    )
+
+
+def show(found: Experiment, table: list[dict]) -> None:
+    for line in lines(found, table):
+        console.line(*line, widths=(72, 14, 14))
+
+
+def lines(found: Experiment, table: list[dict]) -> Iterator[tuple[str, ...]]:
+    yield f"of {len(found.trials)}", "A/A different", "+2 % seen", "+5 % seen"
+    for row in table:
+        yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
+    for what, interval in (("the loop", overhead(found)), ("the same call", same_call(found))):
+        o = [f"{x - 1:+.2%}" for x in interval]
+        yield f"of 100 µs by torch's timer, {what}: {o[0]} [{o[1]}, {o[2]}]", ""

@@ -1,0 +1,138 @@
+"""The parent's side of a timing process: starts it, listens, and keeps a clock of its own.
+
+Code under test shares the worker's address space and could patch its timer. The parent
+reads its clock at the marks that the worker sends around its blocks: what the worker says
+they took must be what passed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from validation import digests
+
+PATIENCE_S = 300  # without a word from the worker
+SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
+ALONE_SHARE = 0.25  # of an audit, which is short
+LATENCY_S = 3e-3  # of a mark on its way here
+SINGLE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Died(RuntimeError):
+    """The worker ended without an answer; the message is its last line."""
+
+
+@dataclass
+class Times:
+    """What the worker's timer and the parent's say of the same blocks."""
+
+    worker_s: float = 0.0
+    parent_s: float = 0.0
+    marks: int = 0
+    expected_s: float = 0.0  # of an audit: what its rounds led to expect
+
+    def add(self, worker_s: float, parent_s: float, expected_s: float) -> None:
+        self.worker_s += worker_s
+        self.parent_s += parent_s
+        self.expected_s += expected_s
+        self.marks += 1
+
+    def agree(self, share: float) -> bool:
+        """Whether the two clocks tell the same, and an audit what was timed before."""
+        leeway = share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
+        # the fastest block of the rounds bounds an audit from below, nothing from above
+        hidden = self.expected_s > 0 and self.parent_s > 3 * self.expected_s + 10 * LATENCY_S
+        return abs(self.parent_s - self.worker_s) <= leeway and not hidden
+
+    def __str__(self) -> str:
+        return f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
+
+
+@dataclass
+class Heard:
+    """One case of one process: what the worker told, and the parent's times beside it."""
+
+    row: dict
+    times: dict[str, Times] = field(default_factory=dict)
+
+    def off(self, name: str) -> str:
+        """Why the timer of the worker is not to be believed about a contender; or nothing."""
+        for who in ("rounds", "baseline", name):
+            heard = self.times.get(who)
+            if heard and not heard.agree(SHARE if who == "rounds" else ALONE_SHARE):
+                return f"{who} took {heard}"
+        return ""
+
+
+def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator[Heard]:
+    """What `python -m MODULE ASKED` tells, case by case.
+
+    Raises:
+        Died: it ended or fell silent before it was through.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(asked)],
+            cwd=digests.ROOT,
+            env=os.environ | dict.fromkeys(SINGLE_THREAD, "1") | {"PYTHONHASHSEED": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        try:
+            yield from hear(words(process, patience_s))
+            if process.wait(patience_s):
+                raise Died(f"ended with {process.returncode}: {last_line(log)}")
+        except TimeoutError:
+            raise Died(f"said nothing for {patience_s:.0f} s") from None
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def words(process: subprocess.Popen, patience_s: float) -> Iterator[tuple[float, dict]]:
+    """Each line of the worker, with the parent's clock when it came.
+
+    Raises:
+        TimeoutError: no line for that long.
+    """
+    rest = b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], patience_s)
+        now = perf_counter()
+        if not ready:
+            raise TimeoutError
+        part = os.read(process.stdout.fileno(), 1 << 20)
+        if not part:
+            return
+        *lines, rest = (rest + part).split(b"\n")
+        yield from ((now, json.loads(line)) for line in lines)
+
+
+def hear(told: Iterator[tuple[float, dict]]) -> Iterator[Heard]:
+    """Pair the marks; hand on a case where it is complete."""
+    times: dict[str, Times] = {}
+    who, began = "", 0.0
+    for now, said in told:
+        if "begin" in said:
+            who, began = said["begin"], now
+        elif "end" in said:
+            kept = times.setdefault(who, Times())
+            kept.add(said["end"], now - began, said.get("expected", 0.0))
+        elif "case" in said:
+            yield Heard(said, times)
+            times = {}
+
+
+def last_line(log) -> str:
+    log.seek(0)
+    return (log.read().strip().splitlines() or ["it said nothing"])[-1][:300]
