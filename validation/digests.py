@@ -86,5 +86,5 @@ def imported_leaves(path: Path, root: Path) -> set[Path]:
 @cache
 def harness() -> str:
     """Of the judge itself: the contract, and all of validation/."""
-    contract = [ROOT / "baselines" / "engine.py", ROOT / "baselines" / "__init__.py"]
+    contract = (ROOT / "baselines").glob("*.py")
     return of_files([*contract, *(ROOT / "validation").glob("*.py")])
