@@ -136,6 +136,7 @@ class Room:
     def __init__(self, files: Path, program: Program, copy: bool = True):
         self.program = program
         self.modules: dict[str, types.ModuleType] = {}
+        self.seconds: float | None = None  # in the tests themselves, by pytest's own report
         self.sources = files
         self.folder = files
         if copy:
@@ -394,6 +395,10 @@ def with_locals(function: Callable, tell: Callable[[dict], None]) -> Callable:
     return new.__get__(function.__self__) if hasattr(function, "__self__") else new
 
 
+# Plugins of pytest that write into the project, or cost more than most tests do.
+NOT_NEEDED = ("cacheprovider", "faulthandler", "unraisableexception", "threadexception", "pastebin")
+
+
 def run_tests(room: Room, boundaries: Boundaries) -> dict[str, Any]:
     """The chosen tests under pytest; their variables at the end.
 
@@ -407,13 +412,14 @@ def run_tests(room: Room, boundaries: Boundaries) -> dict[str, Any]:
     program, plugin = room.program, Tests(boundaries)
     os.environ.pop("PYTEST_ADDOPTS", None)
     chosen = str(room.folder / program.file) + (f"::{program.part}" if program.part else "")
-    words = [chosen, "-s", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler"]
+    words = [chosen, "-s", "-q", *(w for name in NOT_NEEDED for w in ("-p", f"no:{name}"))]
     words += [f"--basetemp={room.folder}/.basetemp", f"--rootdir={room.folder / program.cwd}"]
     words += ["-c", str(room.folder / program.config)] if program.config else []
     words += ["-n0"] if importlib.util.find_spec("xdist") else []
     words += ["--no-cov"] if importlib.util.find_spec("pytest_cov") else []
     code = int(pytest.main(words, plugins=[plugin]))
     plugin.judge(code, program.part or program.file)
+    room.seconds = plugin.seconds
     if len(plugin.left) == 1:
         return next(iter(plugin.left.values()))
     return {f"{t}.{k}": v for t, left in plugin.left.items() for k, v in left.items()}
@@ -426,6 +432,7 @@ class Tests:
         self.boundaries = boundaries
         self.left: dict[str, dict] = {}
         self.passed, self.skipped, self.failed = 0, [], []
+        self.seconds = 0.0  # in the tests themselves, without pytest's own work
 
     def pytest_collection_finish(self, session):
         for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
@@ -448,6 +455,7 @@ class Tests:
             self.skipped.append(text)
         elif report.when == "call":
             self.passed += 1
+            self.seconds += report.duration
 
     def judge(self, code: int, what: str) -> None:
         if self.failed:

@@ -120,7 +120,7 @@ def scratch() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.get("KEEP") or shutil.rmtree(folder, ignore_errors=True)
 
 
 def mirrored(wish: Wish, mirror: Path) -> Path:
@@ -203,6 +203,7 @@ def rehearse(wish: Wish, made: Path, folder: Path) -> None:
         made.parent.parent, ["-m", "tools.rehearsal", wish.name, str(seen)], wish.patience_s
     )
     words = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
+    if os.environ.get("DBG"): print(done)
     if done.returncode or "error" in words:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise Failed(f"{wish.target.text}: {words.get('error', last)}")

@@ -188,7 +188,7 @@ def observe(spec: dict) -> tuple[dict, dict]:
             answer["step"], numbers = stepped(spec["step"], step)
         else:
             answer["left"], numbers["fields"] = gathered(foreign, left, watches, spec["outputs"])
-    answer |= {"writes": bool(hook.writes), "notes": sorted(hook.notes)}
+    answer |= {"tests_s": room.seconds, "writes": bool(hook.writes), "notes": sorted(hook.notes)}
     if spec["audit"]:
         answer |= inventory(room, hook, what, spec, known)
     return answer, numbers
@@ -275,7 +275,7 @@ def inventory(room, hook: Observer, what, spec: dict, known: set[str]) -> dict:
     own = {str(mirror / what.file), str(mirror / what.config)} if what.config else {
         str(mirror / what.file)}  # fmt: skip
     for name, file in used.items():
-        if not file or name == "__main__":
+        if not file or name == "__main__" or not os.path.isabs(file):
             continue
         top, full = name.split(".")[0], os.path.abspath(file)
         if full.startswith(f"{mirror}{os.sep}"):
