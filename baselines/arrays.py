@@ -58,6 +58,8 @@ def tensor(value: Any) -> torch.Tensor:
     if is_array(value):
         numpy = sys.modules["numpy"]
         array = numpy.array(value, order="C", copy=True)
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with these
+            array = array.astype(numpy.int64)
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
     inner = value
     while type(inner) is list:
@@ -121,9 +123,12 @@ def get(root: Any, place: Place) -> Any:
 
 
 def put(root: Any, place: Place, value: Any) -> None:
-    """Bind the place to the value."""
+    """Bind the place to the value; a tuple on the way is made anew."""
     holder, (how, key) = get(root, place[:-1]), place[-1]
-    if how == "item":
+    if isinstance(holder, tuple):
+        items = [value if n == key else item for n, item in enumerate(holder)]
+        put(root, place[:-1], type(holder)(*items) if hasattr(holder, "_fields") else tuple(items))
+    elif how == "item":
         holder[key] = value
     else:
         object.__setattr__(holder, key, value)
@@ -153,7 +158,7 @@ def overwrite(here: Any, given: torch.Tensor) -> bool:
         return True
     if not getattr(getattr(here, "flags", None), "writeable", False) or not here.ndim:
         return False
-    here[...] = given.numpy()
+    here[...] = given.numpy().astype(here.dtype, copy=False)
     return True
 
 

@@ -209,11 +209,15 @@ class Watch:
 
 
 def bind(function: Callable, args: tuple, kwargs: dict) -> inspect.BoundArguments:
-    """The arguments of a call, by name."""
+    """The arguments of a call, by name; those beyond the names in a list."""
     try:
-        return inspect.signature(function).bind(*args, **kwargs)
+        bound = inspect.signature(function).bind(*args, **kwargs)
     except (TypeError, ValueError):
-        return inspect.signature(lambda *args, **kwargs: None).bind(*args, **kwargs)
+        bound = inspect.signature(lambda *args, **kwargs: None).bind(*args, **kwargs)
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL and name in bound.arguments:
+            bound.arguments[name] = list(bound.arguments[name])
+    return bound
 
 
 def roots(function: Callable, bound: inspect.BoundArguments) -> dict[str, Any]:

@@ -365,9 +365,22 @@ def run_callable(program: Program, boundaries: Boundaries) -> dict[str, Any]:
         owner, function = function, getattr(function, part)
     if inspect.isclass(owner):
         function = getattr(owner(), program.part.rpartition(".")[2])
+    refuse_arguments(function, program.part)
     left: dict[str, Any] = {}
     value = with_locals(function, left.update)()
     return left if value is None else {"result": value, **left}
+
+
+def refuse_arguments(function: Callable, part: str) -> None:
+    """Raise where a call would need arguments that nobody gave."""
+    with suppress(ValueError, TypeError):
+        rows = inspect.signature(function).parameters.values()
+        bare = [p.name for p in rows if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        if bare:
+            raise Broken(
+                f"{part} needs {', '.join(bare)}; write a script that calls it, give that, and say "
+                f"--watch or --step module:{part}"
+            )
 
 
 def with_locals(function: Callable, tell: Callable[[dict], None]) -> Callable:

@@ -21,7 +21,7 @@ from tools.create import FROZEN_BYTES, HARNESS, Wish
 from tools.observed import Failed, Observed
 from tools.report import PAGES
 from validation import digests
-from validation.errors import distance
+from validation.errors import distance, widened
 
 STORED = 1 << 20  # bytes of an end state that is kept whole
 QUICK_S = 1.0  # a whole run below this is made twice, where it draws random numbers
@@ -288,8 +288,8 @@ def report(wish: Wish, folder: Path, first: Observed, plain: Observed) -> None:
     told = json.loads((folder / "origin.json").read_text())
     fields = {
         name: {"shape": tuple(t.shape), "type": str(t.dtype).removeprefix("torch."),
-               "low": float(t.abs().min()) if t.numel() else 0.0,
-               "high": float(t.abs().max()) if t.numel() else 0.0,
+               "low": float(widened(t).abs().min()) if t.numel() else 0.0,
+               "high": float(widened(t).abs().max()) if t.numel() else 0.0,
                "role": role(told, name)}
         for name, t in first.numbers["fields"].items()
     }  # fmt: skip

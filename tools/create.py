@@ -62,11 +62,11 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
     """The verb ``create``; nothing is left behind where it cannot be done."""
     wish = checked(text, name, **asked)
     with console.progress(f"creating {wish.name}") as tell, scratch() as folder:
-        from tools import baseline_files  # late: torch
-
         mirror = mirrored(wish, folder / "mirror")
         tell("observing")
         first = observe(specification(wish, mirror, audit=True), wish, folder, 1)
+        from tools import baseline_files  # late: torch
+
         tell("observing once more")
         second = observe(specification(wish, mirrored(wish, folder / "again")), wish, folder, 2)
         baseline_files.refuse_difference(first, second)
@@ -120,7 +120,7 @@ def scratch() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        os.environ.get("KEEP") or shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def mirrored(wish: Wish, mirror: Path) -> Path:
@@ -203,7 +203,6 @@ def rehearse(wish: Wish, made: Path, folder: Path) -> None:
         made.parent.parent, ["-m", "tools.rehearsal", wish.name, str(seen)], wish.patience_s
     )
     words = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
-    if os.environ.get("DBG"): print(done)
     if done.returncode or "error" in words:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise Failed(f"{wish.target.text}: {words.get('error', last)}")

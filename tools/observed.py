@@ -47,8 +47,6 @@ def observe(specification: dict, wish: Wish, folder: Path, number: int) -> Obser
     Raises:
         Failed: with what went wrong.
     """
-    import torch  # late: the command line has no time for it
-
     told, answer, numbers = (folder / f"{k}{number}" for k in ("spec", "answer", "numbers"))
     told.write_text(json.dumps(specification | {"answer": str(answer), "numbers": str(numbers)}))
     process = subprocess.Popen(
@@ -69,6 +67,8 @@ def observe(specification: dict, wish: Wish, folder: Path, number: int) -> Obser
         raise Failed(f"{where}: {last_words(process.returncode, said)}")
     found = json.loads(answer.read_text())
     refuse(where, wish, found)
+    import torch  # late: what is refused is refused at once
+
     return Observed(
         answer=found,
         numbers=torch.load(numbers, weights_only=True),

@@ -255,13 +255,28 @@ def gathered(foreign, left: dict, watches: dict, wanted: list[str]) -> tuple[dic
     elif watches:
         chosen = {n: v for w in watches.values() for n, v in w.stacked().items()}
     else:
-        large = {n: v for n, v in found.items() if not isinstance(v, bool | int | float | complex)}
-        chosen = large or {n: v for n, v in found.items() if isinstance(v, float | complex)}
+        chosen = plain_outputs(foreign, left)
     tensors = {n: v if isinstance(v, torch.Tensor) else arrays.tensor(v) for n, v in chosen.items()}
     tensors = {n: arrays.tensor(t) for n, t in tensors.items()}
     bad = [n for n, t in tensors.items() if not torch.isfinite(t).all()]
     good = {n: t for n, t in tensors.items() if n not in bad and t.numel()}
     return {"not_finite": bad, "others": sorted(set(found) - set(good))[:12]}, good
+
+
+def plain_outputs(foreign, left: dict) -> dict:
+    """Arrays that variables hold, else those inside objects, else floats; nothing private."""
+    from baselines import arrays
+
+    rows = [
+        (foreign.field_name(place), place, value)
+        for key, held in left.items()
+        for place, value in arrays.numbers(held, (("item", key),))
+        if not any(str(k).startswith("_") for _, k in place)
+    ]
+    large = [r for r in rows if not isinstance(r[2], bool | int | float | complex)]
+    flat = [r for r in large if all(how == "item" for how, _ in r[1])]
+    chosen = flat or large or [r for r in rows if isinstance(r[2], float | complex)]
+    return {name: value for name, _, value in chosen}
 
 
 def inventory(room, hook: Observer, what, spec: dict, known: set[str]) -> dict:

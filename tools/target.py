@@ -53,7 +53,7 @@ def resolve(text: str) -> Target:
     file = Path(path)
     if file.is_dir():
         raise LookupError(f"{path} is a folder; name a script, a test file, or module::callable")
-    if not file.exists() and (os.sep in path or file.suffix):
+    if not file.exists() and (os.sep in path or file.suffix == ".py"):
         raise LookupError(f"no such file: {path}{suggestion(file)}")
     if file.exists() and file.suffix != ".py":
         raise LookupError(f"{path} is no Python file; name a script, a test or module::callable")
