@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from baselines import arrays, foreign
-from baselines.program import Program
+from baselines.room import Program
 from tools.conditions import conditions
 from tools.create import FROZEN_BYTES, HARNESS, Wish
 from tools.observed import Failed, Observed
@@ -96,14 +96,12 @@ def refuse_difference(first: Observed, second: Observed) -> None:
             "keep one in a variable, return it, or watch a function: --watch module:function"
         )  # fmt: skip
         raise Failed(f"no outputs found: no array or tensor is left at the end; {hint}")
-    wrong = [
-        n
-        for n in one
-        if n not in other or not arrays.same(one[n], other[n])
-    ]
+    wrong = [n for n in one if n not in other or not arrays.same(one[n], other[n])]
     if wrong:
         good = [n for n in one if n not in wrong]
-        keep = f" or keep only what is: {' '.join(f'--output {n}' for n in good[:3])}" if good else ""
+        keep = (
+            f" or keep only what is: {' '.join(f'--output {n}' for n in good[:3])}" if good else ""
+        )
         raise Failed(
             f"not deterministic under a fixed seed: {gap(wrong[0], one, other)}"
             f"{' and ' + str(len(wrong) - 1) + ' more' if len(wrong) > 1 else ''}; seed what has a "

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from baselines import arrays, foreign, program
+from baselines import arrays, live, outputs, room
 
 CALLS = 50  # kept at most
 BYTES = 1 << 27  # kept at most, over all calls
@@ -63,16 +63,16 @@ class Capture:
         )
 
     def keep(self, function: Callable, args: tuple, kwargs: dict) -> Any:
-        root = foreign.roots(function, foreign.bind(function, args, kwargs))
+        root = live.roots(function, live.bind(function, args, kwargs))
         last = self.calls[-1].after if self.calls else {}
-        before = self.shared(foreign.reach(root), last)
-        program.sow(self.seed + len(self.calls))
+        before = self.shared(live.reach(root), last)
+        room.sow(self.seed + len(self.calls))
         dice = randomness()
         began = perf_counter()
         result = function(*args, **kwargs)
         seconds = perf_counter() - began
         self.random |= randomness() != dice
-        after = self.shared(foreign.reach(root), before)
+        after = self.shared(live.reach(root), before)
         returned = {place: arrays.tensor(v) for place, v in arrays.numbers(result)}
         self.calls.append(Call(before, after, self.shared(returned, {}), seconds))
         return result
@@ -129,9 +129,9 @@ def rule(capture: Capture) -> Rule:
     for place in places:
         how, part = fate(calls, place, results)
         if how == "scheduled":
-            scheduled.append({"name": foreign.field_name(place), "place": place})
+            scheduled.append({"name": outputs.field_name(place), "place": place})
         elif how != "constant":
-            fields.append({"name": foreign.field_name(place), "how": how, "place": place})
+            fields.append({"name": outputs.field_name(place), "how": how, "place": place})
             if part is not None:
                 used.add(part)
                 fields[-1]["result"] = part
@@ -139,7 +139,7 @@ def rule(capture: Capture) -> Rule:
     for part in results:
         again = any(all(arrays.same(c.after[k], c.result[part]) for c in calls) for k in kept)
         if part not in used and not again:
-            name = "result" + (f"_{foreign.field_name(part)}" if part else "")
+            name = "result" + (f"_{outputs.field_name(part)}" if part else "")
             fields.append({"name": name, "how": "output", "place": part})
     unique(fields)
     unique(scheduled)
@@ -155,7 +155,7 @@ def steady(tables: list[Numbers], left_out: list[str]) -> list[arrays.Place]:
                for r in rows if place in first) and place in first:  # fmt: skip
             found.append(place)
         else:
-            left_out.append(foreign.field_name(place))
+            left_out.append(outputs.field_name(place))
     return found
 
 
@@ -203,7 +203,9 @@ def follow(capture: Capture, fields: list[dict], scheduled: list[dict], left_out
     fixed = [n for n, r in rows.items() if all(arrays.same(r[0], x) for x in r)]
     while steps > 1 and any(not r[steps].any() for n, r in rows.items() if n not in fixed):
         steps -= 1
-    gone = [n for n, r in rows.items() if n not in fixed and r[steps].numel() and not r[steps].any()]
+    gone = [
+        n for n, r in rows.items() if n not in fixed and r[steps].numel() and not r[steps].any()
+    ]
     if gone:
         raise ValueError(f"{gone[0]} is zero after every call of {capture.function}: nothing to "
                          "hold a candidate to; name another function")  # fmt: skip

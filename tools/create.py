@@ -7,7 +7,6 @@ run from the copies, sealed, and only then moved into place.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,13 +21,13 @@ from pathlib import Path
 import baselines
 from tools import console
 from tools.observed import Failed, Observed, observe
-from tools.target import PACKAGES, Target, import_root, resolve
+from tools.target import Target, import_root, resolve
 from validation import digests
 
 HARNESS = ("tools", "validation")
 OURS = ("tools", "baselines", "validation", "optimizations")
-SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache", ".asv",
-           ".pytest_cache", ".ruff_cache", ".hypothesis", ".groundspeed", "site-packages"}  # fmt: skip
+SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache",
+           ".asv", ".pytest_cache", ".ruff_cache", ".hypothesis", ".groundspeed", "site-packages"}  # fmt: skip
 COPIED = 1 << 20  # files up to here are copied into the mirror, larger ones linked
 ENTRIES = 50_000  # of a project
 FROZEN_BYTES = 64 << 20
@@ -261,6 +260,3 @@ def tell_user(wish: Wish, seen: Observed, as_json: bool) -> None:
     kind = f"step {wish.step}" if wish.step else "whole run"
     words = f"{len(seen.answer['files'])} files, {len(seen.numbers['fields'])} fields, {kind}"
     console.line(wish.name, "FROZEN", "", f"{words}; next: {following}")
-
-
-__all__ = ["FROZEN_BYTES", "HARNESS", "PACKAGES", "Wish", "hashlib", "run"]

@@ -1,4 +1,4 @@
-"""`groundspeed create` as a script: python tools/create_performance_baseline.py PATH[::CALLABLE]."""
+"""`groundspeed create PATH[::CALLABLE]` as a script of its own."""
 
 import sys
 from pathlib import Path

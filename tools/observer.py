@@ -136,11 +136,12 @@ def main(specification: Path) -> None:
 
 def observe(spec: dict) -> tuple[dict, dict]:
     """Run the program once; what there is to say, and the numbers."""
-    from baselines import foreign, program
+    from baselines import foreign, outputs, program
+    from baselines import room as rooms
     from tools import capture
 
     mirror, project = Path(spec["mirror"]), Path(spec["project"])
-    what = foreign.from_json(program.Program, spec["program"])
+    what = foreign.from_json(rooms.Program, spec["program"])
     mapped = [
         os.path.relpath(mirror / "project" / os.path.relpath(p, project), mirror)
         for p in map(os.path.abspath, sys.path[1:])
@@ -148,7 +149,7 @@ def observe(spec: dict) -> tuple[dict, dict]:
     ]
     mapped = [] if spec["installed"] else mapped
     what = replace(what, paths=tuple(dict.fromkeys([*what.paths, *mapped])))
-    room = program.Room(mirror, what, copy=False)
+    room = rooms.Room(mirror, what, copy=False)
     room.original = lambda path: (
         str(project / os.path.relpath(path, mirror / "project"))
         if path.startswith(f"{mirror}/project/")
@@ -156,8 +157,8 @@ def observe(spec: dict) -> tuple[dict, dict]:
     )
     hook = Observer(mirror, project, spec["allow"], spec["freeze"])
     step = capture.Capture(spec["seed"]) if spec["step"] else None
-    watches = {name: foreign.Watch(name) for name in spec["watch"]}
-    boundaries = program.Boundaries(
+    watches = {name: outputs.Watch(name) for name in spec["watch"]}
+    boundaries = rooms.Boundaries(
         {n: w.wrap for n, w in watches.items()} | ({spec["step"]: step.wrap} if step else {})
     )
     if spec["audit"]:
@@ -187,7 +188,7 @@ def observe(spec: dict) -> tuple[dict, dict]:
         if step:
             answer["step"], numbers = stepped(spec["step"], step)
         else:
-            answer["left"], numbers["fields"] = gathered(foreign, left, watches, spec["outputs"])
+            answer["left"], numbers["fields"] = gathered(left, watches, spec["outputs"])
     answer |= {"tests_s": room.seconds, "writes": bool(hook.writes), "notes": sorted(hook.notes)}
     if spec["audit"]:
         answer |= inventory(room, hook, what, spec, known)
@@ -196,7 +197,7 @@ def observe(spec: dict) -> tuple[dict, dict]:
 
 def explain(error: BaseException, mirror: Path, project: Path) -> str:
     """What went wrong, in one line, with the deepest line of the user's own."""
-    from baselines.program import Broken
+    from baselines.room import Broken
 
     if isinstance(error, Broken):
         return str(error)
@@ -238,13 +239,13 @@ def stepped(name: str, step) -> tuple[dict, dict]:
     return told, {"fields": found.end, "start": found.start, "tables": found.tables}
 
 
-def gathered(foreign, left: dict, watches: dict, wanted: list[str]) -> tuple[dict, dict]:
+def gathered(left: dict, watches: dict, wanted: list[str]) -> tuple[dict, dict]:
     """What a whole run left: the numbers asked for, or else all arrays, or else all floats."""
     import torch
 
-    from baselines import arrays
+    from baselines import arrays, outputs
 
-    found = foreign.outputs(left, watches.values())
+    found = outputs.outputs(left, watches.values())
     if wanted:
         absent = [w for w in wanted if not any(n == w or n.startswith(f"{w}_") for n in found)]
         if absent:
@@ -255,7 +256,7 @@ def gathered(foreign, left: dict, watches: dict, wanted: list[str]) -> tuple[dic
     elif watches:
         chosen = {n: v for w in watches.values() for n, v in w.stacked().items()}
     else:
-        chosen = plain_outputs(foreign, left)
+        chosen = plain_outputs(left)
     tensors = {n: v if isinstance(v, torch.Tensor) else arrays.tensor(v) for n, v in chosen.items()}
     tensors = {n: arrays.tensor(t) for n, t in tensors.items()}
     bad = [n for n, t in tensors.items() if not torch.isfinite(t).all()]
@@ -263,12 +264,12 @@ def gathered(foreign, left: dict, watches: dict, wanted: list[str]) -> tuple[dic
     return {"not_finite": bad, "others": sorted(set(found) - set(good))[:12]}, good
 
 
-def plain_outputs(foreign, left: dict) -> dict:
+def plain_outputs(left: dict) -> dict:
     """Arrays that variables hold, else those inside objects, else floats; nothing private."""
-    from baselines import arrays
+    from baselines import arrays, outputs
 
     rows = [
-        (foreign.field_name(place), place, value)
+        (outputs.field_name(place), place, value)
         for key, held in left.items()
         for place, value in arrays.numbers(held, (("item", key),))
         if not any(str(k).startswith("_") for _, k in place)
@@ -316,8 +317,12 @@ def inventory(room, hook: Observer, what, spec: dict, known: set[str]) -> dict:
             files[os.path.relpath(inside, mirror)] = path
         elif "site-packages" in path and os.path.isfile(path):
             files["packages/" + path.rpartition(f"{os.sep}site-packages{os.sep}")[2]] = path
-    files = {k: v for k, v in files.items() if not k.endswith((".pyc", ".so"))
-             and not (k.startswith("packages/") and k.split("/")[1].removesuffix(".py") in native)}
+    files = {
+        k: v
+        for k, v in files.items()
+        if not k.endswith((".pyc", ".so"))
+        and not (k.startswith("packages/") and k.split("/")[1].removesuffix(".py") in native)
+    }
     names -= native
     tops = packages_distributions()
     foreign_tops = sorted({n.split(".")[0] for n in used} & set(tops))

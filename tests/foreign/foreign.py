@@ -37,21 +37,59 @@ class Code:
 
 
 CODES = [
-    Code("cavity", "fdtd", "2-D FDTD", ["--step", "fdtd.grid:Grid.step"], ("curl", "self.E +=",
-         "self.H -=", "[:, ")),  # fmt: skip
-    Code("argon", "ase", "molecular dynamics", ["--step", "ase.md.verlet:VelocityVerlet.step"],
-         ("calculate", "forces", "distances", "neighbor", "np.")),  # fmt: skip
-    Code("plummer", "pytreegrav", "N-body, direct sum", ["--step", "plummer:leap"], ("Accel",
-         "accel", "BruteForce")),  # fmt: skip
-    Code("turbulence", "torch-cfd", "spectral Navier-Stokes",
-         ["--step", "torch_cfd.spectral:NavierStokes2DSpectral.step"], ("fft", "grad",)),  # fmt: skip
-    Code("spots", "py-pde", "Cahn-Hilliard, finite differences", ["--output", "phase"],
-         ("laplace", "solve", "arr", "out")),  # fmt: skip
+    Code(
+        "cavity",
+        "fdtd",
+        "2-D FDTD",
+        ["--step", "fdtd.grid:Grid.step"],
+        ("curl", "self.E +=", "self.H -=", "[:, "),
+    ),  # fmt: skip
+    Code(
+        "argon",
+        "ase",
+        "molecular dynamics",
+        ["--step", "ase.md.verlet:VelocityVerlet.step"],
+        ("calculate", "forces", "distances", "neighbor", "np."),
+    ),  # fmt: skip
+    Code(
+        "plummer",
+        "pytreegrav",
+        "N-body, direct sum",
+        ["--step", "plummer:leap"],
+        ("Accel", "accel", "BruteForce"),
+    ),  # fmt: skip
+    Code(
+        "turbulence",
+        "torch-cfd",
+        "spectral Navier-Stokes",
+        ["--step", "torch_cfd.spectral:NavierStokes2DSpectral.step"],
+        (
+            "fft",
+            "grad",
+        ),
+    ),  # fmt: skip
+    Code(
+        "spots",
+        "py-pde",
+        "Cahn-Hilliard, finite differences",
+        ["--output", "phase"],
+        ("laplace", "solve", "arr", "out"),
+    ),  # fmt: skip
     Code("spiral", "torchdiffeq", "neural ODE", ["--output", "path"], ("net", "odeint", "k.")),
-    Code("stochastic", "torchsde", "stochastic ODE", ["--output", "paths"],
-         ("sdeint", "bm", "step", "torch.")),  # fmt: skip
-    Code("heat", "fipy", "finite volumes, implicit", ["--output", "temperature"],
-         ("solve", "matrix", "equation")),  # fmt: skip
+    Code(
+        "stochastic",
+        "torchsde",
+        "stochastic ODE",
+        ["--output", "paths"],
+        ("sdeint", "bm", "step", "torch."),
+    ),  # fmt: skip
+    Code(
+        "heat",
+        "fipy",
+        "finite volumes, implicit",
+        ["--output", "temperature"],
+        ("solve", "matrix", "equation"),
+    ),  # fmt: skip
 ]
 
 
@@ -80,7 +118,9 @@ def main(names: list[str]) -> int:
         if not names or code.program in names:
             row = tried(code)
             (results / f"{code.program}.json").write_text(json.dumps(asdict(row)))
-            print(f"{code.program:12} {row.verdict:10} {row.seconds:6.0f} s  {row.words}", flush=True)
+            print(
+                f"{code.program:12} {row.verdict:10} {row.seconds:6.0f} s  {row.words}", flush=True
+            )
     found = [results / f"{c.program}.json" for c in CODES]
     rows = [json.loads(path.read_text()) for path in found if path.exists()]
     (ROOT / "reports" / "foreign.md").write_text(page(rows))
