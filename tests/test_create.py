@@ -266,12 +266,16 @@ WRONG_WAVE = FASTER_WAVE.replace("dt**2 * bend", "dt**2 * bend * (1 + 1e-6)")
 
 def validated(repository: Path, project: Path, stem: str, right: str, wrong: str) -> None:
     """The null, a right optimization and a wrong one are told apart."""
-    name = f"{stem}_idea"
-    assert groundspeed(repository, project, "new", name, "--baseline", f"{stem}_v1").returncode == 0
-    assert "VERIFIED" in groundspeed(repository, project, "validate", name).stdout
-    for text, word in ((right, "VERIFIED"), (wrong, "REJECTED")):
-        (repository / "optimizations" / name / "implementation.py").write_text(text)
-        assert word in groundspeed(repository, project, "validate", name).stdout
+    for name, text in (("null", ""), ("right", right), ("wrong", wrong)):
+        words = ("new", f"{stem}_{name}", "--baseline", f"{stem}_v1")
+        assert groundspeed(repository, project, *words).returncode == 0
+        if text:
+            folder = repository / "optimizations" / f"{stem}_{name}"
+            (folder / "implementation.py").write_text(text)
+    said = groundspeed(repository, project, "validate", f"{stem}_v1").stdout.splitlines()
+    words = {line.split()[0]: line.split()[1] for line in said if line.startswith(stem)}
+    assert words == {f"{stem}_null": "VERIFIED", f"{stem}_right": "VERIFIED",
+                     f"{stem}_wrong": "REJECTED"}  # fmt: skip
 
 
 RIGHT_PAIR = """

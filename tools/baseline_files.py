@@ -277,7 +277,7 @@ def tidy(path: Path) -> None:
     """As the repository's own formatter has it, where it is installed."""
     ruff = Path(sys.executable).with_name("ruff")
     if ruff.exists():
-        words = [str(ruff), "format", "-q", "--config", "line-length=100", str(path)]
+        words = [str(ruff), "format", "-q", "--no-cache", "--config", "line-length=100", str(path)]
         subprocess.run(words, capture_output=True, check=False)
 
 

@@ -26,8 +26,10 @@ from validation import digests
 
 HARNESS = ("tools", "validation")
 OURS = ("tools", "baselines", "validation", "optimizations")
-SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".mypy_cache",
-           ".asv", ".pytest_cache", ".ruff_cache", ".hypothesis", ".groundspeed", "site-packages"}  # fmt: skip
+SKIPPED = {
+    *(".git", ".venv", "venv", "node_modules", "site-packages", ".groundspeed", ".foreign"),
+    *("__pycache__", ".tox", ".asv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
+}
 COPIED = 1 << 20  # files up to here are copied into the mirror, larger ones linked
 ENTRIES = 50_000  # of a project
 FROZEN_BYTES = 64 << 20
