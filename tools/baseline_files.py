@@ -83,19 +83,26 @@ if __name__ == "__main__":
 '''
 
 
+def refuse_nothing(seen: Observed) -> None:
+    """Raise where a run left nothing that could be compared."""
+    if seen.numbers["fields"]:
+        return
+    left = seen.answer.get("left", {})
+    if left.get("not_finite"):
+        raise Failed(
+            f"{left['not_finite'][0]} is not finite; allowed: finite numbers; name others with "
+            "--output NAME"
+        )
+    others = left.get("others", [])
+    hint = "keep one in a variable, return it, or watch a function: --watch module:function"
+    if others:
+        hint = f"it leaves {others}: name one with --output"
+    raise Failed(f"no outputs found: no array or tensor is left at the end; {hint}")
+
+
 def refuse_difference(first: Observed, second: Observed) -> None:
     """Raise where two runs with one seed did not give the same; says which and how far apart."""
     one, other = first.numbers["fields"], second.numbers["fields"]
-    if not one:
-        others = first.answer.get("left", {}).get("others", [])
-        bad = first.answer.get("left", {}).get("not_finite", [])
-        if bad:
-            raise Failed(f"{bad[0]} is not finite; allowed: finite numbers; name others with "
-                         "--output NAME")  # fmt: skip
-        hint = f"it leaves {others}: name one with --output" if others else (
-            "keep one in a variable, return it, or watch a function: --watch module:function"
-        )  # fmt: skip
-        raise Failed(f"no outputs found: no array or tensor is left at the end; {hint}")
     wrong = [n for n in one if n not in other or not arrays.same(one[n], other[n])]
     if wrong:
         good = [n for n in one if n not in wrong]

@@ -68,6 +68,7 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
         first = observe(specification(wish, mirror, audit=True), wish, folder, 1)
         from tools import baseline_files  # late: torch
 
+        baseline_files.refuse_nothing(first)
         tell("observing once more")
         second = observe(specification(wish, mirrored(wish, folder / "again")), wish, folder, 2)
         baseline_files.refuse_difference(first, second)

@@ -161,8 +161,7 @@ def observe(spec: dict) -> tuple[dict, dict]:
     boundaries = rooms.Boundaries(
         {n: w.wrap for n, w in watches.items()} | ({spec["step"]: step.wrap} if step else {})
     )
-    if spec["audit"]:
-        sys.addaudithook(hook)
+    sys.addaudithook(hook)  # in every run: it is what keeps the user's own files as they are
     if root_path := sys.path[0]:
         sys.path.remove(root_path)
     answer: dict = {"paths": list(what.paths)}

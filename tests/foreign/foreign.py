@@ -164,6 +164,7 @@ def tried(code: Code) -> Row:
     root = clone(HOME / "work" / code.program)
     project = HOME / "projects" / code.program  # a project of its own, as a user has
     project.mkdir(parents=True, exist_ok=True)
+    (project / "pytest.ini").touch()  # says that the project begins here
     shutil.copy(HERE / "programs" / f"{code.program}.py", project)
     before = sorted(project.rglob("*"))
     program, name = project / f"{code.program}.py", f"{code.program}_v1"
