@@ -55,7 +55,8 @@ engine = foreign.engine(
     "{name}",
     Path(__file__).parent,
     State,
-    "{digest}",  # of origin.json: what was frozen
+    # of origin.json, which says what was frozen
+    "{digest}",
 )
 '''
 PROFILE = '''"""Steps of {name} and nothing else, to be looked at by any profiler.

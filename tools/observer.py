@@ -71,6 +71,8 @@ class Observer:
                     real = os.path.realpath(full)
                     os.unlink(full)
                     shutil.copy(real, full)
+        elif full.endswith(".py") and full.startswith(self.project):
+            return  # shown in a message or looked up; what is imported is known from the modules
         elif full not in self.writes and (
             full.startswith((self.mirror, self.project)) or any(p in full for p in self.packages)
         ):
