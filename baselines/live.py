@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,8 +38,22 @@ def roots(function: Callable, bound: inspect.BoundArguments) -> dict[str, Any]:
         "arguments": bound.arguments,
         "globals": getattr(inner, "__globals__", {}),
         "closure": dict(cells),
-        "named": set(code.co_names) if code else set(),
+        "named": named(code, getattr(inner, "__globals__", {})) if code else set(),
     }
+
+
+def named(code: types.CodeType, space: Mapping[str, Any]) -> set[str]:
+    """Names that a function's code uses, and the functions of its module that it calls."""
+    found: set[str] = set()
+    waiting = [code]
+    while waiting:
+        here = waiting.pop()
+        waiting += [c for c in here.co_consts if isinstance(c, types.CodeType)]
+        new = set(here.co_names) - found
+        found |= new
+        called = (getattr(space.get(name), "__wrapped__", space.get(name)) for name in new)
+        waiting += [f.__code__ for f in called if isinstance(f, types.FunctionType)]
+    return found
 
 
 def reach(root: dict[str, Any]) -> dict[arrays.Place, torch.Tensor]:
@@ -49,8 +64,8 @@ def reach(root: dict[str, Any]) -> dict[arrays.Place, torch.Tensor]:
         place = (("item", "closure"), ("item", name), ("attr", "cell_contents"))
         found |= dict(arrays.numbers(cell.cell_contents, place, seen))
     for name, value in list(root["globals"].items()):
-        if name.startswith("__") or not (name in root["named"] or hasattr(value, "dtype")):
-            continue  # of what the function does not name, only arrays
+        if name.startswith("__") or name not in root["named"]:
+            continue
         found |= dict(arrays.numbers(value, (("item", "globals"), ("item", name)), seen))
     return {place: arrays.tensor(value) for place, value in found.items()}
 
