@@ -5,7 +5,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run full test lint clean
+.PHONY: run full test test-foreign lint clean
 
 run: .venv/installed ## check, validate, bench, publish, report: what is not fresh
 	@$(BIN)/groundspeed run
@@ -20,6 +20,9 @@ test: .venv/installed ## lint and every test
 	@echo "test: pytest (some minutes)"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+test-foreign: .venv/installed ## public codes from the package index, made baselines (opt-in, long)
+	@TORCH="$(TORCH)" $(BIN)/python tests/foreign/foreign.py
+
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "groundspeed needs Python 3.11 or newer, $(PYTHON) is older; say: make PYTHON=python3.11"; exit 1; }
@@ -30,4 +33,4 @@ test: .venv/installed ## lint and every test
 	@touch $@
 
 clean:
-	rm -rf .venv .asv reports/asv/html
+	rm -rf .venv .foreign .asv reports/asv/html

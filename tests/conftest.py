@@ -65,8 +65,8 @@ def scratch(tmp_path) -> Scratch:
     for package in ("validation", "tools"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
     (tmp_path / "baselines").mkdir()
-    for name in ("__init__.py", "engine.py"):
-        shutil.copy(ROOT / "baselines" / name, tmp_path / "baselines" / name)
+    for path in (ROOT / "baselines").glob("*.py"):
+        shutil.copy(path, tmp_path / "baselines" / path.name)
     shutil.copytree(
         ROOT / "baselines/lattice_field_v1", tmp_path / "baselines/lattice_field_v1", ignore=skip
     )

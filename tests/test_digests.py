@@ -35,3 +35,13 @@ def test_siblings_of_siblings_count(tmp_path):
     (tmp_path / "optimizations" / "c" / "implementation.py").write_text("")
     found = digests.sources(tmp_path / "optimizations" / "a", tmp_path)
     assert [p.parent.name for p in found] == ["a", "b", "c"]
+
+
+def test_what_a_foreign_program_imports_is_no_leaf_of_ours(tmp_path):
+    (tmp_path / "baselines" / "wave").mkdir(parents=True)
+    copies = tmp_path / "baselines" / "made_v1" / digests.FOREIGN
+    copies.mkdir(parents=True)
+    (copies / "program.py").write_text("from baselines import wave\n")
+    (tmp_path / "baselines" / "wave" / "__init__.py").write_text("")
+    found = digests.sources(tmp_path / "baselines" / "made_v1", tmp_path)
+    assert [p.name for p in found] == ["program.py"]

@@ -1,9 +1,12 @@
 """Physics stands alone: imports run one way, from tools down to baselines."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
+
+from validation.digests import of_file
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("baselines", "validation", "optimizations", "tools")
@@ -16,11 +19,12 @@ MAY_IMPORT = {
     "tools": {"tools", "validation", "baselines"},
 }
 CLOCKS = {"time", "timeit", "torch.profiler", "torch.utils.benchmark"}
+FOREIGN = "frozen_sources"  # in a created baseline: somebody else's program, run and not imported
 FILES = [
     path
     for layer in LAYERS
     for path in sorted((ROOT / layer).rglob("*.py"))
-    if path.parent.name != "optimizations"
+    if path.parent.name != "optimizations" and FOREIGN not in path.parts
 ]
 
 
@@ -63,3 +67,18 @@ def test_physics_has_no_clock(path):
 def test_engines_need_torch_and_nothing_else_of_others(path):
     others = {m.split(".")[0] for m in imported(path)} & {"numpy", "numba", "scipy", "pydantic"}
     assert not others
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_of_ours_imports_foreign_sources(path):
+    assert not [module for module in imported(path) if FOREIGN in module.split(".")]
+
+
+def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
+    """Nothing of ours hides there: each file is named, with its digest, in origin.json."""
+    for folder in ROOT.glob(f"baselines/*/{FOREIGN}"):
+        files = json.loads((folder.parent / "origin.json").read_text())["files"]
+        for path in folder.rglob("*"):
+            assert path.is_dir() or files[str(path.relative_to(folder.parent))] == of_file(path)
+    layers = [p for layer in LAYERS for p in (ROOT / layer).rglob(FOREIGN) if p.is_dir()]
+    assert all(p.parent.parent == ROOT / "baselines" for p in layers)

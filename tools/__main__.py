@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,29 @@ def list_(json: Json = False) -> int:
     from tools import listing
 
     return listing.run(json)
+
+
+@app.command()
+def create(
+    path: Annotated[str, typer.Argument(metavar="PATH[::CALLABLE]", show_default=False)],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Of a script, after --.")] = None,
+    name: Annotated[str, typer.Option(help="Of the baseline; default: PATH's, and _v1.")] = "",
+    step: Annotated[str, typer.Option(help="module:function that makes one step.")] = "",
+    watch: Annotated[list[str] | None, typer.Option(help="module:function, see its calls.")] = None,
+    output: Annotated[list[str] | None, typer.Option(help="A variable that is compared.")] = None,
+    extra: Annotated[list[Path] | None, typer.Option("--with", help="A file it needs.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="network, processes")] = None,
+    seed: int = 0,
+    patience_s: Annotated[float, typer.Option(help="For one run.")] = 300.0,
+    json: Json = False,
+) -> int:
+    """Make a frozen baseline of any script, module, pytest test or callable."""
+    from tools import create as verb
+
+    return verb.run(
+        path, json, name, step=step, watch=watch, outputs=output, extra=extra, allow=allow,
+        seed=seed, patience_s=patience_s, arguments=arguments,
+    )  # fmt: skip
 
 
 @app.command()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 ROOT = Path(__file__).resolve().parent.parent
+FOREIGN = "frozen_sources"  # somebody else's program: what it imports lies beside it
 # Imports are read as text: `groundspeed list` asks for hundreds of files and cannot parse them.
 DOTTED = re.compile(r"^\s*(?:from|import)\s+(baselines|optimizations)\.(\w+)", re.MULTILINE)
 LISTED = re.compile(
@@ -68,7 +69,8 @@ def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list
         seen.add(here)
         files = [p for p in here.rglob("*.py") if p.name not in skip]
         found.update(files)
-        leaves = {leaf for path in files for leaf in imported_leaves(path, root)}
+        own = [p for p in files if FOREIGN not in p.parts]
+        leaves = {leaf for path in own for leaf in imported_leaves(path, root)}
         waiting += [leaf for leaf in leaves if leaf not in seen]
     return sorted(found)
 
@@ -86,5 +88,5 @@ def imported_leaves(path: Path, root: Path) -> set[Path]:
 @cache
 def harness() -> str:
     """Of the judge itself: the contract, and all of validation/."""
-    contract = [ROOT / "baselines" / "engine.py", ROOT / "baselines" / "__init__.py"]
+    contract = (ROOT / "baselines").glob("*.py")
     return of_files([*contract, *(ROOT / "validation").glob("*.py")])

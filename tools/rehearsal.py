@@ -1,0 +1,77 @@
+"""Runs a new baseline from its frozen copies, before it is sealed: does it give what was seen?
+
+Started by `tools.create` in a copy of the harness that holds nothing but the new baseline.
+Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+
+import baselines
+from baselines.arrays import same
+from baselines.engine import Engine, State, clone, fields
+from validation.errors import distance
+
+
+def rehearse(name: str, seen: dict[str, torch.Tensor]) -> dict[str, str]:
+    """{"error": why it is no baseline}, or nothing."""
+    engine = baselines.load(name)
+    case_name, case = next(iter(engine.cases.items()))
+    start = engine.initial(case)
+    end = engine.runner(case)(start, case.steps)
+    for field, now in fields(end).items():
+        if field in seen and not same(now, seen[field]):
+            return {"error": f"run from its frozen copies it gives another {field} ("
+                             f"{apart(now, seen[field])}): it rests on something that is not among "
+                             "them; name it with --with FILE"}  # fmt: skip
+    return hidden(engine, case, start, end)
+
+
+def hidden(engine: Engine, case, start: State, end: State) -> dict[str, str]:
+    """Whether the step keeps anything that its state does not say."""
+    step = engine.prepare(case)
+    for _ in range(2):
+        working = engine.adopt(case, clone(start))
+        for _ in range(case.steps):
+            working = step(working)
+        again = engine.observe(case, working)
+        for field, now in fields(again).items():
+            if not same(now, fields(end)[field]):
+                return {"error": f"started again from the same state it gives another {field} ("
+                                 f"{apart(now, fields(end)[field])}): it remembers something that "
+                                 "is no array it can be asked for; leave out --step, or name a "
+                                 "function that is given all it needs"}  # fmt: skip
+    return {}
+
+
+def apart(one: torch.Tensor, other: torch.Tensor) -> str:
+    """How far, in words."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return f"{one.dtype} {tuple(one.shape)} and not {other.dtype} {tuple(other.shape)}"
+    if one.is_floating_point() or one.is_complex():
+        return f"{distance(one, other).largest:.3g} apart"
+    return "other whole numbers"
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    seen = torch.load(Path(sys.argv[2]), weights_only=True)
+    try:
+        found = rehearse(sys.argv[1], seen)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        found = {"error": f"run from its frozen copies it fails: {type(error).__name__}: "
+                          f"{lines[0][:300]}; a file it reads may not have been seen: name it with "
+                          "--with FILE"}  # fmt: skip
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

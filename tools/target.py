@@ -1,0 +1,168 @@
+"""What a user points at: a script, a module, a test or a callable, and the project around it."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import os
+import re
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", ".git")
+PACKAGES = {Path(sysconfig.get_path(k)).resolve() for k in ("purelib", "platlib")}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What runs: see `baselines.program.Program` for kind, module and part."""
+
+    text: str  # as the user wrote it
+    kind: str
+    file: Path
+    module: str
+    part: str
+    project: Path
+
+    @property
+    def installed(self) -> bool:
+        """Whether it lies in a package that the interpreter has installed."""
+        return any(p in self.file.parents for p in PACKAGES)
+
+    @property
+    def name(self) -> str:
+        """Of the baseline: the file's, or the part's, without ``test_``."""
+        words = self.part.split("::")[-1] or (self.module.rpartition(".")[2] or self.file.stem)
+        if self.part and self.kind == "pytest" and "::" in self.part:
+            words = self.part.rpartition("::")[2]
+        plain = re.sub(r"\W+", "_", words.removeprefix("test_").removesuffix("_test")).strip("_")
+        return plain.lower() if plain and not keyword.iskeyword(plain) else "program"
+
+
+def resolve(text: str) -> Target:
+    """The target of a command line.
+
+    Raises:
+        LookupError: nothing of that name, with what is there.
+    """
+    path, sep, part = text.partition("::")
+    if not sep and ":" in text and not Path(text).exists():
+        path, _, part = text.partition(":")
+    file = Path(path)
+    if file.is_dir():
+        raise LookupError(f"{path} is a folder; name a script, a test file, or module::callable")
+    if not file.exists() and (os.sep in path or file.suffix == ".py"):
+        raise LookupError(f"no such file: {path}{suggestion(file)}")
+    if file.exists() and file.suffix != ".py":
+        raise LookupError(f"{path} is no Python file; name a script, a test or module::callable")
+    file = (file if file.exists() else module_file(path)).resolve()
+    tree = parsed(file, path)
+    if path.endswith(".py"):
+        kind = kind_of(file, tree, part)
+        module = dotted(file) if kind == "callable" else ""
+    else:
+        kind, module = ("callable" if part else "module"), path
+        if not part and file.name == "__init__.py":
+            file, module = package_main(file, path), f"{path}.__main__"
+    if kind == "callable":
+        refuse_unknown(tree, part, text, file)
+    return Target(text, kind, file, module, part, project_of(file))
+
+
+def package_main(file: Path, path: str) -> Path:
+    main = file.with_name("__main__.py")
+    if not main.exists():
+        raise LookupError(f"{path} is a package without a __main__; name {path}::callable")
+    return main
+
+
+def kind_of(file: Path, tree: ast.Module, part: str) -> str:
+    """A test where pytest would find tests, else a callable of it or the script itself."""
+    named = re.fullmatch(r"test_.*|.*_test", file.stem)
+    if named and any(is_test(node) for node in ast.walk(tree)):
+        chosen = part.partition("::")[0].partition("[")[0]
+        if not part or chosen.startswith(("test", "Test")) or "::" in part:
+            return "pytest"
+    return "callable" if part else "script"
+
+
+def is_test(node: ast.AST) -> bool:
+    name = getattr(node, "name", "")
+    return (isinstance(node, ast.FunctionDef) and name.startswith("test")) or (
+        isinstance(node, ast.ClassDef) and name.startswith("Test")
+    )
+
+
+def parsed(file: Path, shown: str) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), shown)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise ValueError(f"{shown} is no Python: {error.args[0]} (line {line})") from None
+
+
+def refuse_unknown(tree: ast.Module, part: str, text: str, file: Path) -> None:
+    """Raise where the file can be seen not to define or import the callable."""
+    nodes = list(ast.walk(tree))
+    names = {getattr(node, "name", "") for node in nodes}
+    names |= {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
+    names |= {t.id for n in nodes if isinstance(n, ast.Assign) for t in n.targets
+              if isinstance(t, ast.Name)}  # fmt: skip
+    if part.split(".")[0] not in names | {"*"} and "*" not in names:
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        have = [n.name for n in tree.body if isinstance(n, kinds)][:8]
+        raise LookupError(f"no callable {part!r} in {file.name} (asked: {text}); have {have}")
+
+
+def suggestion(file: Path) -> str:
+    """A file of that name nearby, if there is exactly one."""
+    if not file.parent.is_dir():
+        return f"; the folder {file.parent} does not exist"
+    from difflib import get_close_matches
+
+    near = get_close_matches(file.name, [p.name for p in file.parent.glob("*.py")], 1)
+    return f"; is it {file.parent / near[0]}?" if near else ""
+
+
+def module_file(name: str) -> Path:
+    """The file of a dotted module, found without importing anything."""
+    inner = Path(*name.split("."))
+    for root in (os.getcwd(), *sys.path):
+        for file in (Path(root) / f"{inner}.py", Path(root) / inner / "__init__.py"):
+            if file.is_file():
+                return file
+    raise LookupError(
+        f"no file and no module {name!r} here; name a .py file, or install the package: "
+        f"pip install {name.split('.')[0]}"
+    )
+
+
+def dotted(file: Path) -> str:
+    """The dotted name of a file, by the packages that it lies in."""
+    parts = [] if file.name == "__init__.py" else [file.stem]
+    folder = file.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts)
+
+
+def import_root(file: Path) -> Path:
+    """The folder that must be on the path for `dotted` to be importable."""
+    folder = file.parent
+    while (folder / "__init__.py").exists():
+        folder = folder.parent
+    return folder
+
+
+def project_of(file: Path) -> Path:
+    """The nearest folder above that looks like a project; else the file's own."""
+    for packages in PACKAGES:
+        if packages in file.parents:
+            return packages
+    for folder in file.parents:
+        if any((folder / mark).exists() for mark in MARKS) and folder != Path.home():
+            return folder
+    return import_root(file)
