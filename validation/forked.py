@@ -1,0 +1,83 @@
+"""A process for a candidate, forked from one that has imported torch and holds no answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from multiprocessing import get_context
+from threading import Lock
+
+import baselines
+
+PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
+STARTING = Lock()
+
+
+class Forked:
+    """A forked process with the few methods of a `subprocess.Popen` that a judge needs."""
+
+    def __init__(self, name: str, log: str, environment: dict[str, str], more: tuple[str, ...]):
+        context = get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, *more])
+        theirs_in, ours_out = context.Pipe(duplex=False)
+        ours_in, theirs_out = context.Pipe(duplex=False)
+        words = (name, theirs_in, theirs_out, log, environment)
+        self.process = context.Process(target=serve, args=words)
+        with STARTING, hash_seed("0"):
+            self.process.start()
+        self.pid = self.process.pid
+        for end in (theirs_in, theirs_out):
+            end.close()
+        self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w")
+        self.stdout = os.fdopen(os.dup(ours_in.fileno()))
+        for end in (ours_out, ours_in):
+            end.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        self.process.join()
+        return self.process.exitcode
+
+    def communicate(self) -> None:
+        self.wait()
+        for pipe in (self.stdin, self.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+
+class hash_seed:
+    """The order of sets of words, for the server that is started within."""
+
+    def __init__(self, value: str):
+        self.value = value
+
+    def __enter__(self) -> None:
+        self.kept = os.environ.get("PYTHONHASHSEED")
+        os.environ["PYTHONHASHSEED"] = self.value
+
+    def __exit__(self, *_) -> None:
+        if self.kept is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = self.kept
+
+
+def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
+    """In the forked process: be `validation.candidate` for that optimization."""
+    from . import candidate  # late: it is imported already, by the server
+
+    os.environ.update(environment)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
+        os.dup2(fd, place)
+    given.close()
+    answers.close()
+    sys.stdin = os.fdopen(0)
+    candidate.serve(name)
