@@ -74,7 +74,11 @@ class Bench:
     @property
     def brief(self) -> bool:
         """Whether few states of a long run are compared, because each is large."""
-        return not self.full and max(t.numel() for t in self.reference.start) > BRIEF
+        return not self.full and self.large
+
+    @property
+    def large(self) -> bool:
+        return max(t.numel() for t in self.reference.start) > BRIEF
 
     def checkpoints(self, stride: int) -> list[int]:
         """Steps after which the trajectory is compared."""
@@ -136,8 +140,13 @@ class Bench:
             report(result, str(failure))
         return result
 
-    def comparisons(self, agreement: Agreement, candidate: Candidate) -> Iterator[Check]:
-        """Single calls from along the baseline's trajectory, then the whole trajectory."""
+    def comparisons(
+        self, agreement: Agreement, candidate: Candidate, most: int | None = None
+    ) -> Iterator[Check]:
+        """Single calls from along the baseline's trajectory, then the whole trajectory.
+
+        Where states are large, that much of it in calls, if ``most`` is given.
+        """
         states, stride = self.reference.states, agreement.engine.stride
         for n in self.departures(stride):
             if not {n, n + stride} <= set(states):  # kept for single steps only
@@ -145,6 +154,9 @@ class Bench:
             got = candidate.after(self.name, states[n], [stride], guard=n == 0)[stride]
             yield self.check(f"from {n}", got, n + stride, self.after(n, stride))
         at = self.checkpoints(stride)
+        if most and self.large:
+            every = checkpoints(self.case, stride)
+            at = [n for n in every if n <= most * stride][-1:] or every[:1]
         run = candidate.after(self.name, self.reference.start, at)
         for n in at:
             last = n == self.case.steps

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from threading import Lock
+from types import ModuleType
 
 import baselines
 
@@ -23,7 +26,7 @@ class Forked:
         ours_in, theirs_out = context.Pipe(duplex=False)
         words = (name, theirs_in, theirs_out, log, environment)
         self.process = context.Process(target=serve, args=words)
-        with STARTING, hash_seed("0"):
+        with STARTING, bare():
             self.process.start()
         self.pid = self.process.pid
         for end in (theirs_in, theirs_out):
@@ -52,21 +55,19 @@ class Forked:
                 continue
 
 
-class hash_seed:
-    """The order of sets of words, for the server that is started within."""
-
-    def __init__(self, value: str):
-        self.value = value
-
-    def __enter__(self) -> None:
-        self.kept = os.environ.get("PYTHONHASHSEED")
-        os.environ["PYTHONHASHSEED"] = self.value
-
-    def __exit__(self, *_) -> None:
-        if self.kept is None:
-            del os.environ["PYTHONHASHSEED"]
-        else:
-            os.environ["PYTHONHASHSEED"] = self.kept
+@contextmanager
+def bare() -> Iterator[None]:
+    """Nothing of this program but its path goes along, and sets have one order of words."""
+    kept, main = os.environ.get("PYTHONHASHSEED"), sys.modules["__main__"]
+    os.environ["PYTHONHASHSEED"] = "0"
+    sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        del os.environ["PYTHONHASHSEED"]
+        if kept is not None:
+            os.environ["PYTHONHASHSEED"] = kept
 
 
 def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:

@@ -184,6 +184,8 @@ def conclude(
             f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
             "let the claim cover more of the baseline's"
         )
+    if mutation and not mutation.applied:
+        return Status.INCONCLUSIVE, "no saboteur changes anything on these cases: they tell nothing"
     checks = sum(result.checks for result in found.values())
     words = f"{checks} comparisons on {len(found)} cases"
     return Status.VERIFIED, f"{words}, {mutation}" if mutation else words
