@@ -17,7 +17,7 @@ from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope
 from .errors import ZERO, Distance, widest
 from .findings import Check, compare, misfit, refuse_vacuity, report, same_bits
 from .gradients import hold_gradients
-from .isolation import Candidate, Failed, Raised
+from .isolation import Candidate, Failed, Raised, Unfinished
 from .seal import Answer
 from .trajectory import (
     LAW_CELLS,
@@ -42,6 +42,7 @@ from .trials import (
 from .verdicts import CaseResult, LawFinding, Margin, Power
 
 SLACK = 2.0  # of the sealed own error: two right answers lie on either side of the truth
+BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs
 WORK = 120_000  # operator calls that the envelope of a case's own run may take
 
 
@@ -55,13 +56,38 @@ class Bench:
     ``answer`` is what was sealed; without one everything is measured on the spot.
     """
 
-    def __init__(self, base: Engine, name: str, case: Case, answer: Answer | None = None):
-        self.base, self.name, self.case, self.answer = base, name, case, answer
+    def __init__(
+        self,
+        base: Engine,
+        name: str,
+        case: Case,
+        answer: Answer | None = None,
+        full: bool = True,
+    ):
+        self.base, self.name, self.case, self.answer, self.full = base, name, case, answer, full
         self.lock = RLock()
         self.exact: dict[int, State] = {}  # one step from step n, in truth
         self.reference: Reference = reference(base, case)
         self.still = tuple(f for f in base.fixed if not self.reference.evolving(f))
         refuse_vacuity(base, name, self.reference)
+
+    @property
+    def brief(self) -> bool:
+        """Whether few states of a long run are compared, because each is large."""
+        return not self.full and self.large
+
+    @property
+    def large(self) -> bool:
+        return max(t.numel() for t in self.reference.start) > BRIEF
+
+    def checkpoints(self, stride: int) -> list[int]:
+        """Steps after which the trajectory is compared."""
+        at = checkpoints(self.case, stride)
+        return sorted({at[len(at) // 2], at[-1]}) if self.brief else at
+
+    def departures(self, stride: int) -> list[int]:
+        """Steps of the baseline's trajectory from which single calls are compared."""
+        return departures(self.case, stride)[: 1 if self.brief else None]
 
     @cached_property
     def truth(self) -> Reference:
@@ -108,19 +134,29 @@ class Bench:
             for part in (self.hold_to_laws, self.try_elsewhere, self.repeat, self.look_beyond):
                 if not result.broken:
                     part(agreement, candidate, result)
+        except Unfinished as words:
+            result.unfinished = str(words)
         except Failed as failure:
             report(result, str(failure))
         return result
 
-    def comparisons(self, agreement: Agreement, candidate: Candidate) -> Iterator[Check]:
-        """Single calls from along the baseline's trajectory, then the whole trajectory."""
+    def comparisons(
+        self, agreement: Agreement, candidate: Candidate, most: int | None = None
+    ) -> Iterator[Check]:
+        """Single calls from along the baseline's trajectory, then the whole trajectory.
+
+        Where states are large, that much of it in calls, if ``most`` is given.
+        """
         states, stride = self.reference.states, agreement.engine.stride
-        for n in departures(self.case, stride):
+        for n in self.departures(stride):
             if not {n, n + stride} <= set(states):  # kept for single steps only
                 continue
             got = candidate.after(self.name, states[n], [stride], guard=n == 0)[stride]
             yield self.check(f"from {n}", got, n + stride, self.after(n, stride))
-        at = checkpoints(self.case, stride)
+        at = self.checkpoints(stride)
+        if most and self.large:
+            every = checkpoints(self.case, stride)
+            at = [n for n in every if n <= most * stride][-1:] or every[:1]
         run = candidate.after(self.name, self.reference.start, at)
         for n in at:
             last = n == self.case.steps
@@ -234,7 +270,7 @@ class Bench:
 
     def try_elsewhere(self, agreement: Agreement, candidate: Candidate, result: CaseResult):
         """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
-        if self.name not in telling(self.base, agreement):
+        if self.name not in telling(self.base, agreement, self.full):
             return
         shares: dict[str, list[float]] = {}
         for trial in self.chosen_trials(agreement):
@@ -298,7 +334,7 @@ class Bench:
 
     def repeat(self, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
         """The same run again: equal bits; and in a fresh process with two threads."""
-        if self.name not in telling(self.base, agreement):
+        if self.name not in telling(self.base, agreement, self.full):
             return
         at = [checkpoints(self.case, agreement.engine.stride)[0]]
         start = self.reference.start
@@ -309,7 +345,7 @@ class Bench:
             if misfit(a, b) or not torch.equal(a, b):
                 report(result, f"{name}: two runs of {at[0]} steps from one start differ")
         hold_gradients(self, agreement, candidate, result)
-        if self.name == telling(self.base, agreement)[-1] and not result.broken:
+        if self.name == telling(self.base, agreement, self.full)[-1] and not result.broken:
             self.start_afresh(agreement, candidate, at, one, result)
 
     def start_afresh(self, agreement, candidate: Candidate, at: list[int], one: State, result):

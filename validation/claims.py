@@ -66,7 +66,15 @@ class Agreement:
         return baselines.load(self.engine.name)
 
     def covered(self, full: bool) -> dict[str, Case]:
-        """Cases that are judged: the frozen engine's own, never the candidate's."""
+        """Cases that are judged: the frozen engine's own, never the candidate's.
+
+        Every day those that are stored or timed, and the first of the rest where none is
+        stored; what is not quick, and the rest, where ``full``.
+        """
         names = self.cases or tuple(self.baseline.cases)
         chosen = {name: self.baseline.cases[name] for name in names}
-        return {name: case for name, case in chosen.items() if case.quick or full}
+        if full:
+            return chosen
+        quick = {name: case for name, case in chosen.items() if case.quick}
+        small = [name for name, case in quick.items() if case.stored] or list(quick)[:1]
+        return {name: case for name, case in quick.items() if name in small or case.timed}

@@ -17,6 +17,7 @@ import psutil
 from baselines.engine import State, fields
 
 from . import digests, tensors
+from .forked import Forked
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
 AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
@@ -41,6 +42,10 @@ def scratch_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
 
 
+class Unfinished(Failed):
+    """The candidate was still at work when its time was up: nothing is known of its answer."""
+
+
 class Raised(Failed):
     """The candidate raised an error: it gave no answer, and no wrong one either."""
 
@@ -50,6 +55,8 @@ class Candidate:
 
     ``name`` is a folder under optimizations/, or "=" and a baseline's name.
     """
+
+    preloaded: tuple[str, ...] = ()  # modules that the server of forks imports as well
 
     def __init__(self, name: str, root: Path = digests.ROOT, threads: int = 1):
         self.name, self.root, self.threads = name, root, threads
@@ -61,20 +68,32 @@ class Candidate:
     def __enter__(self) -> Self:
         self.scratch = scratch_folder()
         self.log = (self.scratch / "log").open("w+")
-        only = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"}
-        environment = os.environ | dict.fromkeys(only, str(self.threads))
-        environment |= {"PYTHONHASHSEED": "0", "GROUNDSPEED_THREADS": str(self.threads)}
-        environment["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # else it forks a pool of its own
-        self.process = subprocess.Popen(
+        self.process = self.forked() if self.root == digests.ROOT else self.spawned()
+        return self
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What the process finds in its environment."""
+        threads = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GROUNDSPEED_THREADS"}
+        # the compiler would else fork a pool of its own
+        fixed = {"PYTHONHASHSEED": "0", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        return dict.fromkeys(threads, str(self.threads)) | fixed
+
+    def forked(self) -> Forked:
+        """From a process that has imported what all need: an import of torch takes seconds."""
+        return Forked(self.name, str(self.scratch / "log"), self.surroundings, self.preloaded)
+
+    def spawned(self) -> subprocess.Popen:
+        """A fresh interpreter, for a candidate of another copy of the repository."""
+        return subprocess.Popen(
             [sys.executable, "-m", "validation.candidate", self.name],
             cwd=self.root,
-            env=environment,
+            env=os.environ | self.surroundings,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
         )
-        return self
 
     def __exit__(self, *_) -> None:
         self.process.kill()
@@ -138,7 +157,11 @@ class Candidate:
         except BrokenPipeError:
             raise Failed(self.last_words()) from None
         if not self.answers(patience_s):
+            worked = self.busy() - self.begun >= patience_s
             self.process.kill()
+            if worked:
+                words = f"was at work for {patience_s:.0f} s of processor time without an answer"
+                raise Unfinished(f"{words}, on {request['case']}")
             raise Failed(f"gave no answer within {patience_s:.0f} s, on {request['case']}")
         line = self.process.stdout.readline()
         if not line:
@@ -156,7 +179,7 @@ class Candidate:
 
         Time that a crowded machine kept from it is not held against it.
         """
-        begun = spent = self.busy()
+        self.begun = begun = spent = self.busy()
         while True:
             if select.select([self.process.stdout], [], [], patience_s)[0]:
                 return True

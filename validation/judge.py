@@ -67,13 +67,17 @@ def judge_group(
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
         for bench in benches(base, able, full):
             case_name = bench.name
-            asked = [n for n, c in able.items() if case_name in c.covered(full)]
+            asked = [
+                n
+                for n, c in able.items()
+                if case_name in c.covered(full) and goes_on(results[n], full)
+            ]
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
                 result = bench.hear(able[name], rooms[name])
                 look_into(name, able[name], bench, result, rooms[name], before[name])
-                if result.broken:
+                if result.broken or result.unfinished:
                     scores.pop(name, None)
                 if name in scores:
                     scores[name].hear(bench, rooms[name])
@@ -107,6 +111,14 @@ def judge_group(
         ).write(verdicts.path(name))
 
 
+def goes_on(heard: dict[str, CaseResult], full: bool) -> bool:
+    """Whether there is more to hear: a process that was stopped says nothing, and in everyday
+    runs the first refusal is the last."""
+    if any(result.unfinished for result in heard.values()):
+        return False
+    return full or not any(result.broken for result in heard.values())
+
+
 def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
     """File the smallest run that shows a refusal; one that was expected and is filed stays."""
     if not result.broken or room.process.poll() is not None:
@@ -132,7 +144,7 @@ def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Be
     with workers(1) as pool:
 
         def ready(name: str):
-            return pool.submit(Bench, base, name, base.cases[name], answers[name])
+            return pool.submit(Bench, base, name, base.cases[name], answers[name], full)
 
         coming = ready(names[0]) if names else None
         for after in [*names[1:], None][: len(names)]:
@@ -161,6 +173,9 @@ def conclude(
     for case_name, result in found.items():
         if result.broken:
             return Status.REJECTED, f"{case_name}: {result.broken[0]}"
+    for case_name, result in found.items():
+        if result.unfinished:
+            return Status.INCONCLUSIVE, f"{case_name}: {result.unfinished}"
     if not found:
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
     if mutation and mutation.survived:
@@ -169,6 +184,8 @@ def conclude(
             f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
             "let the claim cover more of the baseline's"
         )
+    if mutation and not mutation.applied:
+        return Status.INCONCLUSIVE, "no saboteur changes anything on these cases: they tell nothing"
     checks = sum(result.checks for result in found.values())
     words = f"{checks} comparisons on {len(found)} cases"
     return Status.VERIFIED, f"{words}, {mutation}" if mutation else words

@@ -27,8 +27,9 @@ from .sabotage import Call
 from .verdicts import CaseResult, Mutation
 
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
+CALLS = 10  # of a trajectory, where its states are large
 DROPPED = "without the stage "
-IDLE = 4  # cases on which a saboteur may change nothing before it is given up; stages are not
+IDLE = 3  # cases on which a saboteur may change nothing before it is given up; stages are not
 
 
 @dataclass(frozen=True)
@@ -152,19 +153,24 @@ class Score:
     excess: set[str] = field(default_factory=set)  # further from the candidate than is declared
     idle: Counter[str] = field(default_factory=Counter)  # cases on which it changed nothing
     names: list[str] = field(default_factory=list)
+    heard: int = 0  # cases
 
     def __post_init__(self):
         self.names = names(self.claim)
 
     def hear(self, bench, room) -> None:
-        """Try those still alive on this case; the candidate itself has passed it."""
-        large = sum(t.numel() for t in bench.reference.start) > SMALL
+        """Try those still alive on this case; the candidate itself has passed it.
+
+        All of them on the first, whatever its size: it is the smallest that there is.
+        """
+        large = self.heard > 0 and sum(t.numel() for t in bench.reference.start) > SMALL
+        self.heard += 1
         alive = [n for n in self.names if n not in self.killed]
         alive = [n for n in alive if n in self.mutants or not large and self.may_yet(n)]
         if not alive:
             return
         plain = Recorded(room)
-        for _ in bench.comparisons(self.claim, plain):
+        for _ in bench.comparisons(self.claim, plain, CALLS):
             pass
         for name in alive:
             self.attempt(name, bench, Recorded(room, name, plain.answers))
@@ -202,7 +208,7 @@ def refusal(claim: Agreement, bench, room: Recorded) -> str:
     """The first check that fails, or nothing: the judge's comparisons, then its laws."""
     result = CaseResult()
     try:
-        for check in bench.comparisons(claim, room):
+        for check in bench.comparisons(claim, room, CALLS):
             compare(claim, result, check)
             if result.broken:
                 return result.broken[0]

@@ -179,13 +179,15 @@ def size(engine: str, case: str) -> int:
     return max(t.numel() for t in base.initial(base.cases[case]))
 
 
-def telling(base: Engine, agreement: Agreement) -> list[str]:
-    """Three small cases that the claim covers, of which most trials are made: by size."""
-    names = [n for n in (agreement.cases or base.cases) if base.cases[n].quick]
+def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
+    """Small cases that the claim covers, of which trials are made: three by size, or one."""
+    names = list(agreement.covered(full=False))
     if len(names) == 1:
         return names
     small = sorted((size(base.name, n), n) for n in names if base.cases[n].stored)
     small = [n for count, n in small if count <= SMALL]
+    if small and not full:
+        return [small[len(small) // 2]]
     return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
 
 

@@ -94,6 +94,7 @@ class CaseResult(BaseModel):
     closest: dict[str, Finding] = {}
     laws: list[LawFinding] = []
     broken: list[str] = []
+    unfinished: str = ""  # what was still at work when its time was up
     decisions: int = 0  # of those, decisions that differ: they come first
     starts: dict[str, Margin] = {}  # over fresh starts, by field
     power: Power = Power()

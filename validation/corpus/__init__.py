@@ -8,20 +8,16 @@ process of their own, that judge an optimization.
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
-from typing import Self
 
 import baselines
 from baselines.engine import Engine
 
 from ..claims import Agreement
-from ..isolation import Candidate, scratch_folder
+from ..isolation import Candidate
 
 PARTS = ("exploits", "while_timed", "honest")
 PATIENCE_S = 60.0
@@ -95,67 +91,17 @@ def hear(part: str, entry: Entry) -> str:
     """What the judge says of an entry: the first check that fails, or nothing."""
     with Room(f"@{part}/{entry.name}", entry.patience_s) as room:
         result = bench(entry.engine, entry.case).hear(entry.claim(), room)
-    return result.broken[0] if result.broken else ""
+    return result.broken[0] if result.broken else result.unfinished
 
 
 class Room(Candidate):
-    """The candidate's process, forked from one that has imported what all need and no more."""
+    """A candidate's process that is given as long as the entry says."""
+
+    preloaded = (__name__,)
 
     def __init__(self, name: str, patience_s: float = PATIENCE_S):
         super().__init__(name)
         self.patience_s = patience_s
 
-    def __enter__(self) -> Self:
-        self.scratch = scratch_folder()
-        self.log = (self.scratch / "log").open("w+")
-        self.process = Forked(self.name, str(self.scratch / "log"))
-        return self
-
     def ask(self, request: dict, patience_s: float) -> dict:
         return super().ask(request, min(patience_s, self.patience_s))
-
-
-class Forked:
-    """A forked process with the few methods of a `subprocess.Popen` that a room needs."""
-
-    def __init__(self, name: str, log: str):
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["validation.candidate", __name__])
-        theirs_in, ours_out = context.Pipe(duplex=False)
-        ours_in, theirs_out = context.Pipe(duplex=False)
-        self.process = context.Process(target=serve, args=(name, theirs_in, theirs_out, log))
-        self.process.start()
-        for end in (theirs_in, theirs_out):
-            end.close()
-        self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w")
-        self.stdout = os.fdopen(os.dup(ours_in.fileno()))
-        for end in (ours_out, ours_in):
-            end.close()
-
-    def kill(self) -> None:
-        self.process.kill()
-
-    def wait(self) -> int:
-        self.process.join()
-        return self.process.exitcode
-
-    def communicate(self) -> None:
-        self.wait()
-        for pipe in (self.stdin, self.stdout):
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                continue
-
-
-def serve(name: str, given, answers, log: str) -> None:
-    """In the forked process: be `validation.candidate` for that entry."""
-    from .. import candidate
-
-    file = os.open(log, os.O_WRONLY | os.O_APPEND)
-    for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
-        os.dup2(fd, place)
-    given.close()
-    answers.close()
-    sys.stdin = os.fdopen(0)
-    candidate.serve(name)

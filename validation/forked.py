@@ -1,0 +1,84 @@
+"""A process for a candidate, forked from one that has imported torch and holds no answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from threading import Lock
+from types import ModuleType
+
+import baselines
+
+PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
+STARTING = Lock()
+
+
+class Forked:
+    """A forked process with the few methods of a `subprocess.Popen` that a judge needs."""
+
+    def __init__(self, name: str, log: str, environment: dict[str, str], more: tuple[str, ...]):
+        context = get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, *more])
+        theirs_in, ours_out = context.Pipe(duplex=False)
+        ours_in, theirs_out = context.Pipe(duplex=False)
+        words = (name, theirs_in, theirs_out, log, environment)
+        self.process = context.Process(target=serve, args=words)
+        with STARTING, bare():
+            self.process.start()
+        self.pid = self.process.pid
+        for end in (theirs_in, theirs_out):
+            end.close()
+        self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w")
+        self.stdout = os.fdopen(os.dup(ours_in.fileno()))
+        for end in (ours_out, ours_in):
+            end.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        self.process.join()
+        return self.process.exitcode
+
+    def communicate(self) -> None:
+        self.wait()
+        for pipe in (self.stdin, self.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+
+@contextmanager
+def bare() -> Iterator[None]:
+    """Nothing of this program but its path goes along, and sets have one order of words."""
+    kept, main = os.environ.get("PYTHONHASHSEED"), sys.modules["__main__"]
+    os.environ["PYTHONHASHSEED"] = "0"
+    sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        del os.environ["PYTHONHASHSEED"]
+        if kept is not None:
+            os.environ["PYTHONHASHSEED"] = kept
+
+
+def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
+    """In the forked process: be `validation.candidate` for that optimization."""
+    from . import candidate  # late: it is imported already, by the server
+
+    os.environ.update(environment)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
+        os.dup2(fd, place)
+    given.close()
+    answers.close()
+    sys.stdin = os.fdopen(0)
+    candidate.serve(name)
