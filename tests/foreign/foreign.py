@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -207,8 +206,6 @@ def describe(row: Row, folder: Path) -> None:
 
 def hot_line(root: Path, name: str, code: Code) -> str:
     """The hottest line by `groundspeed profile` that is one that the code must be hot in."""
-    if find_spec("tools.profile") is None and not (ROOT / "tools" / "profile.py").exists():
-        return "not available: no profile verb yet"
     done = groundspeed(root, "profile", name)
     record = root / "reports" / "profiles" / name / "profile.json"
     if done.returncode or not record.exists():
