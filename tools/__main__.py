@@ -101,7 +101,7 @@ def replay(name: str, json: Json = False) -> int:
 @app.command()
 def selftest(
     json: Json = False,
-    part: Annotated[str, typer.Option(help="exploits, while_timed or honest alone.")] = "",
+    part: Annotated[str, typer.Option(help="exploits, while_timed, honest or toys alone.")] = "",
 ) -> int:
     """The judge on trial: known exploits and honest rewritings, and every mutation score."""
     from tools import selftest as verb

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from shutil import rmtree
 from pydantic import BaseModel
 
 import baselines
-from tools import console
+from tools import acceptance, console
 from tools.freshness import Refused, judged
 from validation import digests, leaves
 from validation.isolation import scratch_folder
@@ -23,6 +22,7 @@ from validation.verdicts import CaseResult, Mutation, Status, Verdict
 
 ROUNDS = 20  # blocks of timed calls for an entry that is heard by the clock
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
+TOYS = "toys"
 LEAST = {"exploits": 40, "while_timed": 0, "honest": 20}
 
 
@@ -77,13 +77,15 @@ def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> Se
     """Both corpora heard, the scores of every claim collected, the toys judged."""
     from validation import corpus  # late: torch
 
-    parts = [part] if part else list(corpus.PARTS)
+    parts = [part] if part in corpus.PARTS else [] if part else list(corpus.PARTS)
+    if part and part not in (*corpus.PARTS, TOYS):
+        raise LookupError(f"no part {part!r} of the test; have {[*corpus.PARTS, TOYS]}")
     heard = {name: [] for name in parts}
     for name in parts:
         for found in hear(name, tell):
             heard[name].append(found)
     mutation, unscored = scores()
-    rows, astray = acceptance(tell) if not part else ({}, [])
+    rows, astray = toys(tell, again=part == TOYS) if part in ("", TOYS) else ({}, [])
     return SelfTest(
         judge=digests.harness(),
         heard=heard,
@@ -193,15 +195,12 @@ def scores() -> tuple[dict[str, Mutation], dict[str, str]]:
     return found, missing
 
 
-def acceptance(tell: Callable[[str], None]) -> tuple[dict[str, str], list[str]]:
-    """The toys' acceptance table where there is one: what it shows, and what is wrong with it."""
-    try:
-        toys = importlib.import_module("validation.toys")
-        table = toys.acceptance
-    except (ImportError, AttributeError):
-        return {}, []
-    tell("toys")
-    return table()
+def toys(tell: Callable[[str], None], again: bool) -> tuple[dict[str, str], list[str]]:
+    """The toys' acceptance table: what it shows, and what is wrong with it."""
+    found = acceptance.measure(tell=tell) if again else acceptance.on_file()
+    if found is None:
+        return {"toys": "not tried with this judge; run: groundspeed selftest --part toys"}, []
+    return found.lines(), found.wrong
 
 
 def faults(heard: dict[str, list[Heard]]) -> list[str]:
