@@ -1,0 +1,54 @@
+"""Two real stencils fused by the compiler into one loop that writes the buffer of the next field.
+
+Complex numbers are what the compiler cannot do: planes of `tensor_field_blocked` are real. Weights
+and rate go in as numbers of a tensor, so a metric or a memory weight compiles nothing anew.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from baselines.tensor_field_v1 import TensorCase
+from optimizations.tensor_field_blocked.planes import Planes, Sweep, stencil
+from optimizations.tensor_field_blocked.planes import engine as swept
+
+
+def operated(T: Tensor, weights: Tensor) -> Tensor:
+    """H[T] of one plane, without a potential."""
+    x = torch.roll(T, 1, 0) + torch.roll(T, -1, 0)
+    y = torch.roll(T, 1, 1) + torch.roll(T, -1, 1)
+    return weights[0] * T + weights[1] * x + weights[2] * y
+
+
+def kernel(T: Planes, out: Planes, weights: Tensor, rate: Tensor) -> None:
+    """T⁺ = H[T]."""
+    out[0].copy_(operated(T[0], weights))
+    out[1].copy_(operated(T[1], weights))
+
+
+def advance(T: Planes, out: Planes, weights: Tensor, rate: Tensor) -> None:
+    """T⁺ = T + i rate · H[T]."""
+    out[0].copy_(T[0] - rate * operated(T[1], weights))
+    out[1].copy_(T[1] + rate * operated(T[0], weights))
+
+
+def sweep(case: TensorCase) -> Sweep:
+    """T⁺ in one compiled pass."""
+    h = stencil(case)
+    if h.V is not None or case.prior or case.current:
+        raise ValueError("a potential, prior or current; allowed here: the free field")
+    fused = torch.compile(
+        kernel if case.part == "kernel" else advance, dynamic=False, fullgraph=True
+    )
+    numbers = {}
+
+    def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
+        if rate not in numbers:
+            numbers[rate] = T.new_tensor(h[:3]), T.new_tensor(rate)
+        fused(T, out, *numbers[rate])
+
+    return act
+
+
+engine = swept(sweep, needs=("compiler",), opaque="one compiled kernel a step")

@@ -1,0 +1,40 @@
+"""One native loop a step: the field is read once and written once.
+
+Planes, buffers and the table of memory weights are those of `tensor_field_blocked`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from baselines.tensor_field_v1 import TensorCase
+from optimizations.tensor_field_blocked.planes import Planes, Sweep, stencil
+from optimizations.tensor_field_blocked.planes import engine as swept
+
+from . import loops
+
+
+def sweep(case: TensorCase) -> Sweep:
+    """T⁺ in one pass over memory."""
+    h = stencil(case)
+    _, Ny, D, D_out = case.shape
+    crossed = True if case.part == "step" else None
+    bound = (torch.empty(0, 0, 1) if h.V is None else h.V).squeeze(-1)
+
+    def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
+        site = (Ny, min(D, D_out), D_out + 1)
+        V, T, out = bound.to(T.dtype).numpy(), lines(T), lines(out)
+        *weights, rate = loops.rounded((h.centre, h.x, h.y, rate), T.dtype)
+        forced = None if drive is None else lines(drive)
+        loops.sweep(T, out, forced, V, crossed, tuple(weights), rate, *site)
+
+    return act
+
+
+def lines(planes: Planes) -> np.ndarray:
+    """Each row of sites as one line."""
+    return planes.numpy().reshape(2, planes.shape[1], -1)
+
+
+engine = swept(sweep, needs=("numba",), opaque="one native kernel a step")
