@@ -14,23 +14,24 @@ from optimizations.tensor_field_blocked.planes import Planes, Sweep, stencil
 from optimizations.tensor_field_blocked.planes import engine as swept
 
 
-def operated(T: Tensor, weights: Tensor) -> Tensor:
-    """H[T] of one plane, without a potential."""
-    x = torch.roll(T, 1, 0) + torch.roll(T, -1, 0)
-    y = torch.roll(T, 1, 1) + torch.roll(T, -1, 1)
+def operated(T: Planes, weights: Tensor) -> Planes:
+    """H[T] of both planes, without a potential."""
+    x = torch.roll(T, 1, 1) + torch.roll(T, -1, 1)
+    y = torch.roll(T, 1, 2) + torch.roll(T, -1, 2)
     return weights[0] * T + weights[1] * x + weights[2] * y
 
 
-def kernel(T: Planes, out: Planes, weights: Tensor, rate: Tensor) -> None:
+def kernel(T: Planes, out: Planes, weights: Tensor, rates: Tensor) -> None:
     """T⁺ = H[T]."""
-    out[0].copy_(operated(T[0], weights))
-    out[1].copy_(operated(T[1], weights))
+    out.copy_(operated(T, weights))
 
 
-def advance(T: Planes, out: Planes, weights: Tensor, rate: Tensor) -> None:
-    """T⁺ = T + i rate · H[T]."""
-    out[0].copy_(T[0] - rate * operated(T[1], weights))
-    out[1].copy_(T[1] + rate * operated(T[0], weights))
+def advance(T: Planes, out: Planes, weights: Tensor, rates: Tensor) -> None:
+    """T⁺ = T + i r · H[T], rates [2, 1, 1, 1] = (−r, r).
+
+    Both planes in one expression: written one after the other, each pass would make both.
+    """
+    out.copy_(T + rates * operated(T.flip(0), weights))
 
 
 def sweep(case: TensorCase) -> Sweep:
@@ -45,7 +46,7 @@ def sweep(case: TensorCase) -> Sweep:
 
     def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
         if rate not in numbers:
-            numbers[rate] = T.new_tensor(h[:3]), T.new_tensor(rate)
+            numbers[rate] = T.new_tensor(h[:3]), T.new_tensor((-rate, rate)).view(2, 1, 1, 1)
         fused(T, out, *numbers[rate])
 
     return act

@@ -5,6 +5,8 @@ Planes, buffers and the table of memory weights are those of `tensor_field_block
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -18,23 +20,25 @@ from . import loops
 def sweep(case: TensorCase) -> Sweep:
     """T⁺ in one pass over memory."""
     h = stencil(case)
-    _, Ny, D, D_out = case.shape
+    kind = case.dtype.to_real()
+    Nx, Ny, D, D_out = case.shape
     crossed = True if case.part == "step" else None
-    bound = (torch.empty(0, 0, 1) if h.V is None else h.V).squeeze(-1)
+    bound = (torch.empty(0, 0, 1) if h.V is None else h.V).squeeze(-1).to(kind).numpy()
+    rest = (Ny, min(D, D_out), D_out + 1)
+
+    @cache
+    def numbers(rate: float) -> tuple:
+        *weights, rate = loops.rounded((h.centre, h.x, h.y, rate), bound.dtype)
+        return tuple(weights), rate
+
+    def lines(planes: Planes) -> np.ndarray:
+        return planes.numpy().reshape(2, Nx, -1)
 
     def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
-        site = (Ny, min(D, D_out), D_out + 1)
-        V, T, out = bound.to(T.dtype).numpy(), lines(T), lines(out)
-        *weights, rate = loops.rounded((h.centre, h.x, h.y, rate), T.dtype)
         forced = None if drive is None else lines(drive)
-        loops.sweep(T, out, forced, V, crossed, tuple(weights), rate, *site)
+        loops.sweep(lines(T), lines(out), forced, bound, crossed, *numbers(rate), *rest)
 
     return act
-
-
-def lines(planes: Planes) -> np.ndarray:
-    """Each row of sites as one line."""
-    return planes.numpy().reshape(2, planes.shape[1], -1)
 
 
 engine = swept(sweep, needs=("numba",), opaque="one native kernel a step")

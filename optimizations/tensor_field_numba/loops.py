@@ -25,22 +25,17 @@ def operated(out, own, drive, t, up, down, left, right, centre, x, y):
 
 
 @njit(cache=True, nogil=True)
-def part(values, first, last):
-    """A stretch of a line; None where there is no line."""
-    if values is not None:
-        return values[first:last]
-    return None
-
-
-@njit(cache=True, nogil=True)
 def line(out, own, drive, t, up, down, first, last, before, after, site, k):
     """Sites first..last of a row; ``before`` and ``after`` are where their neighbours start."""
     a, b, n = first * site, last * site, (last - first) * site
     p, q = before * site, after * site
-    operated(
-        out[a:b], part(own, a, b), part(drive, a, b),
-        t[a:b], up[a:b], down[a:b], t[p : p + n], t[q : q + n], *k,
-    )  # fmt: skip
+    near = (t[a:b], up[a:b], down[a:b], t[p : p + n], t[q : q + n])
+    if own is None:
+        operated(out[a:b], None, None, *near, *k)
+    elif drive is None:
+        operated(out[a:b], own[a:b], None, *near, *k)
+    else:
+        operated(out[a:b], own[a:b], drive[a:b], *near, *k)
 
 
 @njit(cache=True, nogil=True)
@@ -84,10 +79,13 @@ def sweep(T, out, drive, V, crossed, weights, rate, columns, components, stride)
                 if crossed is None:
                     factor = T.dtype.type(1)
                 k = (factor * weights[0], factor * weights[1], factor * weights[2])
-                own = None if crossed is None else T[plane, x]
-                driven = None if drive is None else drive[plane, x]
-                row(out[plane, x], own, driven, source[x], source[x - 1], source[after],
-                    first, last, columns, site, k)  # fmt: skip
+                near = (source[x], source[x - 1], source[after], first, last, columns, site, k)
+                if crossed is None:
+                    row(out[plane, x], None, None, *near)
+                elif drive is None:
+                    row(out[plane, x], T[plane, x], None, *near)
+                else:
+                    row(out[plane, x], T[plane, x], drive[plane, x], *near)
                 if V.size:
                     bind(out[plane, x], source[x], V[x], factor, first, last, site,
                          components, stride)  # fmt: skip
