@@ -12,11 +12,12 @@ from optimizations.tensor_field_cached_kernels.implementation import Curvature, 
 
 
 def curvature(case: TensorCase) -> Curvature:
-    """∇²_g as frozen, products and sum in two buffers."""
+    """∇²_g as frozen, products and sum in two buffers that lie as convolutions lie."""
     if case.metric is None:
         return flat
     gx, gy = entries(case)
-    one, two = (torch.empty(case.shape, dtype=case.dtype, device=case.device) for _ in range(2))
+    Nx, Ny, D, D_out = case.shape
+    one, two = torch.empty((2, D, D_out, Nx, Ny), dtype=case.dtype).permute(0, 3, 4, 1, 2)
 
     def curved(T: Tensor) -> Tensor:
         torch.mul(second_difference(T, 0), gx, out=one)
