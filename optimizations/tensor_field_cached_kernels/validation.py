@@ -1,0 +1,12 @@
+"""The same convolutions of the same numbers: bit for bit."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    level="exact",
+    because="a kernel that is kept holds the numbers of one that is made anew",
+    cases=tuple(n for n, c in engine.cases.items() if c.stored or c.shape[0] == 28),
+)

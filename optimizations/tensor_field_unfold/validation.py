@@ -1,0 +1,13 @@
+"""Zeros beyond the edge: other physics."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    level="rounding",
+    expected="rejected",
+    because="unfold pads with zeros, so the torus becomes a box with absorbing rims",
+    cases=("one_step", "axis_0", "kernel_flat", "field_8", "field_28_axis_0"),
+)
