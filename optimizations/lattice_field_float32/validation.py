@@ -18,4 +18,6 @@ claim = Agreement(
         "time reversal": 1e-5,
         "lattice dispersion": 5e-5,
     },
+    loosened="laws had no budget before, and were held to the exact engine's own rounding, "
+    "which an approximation cannot keep; the error of the fields is allowed no more than it was",
 )
