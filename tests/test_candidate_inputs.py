@@ -33,7 +33,7 @@ REFUSED = {
         "shape",
     ),
     "leaves output unwritten": (
-        "s = step(state); E = torch.empty_like(s.E); E[1:] = s.E[1:]; return s._replace(E=E)",
+        "E = torch.empty_like(state.E); s = step(state); E[1:] = s.E[1:]; return s._replace(E=E)",
         "finite values",
     ),
     "patches the clock": ("time.perf_counter = time.time; return step(state)", "is patched"),

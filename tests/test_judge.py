@@ -1,5 +1,8 @@
 """A wrong optimization is refused with the reason; a right one is not."""
 
+import json
+import shutil
+
 import pytest
 
 ACCEPTED = ("buffers", "blocked", "numba", "numba_folded", "active_box")
@@ -44,27 +47,35 @@ SABOTEURS = {
 }
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch, name):
-    leaf = f"lattice_field_{name}"
-    scratch.only(leaf, scratch.small)
-    assert scratch.run("validate", leaf).returncode == 0
-    scratch.plant(leaf, WRONG_COEFFICIENT)
-    done = scratch.run("validate", leaf)
+def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch):
+    leaves = [f"lattice_field_{name}" for name in ACCEPTED]
+    for leaf in leaves:
+        scratch.only(leaf, scratch.small)
+    assert scratch.run("validate", *leaves).returncode == 0
+    for leaf in leaves:
+        scratch.plant(leaf, WRONG_COEFFICIENT)
+    done = scratch.run("validate", *leaves, "--json")
     assert done.returncode == 1
-    for part in ("REJECTED", "E[", "step", "off by", "allowed"):
-        assert part in done.stdout
+    for verdict in json.loads(done.stdout):
+        assert verdict["status"] == "REJECTED"
+        for part in ("E[", "step", "off by", "allowed"):
+            assert part in verdict["reason"]
 
 
-@pytest.mark.parametrize("name", list(SABOTEURS))
-def test_a_saboteur_is_refused_for_the_right_reason(scratch, name):
-    body, reason = SABOTEURS[name]
+def test_every_saboteur_is_refused_for_the_right_reason(scratch):
     scratch.only("lattice_field_null", ("odd_2d",))
-    scratch.plant("lattice_field_null", SABOTAGE.format(body=body))
-    done = scratch.run("validate", "lattice_field_null")
+    right = scratch.file("optimizations", "lattice_field_null")
+    leaves = {f"lattice_field_wrong_{i}": name for i, name in enumerate(SABOTEURS)}
+    for leaf, name in leaves.items():
+        shutil.copytree(right, right.parent / leaf)
+        scratch.plant(leaf, SABOTAGE.format(body=SABOTEURS[name][0]))
+    done = scratch.run("validate", *leaves, "--json")
     assert done.returncode == 1
-    assert "REJECTED" in done.stdout
-    assert reason in done.stdout
+    found = {leaves[v["optimization"]]: v for v in json.loads(done.stdout)}
+    assert {v["status"] for v in found.values()} == {"REJECTED"}
+    told = {name: v["reason"] for name, v in found.items() if SABOTEURS[name][1] not in v["reason"]}
+    assert told == {}
+    assert set(found) == set(SABOTEURS)
 
 
 def test_an_expected_refusal_holds_and_an_unexpected_pass_does_not(scratch):

@@ -71,8 +71,11 @@ class Agreement:
         Every day those that are stored or timed, and the first of the rest where none is
         stored; what is not quick, and the rest, where ``full``.
         """
-        names = self.cases or tuple(self.baseline.cases)
-        chosen = {name: self.baseline.cases[name] for name in names}
+        return self.covered_of(self.baseline, full)
+
+    def covered_of(self, base: Engine, full: bool) -> dict[str, Case]:
+        """The same, where the frozen engine is at hand already."""
+        chosen = {name: base.cases[name] for name in self.cases or tuple(base.cases)}
         if full:
             return chosen
         quick = {name: case for name, case in chosen.items() if case.quick}

@@ -27,7 +27,8 @@ from .sabotage import Call
 from .verdicts import CaseResult, Mutation
 
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
-CALLS = 10  # of a trajectory, where its states are large
+SPARE = 3  # one saboteur in so many is tried every day where all states are large
+CALLS = 5  # of a trajectory, where its states are large
 DROPPED = "without the stage "
 IDLE = 3  # cases on which a saboteur may change nothing before it is given up; stages are not
 
@@ -167,6 +168,8 @@ class Score:
         self.heard += 1
         alive = [n for n in self.names if n not in self.killed]
         alive = [n for n in alive if n in self.mutants or not large and self.may_yet(n)]
+        if bench.brief and self.heard == 1:
+            alive = alive[::SPARE]
         if not alive:
             return
         plain = Recorded(room)

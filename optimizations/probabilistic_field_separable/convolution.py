@@ -101,6 +101,8 @@ def along_rows(E, buf, k):
         for x in range(whole, W):
             for i in range(count):
                 buf[x * PAIR + i] = E[y + i, x]
+            for i in range(count, PAIR):
+                buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
         convolve(buf, W, k)
         for x in range(0, whole, WIDTH):
             for half in range(2):
@@ -127,6 +129,8 @@ def along_columns(E, buf, k):
                 store(buf, there + WIDTH, load(flat, here + WIDTH))
             for i in range(whole * PAIR, count):
                 buf[whole * size + y * PAIR + i - whole * PAIR] = E[y, x + i]
+            for i in range(count, (count + PAIR - 1) // PAIR * PAIR):
+                buf[whole * size + y * PAIR + i - whole * PAIR] = 0
         for p in range((count + PAIR - 1) // PAIR):
             convolve(buf[p * size : (p + 1) * size], H, k)
         for y in range(H):
