@@ -1,5 +1,6 @@
 """Profiles: hot lines, counts, repeats and findings of programs of which we know the truth."""
 
+import ast
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import torch
 from tools.profiling import against, caches, findings, flames, limits, stacks, target
 from tools.profiling.calls import Calls
 from tools.profiling.content import of_array
+from tools.profiling.line_times import LineTimes
 from tools.profiling.operators import Operators
 from tools.profiling.own import Own
 from tools.profiling.record import Profile, folder
@@ -122,6 +124,20 @@ def test_contents_tell_apart_what_differs_in_a_bit_or_in_place():
     swapped = a[::-1]
     assert len({of_array(x) for x in (a, other, moved, swapped, a.reshape(512, 128))}) == 5
     assert of_array(a) == of_array(a.copy())
+
+
+def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_path):
+    text = "def f(n):\n    for i in range(n):\n        i + 1\n"
+    file = tmp_path / "original.py"
+    profiler, names = LineTimes({str(file): [1]}), {}
+    with profiler:
+        profiler.forget()
+        for source in (text, ast.parse(text)):
+            exec(compile(source, str(file), "exec"), names)
+            names["f"](5)
+    (found,) = profiler.found()
+    assert (found["file"], found["function"]) == (str(file), "f")
+    assert {line: hits for line, hits, _ in found["lines"]} == {2: 12, 3: 10}
 
 
 RAW = (
