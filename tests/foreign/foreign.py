@@ -50,7 +50,7 @@ CODES = [
     ),
     Code(
         "argon", "ase", "molecular dynamics", ["--step", "ase.md.verlet:VelocityVerlet.step"],
-        ("lj.py", ("calculate", "cutoff_function", "d_cutoff_function"), ""),
+        ("lj.py", ("calculate",), ""),
     ),
     Code(
         "plummer", "pytreegrav", "N-body, direct sum", ["--step", "plummer:leap"],
