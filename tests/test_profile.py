@@ -132,7 +132,7 @@ def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_pat
     profiler, names = LineTimes({str(file): [1]}), {}
     with profiler:
         profiler.forget()
-        for source in (text, ast.parse(text)):
+        for source in (text, ast.parse(text, str(file))):
             exec(compile(source, str(file), "exec"), names)
             names["f"](5)
     (found,) = profiler.found()

@@ -64,7 +64,8 @@ class LineTimes:
     ):
         """In place of ``compile``: copies of a file are compiled under the name of the file."""
         path = os.path.realpath(filename) if isinstance(filename, str) else ""
-        if mode == "exec" and path in self.hot and isinstance(source, str | bytes | ast.Module):
+        code = mode == "exec" and not flags & ast.PyCF_ONLY_AST  # not when it is only parsed
+        if code and path in self.hot and isinstance(source, str | bytes | ast.Module):
             tree = source if isinstance(source, ast.Module) else ast.parse(source)
             source = ast.fix_missing_locations(Marker(self.hot[path]).visit(tree))
         return self.compile(source, filename, mode, flags, True, optimize, **named)
