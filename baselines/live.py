@@ -14,6 +14,7 @@ from . import arrays
 from .engine import State
 from .program import run
 from .room import Boundaries, Broken, Room, kept_randomness, sow
+from .snapshot import Snapshot
 
 
 def bind(function: Callable, args: tuple, kwargs: dict) -> inspect.BoundArguments:
@@ -54,6 +55,13 @@ def named(code: types.CodeType, space: Mapping[str, Any]) -> set[str]:
         called = (getattr(space.get(name), "__wrapped__", space.get(name)) for name in new)
         waiting += [f.__code__ for f in called if isinstance(f, types.FunctionType)]
     return found
+
+
+def within(root: dict[str, Any]) -> list[Any]:
+    """The objects that a call can reach, without its module's own table of names."""
+    used = root["globals"].items()
+    named = [v for k, v in used if k in root["named"] and not k.startswith("__")]
+    return [root["arguments"], *(c.cell_contents for c in root["closure"].values()), *named]
 
 
 def reach(root: dict[str, Any]) -> dict[arrays.Place, torch.Tensor]:
@@ -100,6 +108,8 @@ class Live:
         self.root = roots(self.function, self.bound)
         self.fixed_call = not (self.returned or self.scheduled)
         self.args, self.kwargs = self.bound.args, self.bound.kwargs
+        with self.mode():
+            self.snapshot = Snapshot(within(self.root))
 
     def stop(self, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -123,6 +133,7 @@ class Live:
         self.calls = int(values.pop("calls", 0))
         self.results = {n: values[n] for n, how, _ in self.fields if how == "output"}
         with self.mode():
+            self.snapshot.restore()
             for name, how, where in self.fields:
                 given = values[name]
                 if given.is_floating_point() or given.is_complex():

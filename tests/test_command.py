@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tools import __main__, listing
+
 WRONG = {
     "unknown verb": (["fly"], 2, "fly"),
     "unknown optimization": (["validate", "nonsense"], 2, "no optimization 'nonsense'"),
@@ -34,6 +36,14 @@ def test_wrong_use_gives_one_clear_line(scratch, what):
     assert done.returncode == code
     assert text in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_mistake_of_ours_is_no_wrong_use(monkeypatch):
+    """A KeyError from inside must be seen as the bug that it is."""
+    monkeypatch.setattr(sys, "argv", ["groundspeed", "list"])
+    monkeypatch.setattr(listing, "run", lambda json: {}[96])
+    with pytest.raises(KeyError):
+        __main__.main()
 
 
 def test_a_leaf_that_does_not_import_is_named_with_its_line(scratch):

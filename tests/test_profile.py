@@ -1,6 +1,6 @@
 """Profiles: hot lines, counts, repeats and findings of programs of which we know the truth."""
 
-import json
+import ast
 import os
 import subprocess
 import sys
@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from tools.profiling import against, caches, findings, flames, limits, stacks, target
+from tools.profiling import against, caches, findings, flames, limits, measure, stacks, target
 from tools.profiling.calls import Calls
 from tools.profiling.content import of_array
+from tools.profiling.line_times import LineTimes
 from tools.profiling.operators import Operators
 from tools.profiling.own import Own
 from tools.profiling.record import Profile, folder
+from tools.profiling.start import Failed, Refused
 from tools.profiling.timeline import union
 
 HERE = Path(__file__).resolve()
@@ -122,6 +124,20 @@ def test_contents_tell_apart_what_differs_in_a_bit_or_in_place():
     swapped = a[::-1]
     assert len({of_array(x) for x in (a, other, moved, swapped, a.reshape(512, 128))}) == 5
     assert of_array(a) == of_array(a.copy())
+
+
+def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_path):
+    text = "def f(n):\n    for i in range(n):\n        i + 1\n"
+    file = tmp_path / "original.py"
+    profiler, names = LineTimes({str(file): [1]}), {}
+    with profiler:
+        profiler.forget()
+        for source in (text, ast.parse(text, str(file))):
+            exec(compile(source, str(file), "exec"), names)
+            names["f"](5)
+    (found,) = profiler.found()
+    assert (found["file"], found["function"]) == (str(file), "f")
+    assert {line: hits for line, hits, _ in found["lines"]} == {2: 12, 3: 10}
 
 
 RAW = (
@@ -301,24 +317,22 @@ def test_a_program_that_forks_and_prints_binary_is_profiled(scratch, tmp_path_fa
     assert [p.name for p in project.iterdir()] == ["program.py"]
 
 
-def test_an_engine_is_profiled_where_py_spy_may_not_look(scratch, tmp_path):
-    spy = tmp_path / "py-spy"
-    spy.write_text("#!/bin/sh\necho 'Error: Permission Denied: ptrace' >&2\nexit 1\n")
-    spy.chmod(0o755)
-    start = scratch.file("tools", "profiling", "start.py")
-    real = "Path(sys.executable).with_name(name)"
-    assert real in start.read_text()
-    start.write_text(start.read_text().replace(real, f"Path({str(spy)!r})"))
-    done = scratch.run(
-        "profile", "lattice_field_v1", "--case", "odd_2d", "--seconds", "0.2", "--json"
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert "Permission Denied" in found["unavailable"]["stacks"]
-    assert found["functions"]
-    roll = next(o for o in found["operators"] if o["name"] == "roll")
-    assert roll["calls"] == 4
-    assert 0 < roll["share"] < 1
-    assert found["metrics"]["synchronisations"]["value"] == 0
-    report = scratch.file("baselines", "lattice_field_v1", "report.md").read_text()
-    assert "## Baseline metrics" in report
+class Denied:
+    """A target that py-spy may not look at."""
+
+    target, scratch = target.Target("x", "script", str(HERE), root=str(HERE.parent)), Path()
+
+    def run(self, *words, **spec):
+        raise Failed("Permission Denied: ptrace")
+
+
+def test_where_py_spy_may_not_look_hot_functions_are_those_that_took_longest():
+    with pytest.raises(Refused, match="py-spy: Permission Denied"):
+        stacks.sampled(Denied(), 1, True)
+    look = measure.Look(Denied(), None, None, None)
+    row = {"own": True, "file": str(HERE)}
+    times = {10: 0.1, 20: 5.0, 30: 0.3}
+    look.raw["calls"] = {
+        "rows": [row | {"first_line": n, "inclusive_s": s} for n, s in times.items()]
+    }
+    assert look.hot() == {str(HERE): [0, 10, 20, 30]}  # 0: the script itself

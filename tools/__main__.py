@@ -258,7 +258,9 @@ def main() -> None:
         console.complain(error.format_message())
         code = 2
     except LookupError as error:
-        console.complain(error.args[0] if error.args else error)
+        if type(error) is not LookupError:  # a KeyError or IndexError is a mistake of ours
+            raise
+        console.complain(error)
         code = 2
     except (ValueError, RuntimeError, OSError) as error:
         console.complain(error)

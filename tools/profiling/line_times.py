@@ -41,23 +41,34 @@ class LineTimes:
     def __enter__(self) -> LineTimes:
         setattr(builtins, MARK, self.mark)
         loader, hot = importlib.machinery.SourceFileLoader, self
-        original = loader.get_code
+        get_code, self.compile = loader.get_code, builtins.compile
 
-        def get_code(self, name):
-            path = os.path.realpath(self.get_filename(name))
-            return hot.compiled(path) if path in hot.hot else original(self, name)
+        def uncached(self, name):
+            path = self.get_filename(name)
+            return hot.compiled(path) if os.path.realpath(path) in hot.hot else get_code(self, name)
 
-        self.undo = lambda: setattr(loader, "get_code", original)
-        loader.get_code = get_code
+        self.undo = [(loader, "get_code", get_code), (builtins, "compile", self.compile)]
+        loader.get_code, builtins.compile = uncached, self.compile_marked
         return self
 
     def __exit__(self, *_) -> None:
-        self.undo()
+        for holder, name, original in self.undo:
+            setattr(holder, name, original)
 
     def compiled(self, path: str) -> types.CodeType:
         with open(path, "rb") as file:
-            tree = Marker(self.hot[path]).visit(ast.parse(file.read()))
-        return compile(ast.fix_missing_locations(tree), path, "exec")
+            return self.compile_marked(file.read(), path, "exec")
+
+    def compile_marked(
+        self, source, filename, mode, flags=0, dont_inherit=True, optimize=-1, **named
+    ):
+        """In place of ``compile``: copies of a file are compiled under the name of the file."""
+        path = os.path.realpath(filename) if isinstance(filename, str) else ""
+        code = mode == "exec" and not flags & ast.PyCF_ONLY_AST  # not when it is only parsed
+        if code and path in self.hot and isinstance(source, str | bytes | ast.Module):
+            tree = source if isinstance(source, ast.Module) else ast.parse(source)
+            source = ast.fix_missing_locations(Marker(self.hot[path]).visit(tree))
+        return self.compile(source, filename, mode, flags, True, optimize, **named)
 
     def run_module(self, code: types.CodeType, namespace: dict) -> None:
         """In place of exec: the main script, with its own lines watched if they are hot."""

@@ -195,7 +195,7 @@ class Look:
         self.cost("memray", found["region"], steps)
 
     def line_times(self) -> None:
-        steps, hot = self.bare.few(1.0), self.hot()
+        steps, hot = self.bare.few(1.0, 200), self.hot()
         if not hot:
             raise Refused("no function of the program's own is hot")
         found = self.passes.run("line_times", steps=steps, hot=hot)
