@@ -50,7 +50,7 @@ CODES = [
     ),
     Code(
         "argon", "ase", "molecular dynamics", ["--step", "ase.md.verlet:VelocityVerlet.step"],
-        ("lj.py", ("calculate",), ""),
+        ("calculator.py", ("equal",), "np.allclose("),
     ),
     Code(
         "plummer", "pytreegrav", "N-body, direct sum", ["--step", "plummer:leap"],
@@ -204,11 +204,16 @@ def hot_line(root: Path, name: str, code: Code) -> str:
     record = root / "reports" / "profiles" / name / "profile.json"
     if done.returncode or not record.exists():
         return f"not available: {one_line(done)}"
-    lines = json.loads(record.read_text())["lines"]
+    return expected_line(json.loads(record.read_text())["lines"], code)
+
+
+def expected_line(lines: list[dict], code: Code) -> str:
+    """The line with its share, whose interval must not lie below a tenth."""
     file, functions, word = code.hot
     for line in lines:
         expected = Path(line["file"]).name == file and line["function"] in functions
-        if expected and word in line["source"] and line["share"] >= HOT:
+        hot = line["share"] + line["half_width"] >= HOT
+        if expected and word in line["source"] and hot:
             return f"{file}:{line['line']} `{line['source'][:60]}` {line['share']:.0%}"
     found = ", ".join(f"{one['file']}:{one['line']} {one['share']:.0%}" for one in lines[:3])
     return f"{NONE} {file} {'/'.join(functions)}; found {found or 'no line'}"
