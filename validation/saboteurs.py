@@ -30,6 +30,7 @@ SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller on
 SPARE = 3  # one saboteur in so many is tried every day where all states are large
 CALLS = 5  # of a trajectory, where its states are large
 DROPPED = "without the stage "
+NONE = "none"  # of the stages: the frozen engine as it is
 IDLE = 3  # cases on which a saboteur may change nothing before it is given up; stages are not
 
 
@@ -175,8 +176,14 @@ class Score:
         plain = Recorded(room)
         for _ in bench.comparisons(self.claim, plain, CALLS):
             pass
+        frozen = plain
+        if self.claim.level != "exact" and any(name.startswith(DROPPED) for name in alive):
+            frozen = Recorded(room, DROPPED + NONE)  # what less of it is held against
+            for _ in bench.comparisons(self.claim, frozen, CALLS):
+                pass
         for name in alive:
-            self.attempt(name, bench, Recorded(room, name, plain.answers))
+            held_to = frozen if name.startswith(DROPPED) else plain
+            self.attempt(name, bench, Recorded(room, name, held_to.answers))
 
     def may_yet(self, name: str) -> bool:
         return name.startswith(DROPPED) or self.idle[name] < IDLE
