@@ -32,6 +32,7 @@ class Agreement:
         loosened: the reason why more is allowed now than in the last verdict on file.
         differentiable: fields of the start by which the end may be differentiated; the
             gradients are then held to the frozen engine's as values are.
+        quick: whether everyday runs judge it (else only ``--full`` ones, and by name).
         threads: why another number of threads gives other bits, where it does; a claim
             that says nothing is held to its level with two threads as with one.
     """
@@ -45,6 +46,7 @@ class Agreement:
     loosened: str = ""
     differentiable: tuple[str, ...] = ()
     threads: str = ""
+    quick: bool = True
 
     def __post_init__(self):
         if self.level not in LEVELS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,15 @@ def folder(name: str, root: Path = digests.ROOT) -> Path:
 def names(root: Path = digests.ROOT) -> list[str]:
     """Every optimization that has a folder."""
     return sorted(p.parent.name for p in (root / "optimizations").glob("*/implementation.py"))
+
+
+def quick(name: str, root: Path = digests.ROOT) -> bool:
+    """Whether everyday runs judge it: what its claim says of ``quick``, read as text.
+
+    The list is asked for too often to import every folder for one word.
+    """
+    text = (folder(name, root) / "validation.py").read_text(encoding="utf-8")
+    return re.search(r"^\s*quick=False\b", text, re.MULTILINE) is None
 
 
 def chosen(asked: list[str] | None, root: Path = digests.ROOT) -> list[str]:

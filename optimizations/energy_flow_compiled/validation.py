@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     because="the frozen operations but for the order of a group's sum, which runs in float64",
     # each size compiles for seconds, so this is a choice: groups of 1 to 1000, and what the

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     because="affine maps multiplied out in float64 round less often; decisions are the frozen ones",
     # as found: flows that are never freed, or are moved at places 0 and 1 only, are not served

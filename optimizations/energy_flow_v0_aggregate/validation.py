@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="exact",
     because="the same operations in the same order",
     cases=(

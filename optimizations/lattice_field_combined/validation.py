@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="exact",
     because="coordinates that depend on one axis are the same numbers whether a line or a grid "
     "holds them, and each stage keeps its products and sums in the frozen order",

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="approximate",
     because="leapfrog adds an increment of about 1e-3 of E a step and float32 rounds it at 6e-8 of "
     "E: the error grows to some 1e-6 in a hundred steps",

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     expected="rejected",
     because="the rounding of the centre coefficient is coherent: it grows with the square of the "

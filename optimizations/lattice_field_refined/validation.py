@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="approximate",
     because="what is left to the coarse grid is a thousandth of the field, and interpolating there "
     "misses its curvature: second order in the spacing, some 1e-3 of the whole",

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     expected="rejected",
     because="energy and dark fraction, on which diffusion, push and seeding depend, are up "

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="exact",
     because="the table is the one computed at every step, and clamping in place rounds nothing",
 )

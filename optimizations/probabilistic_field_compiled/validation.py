@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
     # each shape and branch compiles for seconds, so this is a choice: a sparse and a dense

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="exact",
     because="sum, comparison and choice are those of this frame",
     cases=tuple(name for name, case in engine.cases.items() if case.stored or case.timed),

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     because="each cell sees the frozen products and sums; only on small grids does torch's "
     "convolution add the eight neighbours in another order",

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     because="a separable factor is applied axis by axis, by transforms of the same lengths with "
     "turns rounded once from double precision; logarithmic growth of errors, as in any FFT",

@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     expected="rejected",
     because="a hundredth of active cells is another condition than an energy above 10 000",

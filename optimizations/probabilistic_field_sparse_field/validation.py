@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     expected="rejected",
     because="cells below the level lose what they hold at every step, and the negative "

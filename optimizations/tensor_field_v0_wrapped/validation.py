@@ -6,6 +6,7 @@ from .implementation import engine
 
 claim = Agreement(
     engine=engine,
+    quick=False,
     level="rounding",
     expected="rejected",
     because="sites at the rim see the opposite edge where the engine as found sees zeros",
