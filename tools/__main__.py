@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from safetensors import SafetensorError
 
 from tools import console
 
@@ -262,7 +263,7 @@ def main() -> None:
             raise
         console.complain(error)
         code = 2
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, SafetensorError) as error:
         console.complain(error)
         code = 1
     if code == INTERRUPTED:
