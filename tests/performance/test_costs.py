@@ -106,8 +106,8 @@ def test_a_planted_item_is_found_and_its_line_named(name, planted):
 @pytest.mark.parametrize("name", ["buffers", "blocked"])
 def test_a_step_into_kept_buffers_was_accepted_without_allocations(name):
     accepted = budget.Budget.read(budget.path(f"lattice_field_{name}"))
-    assert accepted.cases["slab"]["allocations"] == 0
-    assert accepted.cases["slab"]["operators"] > 10
+    assert accepted.cases["odd_2d"]["allocations"] == 0
+    assert accepted.cases["odd_2d"]["operators"] > 10
 
 
 def spent(*lines: Line) -> dict[str, Count]:
