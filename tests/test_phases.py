@@ -18,11 +18,7 @@ from validation.verdicts import CaseResult, Status, Verdict
 CASE = "odd_2d"
 
 
-@pytest.fixture(autouse=True)
-def four_passes(monkeypatch):
-    """Twenty blocks of eight steps, however busy the machine is; a pass has forty steps."""
-    monkeypatch.setattr(stopwatch, "ROUNDS", (20, 20, 20))
-    monkeypatch.setattr(stopwatch, "block_length", lambda *_: 8)
+FIXED = (20, 8)  # blocks of eight steps, however busy the machine is; a pass has forty
 
 
 def verdict(level="exact"):
@@ -38,7 +34,7 @@ def timed(tmp_path, wrap, level="exact", **others):
         return wrap(right.prepare(case), case)
 
     candidate = replace(right, stepper=stepper, **others)
-    words = ({"it": candidate}, CASE, 3, 0.0, lambda said: None, level, tmp_path)
+    words = ({"it": candidate}, CASE, 3, 0.0, lambda said: None, level, tmp_path, FIXED)
     return json.loads(json.dumps(stopwatch.measure_case(*words)))
 
 

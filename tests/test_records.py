@@ -1,14 +1,22 @@
 """A record is whole or absent, and one that was edited says so."""
 
+import importlib
+import math
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import time
+import typing
 
 import pytest
+from pydantic import BaseModel
 
+import tools
+import validation
 from validation.records import BrokenRecord, Record
+from validation.verdicts import CaseResult, Finding, Status, Verdict
 
 
 class Note(Record):
@@ -68,3 +76,56 @@ def test_a_corrupted_verdict_counts_as_none(scratch):
     refused = scratch.run("bench", "lattice_field_null")
     assert refused.returncode == 1
     assert "no number" in refused.stdout
+
+
+def parts(model, seen):
+    """Every model that stands inside another."""
+    for field in model.model_fields.values():
+        for kind in kinds(field.annotation):
+            if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+                seen.add(kind)
+                parts(kind, seen)
+    return seen
+
+
+def kinds(annotation):
+    yield annotation
+    for inner in typing.get_args(annotation):
+        yield from kinds(inner)
+
+
+def every_record():
+    """All record types of the project, wherever they are defined."""
+    for package in (validation, tools):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+    waiting, found = [Record], []
+    while waiting:
+        subclasses = waiting.pop().__subclasses__()
+        found += [kind for kind in subclasses if kind.__module__.split(".")[0] != "tests"]
+        waiting += subclasses
+    return found
+
+
+def test_every_part_of_every_record_writes_infinities_as_words():
+    records = every_record()
+    assert len(records) > 8
+    loose = [
+        kind.__qualname__
+        for record in records
+        for kind in parts(record, {record})
+        if kind.model_config.get("ser_json_inf_nan") != "strings"
+    ]
+    assert loose == []
+
+
+def test_a_verdict_with_nothing_to_compare_against_is_read_back(tmp_path):
+    far = Finding(check="step 1", field="E", cell=[0], rms=1.0, allowed_rms=math.inf,
+                  largest=1.0, allowed_largest=math.inf, block=1.0, allowed_block=math.inf,
+                  share=math.inf, got=1.0, want=0.0)  # fmt: skip
+    verdict = Verdict(optimization="o", engine="e", level="approximate", because="b", reason="r",
+                      expected="verified", status=Status.VERIFIED, full=False, digests={},
+                      cases={"c": CaseResult(closest={"E": far})})  # fmt: skip
+    verdict.write(tmp_path / "v.json")
+    assert Verdict.read(tmp_path / "v.json") == verdict

@@ -12,21 +12,19 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel
-
 import baselines
 from baselines.engine import Case, describe
 from tools.counting import Count, Line
 from validation import leaves, machine
 from validation.claims import Agreement
-from validation.records import Record
+from validation.records import Part, Record
 
 SIZES = ("dtype", "seed", "steps", "timed", "quick", "stored")  # make no other kind of case
 KINDS = 3  # of case that are counted, the smallest ones
 SLACK = {"operators": 0.0, "allocations": 0.0, "compiled": 0.0, "moved": 0.01, "flops": 0.01}
 
 
-class Spent(BaseModel):
+class Spent(Part):
     """One line, in all cases together."""
 
     path: str

@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
-from pydantic import BaseModel
 
 from tools.quietness import Beside
 from validation import digests, machine
+from validation.records import Part
 
 PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
 
@@ -21,7 +21,7 @@ PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safete
 PASSING = {"commit", "dirty", "load_before", "memory_gib", "beside"}  # not compared
 
 
-class Conditions(BaseModel):
+class Conditions(Part):
     """Machine, versions, settings, code."""
 
     machine: str  # fingerprint of this very machine

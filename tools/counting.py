@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from baselines.engine import Case, Engine, clone
 from tools import operators
 from validation import digests
+from validation.records import Part
 
 CALLS = 2  # counted, after as many to warm up, where the trajectory has them
 APART = ("tools", "validation")  # our own frames are nobody's cost
@@ -30,7 +30,7 @@ HOST = {Tensor.cpu: "cpu", Tensor.numpy: "numpy", Tensor.__array__: "numpy",
         Tensor.tolist: "tolist"}  # fmt: skip
 
 
-class Line(BaseModel):
+class Line(Part):
     """What one line of source did in all counted calls."""
 
     where: str  # path:line
@@ -57,7 +57,7 @@ COLUMNS = ("operators", "read", "written", "flops", "allocations", "allocated", 
            "compiled")  # fmt: skip
 
 
-class Count(BaseModel):
+class Count(Part):
     """What an engine does in a case: totals over ``steps`` steps of the baseline, and lines."""
 
     steps: int

@@ -22,7 +22,8 @@ from functools import partial
 import torch
 
 from baselines.engine import Engine
-from tools.stopwatch import Contender, block_length, quietly, speaker
+from tools.contenders import Contender
+from tools.stopwatch import block_length, quietly, speaker
 from validation.trajectory import errors
 
 UNDER_TEST = ("baselines", "optimizations")

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean, median
 
-from pydantic import BaseModel
 from scipy.stats import mannwhitneyu, t
 
 from tools import console, statistics
@@ -25,7 +24,7 @@ from tools.conditions import Conditions, conditions
 from tools.quietness import wait_for_quiet
 from tools.report import PAGES, write
 from validation import digests
-from validation.records import BrokenRecord, Record
+from validation.records import BrokenRecord, Part, Record
 
 TRIALS = 100
 SAME, CHANGED = "A/A", ("+2 %", "+5 %")
@@ -36,7 +35,7 @@ Word = str
 Method = Callable[["Trial", "Trial", str], Word]
 
 
-class Trial(BaseModel):
+class Trial(Part):
     """One process; see `tools.trial`."""
 
     turns: dict[str, str]
@@ -100,7 +99,7 @@ def begun() -> Experiment:
 
 def method_digest() -> str:
     """Of what takes the times: the trial, and the loop that the clock times with."""
-    from tools.stopwatch import Contender  # late: torch
+    from tools.contenders import Contender  # late: torch
 
     trial = (Path(__file__).parent / "trial.py").read_text("utf-8")
     return digests.of_plain([trial, inspect.getsource(Contender)])

@@ -31,8 +31,10 @@ def clock_digest() -> str:
     here = Path(__file__).parent
     files = (
         "clock.py",
+        "contenders.py",
         "gathered.py",
         "phases.py",
+        "rounds.py",
         "statistics.py",
         "stopwatch.py",
         "timekeeper.py",

@@ -14,14 +14,12 @@ from bisect import bisect
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from tools.conditions import Conditions, conditions
 from validation import digests
-from validation.records import BrokenRecord, Record
+from validation.records import BrokenRecord, Part, Record
 
 
-class Ceiling(BaseModel):
+class Ceiling(Part):
     """One rate: GB/s or Gflop/s."""
 
     kind: str  # in_place, copy, read, or the dtype of a product
@@ -77,7 +75,7 @@ def on_file() -> Ceilings | None:
     return found if found.conditions.key == conditions().key else None
 
 
-class Floor(BaseModel):
+class Floor(Part):
     """The shortest time that a step of a case can take on this machine."""
 
     seconds: float

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 import psutil
-from pydantic import BaseModel
+
+from validation.records import Part
 
 BUSY = 0.5  # processors at work for others, above which a timing waits
 STEAL = 0.02  # share of time that the host gave to other machines, above which it warns
@@ -15,7 +16,7 @@ SAMPLE_S = 0.5
 WAIT_S = 10.0  # at most, before a measurement
 
 
-class Beside(BaseModel):
+class Beside(Part):
     """What the machine did besides measuring: a sample before the first timing."""
 
     busy: float  # processors at work

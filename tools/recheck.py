@@ -8,18 +8,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from tools import bench, console, records, validate
 from tools.conditions import PASSING, Conditions
 from tools.records import Measurement, Timing
 from tools.report import PAGES, write
 from validation import digests, leaves
-from validation.records import Record
+from validation.records import Part, Record
 from validation.verdicts import Status
 
 
-class Claim(BaseModel):
+class Claim(Part):
     """What was said of one case, what is found today, and whether the old word still holds."""
 
     optimization: str

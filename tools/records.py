@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from tools.conditions import Conditions
 from validation import digests
-from validation.records import BrokenRecord, Record
+from validation.records import BrokenRecord, Part, Record
 
 CLAIMED = 10  # fresh processes that a published number needs
 
 
-class Discarded(BaseModel):
+class Discarded(Part):
     """A process whose numbers of a case were thrown away, and why."""
 
     why: str
@@ -21,7 +19,7 @@ class Discarded(BaseModel):
     injected: float | None
 
 
-class Timing(BaseModel):
+class Timing(Part):
     """One case: the ratio candidate / baseline, and everything it was computed from."""
 
     ratio: float  # wall clock; below 1 is faster

@@ -22,9 +22,9 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State
+from tools.contenders import Contender
 from tools.scales import case_at
 from tools.statistics import within
-from tools.stopwatch import Contender
 from validation import digests, leaves
 from validation.bench import SLACK
 from validation.claims import Agreement

@@ -17,13 +17,11 @@ from itertools import product
 from pathlib import Path
 from time import monotonic
 
-from pydantic import BaseModel
-
 import baselines
 from tools import console, freshness
 from tools.conditions import Conditions, conditions
 from validation import digests, leaves, machine
-from validation.records import BrokenRecord, Record
+from validation.records import BrokenRecord, Part, Record
 from validation.verdicts import Status
 
 BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
@@ -32,7 +30,7 @@ WAITING = "not measured yet; run: groundspeed map"
 THREADS = (1, 2)
 
 
-class Scenario(BaseModel):
+class Scenario(Part):
     """One cell of the map; without a ratio there is a reason."""
 
     optimization: str

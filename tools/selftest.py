@@ -10,14 +10,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
 
-from pydantic import BaseModel
-
 import baselines
 from tools import acceptance, console
 from tools.freshness import Refused, judged
 from validation import digests, leaves
 from validation.isolation import scratch_folder
-from validation.records import Record
+from validation.records import Part, Record
 from validation.verdicts import CaseResult, Mutation, Status, Verdict
 
 ROUNDS = 20  # blocks of timed calls for an entry that is heard by the clock
@@ -26,7 +24,7 @@ TOYS = "toys"
 LEAST = {"exploits": 40, "while_timed": 0, "honest": 20}
 
 
-class Heard(BaseModel):
+class Heard(Part):
     """One entry of the corpus, and what was said of it."""
 
     name: str
@@ -155,13 +153,20 @@ def time_entry(key: str, folder: Path) -> None:
     torch.set_num_threads(1)
     entry = corpus.find(key)
     steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
-    stopwatch.ROUNDS = (ROUNDS, ROUNDS, ROUNDS)
-    stopwatch.block_length = lambda *_: steps
     gc.disable()
     candidates = {entry.name: entry.candidate()}
-    words = (candidates, entry.case, 1, 0.0, lambda said: None, entry.level, folder)
+    words = (
+        candidates,
+        entry.case,
+        1,
+        0.0,
+        lambda said: None,
+        entry.level,
+        folder,
+        (ROUNDS, steps),
+    )
     partial = folder / "row.tmp"
-    partial.write_text(json.dumps(stopwatch.measure_case(*words)))
+    partial.write_text(json.dumps(stopwatch.measure_case(*words, (ROUNDS, steps))))
     os.replace(partial, folder / "row")
 
 

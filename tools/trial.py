@@ -24,7 +24,8 @@ import torch
 from torch.utils.benchmark import Timer
 
 from baselines.engine import Case, Engine, Stage, Step
-from tools.stopwatch import Contender, quietly
+from tools.contenders import Contender
+from tools.stopwatch import quietly
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}

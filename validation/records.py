@@ -16,10 +16,19 @@ class BrokenRecord(ValueError):
     """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
 
 
-class Record(BaseModel):
+class Part(BaseModel):
+    """Base of what stands inside a record: infinities are written as words, not as nothing.
+
+    Each model says so for itself; what holds it does not say it for it.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class Record(Part):
     """Base of everything that the tools write down. Its seal is the digest of the rest."""
 
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(extra="forbid")
 
     made: str = ""
     seal: str = ""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel
-
 import baselines
 
 from . import digests
-from .records import BrokenRecord, Record
+from .records import BrokenRecord, Part, Record
 
 BASELINES = Path(baselines.__file__).parent
 
@@ -18,7 +16,7 @@ class Sealed(RuntimeError):
     """A frozen baseline is not what was sealed, or may not be sealed again."""
 
 
-class Answer(BaseModel):
+class Answer(Part):
     """One case: what went in, what came out, and how exactly that is known."""
 
     case: dict

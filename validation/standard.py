@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 
-from pydantic import BaseModel
-
 from . import digests, verdicts
 from .claims import LEVELS, Agreement
-from .records import BrokenRecord
+from .records import BrokenRecord, Part
 
 
-class Standard(BaseModel):
+class Standard(Part):
     """How closely a claim agrees: its level, and for "approximate" the budget of each field."""
 
     level: str

@@ -5,10 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from . import digests, leaves, machine, seal
-from .records import BrokenRecord, Record
+from .records import BrokenRecord, Part, Record
 
 
 class Status(StrEnum):
@@ -22,7 +20,7 @@ class Status(StrEnum):
     UNJUDGED = "UNJUDGED"
 
 
-class Finding(BaseModel):
+class Finding(Part):
     """One field at one check: how far off, how far right answers may be, and where."""
 
     check: str  # "step n": the whole trajectory; "from n": one call from the baseline's state
@@ -55,7 +53,7 @@ class Finding(BaseModel):
         )
 
 
-class LawFinding(BaseModel):
+class LawFinding(Part):
     """One law on one case."""
 
     law: str
@@ -68,7 +66,7 @@ class LawFinding(BaseModel):
         return self.residual <= self.allowed
 
 
-class Margin(BaseModel):
+class Margin(Part):
     """Share of what is allowed that was used, over fresh starts."""
 
     shares: list[float]  # of each start, in order
@@ -77,7 +75,7 @@ class Margin(BaseModel):
     high: float
 
 
-class Power(BaseModel):
+class Power(Part):
     """How far a comparison of values can see, and what took its place beyond."""
 
     horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
@@ -86,7 +84,7 @@ class Power(BaseModel):
     distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
 
 
-class CaseResult(BaseModel):
+class CaseResult(Part):
     """Everything found on one case: the closest call of each field, and what failed."""
 
     checks: int = 0
@@ -103,7 +101,7 @@ class CaseResult(BaseModel):
     degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
-class Mutation(BaseModel):
+class Mutation(Part):
     """What became of the built-in saboteurs under this claim: see `validation.saboteurs`."""
 
     killed: dict[str, str]  # by name: on which case, and by which check

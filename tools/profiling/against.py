@@ -8,8 +8,6 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from pydantic import BaseModel
-
 from tools import console
 from tools.conditions import Conditions
 from tools.profiling import record
@@ -17,12 +15,12 @@ from tools.profiling.measure import Bare, Plan
 from tools.profiling.record import Line, Profile
 from tools.profiling.start import Passes
 from tools.profiling.target import Target
-from validation.records import Record
+from validation.records import Part, Record
 
 ROUNDS = 3  # of bare runs, turn about
 
 
-class Row(BaseModel):
+class Row(Part):
     """Seconds a step of a line or operator in both; none where it is not there."""
 
     what: str
@@ -35,7 +33,7 @@ class Row(BaseModel):
         return (self.there or 0) - (self.here or 0)
 
 
-class Sum(BaseModel):
+class Sum(Part):
     """Whether the parts add up: what they save together, and what is left of the whole."""
 
     saved: float

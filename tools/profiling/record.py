@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from tools.conditions import Conditions
 from validation import digests
-from validation.records import Record
+from validation.records import Part, Record
 
 
-class Metric(BaseModel):
+class Metric(Part):
     """A number with its unit and source, or the reason why there is none."""
 
     value: float | None = None
@@ -39,7 +37,7 @@ def size(count: float) -> str:
     return f"{count:.0f} B"
 
 
-class Line(BaseModel):
+class Line(Part):
     """An own line: exclusive share of the samples, and what it does a step."""
 
     file: str
@@ -61,7 +59,7 @@ class Line(BaseModel):
     bound: str = ""  # bandwidth, products, launches, python
 
 
-class Operator(BaseModel):
+class Operator(Part):
     """An operator of torch over the whole run, a step."""
 
     name: str
@@ -76,7 +74,7 @@ class Operator(BaseModel):
     lines: list[str]  # where it is asked for most
 
 
-class Repeat(BaseModel):
+class Repeat(Part):
     """Work done again on the same inputs, with the same result."""
 
     what: str
@@ -89,7 +87,7 @@ class Repeat(BaseModel):
     share: float | None  # of the run that doing it once would save, at most
 
 
-class Place(BaseModel):
+class Place(Part):
     """Something counted at a line."""
 
     file: str
@@ -100,7 +98,7 @@ class Place(BaseModel):
     what: str = ""
 
 
-class FunctionLines(BaseModel):
+class FunctionLines(Part):
     """line_profiler's table of a hot function; shares are within the function."""
 
     file: str
@@ -108,14 +106,14 @@ class FunctionLines(BaseModel):
     rows: list[tuple[int, int, float, str]]  # line, hits, share, source
 
 
-class Overhead(BaseModel):
+class Overhead(Part):
     """What an instrument costs: its run over the bare one, for the same work."""
 
     wall: float
     cpu: float
 
 
-class Finding(BaseModel):
+class Finding(Part):
     """Something to do about it, and the most that it can bring."""
 
     kind: str

@@ -1,0 +1,90 @@
+"""What is timed turn about: an engine on a case, the frozen engine as control, the stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter, process_time
+
+import torch
+
+from baselines.engine import Case, Engine, State, clone
+
+SLOW_S = 0.05  # a first call below this is followed by a second before the first round
+
+
+@dataclass
+class Contender:
+    """An engine in the middle of a case's trajectory."""
+
+    engine: Engine
+    case: Case
+    start: State
+
+    def __post_init__(self):
+        before = perf_counter()
+        self.step = self.engine.prepare(self.case)
+        self.restart()
+        self.state = self.step(self.state)
+        self.first_call_s = self.once_s = perf_counter() - before
+        if self.first_call_s < SLOW_S or self.engine.needs:  # what compiles was slow once
+            self.restart()
+            self.once_s = self.make(self.engine.stride)[0] / self.engine.stride
+        self.restart()
+
+    def restart(self, start: State | None = None) -> None:
+        """To a start of its own: the last one is let go only after the next has its memory."""
+        self.state = self.engine.adopt(self.case, clone(self.start if start is None else start))
+
+    def make(self, steps: int) -> tuple[float, float]:
+        """Wall and processor seconds for that many steps of the baseline."""
+        step, state = self.step, self.state
+        calls = range(steps // self.engine.stride)
+        wall, cpu = perf_counter(), process_time()
+        for _ in calls:
+            state = step(state)
+        cpu, wall = process_time() - cpu, perf_counter() - wall
+        self.state = state
+        return wall, cpu
+
+    def observed(self) -> State:
+        return self.engine.observe(self.case, self.state)
+
+
+@dataclass
+class Control(Contender):
+    """The frozen engine once more; and, after it, ``extra`` steps whose result is dropped."""
+
+    extra: int = 0
+
+    def make(self, steps: int) -> tuple[float, float]:
+        start = self.state
+        self.wall, self.cpu = super().make(steps)
+        if self.extra:
+            after, self.state = self.state, start
+            wall, cpu = super().make(self.extra)
+            self.state = after
+            self.wall, self.cpu = self.wall + wall, self.cpu + cpu
+            return self.wall - wall, self.cpu - cpu
+        return self.wall, self.cpu
+
+
+@dataclass
+class Stream:
+    """The in-place stream: two arrays of a field's size, one written back."""
+
+    field: torch.Tensor
+
+    def __post_init__(self):
+        self.b = torch.ones_like(self.field)
+        self.a = torch.ones_like(self.field)
+
+    @property
+    def bytes(self) -> int:
+        return 3 * self.a.numel() * self.a.element_size()
+
+    def make(self, steps: int) -> tuple[float, float]:
+        a, b = self.a, self.b
+        wall, cpu = perf_counter(), process_time()
+        for _ in range(steps):
+            torch.sub(b, a, out=a)
+        return perf_counter() - wall, process_time() - cpu
