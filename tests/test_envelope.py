@@ -5,8 +5,9 @@ import torch
 
 from baselines.engine import replace
 from validation.beyond import unlike
-from validation.envelope import along, envelope, perturbed, ulp
+from validation.envelope import envelope, perturbed, ulp
 from validation.toys import heat, lorenz96
+from validation.trajectory import along
 
 torch.set_num_threads(1)
 

@@ -113,7 +113,74 @@ def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
         found = cache.envelope(engine, case, begin, [1], measure)
         assert found.allowed[1]["E"] == (1.0, 2.0, 3.0)
     assert len(asked) == 1
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*/*")
     file.write_text(file.read_text().replace("2.0", "9.0"))
     assert cache.envelope(engine, case, begin, [1], measure).allowed[1]["E"].largest == 2.0
     assert len(asked) == 2
+
+
+def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeypatch):
+    import torch
+
+    from baselines.lattice_field_v1 import engine
+    from validation import cache, tensors, trajectory
+
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    torch.set_num_threads(1)
+    case = engine.cases["odd_2d"]
+    begin = engine.initial(case)
+    right = trajectory.along(engine, case, begin, [1, 2])
+    cache.along(engine, case, begin, [1, 2])
+    (file,) = tmp_path.glob("*/*")
+    with monkeypatch.context() as without:  # read from the file: nothing is run
+        without.setattr(trajectory, "along", None)
+        assert torch.equal(cache.along(engine, case, begin, [1, 2])[2].E, right[2].E)
+    named, told = tensors.load(file), tensors.metadata(file)
+    named["2/E"][0, 0] += 1e-9
+    for damage in (lambda: tensors.save(file, named, told), lambda: file.write_bytes(b"{")):
+        damage()
+        assert torch.equal(cache.along(engine, case, begin, [1, 2])[2].E, right[2].E)
+
+
+def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, monkeypatch):
+    from baselines.engine import replace
+    from baselines.lattice_field_v1 import engine
+    from validation import cache
+
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    case = engine.cases["odd_2d"]
+    cache.along(replace(engine, in_place=True), case, engine.initial(case), [1])
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
+    from baselines.lattice_field_v1 import engine
+    from validation import cache
+
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
+    (tmp_path / "older").mkdir()
+    case = engine.cases["odd_2d"]
+    cache.along(engine, case, engine.initial(case), [1])
+    assert [p.name for p in tmp_path.iterdir()] != ["older"]
+    assert not (tmp_path / "older").exists()
+
+
+def test_portions_take_turns_between_engines_and_lose_nobody():
+    from validation.processes import PORTION, portions
+
+    names = {"a": [f"a{i}" for i in range(2 * PORTION + 1)], "b": ["b0"]}
+    found = portions(names)
+    assert sorted(sum(found, [])) == sorted(names["a"] + names["b"])
+    assert all(len(part) <= PORTION for part in found)
+    assert found[1] == ["b0"]
+
+
+def test_a_judging_process_that_is_killed_is_one_line():
+    from validation.processes import side_by_side
+
+    with pytest.raises(RuntimeError, match="was killed"):
+        list(side_by_side(end_at_once, [["a"], ["b"]], False, lambda name, line: None))
+
+
+def end_at_once(names, full, tell):
+    os.kill(os.getpid(), 9)

@@ -25,9 +25,8 @@ from .trajectory import (
     after_one,
     checkpoints,
     departures,
+    like,
     own_residuals,
-    reference,
-    truth,
 )
 from .trials import (
     COMPILED_VARIANTS,
@@ -67,7 +66,7 @@ class Bench:
         self.base, self.name, self.case, self.answer, self.full = base, name, case, answer, full
         self.lock = RLock()
         self.exact: dict[int, State] = {}  # one step from step n, in truth
-        self.reference: Reference = reference(base, case)
+        self.reference: Reference = cache.reference(base, case, base.initial(case))
         self.still = tuple(f for f in base.fixed if not self.reference.evolving(f))
         refuse_vacuity(base, name, self.reference)
 
@@ -94,7 +93,8 @@ class Bench:
         """The case's run in the widest type; only where a claim is not exact."""
         if self.case.is_truth:
             return self.reference
-        return truth(self.base, self.case, self.reference.start)
+        wide = self.case.truth
+        return cache.reference(self.base, wide, like(self.reference.start, self.base.initial(wide)))
 
     @cached_property
     def operators(self) -> int:
@@ -194,7 +194,9 @@ class Bench:
             if stride != 1:
                 return self.reference.states[n + stride]
             if n not in self.exact:
-                self.exact[n] = after_one(self.base, self.case, self.reference, self.truth, n)
+                self.exact[n] = after_one(
+                    self.base, self.case, self.reference, self.truth, n, cache.along
+                )
             return self.exact[n]
 
         return true

@@ -1,22 +1,28 @@
-"""Envelopes that were measured before, kept by the digest of all that they rest on.
+"""Runs of the frozen engine and envelopes that were made before, kept on this machine.
 
-What is kept are the numbers of an envelope. The judge, the engine, the case, the start and
-the machine are in the name: a changed byte of any is another name.
+What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
+the start and the machine. A changed byte of any is another name, and a file that does not
+hold what was written is made again. Kept is what is small; a full disk costs only time.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from baselines.engine import Case, Engine, State, describe
+import baselines
+from baselines.engine import Case, Engine, State, describe, fields
 
-from . import digests, machine, seal
+from . import digests, machine, seal, tensors, trajectory
 from .envelope import Envelope
 from .errors import Distance
 from .records import BrokenRecord, Record
+from .trajectory import Reference, States
 
-FOLDER = digests.ROOT / ".groundspeed" / "envelopes"
+FOLDER = digests.ROOT / ".groundspeed" / "kept"
+MOST_BYTES = 1 << 25  # of a run's states; larger ones are made anew
 
 
 class Kept(Record):
@@ -28,21 +34,64 @@ class Kept(Record):
     count: int
 
 
-def place(engine: Engine, case: Case, start: State, at: list[int]) -> Path | None:
-    """Where such an envelope is filed; nowhere for an engine that is not sealed."""
+def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
+    """Where such a result is filed; nowhere for an engine that is not the sealed one."""
     try:
         sealed = seal.manifest(engine.name).seal
-    except (seal.Sealed, OSError):
+        if engine is not baselines.load(engine.name):
+            return None
+    except (seal.Sealed, OSError, LookupError):
         return None
-    rests_on = [digests.harness(), sealed, describe(case), digests.of_state(start), at]
-    return FOLDER / f"{digests.of_plain([*rests_on, machine.machine()])}.json"
+    harness = digests.harness()
+    rests_on = [harness, sealed, describe(case), digests.of_state(start), at, machine.machine()]
+    return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
+
+
+def reference(engine: Engine, case: Case, start: State, again: bool = False) -> Reference:
+    """The frozen run of a case; with ``again`` it is made whatever is on file."""
+    at = trajectory.stops(case)
+    return Reference(case, {0: start} | along(engine, case, start, at, again))
+
+
+def along(engine: Engine, case: Case, start: State, at: list[int], again: bool = False) -> States:
+    """`trajectory.along`, or what it gave before."""
+    path = place(engine, case, start, at, "safetensors")
+    kept = None if again or path is None else states_on_file(path, type(start), at)
+    if kept is not None:
+        return kept
+    found = trajectory.along(engine, case, start, at)
+    if path is not None and keeps(start, at):
+        named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
+        with suppress(OSError):
+            make_room(path)
+            tensors.save(path, named, {"states": of_states(found)})
+    return found
+
+
+def keeps(start: State, at: list[int]) -> bool:
+    """Whether so many states of that size are kept."""
+    return len(at) * sum(t.numel() * t.element_size() for t in start) <= MOST_BYTES
+
+
+def states_on_file(path: Path, kind: type, at: list[int]) -> States | None:
+    """The states in the file, if they are those that were written."""
+    try:
+        named = tensors.load(path)
+        found = {n: kind(*(named[f"{n}/{name}"] for name in kind._fields)) for n in at}
+        return found if tensors.metadata(path)["states"] == of_states(found) else None
+    except Exception:  # whatever is wrong with the file, there is no answer in it
+        return None
+
+
+def of_states(found: States) -> str:
+    return digests.of_plain([digests.of_state(found[n]) for n in sorted(found)])
 
 
 def envelope(
     engine: Engine, case: Case, start: State, at: list[int], measure: Callable[[], Envelope]
 ) -> Envelope:
     """The envelope on file, or a fresh one, which is then filed."""
-    path = place(engine, case, start, at)
+    path = place(engine, case, start, at, "json")
     if path is None:
         return measure()
     try:
@@ -54,12 +103,20 @@ def envelope(
 
 
 def filed(found: Envelope, path: Path) -> Envelope:
-    """``found``, after it was written down; a full disk costs only the time to measure again."""
+    """``found``, after it was written down."""
     kept = Kept(
         allowed=found.allowed, horizon=found.horizon, decided=found.decided, count=found.count
     )
-    try:
+    with suppress(OSError):
+        make_room(path)
         kept.write(path)
-    except OSError:
-        path.unlink(missing_ok=True)
     return found
+
+
+def make_room(path: Path) -> None:
+    """A folder for this judge's results; what other judges kept is of no use any more."""
+    if path.parent.is_dir():
+        return
+    for older in path.parent.parent.glob("*"):
+        shutil.rmtree(older, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)

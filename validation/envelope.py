@@ -37,13 +37,13 @@ from baselines.engine import Case, Engine, State
 
 from .errors import ZERO, Distance, distance, quantile, widest
 from .rounding import RandomRounding
+from .trajectory import States, along
 
 SENSITIVE = 16  # runs from starts that differ in the last place
 ROUNDED = 6  # runs in which every result is rounded at random
 QUANTILE = 0.9
 FACTOR = 3.0
 SATURATED = 0.1  # of the distance of two unrelated states
-States = dict[int, State]
 
 
 @dataclass
@@ -78,15 +78,6 @@ def perturbed(state: State, seed: int, still: tuple[str, ...] = ()) -> State:
     generator = torch.Generator("cpu").manual_seed(seed)
     pairs = zip(state._fields, state, strict=True)
     return type(state)(*(t if name in still else ulp(t, generator) for name, t in pairs))
-
-
-def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
-    """The engine's states after each number of steps."""
-    run, states, here, state = engine.runner(case), {}, 0, start
-    for n in at:
-        state = states[n] = run(state, n - here)
-        here = n
-    return states
 
 
 def floor(engine: Engine, case: Case, start: State, at: list[int], count: int = ROUNDED):

@@ -23,11 +23,10 @@ import baselines
 from baselines.engine import Case, Engine, State, fields, replace
 
 from . import digests, tensors
-from .envelope import along
 from .findings import Check, compare, exact_distance, misfit, number, worst_cell
 from .isolation import Candidate, Failed, hashable
 from .records import Record
-from .trajectory import checkpoints
+from .trajectory import along, checkpoints
 from .verdicts import CaseResult
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again

@@ -6,8 +6,7 @@ trajectory, then the laws. Decisions (whole numbers, branches) are compared exac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 import torch
@@ -22,6 +21,7 @@ from .forensics import Failure, investigate
 from .forensics import path as failure_path
 from .isolation import Candidate
 from .leaves import BrokenLeaf, claim
+from .processes import PROCESSES, Tell, portions, side_by_side, workers
 from .records import BrokenRecord
 from .saboteurs import Score
 from .standard import refusal
@@ -29,31 +29,28 @@ from .verdicts import CaseResult, Mutation, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
 
-PARALLEL = 2  # candidates at work at once
-
-Tell = Callable[[str, str], None]
-
 
 def judge(names: list[str], full: bool = False, tell: Tell = lambda name, line: None):
     """Judge the named optimizations and write their verdicts; yields each as it is ready."""
-    claims: dict[str, Agreement] = {}
+    groups: dict[str, list[str]] = {}
     for name in names:
         try:
-            claims[name] = claim(name)
+            groups.setdefault(claim(name).engine.name, []).append(name)
         except (BrokenLeaf, ValueError, LookupError) as error:
             raise BrokenLeaf(str(error)) from None
-    engines = sorted({c.engine.name for c in claims.values()})
-    for engine in engines:
-        group = {name: c for name, c in claims.items() if c.engine.name == engine}
-        yield from judge_group(engine, group, full, tell)
+    parts = portions(groups)
+    if len(parts) > 1:
+        yield from side_by_side(judge_group, parts, full, tell)
+    for part in parts if len(parts) == 1 else ():
+        yield from judge_group(part, full, tell, parallel=PROCESSES)
 
 
-def judge_group(
-    engine: str, claims: dict[str, Agreement], full: bool, tell: Tell
-) -> Iterator[Verdict]:
+def judge_group(names: list[str], full: bool, tell: Tell, parallel: int = 1) -> Iterator[Verdict]:
     """Judge the optimizations of one engine: each case's reference is computed once."""
     torch.set_num_threads(1)
-    base = next(iter(claims.values())).baseline
+    claims = {name: claim(name) for name in names}
+    base = claims[names[0]].baseline
+    engine = base.name
     before = {name: verdicts.foundations(name, engine) for name in claims}
     seal.check_sources(engine, seal.manifest(engine))
     standards = {name: standard.last(name) for name in claims}
@@ -63,7 +60,7 @@ def judge_group(
     }
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
-    with ExitStack() as stack, workers(PARALLEL) as pool:
+    with ExitStack() as stack, workers(parallel) as pool:
         rooms = {name: stack.enter_context(Candidate(name)) for name in able}
         for bench in benches(base, able, full):
             case_name = bench.name
@@ -130,11 +127,6 @@ def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room
     if known is not None and known.digests == rests_on:
         return
     investigate(name, agreement, bench, result, room, rests_on)
-
-
-def workers(count: int) -> ThreadPoolExecutor:
-    """Threads in which torch itself takes one thread: the number is each thread's own."""
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Bench]:

@@ -14,6 +14,7 @@ from .rounding import RandomRounding
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 LAW_CELLS = 1 << 16  # laws are experiments of their own: larger cases are judged by agreement
 LARGE = 1 << 20  # elements; above it the members of the ensemble average themselves
+States = dict[int, State]  # by number of steps
 
 
 def checkpoints(case: Case, stride: int = 1) -> list[int]:
@@ -33,7 +34,7 @@ class Reference:
     """States of the frozen engine along one case, by step."""
 
     case: Case
-    states: dict[int, State]
+    states: States
 
     @property
     def start(self) -> State:
@@ -45,18 +46,25 @@ class Reference:
         return any(not torch.equal(fields(s)[name], start) for s in self.states.values())
 
 
+def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
+    """The engine's states after each number of steps."""
+    run, states, here, state = engine.runner(case), {}, 0, start
+    for n in at:
+        state = states[n] = run(state, n - here)
+        here = n
+    return states
+
+
+def stops(case: Case, stride: int = 1) -> list[int]:
+    """Steps of the frozen run that are asked for, of whole trajectories or of single calls."""
+    ends = {n + k for n in departures(case, stride) for k in (0, stride)}
+    return sorted({*checkpoints(case, stride), *ends} - {0})
+
+
 def reference(engine: Engine, case: Case, start: State | None = None, stride: int = 1) -> Reference:
     """Run the engine over the case and keep the states that will be compared."""
-    wanted = {0, *checkpoints(case, stride)}
-    for n in departures(case, stride):
-        wanted |= {n, n + stride}
     start = engine.initial(case) if start is None else start
-    run = engine.runner(case)
-    states, here = {0: start}, 0
-    for step in sorted(wanted - {0}):
-        states[step] = run(states[here], step - here)
-        here = step
-    return Reference(case, states)
+    return Reference(case, {0: start} | along(engine, case, start, stops(case, stride)))
 
 
 def like(state: State, pattern: State) -> State:
@@ -111,12 +119,13 @@ def single(engine: Engine, case: Case, base: Reference, n: int, seed: int) -> St
         return engine.runner(case)(base.states[n], 1)
 
 
-def after_one(engine: Engine, case: Case, base: Reference, true: Reference, n: int) -> State:
+def after_one(
+    engine: Engine, case: Case, base: Reference, true: Reference, n: int, run=along
+) -> State:
     """The true state one step after step n of the frozen run."""
     if case.is_truth or n == 0:
         return true.states[n + 1]
-    wide = case.truth
-    return engine.runner(wide)(like(base.states[n], true.start), 1)
+    return run(engine, case.truth, like(base.states[n], true.start), [1])[1]
 
 
 def errors(one: State, other: State) -> dict[str, Distance]:

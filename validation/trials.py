@@ -39,7 +39,7 @@ from baselines.engine import Case, Engine, State, fields, replace
 
 from . import cache
 from .claims import Agreement
-from .envelope import Envelope, along, envelope
+from .envelope import Envelope, envelope
 from .trajectory import Reference, like
 
 WORK = 60_000  # operator calls that the envelopes of one case's trials may take
@@ -75,7 +75,7 @@ class Trial:
             return self.want
         wide = self.case.truth
         begin = like(self.start, self.base.initial(wide))
-        return along(self.base, wide, begin, sorted(self.want))
+        return cache.along(self.base, wide, begin, sorted(self.want))
 
     @cached_property
     def envelope(self) -> Envelope:
@@ -102,7 +102,7 @@ def trial(label: str, base: Engine, case: Case, start: State, **more) -> Trial |
     """A trial that the frozen engine admits, or none."""
     at = [n for n in AT if n <= case.steps]
     try:
-        want = along(base, case, start, at)
+        want = cache.along(base, case, start, at)
     except (ValueError, RuntimeError, IndexError):
         return None
     if not all(torch.isfinite(t).all() for state in want.values() for t in state):

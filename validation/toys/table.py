@@ -17,8 +17,9 @@ import torch
 from baselines.engine import Engine, State
 from validation.bench import Bench
 from validation.claims import Agreement
-from validation.envelope import along, sensitivity
+from validation.envelope import sensitivity
 from validation.gradients import own_gradients
+from validation.trajectory import along
 
 from . import heat, lorenz96
 
