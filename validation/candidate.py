@@ -12,6 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -20,8 +21,9 @@ import baselines
 from baselines.engine import Case, Engine, State, clone, replace
 
 from . import digests, leaves, saboteurs, surroundings, tensors
+from .claims import described
 from .gradients import own_gradients
-from .isolation import hashable
+from .isolation import CLAIM, hashable
 
 
 def serve(name: str) -> None:
@@ -30,22 +32,33 @@ def serve(name: str) -> None:
     os.dup2(2, 1)  # what the candidate prints must not look like an answer
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before, functions = surroundings.settings(), surroundings.originals()
-    engine = subject(name)
     steps: dict[str, object] = {}
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = respond(engine, steps, request)
+            if request["case"] == CLAIM:
+                answer = {"claim": claimed(name)}
+            else:
+                answer = respond(subject(name), steps, request)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {first_line(error)}"}
         changed = surroundings.changed(before, functions)
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
 
 
+def claimed(name: str) -> dict:
+    """The claim as plain data, or why there is none."""
+    try:
+        return described(leaves.claim(name))
+    except (leaves.BrokenLeaf, ValueError, LookupError) as error:
+        return {"broken": str(error)}
+
+
 def first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["it said nothing"])[0][:500]
 
 
+@cache
 def subject(name: str) -> Engine:
     """An optimization by its folder, "=" and a baseline, or "@" and an entry of the corpus."""
     if name.startswith("@"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import baselines
-from baselines.engine import Case, Engine
+from baselines.engine import Case, Engine, Stage, Step
 
 LEVELS = {
     "exact": "bit for bit, on one device and thread count",
@@ -83,3 +83,42 @@ class Agreement:
         quick = {name: case for name, case in chosen.items() if case.quick}
         small = [name for name, case in quick.items() if case.stored] or list(quick)[:1]
         return {name: case for name, case in quick.items() if name in small or case.timed}
+
+
+def described(claim: Agreement) -> dict:
+    """The claim without its code: what a judge is told of it, as plain data."""
+    engine = claim.engine
+    told = {f.name: getattr(claim, f.name) for f in fields(claim) if f.name != "engine"}
+    return told | {
+        "budget": dict(claim.budget),
+        "name": engine.name,
+        "stride": engine.stride,
+        "needs": engine.needs,
+        "in_place": engine.in_place,
+        "stages": [stage.name for stage in engine.stages],
+        "whole": engine.stepper is not None,
+    }
+
+
+def from_description(told: dict) -> Agreement:
+    """The claim as a judge holds it: its engine has the words of the optimized one, no code.
+
+    Raises:
+        ValueError, LookupError: it claims what there is not.
+    """
+    told = dict(told)
+    engine = replace(
+        baselines.load(told.pop("name")),
+        stride=told.pop("stride"),
+        needs=tuple(told.pop("needs")),
+        in_place=told.pop("in_place"),
+        stages=tuple(Stage(name, elsewhere) for name in told.pop("stages")),
+        stepper=elsewhere if told.pop("whole") else None,
+    )
+    lists = {key: tuple(told.pop(key)) for key in ("cases", "differentiable")}
+    return Agreement(engine=engine, **lists, **told)
+
+
+def elsewhere(case: Case) -> Step:
+    """No step: the code of a candidate runs in a process of its own."""
+    raise RuntimeError("the judge holds no candidate's code; ask its process")

@@ -18,8 +18,10 @@ from baselines.engine import State, fields
 
 from . import digests, tensors
 from .forked import Forked
+from .leaves import BrokenLeaf
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
+CLAIM = "its claim"  # asked for in the place of a case
 AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
 
 
@@ -100,6 +102,20 @@ class Candidate:
         self.process.communicate()
         self.log.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def claim(self) -> dict:
+        """What it claims, as plain data: `claims.described`.
+
+        Raises:
+            BrokenLeaf: it does not say.
+        """
+        try:
+            told = self.ask({"case": CLAIM}, PATIENCE_S)["claim"]
+        except Failed as why:
+            raise BrokenLeaf(f"optimizations/{self.name}: {why}") from None
+        if "broken" in told:
+            raise BrokenLeaf(told["broken"])
+        return told
 
     def after(
         self,

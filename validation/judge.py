@@ -11,16 +11,17 @@ from contextlib import ExitStack
 
 import torch
 
+import baselines
 from baselines.engine import Engine
 
 from . import machine, seal, standard, verdicts
 from .bench import Bench
-from .claims import Agreement
+from .claims import Agreement, from_description
 from .findings import Vacuous, exact_distance, refuse_vacuity
 from .forensics import Failure, investigate
 from .forensics import path as failure_path
 from .isolation import Candidate
-from .leaves import BrokenLeaf, claim
+from .leaves import BrokenLeaf, kin
 from .processes import PROCESSES, Tell, portions, side_by_side, workers
 from .records import BrokenRecord
 from .saboteurs import Score
@@ -34,10 +35,7 @@ def judge(names: list[str], full: bool = False, tell: Tell = lambda name, line: 
     """Judge the named optimizations and write their verdicts; yields each as it is ready."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        try:
-            groups.setdefault(claim(name).engine.name, []).append(name)
-        except (BrokenLeaf, ValueError, LookupError) as error:
-            raise BrokenLeaf(str(error)) from None
+        groups.setdefault(kin(name), []).append(name)
     parts = portions(groups)
     if len(parts) > 1:
         yield from side_by_side(judge_group, parts, full, tell)
@@ -46,12 +44,44 @@ def judge(names: list[str], full: bool = False, tell: Tell = lambda name, line: 
 
 
 def judge_group(names: list[str], full: bool, tell: Tell, parallel: int = 1) -> Iterator[Verdict]:
-    """Judge the optimizations of one engine: each case's reference is computed once."""
+    """Judge some optimizations; those of one engine share what is made of it for each case.
+
+    Not even a claim is imported here: every candidate says it from its own process.
+    """
+    code = {name: verdicts.code_of(name) for name in names}  # before anything of it is loaded
+    with ExitStack() as stack:
+        rooms = {name: stack.enter_context(Candidate(name)) for name in names}
+        claims = {name: stated(room) for name, room in rooms.items()}
+        for engine in sorted({c.engine.name for c in claims.values()}):
+            group = {name: c for name, c in claims.items() if c.engine.name == engine}
+            yield from judge_engine(engine, group, rooms, code, full, tell, parallel)
+
+
+def stated(room: Candidate) -> Agreement:
+    """The claim of a candidate.
+
+    Raises:
+        BrokenLeaf: it does not load, or claims what there is not.
+    """
+    try:
+        return from_description(room.claim())
+    except (ValueError, LookupError) as error:
+        raise BrokenLeaf(f"optimizations/{room.name}: {error}") from None
+
+
+def judge_engine(
+    engine: str,
+    claims: dict[str, Agreement],
+    rooms: dict[str, Candidate],
+    code: dict[str, dict[str, str]],
+    full: bool,
+    tell: Tell,
+    parallel: int,
+) -> Iterator[Verdict]:
+    """Judge the optimizations of one engine, case by case."""
     torch.set_num_threads(1)
-    claims = {name: claim(name) for name in names}
-    base = claims[names[0]].baseline
-    engine = base.name
-    before = {name: verdicts.foundations(name, engine) for name in claims}
+    base = baselines.load(engine)
+    before = {name: verdicts.foundations(name, engine) | code[name] for name in claims}
     seal.check_sources(engine, seal.manifest(engine))
     standards = {name: standard.last(name) for name in claims}
     refused = {n: words for n, c in claims.items() if (words := refusal(c, standards[n]))}
@@ -60,8 +90,7 @@ def judge_group(names: list[str], full: bool, tell: Tell, parallel: int = 1) -> 
     }
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
-    with ExitStack() as stack, workers(parallel) as pool:
-        rooms = {name: stack.enter_context(Candidate(name)) for name in able}
+    with workers(parallel) as pool:
         for bench in benches(base, able, full):
             case_name = bench.name
             asked = [

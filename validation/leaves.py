@@ -64,6 +64,13 @@ def family(name: str) -> str:
     return f"{stem}_" if version.isdigit() else f"{name}/"
 
 
+def kin(name: str, root: Path = digests.ROOT) -> str:
+    """What its name begins with of the baselines' names: those alike are judged together."""
+    known = [p.parent.name for p in (root / "baselines").glob("*/__init__.py")]
+    begun = [k for k in (*known, *(k.rpartition("_v")[0] for k in known)) if name.startswith(k)]
+    return max(begun, key=len, default="")
+
+
 def claim(name: str) -> Agreement:
     """The claim of an optimization, with its engine."""
     return part(name, "validation").claim
@@ -74,15 +81,20 @@ def engine(name: str) -> Engine:
     return part(name, "implementation").engine
 
 
+def refuse_absent(name: str) -> None:
+    """Raise BrokenLeaf where a file is missing that every optimization has."""
+    absent = [f for f in FILES[1:3] if not (folder(name) / f).exists()]
+    if absent:
+        raise BrokenLeaf(f"optimizations/{name} lacks {absent}; see: groundspeed new --help")
+
+
 def part(name: str, module: str):
     """A module of an optimization's folder.
 
     Raises:
         BrokenLeaf: a file is missing, or fails to import.
     """
-    absent = [f for f in FILES[1:3] if not (folder(name) / f).exists()]
-    if absent:
-        raise BrokenLeaf(f"optimizations/{name} lacks {absent}; see: groundspeed new --help")
+    refuse_absent(name)
     try:
         return importlib.import_module(f"optimizations.{name}.{module}")
     except Exception as error:

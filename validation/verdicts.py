@@ -146,17 +146,26 @@ def path(name: str, root: Path = digests.ROOT) -> Path:
     return root / "reports" / "verdicts" / f"{name}.json"
 
 
-def foundations(name: str, engine: str, threads: int = 1) -> dict[str, str]:
-    """Digests of everything that a verdict on ``name`` rests on."""
+def code_of(name: str) -> dict[str, str]:
+    """Digests of what the author of an optimization wrote: its code, and its claim.
+
+    Raises:
+        BrokenLeaf: a file is missing.
+    """
+    leaves.refuse_absent(name)
     folder = leaves.folder(name)
     claim = folder / "validation.py"
     code = [p for p in digests.sources(folder, skip=("benchmark.py",)) if p != claim]
+    return {"implementation": digests.of_files(code), "claim": digests.of_file(claim)}
+
+
+def foundations(name: str, engine: str, threads: int = 1) -> dict[str, str]:
+    """Digests of everything that a verdict on ``name`` rests on."""
     here = machine.machine()
     return {
         "baseline": seal.manifest(engine).seal,
         "baseline sources": digests.of_plain(seal.source_digests(engine)),
-        "implementation": digests.of_files(code),
-        "claim": digests.of_file(claim),
+        **code_of(name),
         "judge": digests.harness(),
         "torch": here.pop("torch"),
         "machine": ", ".join(here.values()),
