@@ -1,7 +1,7 @@
 """asv's environment "commit": this interpreter, and a checkout of the commit under test.
 
 Nothing is built or installed. `optimizations/__init__.py` and `tools/suite.py` take the
-code under test from the checkout, which costs a fraction of a second a commit.
+code under test from the checkout, so a commit costs no environment of its own.
 """
 
 import os

@@ -51,7 +51,11 @@ class Speed(Suite):
     "report.md": """# {name}
 
 ## Strategy
-What was changed, and why it should be faster.
+What was changed, why it should be faster, and why it computes the same. No measured figures here:
+those are written below, from records.
+
+## Trade-offs
+What it asks for in return: memory, compilation, bits, generality.
 
 ## When not to use it
 Sizes, devices or physics for which it is no gain, or not valid.

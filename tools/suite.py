@@ -4,7 +4,7 @@ asv imports this from the working tree whatever commit it is at: the measuring s
 (here, `tools`, `validation`, the list of timed cases) is today's; the code under test
 (`baselines`, the optimizations) is the commit's. `tools.asv_worker` brings them together.
 
-The benchmarks themselves only read what `measure` found, so that each takes milliseconds.
+The benchmarks themselves only read what `measure` found, so that asv times nothing anew.
 """
 
 from __future__ import annotations

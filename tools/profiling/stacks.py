@@ -12,7 +12,7 @@ from pathlib import Path
 from tools.profiling.own import REGION, Own
 from tools.profiling.start import Failed, Passes, Refused, tool
 
-RATE = 250  # a second; costs about five percent
+RATE = 250  # a second; what that costs stands in each profile
 FEW = 100  # samples; fewer say nothing
 FRAME = re.compile(r"^(.*) \((.*):(\d+)\)$")
 Frame = tuple[str, str, int]  # function, file, line
