@@ -9,7 +9,7 @@ claim = Agreement(
     quick=False,
     level="rounding",
     because="the frozen operations but for the order of a group's sum, which runs in float64",
-    # each size compiles for seconds, so this is a choice: groups of 1 to 1000, and what the
+    # each size is compiled anew, so this is a choice: groups of 1 to 1000, and what the
     # clock measures
     cases=("groups", "collect_1e3", "collect_1e4", "collect_1e5"),
 )

@@ -1,7 +1,7 @@
 """As proposed: group the collected flows by the cells of the spatial hash.
 
 Negative result. The hash truncates where the engine rounds, and has one grid for three sides:
-about half of the flows land in another cell.
+many flows land in another cell.
 """
 
 from baselines.energy_flow_v0 import CellCase, Flow

@@ -1,6 +1,6 @@
 """As proposed for objects: sort the flows by key, then group in a single pass.
 
-The key of a flow is computed twice, once to sort and once to group, and the key was the cost.
+The key of a flow is computed twice, once to sort and once to group, and the key is what costs.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@ claim = Agreement(
     engine=engine,
     level="exact",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
-    # each shape compiles for seconds, so this is a choice: odd, both precisions, moving mass,
+    # each shape is compiled anew, so this is a choice: odd, both precisions, moving mass,
     # and all that the clock measures
     cases=(
         "odd_2d",

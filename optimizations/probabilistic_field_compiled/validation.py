@@ -9,7 +9,7 @@ claim = Agreement(
     quick=False,
     level="rounding",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
-    # each shape and branch compiles for seconds, so this is a choice: a sparse and a dense
+    # each shape and branch is compiled anew, so this is a choice: a sparse and a dense
     # field, and all that the clock measures
     cases=(
         "sparse",

@@ -1,7 +1,7 @@
 """The sound form of fewer read-backs: the diffusion's decision stays where the field is.
 
 Sum, comparison and choice are tensors; nothing waits for the host, and every decision is of
-this very frame. On a CPU a read-back costs nothing, so there is nothing to gain there.
+this very frame. On a CPU nothing has to be waited for, so nothing is gained there.
 """
 
 import torch

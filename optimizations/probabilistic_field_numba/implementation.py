@@ -1,6 +1,6 @@
 """The sweeps as native loops, in place, between torch's own FFTs.
 
-The frozen step writes a new array for every operation, some 300 of them; here a value stays in
+The frozen step writes a new array for every operation; here a value stays in
 a register from one count that the step must wait for to the next.
 """
 

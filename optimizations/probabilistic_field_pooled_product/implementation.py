@@ -1,6 +1,6 @@
 """As proposed: a buffer kept from step to step for the product of energy and density.
 
-Only that one of some 300 temporaries, through `out=`; the rest of the flow is the frozen one.
+Only that one of many temporaries, through `out=`; the rest of the flow is the frozen one.
 `probabilistic_field_blocked` keeps buffers for all of them.
 """
 
