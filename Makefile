@@ -28,8 +28,9 @@ test-foreign: .venv/installed ## public codes from the package index, made basel
 		{ echo "groundspeed needs Python 3.11 or newer, $(PYTHON) is older; say: make PYTHON=python3.11"; exit 1; }
 	@echo "setup: virtual environment in .venv with $(TORCH) (a minute or two, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install -q "$(TORCH)" 2>.venv/pip.log || { tail -5 .venv/pip.log; exit 1; }
-	@$(BIN)/pip install -q -e ".[dev]" 2>.venv/pip.log || { tail -5 .venv/pip.log; exit 1; }
+	@# what is imported is compiled then; most of what comes along never is
+	@$(BIN)/pip install -q --no-compile "$(TORCH)" -e ".[dev]" 2>.venv/pip.log || \
+		{ tail -5 .venv/pip.log; exit 1; }
 	@touch $@
 
 clean:
