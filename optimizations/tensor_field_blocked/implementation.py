@@ -1,8 +1,8 @@
-"""The stencil as sums of shifted views into buffers, a cache-sized block at a time.
+"""The stencil as sums of shifted views, a few rows in cache at a time.
 
-Five sweeps over a block of one plane: two neighbours, two neighbours, centre, and the field
-itself. Only the first read and the last write of a block reach memory. Views are made once for
-each of the two buffers, since making them takes as long as adding them up.
+Five sweeps over the rows of H, and one over those of T behind them. Only the first read and the
+last write of a block reach memory. Views are made once, since making them takes as long as adding
+them up.
 """
 
 from __future__ import annotations
@@ -15,22 +15,20 @@ from torch import Tensor
 
 from baselines.tensor_field_v1 import TensorCase
 
-from .planes import Planes, Stencil, Sweep, diagonal, stencil
+from .planes import Planes, Stencil, Sweep, advance, diagonal, stencil
 from .planes import engine as swept
 
-ROW_BYTES = 128 * 1024  # of a row of a block
-BLOCK_BYTES = 320 * 1024  # of one array; a megabyte of cache holds all that are at work
+BLOCK_BYTES = 256 * 1024  # of one plane of a block; three blocks of T and two of H are at work
 
 
 class Block(NamedTuple):
-    """The views that make one block of one plane of T⁺."""
+    """The views that make a few rows of H, both planes [2, rows, Ny, components]."""
 
-    along_x: list[tuple[Tensor, Tensor, Tensor]]  # scratch, neighbour before, neighbour after
+    along_x: list[tuple[Tensor, Tensor, Tensor]]  # H, neighbour before, neighbour after
     along_y: list[tuple[Tensor, Tensor, Tensor]]
-    scratch: Tensor
-    source: Tensor  # the plane that H acts on
-    own: Tensor  # the plane that advances
-    place: tuple  # plane and cells of the block
+    H: Tensor
+    T: Tensor
+    rows: slice
 
 
 def neighbours(low: int, high: int, n: int) -> Iterator[tuple[slice, slice, slice]]:
@@ -44,71 +42,54 @@ def neighbours(low: int, high: int, n: int) -> Iterator[tuple[slice, slice, slic
         yield slice(n - 1 - low, n - low), slice(n - 2, n - 1), slice(0, 1)
 
 
-def tiles(case: TensorCase, itemsize: int) -> Iterator[tuple[slice, slice]]:
-    """The grid in blocks of a few rows, strip by strip: the rows above are still in cache."""
-    Nx, Ny = case.shape[:2]
-    site = case.shape[2] * case.shape[3] * itemsize
-    columns = max(1, min(Ny, ROW_BYTES // site))
-    rows = max(1, BLOCK_BYTES // (columns * site))
-    for y in range(0, Ny, columns):
-        for x in range(0, Nx, rows):
-            yield slice(x, min(x + rows, Nx)), slice(y, min(y + columns, Ny))
-
-
-def blocks(case: TensorCase, T: Planes, scratch: Tensor) -> list[Block]:
-    """Every block of a buffer; for a step, H acts on the other plane than the one advanced."""
-    crossed, made = case.part == "step", []
-    for xs, ys in tiles(case, T.element_size()):
-        rows, columns = xs.stop - xs.start, ys.stop - ys.start
-        s = scratch[: rows * columns].view(rows, columns, -1)
-        for plane in (0, 1):
-            source = T[1 - plane if crossed else plane]
-            x = [(s[d], source[a, ys], source[b, ys])
-                 for d, a, b in neighbours(xs.start, xs.stop, len(source))]  # fmt: skip
-            y = [(s[:, d], source[xs, a], source[xs, b])
-                 for d, a, b in neighbours(ys.start, ys.stop, source.shape[1])]  # fmt: skip
-            made.append(Block(x, y, s, source[xs, ys], T[plane, xs, ys], (plane, xs, ys)))
+def blocks(T: Planes, H: Planes) -> list[Block]:
+    """The grid, a few rows at a time."""
+    _, Nx, Ny, components = T.shape
+    few = max(1, BLOCK_BYTES // (Ny * components * T.element_size()))
+    made = []
+    for low in range(0, Nx, few):
+        rows = slice(low, min(low + few, Nx))
+        h, t = H[:, rows], T[:, rows]
+        x = [(h[:, d], T[:, a], T[:, b]) for d, a, b in neighbours(low, rows.stop, Nx)]
+        y = [(h[:, :, d], t[:, :, a], t[:, :, b]) for d, a, b in neighbours(0, Ny, Ny)]
+        made.append(Block(x, y, h, t, rows))
     return made
 
 
-def accumulate(block: Block, case: TensorCase, h: Stencil) -> None:
-    """scratch = H/x of the block: in units of the weight of the neighbours along axis 0."""
+def operate(block: Block, case: TensorCase, h: Stencil) -> None:
+    """H of a block; summed in units of the weight of the neighbours along axis 0."""
     for s, before, after in block.along_x:
         torch.add(before, after, out=s)
     for s, before, after in block.along_y:
         s.add_(before, alpha=h.y / h.x).add_(after, alpha=h.y / h.x)
-    block.scratch.add_(block.source, alpha=h.centre / h.x)
+    block.H.add_(block.T, alpha=h.centre / h.x).mul_(h.x)
     if h.V is not None:
-        diagonal(block.scratch, case).addcmul_(
-            h.V[block.place[1:]], diagonal(block.source, case), value=1 / h.x
-        )
+        diagonal(block.H, case).addcmul_(h.V[block.rows], diagonal(block.T, case))
 
 
 def sweep(case: TensorCase) -> Sweep:
-    """T⁺ block by block."""
-    h, room = stencil(case), {}
+    """H block by block, and T one block behind; the first one, beside the last, at the end."""
+    h, advancing, room = stencil(case), case.part == "step", {}
 
-    def views(T: Planes) -> list[Block]:
-        if T not in room:
+    def views(T: Planes, H: Planes) -> list[Block]:
+        if (T, H) not in room:
             if len(room) > 1:  # another run's buffers
                 room.clear()
-            cells = max((x.stop - x.start) * (y.stop - y.start)
-                        for x, y in tiles(case, T.element_size()))  # fmt: skip
-            room[T] = blocks(case, T, T.new_empty(cells, T.shape[-1]))
-        return room[T]
+            room[T, H] = blocks(T, H)
+        return room[T, H]
 
-    def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
-        for block, written in zip(views(T), views(out), strict=True):
-            accumulate(block, case, h)
-            if case.part == "kernel":
-                torch.mul(block.scratch, h.x, out=written.own)
-                continue
-            factor = rate * h.x if block.place[0] else -rate * h.x
-            if drive is None:
-                torch.add(block.own, block.scratch, alpha=factor, out=written.own)
-            else:  # small terms first: the sum is rounded once
-                torch.add(drive[block.place], block.scratch, alpha=factor, out=written.own)
-                written.own.add_(block.own)
+    def move(block: Block, rate: float, F: Planes | None) -> None:
+        advance(block.T, block.H, rate, None if F is None else F[:, block.rows])
+
+    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+        grid = views(T, H)
+        for done, block in enumerate(grid):
+            operate(block, case, h)
+            if advancing and done > 1:
+                move(grid[done - 1], rate, F)
+        if advancing:
+            for block in (*grid[1:][-1:], grid[0]):  # each beside the other
+                move(block, rate, F)
 
     return act
 

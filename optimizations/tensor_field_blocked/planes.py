@@ -1,10 +1,11 @@
-"""Real and imaginary parts in planes of their own, in two buffers that take turns.
+"""Real and imaginary parts in planes of their own: the field and H[T], each in one buffer.
 
     T⁺ = T + i r H[T] + F,   r = (1 − w) dt/ħ²,   F = (dt/iħ)(Λ + J);   kernel: T⁺ = H[T]
 
 so the real part advances by −r H[imaginary part] and the imaginary part by r H[real part]:
-two real stencils, and no complex arithmetic. The working state keeps the field of the step
-before; H and w of the canonical state are made from it when they are asked for.
+two real stencils, and no complex arithmetic. H is written as it is made and T advances in
+place behind it: a row of T may change once H of the rows beside it stands. In a kernel case
+the two buffers take turns.
 """
 
 from __future__ import annotations
@@ -18,21 +19,29 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from baselines.engine import Engine, Step
-from baselines.tensor_field_v1 import TensorCase, TensorState, hamiltonian
+from baselines.tensor_field_v1 import TensorCase, TensorState
 from baselines.tensor_field_v1 import engine as baseline
 from baselines.tensor_field_v1.potential import potential
 from baselines.tensor_field_v1.scheme import memory_weight, weigh_evidence
 
 Planes = Float[Tensor, "2 Nx Ny components"]
-Sweep = Callable[[Planes, Planes, float, Planes | None], None]  # T, T⁺ (written), r, F
+Sweep = Callable[[Planes, Planes, float, Planes | None], None]  # T, H (written), r, F
+
+
+class Force(NamedTuple):
+    """What prior, evidence and current do to the field."""
+
+    Lambda: Complex[Tensor, "Nx Ny D D_out"]  # Λ
+    F: Planes | None  # (dt/iħ)(Λ + J), where there is a prior or a current
 
 
 class Working(NamedTuple):
-    """The field, the buffer that the next one is written to, and what never changes."""
+    """The field and H, the force, and the state that was taken over."""
 
     T: Planes
-    other: Planes  # holds the field of the step before, from the first step on
-    drive: Planes | None  # F, where it was made when the state was taken over
+    H: Planes  # of the T before the step just made; kernel: the buffer that is written next
+    Lambda: Complex[Tensor, "Nx Ny D D_out"]  # of the step just made
+    force: Force | None  # where it was made when the state was taken over
     origin: TensorState
     made: int  # steps since then
 
@@ -69,24 +78,40 @@ def joined(case: TensorCase, planes: Planes) -> Complex[Tensor, "Nx Ny D D_out"]
     return torch.complex(*planes).reshape(case.shape)
 
 
-def driven(case: TensorCase, state: TensorState) -> Planes | None:
-    """F = (dt/iħ)(Λ + J); None where there is neither prior nor current."""
-    terms = [t for t in (state.Lambda if state.prior.numel() else state.prior, state.current)
-             if t.numel()]  # fmt: skip
-    if case.part == "kernel" or not terms:
-        return None
-    return split(case.dt / (1j * case.hbar) * sum(terms[1:], terms[0]))
+def advance(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+    """T += i · rate · H + F: each plane by H of the other one."""
+    for plane, turned in ((0, -rate), (1, rate)):
+        if F is None:
+            T[plane].add_(H[1 - plane], alpha=turned)
+        else:  # small terms first: the sum is rounded once
+            T[plane].add_(torch.add(F[plane], H[1 - plane], alpha=turned))
+
+
+def forces(case: TensorCase) -> Callable[[TensorState], Force]:
+    """A builder of the force from the inputs of a state. Without a prior Λ is zero, made once."""
+    weigh = weigh_evidence(case)
+    still = torch.zeros(case.shape, dtype=case.dtype, device=case.device)
+
+    def force(state: TensorState) -> Force:
+        if case.part == "kernel":
+            return Force(state.Lambda, None)
+        Lambda = weigh(state).Lambda if state.prior.numel() else still
+        terms = [t for t, given in ((Lambda, state.prior), (state.current, state.current))
+                 if given.numel()]  # fmt: skip
+        if not terms:
+            return Force(Lambda, None)
+        return Force(Lambda, split(case.dt / (1j * case.hbar) * sum(terms[1:], terms[0])))
+
+    return force
 
 
 def adopt(case: TensorCase, state: TensorState) -> Working:
-    T = split(state.T)
-    return Working(T, T.clone(), None, state, 0)
+    return Working(split(state.T), split(state.H), state.Lambda, None, state, 0)
 
 
 def adopt_driven(case: TensorCase, state: TensorState) -> Working:
-    """As ``adopt``; what prior, evidence and current drive is made once, as nothing moves it."""
-    state = weigh_evidence(case)(state)
-    return adopt(case, state)._replace(drive=driven(case, state))
+    """As ``adopt``; the force is made once, as nothing moves prior, evidence and current."""
+    return adopt(case, state)._replace(force=forces(case)(state))
 
 
 def weights(case: TensorCase) -> Tensor:
@@ -95,20 +120,15 @@ def weights(case: TensorCase) -> Tensor:
 
 
 def observe(case: TensorCase, working: Working) -> TensorState:
-    """The canonical state."""
-    T, before, _, origin, made = working
+    """The canonical state: the planes joined, the counters read."""
+    T, H, Lambda, _, origin, made = working
+    state = origin._replace(T=joined(case, T), H=joined(case, H), Lambda=Lambda)
     if not made:
-        return origin
-    T = joined(case, T)
+        return state
     if case.part == "kernel":
-        return origin._replace(T=T, H=T)
+        return state._replace(H=state.T)
     n = min(int(origin.history) + made - 1, case.window)
-    H = hamiltonian(
-        joined(case, before), hbar=case.hbar, m=case.m, metric=case.metric, V=potential(case)
-    )
-    return weigh_evidence(case)(origin)._replace(
-        T=T,
-        H=H,
+    return state._replace(
         weight=weights(case)[n],
         history=torch.tensor(min(n + 1, case.window)),
         count=origin.count + made,
@@ -119,16 +139,16 @@ def stepper(sweep: Callable[[TensorCase], Sweep]) -> Callable[[TensorCase], Step
     """A builder of the step from a builder of the sweep over the grid."""
 
     def build(case: TensorCase) -> Step:
-        act, evidence = sweep(case), weigh_evidence(case)
+        act, force = sweep(case), forces(case)
         rates = ((1 - weights(case)) * (case.dt / case.hbar**2)).tolist()
 
         def step(working: Working) -> Working:
-            T, other, drive, origin, made = working
-            if drive is None and (origin.prior.numel() or origin.current.numel()):
-                drive = driven(case, evidence(origin))
-            n = min(int(origin.history) + made, case.window)
-            act(T, other, rates[n], drive)
-            return Working(other, T, working.drive, origin, made + 1)
+            T, H, _, known, origin, made = working
+            Lambda, F = force(origin) if known is None else known
+            act(T, H, rates[min(int(origin.history) + made, case.window)], F)
+            if case.part == "kernel":
+                T, H = H, T
+            return Working(T, H, Lambda, known, origin, made + 1)
 
         return step
 

@@ -1,7 +1,8 @@
-"""Two real stencils fused by the compiler into one loop that writes the buffer of the next field.
+"""H of both planes in one loop made by the compiler; then T advances, two calls of torch.
 
 Complex numbers are what the compiler cannot do: planes of `tensor_field_blocked` are real. Weights
-and rate go in as numbers of a tensor, so a metric or a memory weight compiles nothing anew.
+go in as numbers of a tensor, so a metric compiles nothing anew. T advances outside: asked for H
+and T⁺ together, the compiler writes H twice.
 """
 
 from __future__ import annotations
@@ -10,44 +11,29 @@ import torch
 from torch import Tensor
 
 from baselines.tensor_field_v1 import TensorCase
-from optimizations.tensor_field_blocked.planes import Planes, Sweep, stencil
+from optimizations.tensor_field_blocked.planes import Planes, Sweep, advance, stencil
 from optimizations.tensor_field_blocked.planes import engine as swept
 
 
-def operated(T: Planes, weights: Tensor) -> Planes:
+def operate(T: Planes, H: Planes, weights: Tensor) -> None:
     """H[T] of both planes, without a potential."""
     x = torch.roll(T, 1, 1) + torch.roll(T, -1, 1)
     y = torch.roll(T, 1, 2) + torch.roll(T, -1, 2)
-    return weights[0] * T + weights[1] * x + weights[2] * y
-
-
-def kernel(T: Planes, out: Planes, weights: Tensor, rates: Tensor) -> None:
-    """T⁺ = H[T]."""
-    out.copy_(operated(T, weights))
-
-
-def advance(T: Planes, out: Planes, weights: Tensor, rates: Tensor) -> None:
-    """T⁺ = T + i r · H[T], rates [2, 1, 1, 1] = (−r, r).
-
-    Both planes in one expression: written one after the other, each pass would make both.
-    """
-    out.copy_(T + rates * operated(T.flip(0), weights))
+    H.copy_(weights[0] * T + weights[1] * x + weights[2] * y)
 
 
 def sweep(case: TensorCase) -> Sweep:
-    """T⁺ in one compiled pass."""
+    """H in one compiled pass, T in another."""
     h = stencil(case)
     if h.V is not None or case.prior or case.current:
         raise ValueError("a potential, prior or current; allowed here: the free field")
-    fused = torch.compile(
-        kernel if case.part == "kernel" else advance, dynamic=False, fullgraph=True
-    )
-    numbers = {}
+    fused = torch.compile(operate, dynamic=False, fullgraph=True)
+    weights = torch.tensor(h[:3], dtype=case.dtype.to_real(), device=case.device)
 
-    def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
-        if rate not in numbers:
-            numbers[rate] = T.new_tensor(h[:3]), T.new_tensor((-rate, rate)).view(2, 1, 1, 1)
-        fused(T, out, *numbers[rate])
+    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+        fused(T, H, weights)
+        if case.part == "step":
+            advance(T, H, rate, F)
 
     return act
 

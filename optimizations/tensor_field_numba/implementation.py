@@ -1,6 +1,6 @@
-"""One native loop a step: the field is read once and written once.
+"""One native loop a step: the field is read once, it and H are written once.
 
-Planes, buffers and the table of memory weights are those of `tensor_field_blocked`.
+Planes and the table of memory weights are those of `tensor_field_blocked`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from . import loops
 
 
 def sweep(case: TensorCase) -> Sweep:
-    """T⁺ in one pass over memory."""
+    """H and T⁺ in one pass over memory."""
     h = stencil(case)
     kind = case.dtype.to_real()
     Nx, Ny, D, D_out = case.shape
-    crossed = True if case.part == "step" else None
+    advancing = case.part == "step"
     bound = (torch.empty(0, 0, 1) if h.V is None else h.V).squeeze(-1).to(kind).numpy()
     rest = (Ny, min(D, D_out), D_out + 1)
 
@@ -34,9 +34,9 @@ def sweep(case: TensorCase) -> Sweep:
     def lines(planes: Planes) -> np.ndarray:
         return planes.numpy().reshape(2, Nx, -1)
 
-    def act(T: Planes, out: Planes, rate: float, drive: Planes | None) -> None:
-        forced = None if drive is None else lines(drive)
-        loops.sweep(lines(T), lines(out), forced, bound, crossed, *numbers(rate), *rest)
+    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+        forced = None if F is None else lines(F)
+        loops.sweep(lines(T), lines(H), forced, bound, advancing, *numbers(rate), *rest)
 
     return act
 

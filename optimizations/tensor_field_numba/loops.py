@@ -2,93 +2,92 @@
 
 A row of sites along axis 1 is one contiguous line of numbers, in which the neighbours along
 axis 1 stand one site away, so the inner loop runs over sites and components alike. Only the
-sites at the two ends of a row take their neighbours from elsewhere. Rows are taken in tiles of
-columns, so that three rows of both planes stay in the second-level cache.
+sites at the two ends of a row take their neighbours from elsewhere. A row of T advances in place
+as soon as H of both rows beside it stands, while it is still in cache.
 """
 
 import numpy as np
 from numba import njit
 
-TILE_BYTES = 64 * 1024  # of a row of one plane
-
 
 @njit(cache=True, nogil=True)
-def operated(out, own, drive, t, up, down, left, right, centre, x, y):
-    """out = own + (H[t] + drive) along a line; own and drive may be None."""
+def operated(out, t, up, down, left, right, centre, x, y):
+    """out = H[t] along a line, without a potential."""
     for i in range(out.size):
-        made = (x * (up[i] + down[i]) + y * (left[i] + right[i])) + centre * t[i]
-        if drive is not None:
-            made += drive[i]
-        if own is not None:
-            made += own[i]
-        out[i] = made
+        out[i] = (x * (up[i] + down[i]) + y * (left[i] + right[i])) + centre * t[i]
 
 
 @njit(cache=True, nogil=True)
-def line(out, own, drive, t, up, down, first, last, before, after, site, k):
+def line(out, t, up, down, first, last, before, after, site, k):
     """Sites first..last of a row; ``before`` and ``after`` are where their neighbours start."""
     a, b, n = first * site, last * site, (last - first) * site
     p, q = before * site, after * site
-    near = (t[a:b], up[a:b], down[a:b], t[p : p + n], t[q : q + n])
-    if own is None:
-        operated(out[a:b], None, None, *near, *k)
-    elif drive is None:
-        operated(out[a:b], own[a:b], None, *near, *k)
-    else:
-        operated(out[a:b], own[a:b], drive[a:b], *near, *k)
+    operated(out[a:b], t[a:b], up[a:b], down[a:b], t[p : p + n], t[q : q + n], *k)
 
 
 @njit(cache=True, nogil=True)
-def row(out, own, drive, t, up, down, first, last, columns, site, k):
-    """Sites first..last of a row, those at its ends apart."""
+def row(out, t, up, down, columns, site, k):
+    """A row of H, its sites at the ends apart."""
     end = columns - 1
-    if first == 0:
-        line(out, own, drive, t, up, down, 0, 1, end, 1 % columns, site, k)
-    if max(first, 1) < min(last, end):
-        start = max(first, 1)
-        line(out, own, drive, t, up, down, start, min(last, end), start - 1, start + 1, site, k)
-    if last == columns and columns > 1:
-        line(out, own, drive, t, up, down, end, columns, end - 1, 0, site, k)
+    line(out, t, up, down, 0, 1, end, 1 % columns, site, k)
+    if columns > 2:
+        line(out, t, up, down, 1, end, 0, 2, site, k)
+    if columns > 1:
+        line(out, t, up, down, end, columns, end - 1, 0, site, k)
 
 
 @njit(cache=True, nogil=True)
-def bind(out, t, V, factor, first, last, site, components, stride):
-    """out += factor · V∘t on the components i = j."""
-    for site_number in range(first, last):
+def bind(out, t, V, site, components, stride):
+    """out += V∘t on the components i = j of a row."""
+    for number in range(V.size):
         for i in range(components):
-            at = site_number * site + i * stride
-            out[at] += factor * V[site_number] * t[at]
+            at = number * site + i * stride
+            out[at] += V[number] * t[at]
 
 
 @njit(cache=True, nogil=True)
-def sweep(T, out, drive, V, crossed, weights, rate, columns, components, stride):
-    """T⁺ over the grid. T, out, drive: [2, Nx, Ny·site]; V: [Nx, Ny], or [0, 0].
+def advance(t, h, rate, F):
+    """t += rate · h + F along a line; F may be None."""
+    for i in range(t.size):
+        made = rate * h[i]
+        if F is not None:
+            made += F[i]
+        t[i] += made
 
-    ``crossed``: None for T⁺ = H[T]; else each plane advances by rate · H of the other one.
+
+@njit(cache=True, nogil=True)
+def both(T, H, x, rate, F):
+    """Row x of both planes: each advances by H of the other."""
+    for plane in range(2):
+        turned = rate if plane else -rate
+        if F is None:
+            advance(T[plane, x], H[1 - plane, x], turned, None)
+        else:
+            advance(T[plane, x], H[1 - plane, x], turned, F[plane, x])
+
+
+@njit(cache=True, nogil=True)
+def sweep(T, H, F, V, advancing, weights, rate, columns, components, stride):
+    """H = H[T] over the grid and, where ``advancing``, T += i · rate · H + F one row behind.
+
+    T, H, F: [2, Nx, Ny·site]; V: [Nx, Ny], or [0, 0]. Row 0 is a neighbour of the last row
+    and advances after it.
     """
     rows, length = T.shape[1:]
     site = length // columns
-    tile = max(1, TILE_BYTES // (site * T.itemsize))
-    for first in range(0, columns, tile):
-        last = min(first + tile, columns)
-        for x in range(rows):
-            after = x + 1 if x + 1 < rows else 0
-            for plane in range(2):
-                source = T[plane] if crossed is None else T[1 - plane]
-                factor = -rate if plane == 0 else rate
-                if crossed is None:
-                    factor = T.dtype.type(1)
-                k = (factor * weights[0], factor * weights[1], factor * weights[2])
-                near = (source[x], source[x - 1], source[after], first, last, columns, site, k)
-                if crossed is None:
-                    row(out[plane, x], None, None, *near)
-                elif drive is None:
-                    row(out[plane, x], T[plane, x], None, *near)
-                else:
-                    row(out[plane, x], T[plane, x], drive[plane, x], *near)
-                if V.size:
-                    bind(out[plane, x], source[x], V[x], factor, first, last, site,
-                         components, stride)  # fmt: skip
+    for x in range(rows):
+        after = x + 1 if x + 1 < rows else 0
+        for plane in range(2):
+            t = T[plane]
+            row(H[plane, x], t[x], t[x - 1], t[after], columns, site, weights)
+            if V.size:
+                bind(H[plane, x], t[x], V[x], site, components, stride)
+        if advancing and x > 1:
+            both(T, H, x - 1, rate, F)
+    if advancing:
+        if rows > 1:
+            both(T, H, rows - 1, rate, F)
+        both(T, H, 0, rate, F)
 
 
 def rounded(numbers, kind: np.dtype) -> tuple:
