@@ -77,7 +77,7 @@ def scratch(tmp_path) -> Scratch:
         shutil.copytree(
             ROOT / "optimizations" / leaf, tmp_path / "optimizations" / leaf, ignore=skip
         )
-    (tmp_path / ".gitignore").write_text("__pycache__/\nreports/\n*.tmp\n")
+    (tmp_path / ".gitignore").write_text("__pycache__/\n.groundspeed/\nreports/\n*.tmp\n")
     copy = Scratch(tmp_path)
     copy.git("init", "-q")
     copy.commit()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import baselines
 from baselines.engine import Case, describe
-from tools.counting import Count, Line
+from tools.counts import Count, Line
 from validation import leaves, machine
 from validation.claims import Agreement
 from validation.records import Part, Record

@@ -106,6 +106,7 @@ class Session:
         names = sorted({name for here in cases.values() for name in here})
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
         asked["levels"] = {name: self.verdicts[name].level for name in names}
+        asked["memory"] = seed == 0
         folder = scratch_folder()
         try:
             for one in list(listen("tools.stopwatch", asked | {"folder": str(folder)})):

@@ -2,95 +2,70 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 import baselines
-from baselines.engine import Case, Engine
-from tools import budget, console, counting
-from tools.counting import Count
-from validation import digests, leaves, machine
-from validation.claims import Agreement
-from validation.records import BrokenRecord, Record
-from validation.verdicts import foundations
+from tools import console, freshness
+from tools.counts import Compared, Count, forget, on_file, path, rests_on, words
+from validation import leaves, machine
+from validation.records import BrokenRecord
+from validation.verdicts import Status
 
-
-class Compared(Record):
-    """Counts of an optimization and of its baseline, case by case."""
-
-    optimization: str
-    engine: str
-    rests_on: dict[str, str]
-    outgrown: list[str]  # of its budget, in words
-    baseline: dict[str, Count]
-    candidate: dict[str, Count]
-    least_bytes: dict[str, int]  # that any step moves, see tools.least
-    working_set: dict[str, int]  # bytes of the state
-    dtypes: dict[str, str]
-
-
-def path(name: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "costs" / f"{name}.json"
-
-
-def rests_on(name: str, engine: str) -> dict[str, str]:
-    """What decides the counts: the code of both, this code, and the release of torch."""
-    here = Path(__file__).parent
-    found = foundations(name, engine)
-    own = [here / f for f in ("counting.py", "operators.py", "least.py", "costs.py")]
-    accepted = budget.path(name)
-    kept = ("baseline", "baseline sources", "implementation", "torch")
-    return {key: found[key] for key in kept} | {
-        "counter": digests.of_files([*own, here / "budget.py"]),
-        "budget": digests.of_file(accepted) if accepted.exists() else "none",
-    }
-
-
-def on_file(name: str) -> Compared | None:
-    """The counts on file, if nothing has changed that decides them."""
-    try:
-        found = Compared.read(path(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    return found if found.rests_on == rests_on(name, found.engine) else None
+if TYPE_CHECKING:
+    from baselines.engine import Case, Engine
+    from validation.claims import Agreement
 
 
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
     """Count, show, compare with the budget; exit 1 where something has outgrown it."""
-    torch.set_num_threads(1)
-    told: dict[str, dict] = {}
+    chosen = leaves.chosen(names)
+    told = {} if again else {name: known for name in chosen if (known := settled(name))}
     shown: list[Compared] = []
     with console.progress("counting") as tell:
-        for name in leaves.chosen(names):
+        for name in (n for n in chosen if n not in told):
             tell(name)
-            claim = leaves.claim(name)
-            why = passed_over(claim)
-            known = None if why or again else on_file(name)
-            if why:
-                told[name] = {"passed over": why}
-            elif known:
-                told[name] = {"outgrown": known.outgrown}
-            else:
-                told[name] = judged(name, claim, accept)
-                if not check:
-                    shown.append(compared(name, claim, told[name]["outgrown"]))
+            told[name] = fresh(name, accept)
+            if not check and "passed over" not in told[name]:
+                shown.append(compared(name, leaves.claim(name), told[name]["outgrown"]))
+    forget()
     if as_json:
-        console.as_json(told)
+        console.as_json({name: told[name] for name in chosen})
     else:
-        show(told, shown)
+        show({name: told[name] for name in chosen}, shown)
     return int(any(found.get("outgrown") for found in told.values()))
 
 
-def passed_over(claim: Agreement) -> str:
-    """Why there is nothing to count; "" where there is."""
+def settled(name: str) -> dict | None:
+    """What is known without counting anything anew; none where that is nothing."""
+    known = on_file(name)
+    if known:
+        return {"outgrown": known.outgrown}
+    status, verdict, _ = freshness.judged(name)
+    if verdict is None or status in (Status.STALE, Status.UNJUDGED):
+        return None
+    return passed("rejected") if verdict.expected == "rejected" else None
+
+
+def fresh(name: str, accept: bool) -> dict[str, object]:
+    """Counted now, unless there is nothing to count."""
+    import torch  # late: most runs count nothing
+
+    torch.set_num_threads(1)
+    claim = leaves.claim(name)
+    lacking = machine.missing(claim.engine.needs)
     if claim.expected != "verified":
-        return f"its claim expects it to be {claim.expected}"
-    return "; ".join(machine.missing(claim.engine.needs))
+        return passed(claim.expected)
+    return {"passed over": "; ".join(lacking)} if lacking else judged(name, claim, accept)
+
+
+def passed(expected: str) -> dict[str, str]:
+    return {"passed over": f"its claim expects it to be {expected}"}
 
 
 def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
     """What has outgrown the budget; with ``accept``, the budget is what there is now."""
+    from tools import budget, counting  # late: torch
+
     counts = {n: counting.count(claim.engine, case) for n, case in budget.cases(claim).items()}
     place = budget.path(name)
     if accept:
@@ -110,6 +85,8 @@ def frozen(engine: Engine, case_name: str, case: Case) -> Count:
     """Of a baseline: counted once, however many optimizations it has."""
     key = (engine.name, case_name)
     if key not in _frozen:
+        from tools import counting  # late: torch
+
         _frozen[key] = counting.count(engine, case)
     return _frozen[key]
 
@@ -120,7 +97,7 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
     An engine of objects makes some 1e5 calls a step at its larger sizes, and counting each
     takes a fraction of a millisecond.
     """
-    from tools import least  # late: it counts too
+    from tools import budget, counting, least  # late: torch
 
     base = baselines.load(claim.engine.name)
     timed = {n: c for n, c in claim.covered(full=False).items() if c.timed}
@@ -153,25 +130,3 @@ def show(told: dict[str, dict], shown: list[Compared]) -> None:
             console.line(name, "OUTGROWN", line)
     clean = sum(found == {"outgrown": []} for found in told.values())
     console.line("costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget")
-
-
-def words(theirs: Count, ours: Count) -> str:
-    """Operators, bytes, arithmetic, allocations and waits of a step."""
-    columns = {"operators": 1, "moved": 1e6, "flops": 1e6, "allocations": 1, "stalls": 1}
-    units = ("operators", "MB moved", "Mflop", "allocations", "waits")
-    text = ", ".join(
-        f"{unit} {number(theirs, column, scale)} → {number(ours, column, scale)}"
-        for unit, (column, scale) in zip(units, columns.items(), strict=True)
-    )
-    compiled = ours.per_step("compiled")
-    inside = f"; a compiler has {compiled:g} operators more" if compiled else ""
-    blind = f"; not seen inside: {ours.opaque}" if ours.opaque else ""
-    return text + inside + blind
-
-
-def number(count: Count, column: str, scale: float = 1) -> str:
-    """What was counted of a step; where that cannot be all, it says so instead of a zero."""
-    value = (count.moved if column == "moved" else count.per_step(column)) / scale
-    if not count.opaque or column == "stalls":
-        return f"{value:.4g}"
-    return f"at least {value:.4g}" if value else "not seen"

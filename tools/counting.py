@@ -20,60 +20,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from baselines.engine import Case, Engine, clone
 from tools import operators
+from tools.counts import COLUMNS, Count, Line
 from validation import digests
-from validation.records import Part
 
 CALLS = 2  # counted, after as many to warm up, where the trajectory has them
 APART = ("tools", "validation")  # our own frames are nobody's cost
 # Calls that hand values to the host and that a tensor which is there already lets pass unseen.
 HOST = {Tensor.cpu: "cpu", Tensor.numpy: "numpy", Tensor.__array__: "numpy",
         Tensor.tolist: "tolist"}  # fmt: skip
-
-
-class Line(Part):
-    """What one line of source did in all counted calls."""
-
-    where: str  # path:line
-    text: str
-    operators: int = 0  # launches; views and empty allocations are none
-    read: int = 0  # bytes
-    written: int = 0
-    flops: int = 0
-    allocations: int = 0  # results that own new storage
-    allocated: int = 0  # bytes
-    waits: dict[str, int] = {}  # synchronisation points, by kind
-    compiled: int = 0  # operators handed to a compiler, which fuses them; in no other column
-
-    @property
-    def path(self) -> str:
-        return self.where.rpartition(":")[0]
-
-    @property
-    def stalls(self) -> int:
-        return sum(self.waits.values())
-
-
-COLUMNS = ("operators", "read", "written", "flops", "allocations", "allocated", "stalls",
-           "compiled")  # fmt: skip
-
-
-class Count(Part):
-    """What an engine does in a case: totals over ``steps`` steps of the baseline, and lines."""
-
-    steps: int
-    opaque: str  # why the counter cannot see everything; "" where it does
-    lines: list[Line]
-
-    def total(self, column: str) -> int:
-        return sum(getattr(line, column) for line in self.lines)
-
-    def per_step(self, column: str) -> float:
-        return self.total(column) / self.steps
-
-    @property
-    def moved(self) -> float:
-        """Bytes read and written a step."""
-        return self.per_step("read") + self.per_step("written")
 
 
 class Operators(TorchDispatchMode):

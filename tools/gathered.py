@@ -120,6 +120,12 @@ class Gathered:
             "believed; see that no code under test touches the clock"
         )
 
+    @property
+    def peak_bytes(self) -> dict[str, int]:
+        """Of baseline and candidate, from the process that traced allocations."""
+        every = [*self.kept, *(row for row, _ in self.off)]
+        return next(row["peak_bytes"] for row in every if row["peak_bytes"])
+
     def timing(self, least: int) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
@@ -135,6 +141,7 @@ class Gathered:
             note=note,
             discarded=[why for _, why in self.off],
             **costs(rows),
+            peak_bytes=self.peak_bytes,
             steps=rows[0]["steps"],
             extra=rows[0]["extra"],
             beside=rows[0]["beside"],
@@ -217,7 +224,6 @@ def costs(rows: list[dict]) -> dict:
         "candidate_s": ours,
         "first_call_s": first,
         "pays_back_after": (first - base_first) / (base - ours) if base > ours else None,
-        "peak_bytes": {who: rows[0]["peak_bytes"][who] for who in ("baseline", "candidate")},
         "stream_gb_s": stream / 1e9,
         "share_of_limit": least / stream / ours if least else None,
     }

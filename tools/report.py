@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, freshness, ledger, limits, tolerances
+from tools import console, counts, freshness, ledger, limits, tolerances
 from tools.records import Measurement
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
@@ -86,10 +86,10 @@ def reports() -> Iterator[Path]:
 
 def counted(name: str) -> dict:
     """Costs on file that are still about today's code, and how far each case is from its floor."""
-    from tools import costs, roofline  # late: torch, matplotlib
+    from tools import roofline  # late: matplotlib
 
-    PAGES.globals["seen"] = costs.number
-    return {"costs": costs.on_file(name), "floors": roofline.shares(name)}
+    PAGES.globals["seen"] = counts.number
+    return {"costs": counts.on_file(name), "floors": roofline.shares(name)}
 
 
 def left_out(verdict: Verdict | None) -> list[str]:

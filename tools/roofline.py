@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 
-from tools import costs, freshness, limits
-from tools.costs import Compared
+from tools import counts, freshness, limits
+from tools.counts import Compared
 from tools.limits import Ceilings, Floor
 from tools.plots import INK, saved, styled
 from validation import leaves
@@ -51,7 +51,7 @@ def points(engine: str) -> list[Point]:
 
 def all_counted(engine: str) -> dict[str, Compared]:
     """The counts on file of the engine's optimizations."""
-    found = {n: costs.on_file(n) for n in leaves.names() if costs.path(n).exists()}
+    found = {n: counts.on_file(n) for n in leaves.names() if counts.path(n).exists()}
     return {n: record for n, record in found.items() if record and record.engine == engine}
 
 
@@ -85,7 +85,7 @@ def floor(record: Compared, case: str, counted: dict[str, Compared], ceilings: C
 
 def shares(name: str) -> dict[str, Point]:
     """Percent of the floor of each measured case of an optimization, by case."""
-    record, ceilings = costs.on_file(name), limits.on_file()
+    record, ceilings = counts.on_file(name), limits.on_file()
     if record is None or ceilings is None:
         return {}
     counted = all_counted(record.engine)

@@ -1,7 +1,7 @@
 """One process of a measurement: a baseline, its candidates and controls, turn about.
 
     python -m tools.stopwatch '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
-                                "levels": {NAME: LEVEL}, "folder": PATH}'
+                                "levels": {NAME: LEVEL}, "folder": PATH, "memory": true}'
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
@@ -54,11 +54,13 @@ def measure_case(
     level: str,
     folder: Path,
     fixed: tuple[int, int] | None = None,
+    memory: bool = True,
 ) -> dict:
     """All rounds of one case, and what the timed calls of the candidates computed.
 
     ``level`` is the weakest claim among them, ``folder`` where whole states are left;
-    ``fixed`` gives rounds and steps a block where they must not depend on the machine.
+    ``fixed`` gives rounds and steps a block where they must not depend on the machine, and
+    ``memory`` says whether allocations are traced too, which is slow and the same every time.
     """
     baseline = baselines.load(next(iter(candidates.values())).name)
     case = baseline.cases[case_name]
@@ -85,10 +87,10 @@ def measure_case(
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.candidates):
         rounds.audit(name)
-    return told(rounds, case_name, baseline) | {"lost": lost | rounds.lost}
+    return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}
 
 
-def told(rounds: Rounds, case_name: str, baseline: Engine) -> dict:
+def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict:
     """What the parent is told of a case."""
     timed = {n: c for n, c in rounds.contenders.items() if n == "baseline" or n in rounds.watched}
     steps = rounds.steps
@@ -103,7 +105,7 @@ def told(rounds: Rounds, case_name: str, baseline: Engine) -> dict:
             for name, watched in rounds.watched.items()
         },
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
-        "peak_bytes": {name: working_memory(c) for name, c in timed.items()},
+        "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
         "stream_bytes": rounds.contenders["stream"].bytes,
         "least_bytes": baseline.least_bytes(rounds.case) if baseline.least_bytes else None,
     }
@@ -162,7 +164,7 @@ def main() -> None:
         levels = {asked["levels"][name] for name in able}
         level = "exact" if levels == {"exact"} else "rounding"
         words = (able, case, asked["seed"], asked["budget_s"], tell, level, Path(asked["folder"]))
-        found = quietly(lambda w=words: measure_case(*w))
+        found = quietly(lambda w=words: measure_case(*w, memory=asked["memory"]))
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
 

@@ -77,12 +77,20 @@ def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list
 
 def imported_leaves(path: Path, root: Path) -> set[Path]:
     """Folders under baselines/ and optimizations/ that a file imports absolutely."""
+    now = path.stat()
+    named = named_imports(path, now.st_mtime_ns, now.st_size)
+    leaves = {root / package / leaf for package, leaf in named}
+    return {leaf for leaf in leaves if leaf.is_dir()}
+
+
+@cache
+def named_imports(path: Path, changed_ns: int, size: int) -> list[tuple[str, str]]:
+    """(package, leaf) as the text of the file says, in the version of that moment."""
     text = path.read_text("utf-8")
     named = [*DOTTED.findall(text)]
     for package, names in LISTED.findall(text):
         named += [(package, name) for name in re.findall(r"\w+", names)]
-    leaves = {root / package / leaf for package, leaf in named}
-    return {leaf for leaf in leaves if leaf.is_dir()}
+    return named
 
 
 @cache

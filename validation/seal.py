@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import baselines
@@ -61,13 +62,20 @@ def manifest(name: str) -> Manifest:
     """
     path = place(name) / "manifest.json"
     try:
-        return Manifest.read(path)
+        now = path.stat()
+        return manifest_at(path, now.st_mtime_ns, now.st_size)
     except FileNotFoundError:
         raise Sealed(
             f"{name} is not frozen: no {path.name}; run: groundspeed freeze {name}"
         ) from None
     except BrokenRecord as error:
         raise Sealed(f"{error}; restore it: git checkout -- baselines/{name}/frozen") from None
+
+
+@cache
+def manifest_at(path: Path, changed_ns: int, size: int) -> Manifest:
+    """The manifest in the version of that moment."""
+    return Manifest.read(path)
 
 
 def check_sources(name: str, seal: Manifest) -> None:

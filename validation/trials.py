@@ -12,6 +12,7 @@ judge runs the frozen engine on the spot from
     strided     the case's start as every second element of a block full of NaN; in these two
                 torch itself may sum in another order, so exact claims are held to rounding
     shape       the case with a size one larger or smaller, about a block of 64, or tiny
+    threshold   states on either side of a change of decisions: `validation.thresholds`
 
 A start is used where the frozen engine *admits* it: it does not refuse, and its answer is
 finite. Where rounding moves a decision of the frozen engine itself, values after it are not
@@ -26,6 +27,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
 from functools import cached_property
@@ -37,7 +39,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
 
-from . import cache
+from . import cache, thresholds
 from .claims import Agreement
 from .envelope import Envelope, envelope
 from .trajectory import Reference, like
@@ -122,7 +124,8 @@ def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> list[Trial
         trial(kind, base, case, s, optional=True)
         for kind, s in special(run.start, still, case.seed)
     ]
-    mixed = [found[:3], elsewhere, list(shapes(base, case, variants)), kinds, found[3:]]
+    edges = [trial(label, base, case, s, optional=True) for label, s in edges_of(base, run, still)]
+    mixed = [found[:3], edges, elsewhere, list(shapes(base, case, variants)), kinds, found[3:]]
     admitted = {t.label: t for part in mixed for t in part if t is not None}
     return list(admitted.values())
 
@@ -230,6 +233,20 @@ def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[s
     yield "zeros", moving(start, still, seed, zeros)
     yield "denormal", moving(start, still, seed, denormal)
     yield "large", moving(start, still, seed, lambda t, g: t * 1024)
+
+
+def edges_of(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[tuple[str, State]]:
+    """Starts on either side of a threshold, where one frozen step crosses any."""
+
+    def decided(state: State) -> list[torch.Tensor]:
+        return thresholds.decisions(cache.along(base, run.case, state, [1])[1])
+
+    def moved(off: float) -> State:
+        return moving(run.start, still, run.case.seed, lambda t, g: t * (1 + off * draw(t, g)))
+
+    if thresholds.decisions(run.start):
+        with suppress(ValueError, RuntimeError, IndexError):  # a start that is not admitted
+            yield from thresholds.beside(run.start, decided, moved)
 
 
 def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:

@@ -1,0 +1,56 @@
+"""What findings add up to: nothing that was not shown is called VERIFIED."""
+
+import pytest
+
+from baselines.lattice_field_v1 import engine
+from validation.claims import Agreement, described, from_description
+from validation.judge import conclude, goes_on
+from validation.verdicts import CaseResult, Mutation, Status
+
+CLAIM = Agreement(engine=engine, level="exact", because="it is the same")
+RIGHT = CaseResult(checks=3)
+
+
+def mutants(killed=(), survived=(), none=()):
+    return Mutation(killed=dict.fromkeys(killed, "odd_2d: off"), survived=list(survived),
+                    within_budget=[], no_mutant=list(none))  # fmt: skip
+
+
+FULL = mutants(killed=["zeros"])
+
+
+@pytest.mark.parametrize(
+    ("found", "mutation", "status", "words"),
+    [
+        ({"odd_2d": RIGHT}, FULL, Status.VERIFIED, "3 comparisons on 1 cases"),
+        ({}, None, Status.INCONCLUSIVE, "covers no case"),
+        ({"odd_2d": RIGHT, "slab": CaseResult(unfinished="was at work for 120 s")}, FULL,
+         Status.INCONCLUSIVE, "slab: was at work for 120 s"),
+        ({"odd_2d": CaseResult(unfinished="late"), "slab": CaseResult(broken=["E is off"])}, None,
+         Status.REJECTED, "slab: E is off"),
+        ({"odd_2d": RIGHT}, mutants(survived=["zeros"]),
+         Status.INCONCLUSIVE, "1 of 1 saboteurs survive"),
+        ({"odd_2d": RIGHT}, mutants(none=["zeros"]),
+         Status.INCONCLUSIVE, "no saboteur changes anything"),
+    ],
+)  # fmt: skip
+def test_what_findings_add_up_to(found, mutation, status, words):
+    said, reason = conclude(CLAIM, found, mutation)
+    assert said is status
+    assert words in reason
+
+
+def test_who_was_stopped_is_not_asked_again_even_in_full_runs():
+    assert not goes_on({"odd_2d": CaseResult(unfinished="late")}, full=True)
+    assert goes_on({"odd_2d": CaseResult(broken=["off"])}, full=True)
+    assert not goes_on({"odd_2d": CaseResult(broken=["off"])}, full=False)
+
+
+def test_a_claim_crosses_the_wall_without_code():
+    told = described(Agreement(engine=engine, level="approximate", because="coarse",
+                               cases=("odd_2d",), budget={"E": 1e-3}))  # fmt: skip
+    held = from_description(told)
+    assert (held.level, held.cases, held.budget) == ("approximate", ("odd_2d",), {"E": 1e-3})
+    assert [s.name for s in held.engine.stages] == [s.name for s in engine.stages]
+    with pytest.raises(RuntimeError, match="holds no candidate's code"):
+        held.engine.prepare(engine.cases["odd_2d"])

@@ -1,0 +1,71 @@
+"""Starts beside a threshold: a little less or more, and the frozen engine decides otherwise.
+
+An optimization that decides by another sum, in another precision or a step too late is right
+almost everywhere. Nobody lists an engine's thresholds here; they are found. Between a start x
+and the same start y with every moving number off by some percent, on the line
+
+    s(t) = x + t (y − x),   0 ≤ t ≤ 1,
+
+the interval that holds a change of the decisions of one frozen step is halved, NEAR times for
+states that no rounding carries across, AT times for states on either side of the last place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from baselines.engine import State, fields
+
+NEAR, AT = 12, 40  # halvings
+OFF = (0.05, 0.5)  # of each moving number: the far end of the line, tried in turn
+
+
+def beside(
+    start: State,
+    decided: Callable[[State], list[torch.Tensor]],
+    moved: Callable[[float], State],
+) -> Iterator[tuple[str, State]]:
+    """(name, state) on both sides of a threshold, near and at it; none if none is crossed.
+
+    ``decided(state)`` are the whole numbers after a step; ``moved(off)`` is the start with its
+    moving numbers off by about that share.
+    """
+    here = decided(start)
+    for off in OFF:
+        far = moved(off)
+        if not alike(decided(far), here):
+            break
+    else:
+        return
+    below, above = 0.0, 1.0
+    for halving in range(1, AT + 1):
+        middle = (below + above) / 2
+        if alike(decided(between(start, far, middle)), here):
+            below = middle
+        else:
+            above = middle
+        if halving in (NEAR, AT):
+            word = "near" if halving == NEAR else "at"
+            yield f"below, {word} a threshold", between(start, far, below)
+            yield f"above, {word} a threshold", between(start, far, above)
+
+
+def between(one: State, other: State, t: float) -> State:
+    """On the line between two states; whole numbers are those of the first."""
+
+    def mixed(name: str, x: torch.Tensor) -> torch.Tensor:
+        y = getattr(other, name)
+        return x + t * (y - x) if x.is_floating_point() or x.is_complex() else x
+
+    return type(one)(*(mixed(name, x) for name, x in fields(one).items()))
+
+
+def decisions(state: State) -> list[torch.Tensor]:
+    """What a state holds that is no value: whole numbers and branches."""
+    return [t for t in state if not (t.is_floating_point() or t.is_complex())]
+
+
+def alike(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    return all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(one, other, strict=True))
