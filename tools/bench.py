@@ -76,7 +76,7 @@ def measure(
 
     plan = clock.PUBLISHED if full else clock.EVERYDAY
     if processes:
-        plan = clock.Plan(processes, max(processes, plan.most if full else 0), plan.budget_s)
+        plan = clock.Plan(processes, processes, plan.budget_s)
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
     with console.progress(f"timing {title}", total=plan.least) as tell:
         found, refused = clock.measure_together(names, full=full, dirty=dirty, plan=plan, tell=tell)
