@@ -78,6 +78,11 @@ def scratch(tmp_path) -> Scratch:
             ROOT / "optimizations" / leaf, tmp_path / "optimizations" / leaf, ignore=skip
         )
     (tmp_path / ".gitignore").write_text("__pycache__/\n.groundspeed/\nreports/\n*.tmp\n")
+    kept = ROOT / ".groundspeed"  # named by digests of all that it rests on: good in any copy
+    (tmp_path / ".groundspeed").mkdir()
+    for folder in ("kept", "compiled"):
+        (kept / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".groundspeed" / folder).symlink_to(kept / folder)
     copy = Scratch(tmp_path)
     copy.git("init", "-q")
     copy.commit()
