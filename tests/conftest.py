@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ["GROUNDSPEED_WAIT_S"] = "0"  # no test stands on a quiet machine
 
 
 @dataclass
