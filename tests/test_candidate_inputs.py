@@ -7,6 +7,7 @@ from baselines.lattice_field_v1 import engine as base
 from validation import seal
 from validation.bench import Bench
 from validation.claims import Agreement
+from validation.hearing import hear
 from validation.isolation import Candidate
 from validation.surroundings import BLOCKS, laid_out, poison
 from validation.trials import trials
@@ -64,7 +65,7 @@ def heard(scratch, bench, body):
     scratch.plant("lattice_field_null", PLANTED.format(body=body))
     claim = Agreement(engine=base, level="exact", because="planted", cases=(CASE,))
     with Candidate("lattice_field_null", scratch.root) as candidate:
-        return bench.hear(claim, candidate)
+        return hear(bench, claim, candidate)
 
 
 @pytest.mark.parametrize("name", list(REFUSED))

@@ -1,4 +1,4 @@
-"""One case on the judge's bench: what candidates are held to there, and the hearing itself."""
+"""One case on the judge's bench: what candidates are held to there."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from threading import RLock
 
-import torch
-
 from baselines.engine import Case, Engine, State, replace
 
 from . import cache
-from .beyond import distributions
 from .claims import Agreement
 from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope
 from .errors import ZERO, Distance, widest
-from .findings import Check, compare, misfit, refuse_vacuity, report, same_bits
-from .gradients import hold_gradients
-from .isolation import Candidate, Failed, Raised, Unfinished
+from .findings import Check, refuse_vacuity, same_bits
+from .isolation import Candidate
 from .seal import Answer
 from .trajectory import (
-    LAW_CELLS,
     Reference,
     after_one,
     checkpoints,
@@ -35,18 +30,12 @@ from .trials import (
     Trial,
     afforded,
     operators,
-    telling,
     trials,
 )
-from .verdicts import CaseResult, LawFinding, Margin, Power
 
 SLACK = 2.0  # of the sealed own error: two right answers lie on either side of the truth
 BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs
 WORK = 120_000  # operator calls that the envelope of a case's own run may take
-
-
-class Between(ValueError):
-    """A law asks for a state between two calls of a candidate that makes several steps in one."""
 
 
 class Bench:
@@ -124,21 +113,6 @@ class Bench:
     def afforded(self) -> list[Trial]:
         """Those for which an envelope is affordable."""
         return afforded(self.trials, self.operators)
-
-    def hear(self, agreement: Agreement, candidate: Candidate) -> CaseResult:
-        """Every check of one candidate on this case."""
-        result = CaseResult()
-        try:
-            for check in self.comparisons(agreement, candidate):
-                compare(agreement, result, check)
-            for part in (self.hold_to_laws, self.try_elsewhere, self.repeat, self.look_beyond):
-                if not result.broken:
-                    part(agreement, candidate, result)
-        except Unfinished as words:
-            result.unfinished = str(words)
-        except Failed as failure:
-            report(result, str(failure))
-        return result
 
     def comparisons(
         self, agreement: Agreement, candidate: Candidate, most: int | None = None
@@ -231,34 +205,6 @@ class Bench:
             known[n] = one
         return known[n]
 
-    def hold_to_laws(self, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
-        """Laws as experiments: other starts than the case's own, run by the candidate."""
-        if max(t.numel() for t in self.reference.start) > LAW_CELLS:
-            return
-        stride = agreement.engine.stride
-
-        def run(state: State, steps: int) -> State:
-            if steps % stride:
-                raise Between(f"asks for {steps} steps, a call makes {stride}")
-            return candidate.after(self.name, state, [steps])[steps]
-
-        for law in self.base.laws:
-            if not law.applies(self.case):
-                continue
-            try:
-                residual = law.residual(self.case, self.reference.start, run)
-            except Between as words:
-                result.declined.append(f"{law.name}: {words}")
-                continue
-            own = self.own_residual(law.name)
-            allowed = max(SLACK * own, agreement.budget.get(law.name, 0.0))
-            finding = LawFinding(law=law.name, residual=residual, allowed=allowed, baseline=own)
-            result.laws.append(finding)
-            result.checks += 1
-            if not finding.holds:
-                text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
-                report(result, f"{text}, allowed {allowed:.3g}")
-
     def own_residual(self, law: str) -> float:
         """What the frozen engine keeps of a law: as sealed, or measured here."""
         if self.answer is not None:
@@ -269,30 +215,6 @@ class Bench:
     @cached_property
     def residuals(self) -> dict[str, float]:
         return own_residuals(self.base, self.case, self.reference.start)
-
-    def try_elsewhere(self, agreement: Agreement, candidate: Candidate, result: CaseResult):
-        """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
-        if self.name not in telling(self.base, agreement, self.full):
-            return
-        shares: dict[str, list[float]] = {}
-        for trial in self.chosen_trials(agreement):
-            inner = CaseResult()
-            try:
-                for check in self.checks_of(trial, agreement, candidate):
-                    compare(self.held_to(trial, agreement), inner, check)
-            except Raised as error:
-                if not trial.optional:
-                    raise Failed(f"{trial.label}: {error}") from None
-                result.declined.append(f"{trial.label}: {error}")
-                continue
-            result.tried.append(trial.label)
-            result.checks += inner.checks
-            for name, found in inner.closest.items():
-                shares.setdefault(name, []).append(found.share)
-            if inner.broken:
-                result.broken += inner.broken
-                break
-        result.starts = {name: margin(found) for name, found in shares.items() if max(found) > 0}
 
     def chosen_trials(self, agreement: Agreement) -> list[Trial]:
         """As many as may be tried: shapes that compile are dear, and so are envelopes."""
@@ -333,62 +255,3 @@ class Bench:
     def settled(self, trial: Trial, n: int) -> bool:
         with self.lock:
             return trial.envelope.settled(n)
-
-    def repeat(self, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
-        """The same run again: equal bits; and in a fresh process with two threads."""
-        if self.name not in telling(self.base, agreement, self.full):
-            return
-        at = [checkpoints(self.case, agreement.engine.stride)[0]]
-        start = self.reference.start
-        one = candidate.after(self.name, start, at)[at[0]]
-        two = candidate.after(self.name, start, at)[at[0]]
-        result.checks += 1
-        for name, a, b in zip(one._fields, one, two, strict=True):
-            if misfit(a, b) or not torch.equal(a, b):
-                report(result, f"{name}: two runs of {at[0]} steps from one start differ")
-        hold_gradients(self, agreement, candidate, result)
-        if self.name == telling(self.base, agreement, self.full)[-1] and not result.broken:
-            self.start_afresh(agreement, candidate, at, one, result)
-
-    def start_afresh(self, agreement, candidate: Candidate, at: list[int], one: State, result):
-        """The same run in a new process, with two threads unless the claim says why not."""
-        threads = 1 if agreement.threads else 2
-        with candidate.another(threads) as other:
-            again = other.after(self.name, self.reference.start, at)[at[0]]
-        result.checks += 1
-        for name, a, b in zip(one._fields, one, again, strict=True):
-            if misfit(a, b) or not torch.equal(a, b):
-                words = f"{name}: a new process with {threads} thread(s) gives other bits after"
-                why = "" if agreement.threads else "; if that is right, say why: threads='…'"
-                report(result, f"{words} {at[0]} steps{why}")
-
-    def look_beyond(self, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
-        """Where the comparison of values ends, and what takes its place there."""
-        if agreement.level == "exact":
-            return
-        with self.lock:
-            around = self.envelope
-        if around is None:
-            return
-        result.power = Power(
-            horizon=around.horizon,
-            members=around.count,
-            astray=around.count - min(around.decided.values()),
-        )
-        result.degraded = self.degradation(result)
-        if any(n is not None for n in around.horizon.values()):
-            distributions(self, agreement, candidate, result)
-
-    def degradation(self, result: CaseResult) -> dict[str, float]:
-        """The error at the end over what is allowed there, as a multiple of right answers' own."""
-        return {
-            name: found.rms / (found.allowed_rms / SLACK)
-            for name, found in result.closest.items()
-            if found.allowed_rms > 0 and found.rms > 0
-        }
-
-
-def margin(shares: list[float]) -> Margin:
-    """Worst of the fresh starts, and an interval of the median share from its order statistics."""
-    ordered = sorted(shares)
-    return Margin(shares=shares, worst=ordered[-1], low=ordered[0], high=ordered[-1])

@@ -14,7 +14,7 @@ import torch
 import baselines
 from baselines.engine import Engine
 
-from . import machine, seal, standard, verdicts
+from . import hearing, machine, seal, standard, verdicts
 from .bench import Bench
 from .claims import Agreement, from_description
 from .findings import Vacuous, exact_distance, refuse_vacuity
@@ -101,7 +101,7 @@ def judge_engine(
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
-                result = bench.hear(able[name], rooms[name])
+                result = hearing.hear(bench, able[name], rooms[name])
                 look_into(name, able[name], bench, result, rooms[name], before[name])
                 if result.broken or result.unfinished:
                     scores.pop(name, None)

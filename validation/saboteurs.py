@@ -22,6 +22,7 @@ from . import sabotage as do
 from .claims import Agreement
 from .errors import distance
 from .findings import compare
+from .hearing import hold_to_laws
 from .isolation import Failed
 from .sabotage import Call
 from .verdicts import CaseResult, Mutation
@@ -223,7 +224,7 @@ def refusal(claim: Agreement, bench, room: Recorded) -> str:
             if result.broken:
                 return result.broken[0]
         if room.differs:
-            bench.hold_to_laws(claim, room, result)
+            hold_to_laws(bench, claim, room, result)
     except Failed as failure:
         return str(failure)
     return result.broken[0] if result.broken else ""

@@ -89,8 +89,10 @@ def bench(engine: str, case: str):
 
 def hear(part: str, entry: Entry) -> str:
     """What the judge says of an entry: the first check that fails, or nothing."""
+    from .. import hearing  # late, as above
+
     with Room(f"@{part}/{entry.name}", entry.patience_s) as room:
-        result = bench(entry.engine, entry.case).hear(entry.claim(), room)
+        result = hearing.hear(bench(entry.engine, entry.case), entry.claim(), room)
     return result.broken[0] if result.broken else result.unfinished
 
 

@@ -19,6 +19,7 @@ from validation.bench import Bench
 from validation.claims import Agreement
 from validation.envelope import sensitivity
 from validation.gradients import own_gradients
+from validation.hearing import hear
 from validation.trajectory import along
 
 from . import heat, lorenz96
@@ -125,7 +126,7 @@ def by_the_judge(toy: ModuleType, seed: int, steps: int) -> dict[str, object]:
     for label, change in toy.CANDIDATES.items():
         engine = toy.engine(steps, seed, **change)
         claim = Agreement(engine=engine, level="rounding", because="the toy's answer is known")
-        found[label] = bench.hear(claim, Within(engine))
+        found[label] = hear(bench, claim, Within(engine))
     return found
 
 

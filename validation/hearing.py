@@ -1,0 +1,162 @@
+"""The hearing: all that one candidate is asked on one case, in the order in which it is asked."""
+
+from __future__ import annotations
+
+import torch
+
+from baselines.engine import State
+
+from .bench import SLACK, Bench
+from .beyond import distributions
+from .claims import Agreement
+from .findings import compare, misfit, report
+from .gradients import hold_gradients
+from .isolation import Candidate, Failed, Raised, Unfinished
+from .trajectory import LAW_CELLS, checkpoints
+from .trials import telling
+from .verdicts import CaseResult, LawFinding, Margin, Power
+
+
+class Between(ValueError):
+    """A law asks for a state between two calls of a candidate that makes several steps in one."""
+
+
+def hear(bench: Bench, agreement: Agreement, candidate: Candidate) -> CaseResult:
+    """Every check of one candidate on this case."""
+    result = CaseResult()
+    try:
+        for check in bench.comparisons(agreement, candidate):
+            compare(agreement, result, check)
+        for part in (hold_to_laws, try_elsewhere, repeat, look_beyond):
+            if not result.broken:
+                part(bench, agreement, candidate, result)
+    except Unfinished as words:
+        result.unfinished = str(words)
+    except Failed as failure:
+        report(result, str(failure))
+    return result
+
+
+def hold_to_laws(
+    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
+) -> None:
+    """Laws as experiments: other starts than the case's own, run by the candidate."""
+    if max(t.numel() for t in bench.reference.start) > LAW_CELLS:
+        return
+    stride = agreement.engine.stride
+
+    def run(state: State, steps: int) -> State:
+        if steps % stride:
+            raise Between(f"asks for {steps} steps, a call makes {stride}")
+        return candidate.after(bench.name, state, [steps])[steps]
+
+    for law in bench.base.laws:
+        if not law.applies(bench.case):
+            continue
+        try:
+            residual = law.residual(bench.case, bench.reference.start, run)
+        except Between as words:
+            result.declined.append(f"{law.name}: {words}")
+            continue
+        own = bench.own_residual(law.name)
+        allowed = max(SLACK * own, agreement.budget.get(law.name, 0.0))
+        finding = LawFinding(law=law.name, residual=residual, allowed=allowed, baseline=own)
+        result.laws.append(finding)
+        result.checks += 1
+        if not finding.holds:
+            text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
+            report(result, f"{text}, allowed {allowed:.3g}")
+
+
+def try_elsewhere(
+    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
+) -> None:
+    """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
+    if bench.name not in telling(bench.base, agreement, bench.full):
+        return
+    shares: dict[str, list[float]] = {}
+    for trial in bench.chosen_trials(agreement):
+        inner = CaseResult()
+        try:
+            for check in bench.checks_of(trial, agreement, candidate):
+                compare(bench.held_to(trial, agreement), inner, check)
+        except Raised as error:
+            if not trial.optional:
+                raise Failed(f"{trial.label}: {error}") from None
+            result.declined.append(f"{trial.label}: {error}")
+            continue
+        result.tried.append(trial.label)
+        result.checks += inner.checks
+        for name, found in inner.closest.items():
+            shares.setdefault(name, []).append(found.share)
+        if inner.broken:
+            result.broken += inner.broken
+            break
+    result.starts = {name: margin(found) for name, found in shares.items() if max(found) > 0}
+
+
+def repeat(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
+    """The same run again: equal bits; and in a fresh process with two threads."""
+    if bench.name not in telling(bench.base, agreement, bench.full):
+        return
+    at = [checkpoints(bench.case, agreement.engine.stride)[0]]
+    start = bench.reference.start
+    one = candidate.after(bench.name, start, at)[at[0]]
+    two = candidate.after(bench.name, start, at)[at[0]]
+    result.checks += 1
+    for name, a, b in zip(one._fields, one, two, strict=True):
+        if misfit(a, b) or not torch.equal(a, b):
+            report(result, f"{name}: two runs of {at[0]} steps from one start differ")
+    hold_gradients(bench, agreement, candidate, result)
+    if bench.name == telling(bench.base, agreement, bench.full)[-1] and not result.broken:
+        start_afresh(bench, agreement, candidate, at, one, result)
+
+
+def start_afresh(
+    bench: Bench, agreement: Agreement, candidate: Candidate, at: list[int], one: State, result
+) -> None:
+    """The same run in a new process, with two threads unless the claim says why not."""
+    threads = 1 if agreement.threads else 2
+    with candidate.another(threads) as other:
+        again = other.after(bench.name, bench.reference.start, at)[at[0]]
+    result.checks += 1
+    for name, a, b in zip(one._fields, one, again, strict=True):
+        if misfit(a, b) or not torch.equal(a, b):
+            words = f"{name}: a new process with {threads} thread(s) gives other bits after"
+            why = "" if agreement.threads else "; if that is right, say why: threads='…'"
+            report(result, f"{words} {at[0]} steps{why}")
+
+
+def look_beyond(
+    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
+) -> None:
+    """Where the comparison of values ends, and what takes its place there."""
+    if agreement.level == "exact":
+        return
+    with bench.lock:
+        around = bench.envelope
+    if around is None:
+        return
+    result.power = Power(
+        horizon=around.horizon,
+        members=around.count,
+        astray=around.count - min(around.decided.values()),
+    )
+    result.degraded = degradation(result)
+    if any(n is not None for n in around.horizon.values()):
+        distributions(bench, agreement, candidate, result)
+
+
+def degradation(result: CaseResult) -> dict[str, float]:
+    """The error at the end over what is allowed there, as a multiple of right answers' own."""
+    return {
+        name: found.rms / (found.allowed_rms / SLACK)
+        for name, found in result.closest.items()
+        if found.allowed_rms > 0 and found.rms > 0
+    }
+
+
+def margin(shares: list[float]) -> Margin:
+    """Worst of the fresh starts, and an interval of the median share from its order statistics."""
+    ordered = sorted(shares)
+    return Margin(shares=shares, worst=ordered[-1], low=ordered[0], high=ordered[-1])
