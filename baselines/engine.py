@@ -115,7 +115,7 @@ class Engine:
         observe: canonical state, the one that is compared, from a working one.
         in_place: whether the step may overwrite the state that it is given.
         stride: how many steps of the baseline one call makes.
-        needs: what the machine must have: "numba", "compiler", "cuda".
+        needs: what the machine must have: "compiler", "cuda", or the name of a package.
         opaque: why operator counts cannot see inside, where they cannot.
         least_bytes: what any step of this case must read and write at the least, for the
             distance to the machine's limit.

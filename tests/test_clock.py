@@ -17,6 +17,17 @@ def test_bench_refuses_without_a_verdict(scratch):
     assert "groundspeed validate lattice_field_null" in done.stdout
 
 
+def test_a_verdict_on_small_cases_gives_no_number(scratch):
+    scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
+    scratch.commit()
+    done = scratch.run("validate", "lattice_field_null", "--small", "--json")
+    (verdict,) = json.loads(done.stdout)
+    assert (done.returncode, verdict["status"]) == (0, "VERIFIED")
+    refused = scratch.run("bench", "lattice_field_null")
+    assert refused.returncode == 1
+    assert "judged on its small cases only" in refused.stdout
+
+
 def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
     scratch.commit()

@@ -4,6 +4,7 @@ import pytest
 
 from baselines.lattice_field_v1 import engine
 from validation.claims import Agreement, described, from_description
+from validation.coverage import Coverage
 from validation.judge import conclude, goes_on
 from validation.verdicts import CaseResult, Mutation, Status
 
@@ -41,9 +42,9 @@ def test_what_findings_add_up_to(found, mutation, status, words):
 
 
 def test_who_was_stopped_is_not_asked_again_even_in_full_runs():
-    assert not goes_on({"odd_2d": CaseResult(unfinished="late")}, full=True)
-    assert goes_on({"odd_2d": CaseResult(broken=["off"])}, full=True)
-    assert not goes_on({"odd_2d": CaseResult(broken=["off"])}, full=False)
+    assert not goes_on({"odd_2d": CaseResult(unfinished="late")}, coverage=Coverage.FULL)
+    assert goes_on({"odd_2d": CaseResult(broken=["off"])}, coverage=Coverage.FULL)
+    assert not goes_on({"odd_2d": CaseResult(broken=["off"])}, coverage=Coverage.EVERYDAY)
 
 
 def test_a_claim_crosses_the_wall_without_code():

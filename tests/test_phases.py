@@ -13,6 +13,7 @@ from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
 from tools import clock, gathered, phases, stopwatch
 from tools.freshness import Refused
+from validation.coverage import Coverage
 from validation.verdicts import CaseResult, Status, Verdict
 
 CASE = "odd_2d"
@@ -23,7 +24,8 @@ FIXED = (20, 8)  # blocks of eight steps, however busy the machine is; a pass ha
 
 def verdict(level="exact"):
     return Verdict(optimization="it", engine=right.name, level=level, because="it", reason="",
-                   expected="verified", status=Status.VERIFIED, full=False, digests={},
+                   expected="verified", status=Status.VERIFIED, digests={},
+                   coverage=Coverage.EVERYDAY,
                    cases={CASE: CaseResult()})  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 import tools
 import validation
+from validation.coverage import Coverage
 from validation.records import BrokenRecord, Record
 from validation.verdicts import CaseResult, Finding, Status, Verdict
 
@@ -125,7 +126,8 @@ def test_a_verdict_with_nothing_to_compare_against_is_read_back(tmp_path):
                   largest=1.0, allowed_largest=math.inf, block=1.0, allowed_block=math.inf,
                   share=math.inf, got=1.0, want=0.0)  # fmt: skip
     verdict = Verdict(optimization="o", engine="e", level="approximate", because="b", reason="r",
-                      expected="verified", status=Status.VERIFIED, full=False, digests={},
+                      expected="verified", status=Status.VERIFIED, digests={},
+                   coverage=Coverage.EVERYDAY,
                       cases={"c": CaseResult(closest={"E": far})})  # fmt: skip
     verdict.write(tmp_path / "v.json")
     assert Verdict.read(tmp_path / "v.json") == verdict

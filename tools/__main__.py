@@ -84,11 +84,22 @@ def new(
 
 
 @app.command()
-def validate(names: Names = None, full: Full = False, json: Json = False) -> int:
+def validate(
+    names: Names = None,
+    full: Full = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Small cases only: no number rests on it.")
+    ] = False,
+    json: Json = False,
+) -> int:
     """The judge: does it still compute the same thing? Exit 1 where a claim does not hold."""
     from tools import validate as verb
+    from validation.coverage import Coverage
 
-    return verb.run(names or [], full, again=bool(names), as_json=json)
+    if full and small:
+        raise ValueError("--full and --small asked for; allowed: one of them")
+    coverage = Coverage.SMALL if small else Coverage.of(full)
+    return verb.run(names or [], coverage, again=bool(names), as_json=json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import math
 from tools import console, freshness, records
 from tools.records import Measurement, Timing
 from validation import leaves
+from validation.coverage import Coverage
 from validation.verdicts import Status
 
 GROUP = 12  # candidates at most that share the rounds of a baseline
@@ -33,7 +34,7 @@ def run(
         if known:
             found[name] = known
             continue
-        status, verdict, reason = freshness.judged(name, full)
+        status, verdict, reason = freshness.judged(name, Coverage.of(full))
         if status is Status.VERIFIED and freshness.timed_cases(verdict, full):
             due[name] = verdict.engine
         elif status is Status.VERIFIED:

@@ -62,7 +62,7 @@ def cases(claim: Agreement) -> dict[str, Case]:
     Tiny cases are stored whole by their engines; where a claim covers none, the smallest
     others stand in.
     """
-    covered = claim.covered(full=False)
+    covered = claim.covered()
     small = {name: case for name, case in covered.items() if case.stored} or covered
     found: dict[object, tuple[int, str]] = {}
     for name, case in small.items():

@@ -100,7 +100,7 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
     from tools import budget, counting, least  # late: torch
 
     base = baselines.load(claim.engine.name)
-    timed = {n: c for n, c in claim.covered(full=False).items() if c.timed}
+    timed = {n: c for n, c in claim.covered().items() if c.timed}
     least_timed = sorted(timed, key=lambda n: budget.cells(base.name, n))[:1]
     timed = {n: timed[n] for n in least_timed} or budget.cases(claim)
     return Compared(

@@ -9,6 +9,7 @@ from tools import records
 from tools.conditions import conditions
 from tools.records import Measurement
 from validation import digests, machine, seal, verdicts
+from validation.coverage import Coverage
 from validation.records import BrokenRecord, Record
 from validation.verdicts import Status, Verdict
 
@@ -86,12 +87,9 @@ def checked(name: str, full: bool = False) -> Checked | None:
 
 
 @cache
-def judged(name: str, full: bool = False) -> tuple[Status, Verdict | None, str]:
-    """Where an optimization stands; a quick verdict does not stand for a full one."""
-    status, verdict, reason = verdicts.standing(name)
-    if verdict is not None and full and not verdict.full and status is not Status.STALE:
-        return Status.STALE, verdict, "judged on the quick cases only"
-    return status, verdict, reason
+def judged(name: str, coverage: Coverage = Coverage.EVERYDAY) -> tuple[Status, Verdict | None, str]:
+    """Where an optimization stands: `validation.verdicts.standing`, asked once."""
+    return verdicts.standing(name, coverage)
 
 
 def timed_cases(verdict: Verdict, full: bool) -> list[str]:
@@ -104,7 +102,7 @@ def timed_cases(verdict: Verdict, full: bool) -> list[str]:
 def measured(name: str, full: bool = False) -> Measurement | None:
     """The measurement on file if it still says something about this code on this machine."""
     found = records.measured(name)
-    status, verdict, _ = verdicts.standing(name)
+    status, verdict, _ = judged(name)
     if found is None or status is not Status.VERIFIED or verdict is None:
         return None
     if found.verdict_digests != verdict.digests or found.clock != clock_digest():

@@ -13,6 +13,7 @@ from tools.conditions import PASSING, Conditions
 from tools.records import Measurement, Timing
 from tools.report import PAGES, write
 from validation import digests, leaves
+from validation.coverage import Coverage
 from validation.records import Part, Record
 from validation.verdicts import Status
 
@@ -48,7 +49,7 @@ def run(
         raise LookupError("no measurement on file to check again; run: groundspeed bench")
     for found in old.values():
         keep(found)
-    verdicts = validate.judge(list(old), full)
+    verdicts = validate.judge(list(old), Coverage.of(full))
     refused = {n: f"{v.status}: {v.reason}" for n, v in verdicts.items()
                if v.status is not Status.VERIFIED}  # fmt: skip
     new: dict[str, Measurement] = {}

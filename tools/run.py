@@ -19,6 +19,7 @@ from tools import (
 )
 from tools.conditions import changes
 from validation import digests, leaves
+from validation.coverage import Coverage
 from validation.verdicts import Status
 
 
@@ -31,7 +32,7 @@ def run(full: bool = False, dirty: bool = False) -> int:
         return code
     say("validate", "does each optimization still compute the same thing?")
     names = [name for name in leaves.names() if full or leaves.quick(name)]
-    code = validate.run(names, full, again=False)
+    code = validate.run(names, Coverage.of(full), again=False)
     say("bench", "how much faster is it, really?")
     changed = [] if dirty else changes()
     if changed:

@@ -14,6 +14,7 @@ import baselines
 from tools import acceptance, console
 from tools.freshness import Refused, judged
 from validation import digests, leaves
+from validation.coverage import Coverage
 from validation.isolation import scratch_folder
 from validation.records import Part, Record
 from validation.verdicts import CaseResult, Mutation, Status, Verdict
@@ -180,7 +181,7 @@ def unsealed(entry) -> Verdict:
         expected="verified",
         status=Status.VERIFIED,
         reason="",
-        full=False,
+        coverage=Coverage.SMALL,
         digests={},
         cases={entry.case: CaseResult()},
     )

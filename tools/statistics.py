@@ -4,7 +4,7 @@ Inside a process: the median of log(candidate / baseline) over rounds, with the 
 order-statistic interval. Between processes: the mean of those medians with a t interval,
 because for different code the ratio moves by several percent from process to process.
 Two versions of nearly the same code are told apart in one process by the finer estimate
-over blocks (`fine`), which sees 2 %.
+over blocks (`fine`); how small a change it sees is what `groundspeed experiment` counts.
 """
 
 from __future__ import annotations

@@ -5,22 +5,28 @@ from __future__ import annotations
 from tools import console
 from tools.freshness import forget, judged
 from validation import leaves
+from validation.coverage import Coverage
 from validation.verdicts import Status, Verdict
 
 UNSETTLED = (Status.STALE, Status.UNJUDGED)
 
 
-def run(names: list[str], full: bool = False, again: bool = True, as_json: bool = False) -> int:
+def run(
+    names: list[str],
+    coverage: Coverage = Coverage.EVERYDAY,
+    again: bool = True,
+    as_json: bool = False,
+) -> int:
     """The verb ``validate``; without ``again``, fresh verdicts stand as they are."""
     chosen = leaves.chosen(names)
     settled, waiting = {}, []
     for name in chosen:
-        status, verdict, _ = (Status.UNJUDGED, None, "") if again else judged(name, full)
+        status, verdict, _ = (Status.UNJUDGED, None, "") if again else judged(name, coverage)
         if verdict is None or status in UNSETTLED:
             waiting.append(name)
         else:
             settled[name] = verdict
-    found = settled | judge(waiting, full)
+    found = settled | judge(waiting, coverage)
     ordered = [found[name] for name in chosen]
     if as_json:
         console.as_json([summary(v) for v in ordered])
@@ -30,14 +36,14 @@ def run(names: list[str], full: bool = False, again: bool = True, as_json: bool 
     return int(not all(v.holds for v in ordered))
 
 
-def judge(names: list[str], full: bool) -> dict[str, Verdict]:
+def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     """Fresh verdicts on the named ones."""
     if not names:
         return {}
     from validation.judge import judge as hear  # late: torch
 
     with console.progress("judging") as tell:
-        found = {v.optimization: v for v in hear(names, full, lambda n, c: tell(f"{n} on {c}"))}
+        found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
     forget()
     return found
 

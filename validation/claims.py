@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 import baselines
 from baselines.engine import Case, Engine, Stage, Step
 
+from .coverage import Coverage
+
 LEVELS = {
     "exact": "bit for bit, on one device and thread count",
     "rounding": "no further from the float64 truth than right answers lie",
@@ -67,22 +69,23 @@ class Agreement:
     def baseline(self) -> Engine:
         return baselines.load(self.engine.name)
 
-    def covered(self, full: bool) -> dict[str, Case]:
+    def covered(self, coverage: Coverage = Coverage.EVERYDAY) -> dict[str, Case]:
         """Cases that are judged: the frozen engine's own, never the candidate's.
 
-        Every day those that are stored or timed, and the first of the rest where none is
-        stored; what is not quick, and the rest, where ``full``.
+        Small ones are those that are stored, or the first of the rest where none is; every
+        day those that are timed as well; what is not quick, and the rest, where all are asked.
         """
-        return self.covered_of(self.baseline, full)
+        return self.covered_of(self.baseline, coverage)
 
-    def covered_of(self, base: Engine, full: bool) -> dict[str, Case]:
+    def covered_of(self, base: Engine, coverage: Coverage = Coverage.EVERYDAY) -> dict[str, Case]:
         """The same, where the frozen engine is at hand already."""
         chosen = {name: base.cases[name] for name in self.cases or tuple(base.cases)}
-        if full:
+        if coverage is Coverage.FULL:
             return chosen
         quick = {name: case for name, case in chosen.items() if case.quick}
         small = [name for name, case in quick.items() if case.stored] or list(quick)[:1]
-        return {name: case for name, case in quick.items() if name in small or case.timed}
+        timed = coverage is Coverage.EVERYDAY
+        return {name: case for name, case in quick.items() if name in small or timed and case.timed}
 
 
 def described(claim: Agreement) -> dict:

@@ -17,6 +17,7 @@ from baselines.engine import Engine
 from . import hearing, machine, seal, standard, verdicts
 from .bench import Bench
 from .claims import Agreement, from_description
+from .coverage import Coverage
 from .findings import Vacuous, exact_distance, refuse_vacuity
 from .forensics import Failure, investigate
 from .forensics import path as failure_path
@@ -31,19 +32,21 @@ from .verdicts import CaseResult, Mutation, Status, Verdict
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
 
 
-def judge(names: list[str], full: bool = False, tell: Tell = lambda name, line: None):
+def judge(names: list[str], coverage=Coverage.EVERYDAY, tell: Tell = lambda name, line: None):
     """Judge the named optimizations and write their verdicts; yields each as it is ready."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(kin(name), []).append(name)
     parts = portions(groups)
     if len(parts) > 1:
-        yield from side_by_side(judge_group, parts, full, tell)
+        yield from side_by_side(judge_group, parts, coverage, tell)
     for part in parts if len(parts) == 1 else ():
-        yield from judge_group(part, full, tell, parallel=PROCESSES)
+        yield from judge_group(part, coverage, tell, parallel=PROCESSES)
 
 
-def judge_group(names: list[str], full: bool, tell: Tell, parallel: int = 1) -> Iterator[Verdict]:
+def judge_group(
+    names: list[str], coverage: Coverage, tell: Tell, parallel: int = 1
+) -> Iterator[Verdict]:
     """Judge some optimizations; those of one engine share what is made of it for each case.
 
     Not even a claim is imported here: every candidate says it from its own process.
@@ -54,7 +57,7 @@ def judge_group(names: list[str], full: bool, tell: Tell, parallel: int = 1) -> 
         claims = {name: stated(room) for name, room in rooms.items()}
         for engine in sorted({c.engine.name for c in claims.values()}):
             group = {name: c for name, c in claims.items() if c.engine.name == engine}
-            yield from judge_engine(engine, group, rooms, code, full, tell, parallel)
+            yield from judge_engine(engine, group, rooms, code, coverage, tell, parallel)
 
 
 def stated(room: Candidate) -> Agreement:
@@ -74,7 +77,7 @@ def judge_engine(
     claims: dict[str, Agreement],
     rooms: dict[str, Candidate],
     code: dict[str, dict[str, str]],
-    full: bool,
+    coverage: Coverage,
     tell: Tell,
     parallel: int,
 ) -> Iterator[Verdict]:
@@ -91,12 +94,12 @@ def judge_engine(
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with workers(parallel) as pool:
-        for bench in benches(base, able, full):
+        for bench in benches(base, able, coverage):
             case_name = bench.name
             asked = [
                 n
                 for n, c in able.items()
-                if case_name in c.covered(full) and goes_on(results[n], full)
+                if case_name in c.covered(coverage) and goes_on(results[n], coverage)
             ]
 
             def hear(name, bench=bench, case_name=case_name):
@@ -128,21 +131,21 @@ def judge_engine(
             expected=agreement.expected,
             status=status,
             reason=reason,
-            full=full,
+            coverage=coverage,
             standard=held_to.model_dump(),
             loosened=agreement.loosened,
             digests=before[name],
-            cases={case: found[case] for case in agreement.covered(full) if case in found},
+            cases={case: found[case] for case in agreement.covered(coverage) if case in found},
             mutation=mutation,
         ).write(verdicts.path(name))
 
 
-def goes_on(heard: dict[str, CaseResult], full: bool) -> bool:
-    """Whether there is more to hear: a process that was stopped says nothing, and in everyday
-    runs the first refusal is the last."""
+def goes_on(heard: dict[str, CaseResult], coverage: Coverage) -> bool:
+    """Whether there is more to hear: a process that was stopped says nothing, and unless all
+    cases are asked for the first refusal is the last."""
     if any(result.unfinished for result in heard.values()):
         return False
-    return full or not any(result.broken for result in heard.values())
+    return coverage is Coverage.FULL or not any(result.broken for result in heard.values())
 
 
 def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
@@ -158,10 +161,10 @@ def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room
     investigate(name, agreement, bench, result, room, rests_on)
 
 
-def benches(base: Engine, able: dict[str, Agreement], full: bool) -> Iterator[Bench]:
+def benches(base: Engine, able: dict[str, Agreement], coverage: Coverage) -> Iterator[Bench]:
     """The bench of every case that is asked for; the next is made ready while one is used."""
-    names = cheapest_first(base, {name for c in able.values() for name in c.covered(full)})
-    answers = seal.manifest(base.name).answers
+    names = cheapest_first(base, {name for c in able.values() for name in c.covered(coverage)})
+    answers, full = seal.manifest(base.name).answers, coverage is Coverage.FULL
     with workers(1) as pool:
 
         def ready(name: str):

@@ -68,7 +68,6 @@ def has_cuda() -> bool:
 
 
 ABLE = {
-    "numba": (lambda: importlib.util.find_spec("numba") is not None, "numba: pip install numba"),
     "compiler": (
         has_compiler,
         "a C++ compiler and Python's headers: apt-get install g++ python3-dev",
@@ -78,5 +77,10 @@ ABLE = {
 
 
 def missing(needs: tuple[str, ...]) -> list[str]:
-    """What an engine needs and this machine has not, in words."""
-    return [words for able, words in (ABLE[need] for need in needs) if not able()]
+    """What an engine needs and this machine has not, in words.
+
+    A need is one of those above, or the name of a package.
+    """
+    lacking = [words for able, words in (ABLE[n] for n in needs if n in ABLE) if not able()]
+    packages = [n for n in needs if n not in ABLE and importlib.util.find_spec(n) is None]
+    return lacking + [f"{name}: pip install {name}" for name in packages]

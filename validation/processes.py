@@ -10,6 +10,8 @@ from signal import SIG_IGN, SIGINT, signal
 
 import torch
 
+from .coverage import Coverage
+
 PROCESSES = 2  # that judge at once: memory is bounded by what two cases take
 PORTION = 4  # optimizations that share what is made of a case; the rest is kept on disk
 LISTENING_S = 0.2
@@ -33,8 +35,10 @@ def workers(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
-def side_by_side(work: Callable, parts: list[list[str]], full: bool, tell: Tell) -> Iterator:
-    """What ``work(names, full, tell)`` yields for each part, in processes of their own.
+def side_by_side(
+    work: Callable, parts: list[list[str]], coverage: Coverage, tell: Tell
+) -> Iterator:
+    """What ``work(names, coverage, tell)`` yields for each part, in processes of their own.
 
     Raises:
         RuntimeError: a process was killed; what was finished is on file.
@@ -43,7 +47,7 @@ def side_by_side(work: Callable, parts: list[list[str]], full: bool, tell: Tell)
     said = context.SimpleQueue()
     pool = ProcessPoolExecutor(PROCESSES, context, initializer=listen_to, initargs=(said,))
     try:
-        waiting = {pool.submit(through, work, names, full) for names in parts}
+        waiting = {pool.submit(through, work, names, coverage) for names in parts}
         while waiting:
             done, waiting = wait(waiting, LISTENING_S, FIRST_COMPLETED)
             while not said.empty():
@@ -66,6 +70,6 @@ def listen_to(said) -> None:
     speak = lambda name, line: said.put((name, line))  # noqa: E731
 
 
-def through(work: Callable, names: list[str], full: bool) -> list:
+def through(work: Callable, names: list[str], coverage: Coverage) -> list:
     """In the new process: all of a part."""
-    return list(work(names, full, speak))
+    return list(work(names, coverage, speak))

@@ -185,7 +185,7 @@ def size(engine: str, case: str) -> int:
 
 def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
     """Small cases that the claim covers, of which trials are made: three by size, or one."""
-    names = list(agreement.covered_of(base, full=False))
+    names = list(agreement.covered_of(base))
     if len(names) == 1:
         return names
     small = sorted((size(base.name, n), n) for n in names if base.cases[n].stored)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from . import digests, leaves, machine, seal
+from .coverage import Coverage
 from .records import BrokenRecord, Part, Record
 
 
@@ -127,7 +128,7 @@ class Verdict(Record):
     expected: str
     status: Status
     reason: str  # the first thing that failed, or what was checked
-    full: bool
+    coverage: Coverage
     standard: dict = {}  # the closest that it was ever held to without a reason to loosen
     loosened: str = ""  # the reason, where there is one
     digests: dict[str, str]
@@ -179,8 +180,13 @@ def stale(verdict: Verdict) -> list[str]:
     return sorted(k for k in now if now[k] != verdict.digests.get(k))
 
 
-def standing(name: str) -> tuple[Status, Verdict | None, str]:
-    """Where an optimization stands now: status, the record if there is one, and a reason."""
+def standing(
+    name: str, coverage: Coverage = Coverage.EVERYDAY
+) -> tuple[Status, Verdict | None, str]:
+    """Where an optimization stands now: status, the record if there is one, and a reason.
+
+    A verdict on few cases does not stand for one on many.
+    """
     try:
         verdict = Verdict.read(path(name))
     except FileNotFoundError:
@@ -193,4 +199,8 @@ def standing(name: str) -> tuple[Status, Verdict | None, str]:
     if changed:
         reason = f"{', '.join(changed)} changed since; run: groundspeed validate {name}"
         return Status.STALE, verdict, reason
+    if not verdict.coverage.includes(coverage):
+        more = " --full" if coverage is Coverage.FULL else ""
+        reason = f"judged on its {verdict.coverage} cases only; run: groundspeed validate {name}"
+        return Status.STALE, verdict, reason + more
     return verdict.status, verdict, verdict.reason
