@@ -44,12 +44,12 @@ engine = _dataclasses.replace(engine, stepper=_stalling)
 """
 
 
-def outgrown(root: Path) -> dict[str, dict]:
+def outgrown(root: Path, **how: str) -> dict[str, dict]:
     """What `groundspeed costs --check` says of each optimization there."""
     done = subprocess.run(
         [sys.executable, "-m", "tools", "costs", *ACCEPTED, "--check", "--json"],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"} | how,
         capture_output=True,
         text=True,
         timeout=500,
@@ -67,9 +67,9 @@ def here() -> dict[str, dict]:
 def planted(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
     """A copy in which every accepted optimization has a stall, and what is said of it."""
     root = tmp_path_factory.mktemp("planted")
-    skip = shutil.ignore_patterns("golden.safetensors", "*.tmp")
+    skip = shutil.ignore_patterns("golden.safetensors", "__pycache__", "*.tmp")
     for part in ("baselines", "validation", "optimizations", "tools"):
-        shutil.copytree(ROOT / part, root / part, ignore=skip)  # with what numba has compiled
+        shutil.copytree(ROOT / part, root / part, ignore=skip)
     for name in ACCEPTED:
         smallest = next(iter(budget.cases(leaves.claim(name))))
         narrow = (
@@ -78,7 +78,8 @@ def planted(tmp_path_factory) -> tuple[Path, dict[str, dict]]:
         for file, addition in (("implementation.py", PLANT), ("validation.py", narrow)):
             path = root / "optimizations" / name / file
             path.write_text(path.read_text() + addition)
-    return root, outgrown(root)
+    # a planted line runs in Python in any case: nothing need be compiled to find it
+    return root, outgrown(root, NUMBA_DISABLE_JIT="1", TORCHDYNAMO_DISABLE="1")
 
 
 def able(name: str) -> bool:
