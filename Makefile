@@ -4,6 +4,8 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# What is imported is compiled once and kept, also where the shell would have it otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run full test test-foreign lint clean
 
@@ -28,7 +30,7 @@ test-foreign: .venv/installed ## public codes from the package index, made basel
 		{ echo "groundspeed needs Python 3.11 or newer, $(PYTHON) is older; say: make PYTHON=python3.11"; exit 1; }
 	@echo "setup: virtual environment in .venv with $(TORCH) (a minute or two, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@# what is imported is compiled then; most of what comes along never is
+	@# what is imported is compiled when it first is; most of what comes along never is
 	@$(BIN)/pip install -q --no-compile "$(TORCH)" -e ".[dev]" 2>.venv/pip.log || \
 		{ tail -5 .venv/pip.log; exit 1; }
 	@touch $@
