@@ -6,6 +6,7 @@ from tools import console
 from tools.freshness import forget, judged
 from validation import leaves
 from validation.coverage import Coverage
+from validation.forked import get_ready
 from validation.verdicts import Status, Verdict
 
 UNSETTLED = (Status.STALE, Status.UNJUDGED)
@@ -40,6 +41,8 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     """Fresh verdicts on the named ones."""
     if not names:
         return {}
+    if len(names) == 1:  # several are judged in processes of their own
+        get_ready()
     from validation.judge import judge as hear  # late: torch
 
     with console.progress("judging") as tell:

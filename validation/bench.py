@@ -10,7 +10,7 @@ from baselines.engine import Case, Engine, State, replace
 
 from . import cache
 from .claims import Agreement
-from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope
+from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope, floating, unrelated
 from .errors import ZERO, Distance, widest
 from .findings import Check, refuse_vacuity, same_bits
 from .isolation import Candidate
@@ -34,6 +34,8 @@ from .trials import (
 )
 
 SLACK = 2.0  # of the sealed own error: two right answers lie on either side of the truth
+SEALED = f"{SLACK:g} times the sealed own error"
+FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
 BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs
 WORK = 120_000  # operator calls that the envelope of a case's own run may take
 
@@ -90,12 +92,29 @@ class Bench:
         return operators(self.base, self.case, self.reference.start)
 
     @cached_property
+    def affordable(self) -> bool:
+        """Whether the envelope of its own run may be measured at judge time."""
+        small = max(t.numel() for t in self.reference.start) <= SMALL
+        return small and self.operators * self.case.steps * SENSITIVE <= WORK
+
+    @cached_property
+    def foreseeable(self) -> bool:
+        """Whether the sealed error stays so small to the end that values tell everything."""
+        if self.answer is None:
+            return False
+        last, allowed = (
+            self.reference.states[self.case.steps],
+            self.sealed(f"step {self.case.steps}"),
+        )
+        scales = {f: FORESEEN * unrelated(getattr(last, f)) for f in floating(last)}
+        return all(allowed(f).rms <= scale for f, scale in scales.items() if scale)
+
+    @cached_property
     def envelope(self) -> Envelope | None:
         """Of the case's own run: what the seal does not hold of it, where that is affordable."""
         at = checkpoints(self.case)
         sealed = self.answer is not None  # then its floor is known
-        small = max(t.numel() for t in self.reference.start) <= SMALL
-        if sealed and not (small and self.operators * self.case.steps * SENSITIVE <= WORK):
+        if sealed and not self.affordable:
             return None
 
         def measure() -> Envelope:
@@ -138,9 +157,17 @@ class Bench:
 
     def check(self, name: str, got: State, n: int, true, last: bool = False) -> Check:
         want = self.reference.states[n]
-        allowed = self.allowance(name, n)
         return Check(
-            name, got, want, self.locked(true), allowed, self.still, self.origin(name), last
+            name,
+            got,
+            want,
+            self.locked(true),
+            self.allowance(name, n),
+            self.still,
+            self.origin(name),
+            last,
+            self.sealed(name),
+            SEALED,
         )
 
     def origin(self, check: str) -> str:
@@ -148,9 +175,8 @@ class Bench:
         measured = f"{FACTOR:g} times the 0.9 quantile of {SENSITIVE} one-ulp starts"
         if self.answer is None:
             return f"{measured} and {ROUNDED} randomly rounded runs"
-        sealed = f"{SLACK:g} times the sealed own error"
-        wide = check.startswith("step") and "envelope" in self.__dict__ and self.envelope
-        return f"{sealed}, or {measured}" if wide else sealed
+        wide = check.startswith("step") and self.affordable
+        return f"{SEALED}, or {measured}" if wide else f"{SEALED}, and no more"
 
     def locked(self, ask: Callable) -> Callable:
         """What is computed on first demand is computed once, however many ask."""
@@ -175,15 +201,27 @@ class Bench:
 
         return true
 
-    def allowance(self, check: str, n: int) -> Callable[[str], Distance]:
-        """What a field may be off: the sealed own error, and the envelope measured here."""
+    def sealed(self, check: str) -> Callable[[str], Distance]:
+        """What a field may be off by the seal alone."""
 
         def allowed(field: str) -> Distance:
-            sealed = ZERO
-            if self.answer is not None:
-                sealed = Distance(*self.answer.own_error[check][field]).scaled(SLACK)
+            if self.answer is None:
+                return ZERO
+            return Distance(*self.answer.own_error[check][field]).scaled(SLACK)
+
+        return allowed
+
+    def allowance(self, check: str, n: int) -> Callable[[str], Distance]:
+        """What a field may be off: the sealed own error, and the envelope measured here."""
+        sealed = self.sealed(check)
+
+        def allowed(field: str) -> Distance:
             around = self.around(check, n)
-            return widest(sealed, around.allowed[n].get(field, ZERO)) if around else sealed
+            return (
+                widest(sealed(field), around.allowed[n].get(field, ZERO))
+                if around
+                else sealed(field)
+            )
 
         return self.locked(allowed)
 

@@ -31,10 +31,12 @@ class Check:
     got: State
     want: State
     true: Callable[[], State]
-    allowed: Callable[[str], Distance]  # of a field, for level "rounding"
+    allowed: Callable[[str], Distance]  # of a field, for level "rounding"; may be dear to know
     still: tuple[str, ...]  # fields that must come back untouched
     origin: str = ""  # of the allowance
     last: bool = False  # the end of the case's own trajectory
+    sealed: Callable[[str], Distance] = lambda field: ZERO  # the part of it that is on file
+    sealed_origin: str = ""
 
 
 def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
@@ -53,6 +55,7 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
 def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
     """Keep the closest call of each field, and what failed: decisions before values."""
     name = found.field
+    result.measured += found.origin == check.origin
     worst = result.closest.get(name)
     if worst is None or found.share >= worst.share:
         result.closest[name] = found
@@ -82,8 +85,9 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         origin = "bits"
     else:
         held_to = getattr(check.true(), name)
-        off, allowed = distance(ours, held_to), check.allowed(name)
-        origin = check.origin
+        off, allowed, origin = distance(ours, held_to), check.sealed(name), check.sealed_origin
+        if off.over(allowed) > 1:
+            allowed, origin = check.allowed(name), check.origin
     share = off.over(allowed)
     if 0 < share <= 1 and allowed.largest < float("inf"):
         agree(ours, held_to, allowed.largest)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from threading import Lock
 from types import ModuleType
 
@@ -14,6 +14,13 @@ import baselines
 
 PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
 STARTING = Lock()
+
+
+def get_ready() -> None:
+    """Let the server import what all candidates need, while whoever asks does so too."""
+    get_context("forkserver").set_forkserver_preload(PRELOADED)
+    with STARTING, bare():
+        forkserver.ensure_running()
 
 
 class Forked:

@@ -130,8 +130,15 @@ def start_afresh(
 def look_beyond(
     bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
-    """Where the comparison of values ends, and what takes its place there."""
+    """Where the comparison of values ends, and what takes its place there.
+
+    An answer that kept to the sealed error, where that stays far below the field itself, was
+    compared by its values to the end: nothing lies beyond.
+    """
     if agreement.level == "exact":
+        return
+    result.degraded = degradation(result)
+    if bench.foreseeable and not result.measured:
         return
     with bench.lock:
         around = bench.envelope
@@ -142,7 +149,6 @@ def look_beyond(
         members=around.count,
         astray=around.count - min(around.decided.values()),
     )
-    result.degraded = degradation(result)
     if any(n is not None for n in around.horizon.values()):
         distributions(bench, agreement, candidate, result)
 

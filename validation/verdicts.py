@@ -96,6 +96,7 @@ class CaseResult(Part):
     unfinished: str = ""  # what was still at work when its time was up
     decisions: int = 0  # of those, decisions that differ: they come first
     starts: dict[str, Margin] = {}  # over fresh starts, by field
+    measured: int = 0  # comparisons for which the sealed error alone did not suffice
     power: Power = Power()
     tried: list[str] = []  # trials beyond the case's own run
     declined: list[str] = []  # of those, what the candidate refuses to do
