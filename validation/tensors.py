@@ -33,7 +33,8 @@ def load(path: Path) -> dict[str, torch.Tensor]:
     with safe_open(path, "pt") as file:
         flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return {
-        name.removesuffix(PAIR): torch.view_as_complex(t) if name.endswith(PAIR) else t
+        # the file keeps numbers at multiples of 8 bytes; complex128 at any but 16 crashes torch
+        name.removesuffix(PAIR): torch.view_as_complex(t.clone()) if name.endswith(PAIR) else t
         for name, t in flat.items()
     }
 
