@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import tools
 import validation
+from validation import tensors
 from validation.coverage import Coverage
 from validation.records import BrokenRecord, Record
 from validation.verdicts import CaseResult, Finding, Status, Verdict
