@@ -21,7 +21,8 @@ def start(scratch, **more):
     return subprocess.Popen(
         WORDS,
         cwd=scratch.root,
-        env=os.environ | {"PYTHONPATH": str(scratch.root)},
+        # Python itself keeps half a compiled file where a disk is full, for others to read
+        env=os.environ | {"PYTHONPATH": str(scratch.root), "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -20,9 +20,10 @@ def as_json(value: object) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def complain(message: str) -> None:
-    """One line on standard error."""
-    print(f"groundspeed: {' '.join(str(message).split())}", file=sys.stderr)
+def complain(message: str | Exception) -> None:
+    """One line on standard error; of an error without words, its kind."""
+    words = " ".join(str(message).split()) or type(message).__name__
+    print(f"groundspeed: {words}", file=sys.stderr)
 
 
 @contextmanager
