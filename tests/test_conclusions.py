@@ -3,6 +3,7 @@
 import pytest
 
 from baselines.lattice_field_v1 import engine
+from validation import machine
 from validation.claims import Agreement, described, from_description
 from validation.coverage import Coverage
 from validation.judge import conclude, goes_on
@@ -18,6 +19,18 @@ def mutants(killed=(), survived=(), none=()):
 
 
 FULL = mutants(killed=["zeros"])
+
+
+def test_what_an_engine_needs_may_be_any_package():
+    assert machine.missing(("numba", "torch")) == []
+    assert machine.missing(("no_such_package",)) == ["no_such_package: pip install no_such_package"]
+
+
+@pytest.mark.parametrize("had", Coverage)
+@pytest.mark.parametrize("asked", Coverage)
+def test_a_verdict_on_few_cases_does_not_stand_for_many(had, asked):
+    order = ["small", "everyday", "full"]
+    assert had.includes(asked) == (order.index(had) >= order.index(asked))
 
 
 @pytest.mark.parametrize(
