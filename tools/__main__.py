@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from signal import SIGINT, signal
 from typing import Annotated
 
 import typer
@@ -262,24 +263,35 @@ INTERRUPTED = 130  # as shells have it; the command line library returns it too
 
 def main() -> None:
     """Run a verb; every failure is one line and an exit code."""
+    heard = []
+
+    def interrupt(*_) -> None:
+        heard.append(SIGINT)
+        raise KeyboardInterrupt
+
+    signal(SIGINT, interrupt)
     try:
         code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except typer.TyperException as error:
-        console.complain(error.format_message())
-        code = 2
-    except LookupError as error:
-        if type(error) is not LookupError:  # a KeyError or IndexError is a mistake of ours
-            raise
-        console.complain(error)
-        code = 2
-    except (ValueError, RuntimeError, OSError, SafetensorError) as error:
-        console.complain(error)
-        code = 1
+    except BaseException as error:
+        # an import that is interrupted may end in any error at all
+        code = INTERRUPTED if heard or isinstance(error, KeyboardInterrupt) else failure(error)
     if code == INTERRUPTED:
         console.complain("interrupted; every record is whole or absent, run again to go on")
     sys.exit(code)
+
+
+def failure(error: BaseException) -> int:
+    """One line on what the user can mend, and an exit code; our own mistakes are raised on."""
+    if isinstance(error, typer.TyperException):
+        console.complain(error.format_message())
+        return 2
+    if type(error) is LookupError:  # a KeyError or IndexError is a mistake of ours
+        console.complain(error)
+        return 2
+    if isinstance(error, (ValueError, RuntimeError, OSError, SafetensorError)):
+        console.complain(error)
+        return 1
+    raise error
 
 
 if __name__ == "__main__":
