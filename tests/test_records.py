@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import typing
+from pathlib import Path
 
 import pytest
 import torch
@@ -52,8 +53,21 @@ def test_a_failed_write_leaves_the_old_record(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["n.json"]
 
 
-@pytest.mark.parametrize(("how", "wait"), [(signal.SIGKILL, 4.0), (signal.SIGINT, 4.0)])
-def test_a_judge_that_is_killed_leaves_no_half_verdict(scratch, how, wait):
+def judging(root):
+    """Whether a candidate's process has been started from there."""
+
+    def candidate(process):
+        try:
+            here = (process / "cwd").readlink() == root
+            return here and b"validation.candidate" in (process / "cmdline").read_bytes()
+        except OSError:  # it has ended
+            return False
+
+    return any(map(candidate, Path("/proc").glob("[0-9]*")))
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_judge_that_is_killed_leaves_no_half_verdict(scratch, how):
     process = subprocess.Popen(
         [sys.executable, "-m", "tools", "validate", "lattice_field_buffers"],
         cwd=scratch.root,
@@ -61,14 +75,36 @@ def test_a_judge_that_is_killed_leaves_no_half_verdict(scratch, how, wait):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(wait)
+    while process.poll() is None and not judging(scratch.root):
+        time.sleep(0.05)
     process.send_signal(how)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     folder = scratch.file("reports", "verdicts")
     assert [p for p in folder.glob("*")] == []
     if how is signal.SIGINT:
         assert "interrupted" in said
         assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("library", ["typer", "pydantic"])
+def test_ctrl_c_while_a_library_is_imported_is_one_line(scratch, library):
+    """The library is one that never comes up, so the moment is no matter of luck."""
+    scratch.file(f"{library}.py").write_text(
+        "open('begun', 'w').close()\nimport time\ntime.sleep(300)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools", "validate", "lattice_field_null"],
+        cwd=scratch.root,
+        env=os.environ | {"PYTHONPATH": str(scratch.root)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not scratch.file("begun").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert said == "groundspeed: interrupted; every record is whole or absent, run again to go on\n"
 
 
 def test_a_corrupted_verdict_counts_as_none(scratch):

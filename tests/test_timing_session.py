@@ -87,6 +87,13 @@ def test_controls_that_stay_off_make_the_case_inconclusive_and_no_more():
     assert "the controls were off in 5 of 5 processes" in timing.note
 
 
+def test_a_control_is_weighed_against_the_effect_beside_it():
+    assert len(gather(row(0.005, control=1.2)).kept) == 1
+    assert len(gather(row(0.05, control=1.2)).kept) == 0
+    assert len(gather(row(1.0, control=1.12)).kept) == 0
+    assert len(gather(row(0.005, control=1.4)).kept) == 0
+
+
 def test_processes_are_added_until_the_interval_is_narrow_or_the_most_are_spent():
     wide = [row(0.5 * (1 + 0.3 * (k % 2))) for k in range(10)]
     assert gather(*wide).wants_more(least=10, most=20, retries=2)

@@ -1,262 +1,9 @@
-"""groundspeed: ground truth, then speed."""
+"""groundspeed: ground truth, then speed. Nothing is imported before Ctrl-C is one line."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from signal import SIGINT, signal
-from typing import Annotated
-
-import typer
-from safetensors import SafetensorError
-
-from tools import console
-
-app = typer.Typer(
-    help="Ground truth, then speed: prove that a faster engine computes the same, then how fast.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-Names = Annotated[list[str] | None, typer.Argument(help="None means all.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-Full = Annotated[bool, typer.Option("--full", help="The large cases too.")]
-Dirty = Annotated[bool, typer.Option("--dirty", help="Measure uncommitted code; marks the record.")]
-
-
-@app.command("list")
-def list_(json: Json = False) -> int:
-    """Engines and optimizations with verdict, speedup and freshness at a glance."""
-    from tools import listing
-
-    return listing.run(json)
-
-
-@app.command()
-def create(
-    path: Annotated[str, typer.Argument(metavar="PATH[::CALLABLE]", show_default=False)],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Of a script, after --.")] = None,
-    name: Annotated[str, typer.Option(help="Of the baseline; default: PATH's, and _v1.")] = "",
-    step: Annotated[str, typer.Option(help="module:function that makes one step.")] = "",
-    watch: Annotated[list[str] | None, typer.Option(help="module:function, see its calls.")] = None,
-    output: Annotated[list[str] | None, typer.Option(help="A variable that is compared.")] = None,
-    extra: Annotated[list[Path] | None, typer.Option("--with", help="A file it needs.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="network, processes")] = None,
-    seed: int = 0,
-    patience_s: Annotated[float, typer.Option(help="For one run.")] = 300.0,
-    json: Json = False,
-) -> int:
-    """Make a frozen baseline of any script, module, pytest test or callable."""
-    from tools import create as verb
-
-    return verb.run(
-        path, json, name, step=step, watch=watch, outputs=output, extra=extra, allow=allow,
-        seed=seed, patience_s=patience_s, arguments=arguments,
-    )  # fmt: skip
-
-
-@app.command()
-def freeze(name: str, json: Json = False) -> int:
-    """Seal an engine's answers, once."""
-    from tools import freeze as verb
-
-    return verb.run(name, json)
-
-
-@app.command()
-def check(names: Names = None, full: Full = False, json: Json = False) -> int:
-    """Verify the seals and golden data of baselines."""
-    from tools import freeze as verb
-
-    return verb.check(names or [], full, json)
-
-
-@app.command()
-def new(
-    name: str,
-    baseline: Annotated[str, typer.Option(help="The engine that it makes faster.")],
-) -> int:
-    """Scaffold an optimization that already validates, as the null one."""
-    from tools import scaffold
-
-    return scaffold.run(name, baseline)
-
-
-@app.command()
-def validate(
-    names: Names = None,
-    full: Full = False,
-    small: Annotated[
-        bool, typer.Option("--small", help="Small cases only: no number rests on it.")
-    ] = False,
-    json: Json = False,
-) -> int:
-    """The judge: does it still compute the same thing? Exit 1 where a claim does not hold."""
-    from tools import validate as verb
-    from validation.coverage import Coverage
-
-    if full and small:
-        raise ValueError("--full and --small asked for; allowed: one of them")
-    coverage = Coverage.SMALL if small else Coverage.of(full)
-    return verb.run(names or [], coverage, again=bool(names), as_json=json)
-
-
-@app.command()
-def replay(name: str, json: Json = False) -> int:
-    """Run the smallest call that shows a refusal again. Exit 1 while it still differs."""
-    from tools import replay as verb
-
-    return verb.run(name, json)
-
-
-@app.command()
-def selftest(
-    json: Json = False,
-    part: Annotated[str, typer.Option(help="exploits, while_timed, honest or toys alone.")] = "",
-) -> int:
-    """The judge on trial: known exploits and honest rewritings, and every mutation score."""
-    from tools import selftest as verb
-
-    return verb.run(json, part)
-
-
-@app.command()
-def bench(
-    names: Names = None,
-    full: Full = False,
-    dirty: Dirty = False,
-    json: Json = False,
-    processes: Annotated[
-        int | None, typer.Option(help="Fresh processes, default 3, with --full 10.")
-    ] = None,
-    recheck: Annotated[
-        bool, typer.Option("--recheck", help="Old claims again, under today's versions.")
-    ] = False,
-) -> int:
-    """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
-    if recheck:
-        from tools import recheck as again
-
-        return again.run(names or [], full, dirty, json, processes)
-    from tools import bench as verb
-
-    return verb.run(names or [], full, dirty, bool(names), json, processes)
-
-
-@app.command()
-def costs(
-    names: Names = None,
-    accept: Annotated[bool, typer.Option(help="Rewrite the budget as what is counted.")] = False,
-    check: Annotated[bool, typer.Option(help="Only compare with the budget.")] = False,
-    json: Json = False,
-) -> int:
-    """Count what a step does: operators, bytes, arithmetic, waits; exit 1 above the budget."""
-    from tools import costs as verb
-
-    return verb.run(names or [], accept, check, json)
-
-
-@app.command()
-def ceilings(json: Json = False) -> int:
-    """Measure what this machine can do at its best: bandwidth by level, arithmetic."""
-    from tools import ceilings as verb
-
-    return verb.run(json)
-
-
-@app.command("map")
-def map_(
-    names: Names = None,
-    budget_s: Annotated[float, typer.Option(help="Seconds; the next call goes on.")] = 240.0,
-    json: Json = False,
-) -> int:
-    """Where it gains and where it loses: speedup over size, type, threads and device."""
-    from tools import scenarios as verb
-
-    return verb.run(names or [], budget_s, json)
-
-
-@app.command()
-def profile(
-    what: Annotated[
-        str, typer.Argument(metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable.")
-    ],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(help="Of a script, after --.", show_default=False)
-    ] = None,
-    case: Annotated[str, typer.Option(help="Of an engine; default its first timed one.")] = "",
-    against: Annotated[str, typer.Option(help="Another: where did the time go?")] = "",
-    patience_s: Annotated[float, typer.Option(help="Seconds that any one run may take.")] = 120.0,
-    threads: Annotated[int, typer.Option(help="Of torch and of OpenMP.")] = 1,
-    seconds: Annotated[float, typer.Option(help="Of an engine's steps for each clock.")] = 4.0,
-    json: Json = False,
-) -> int:
-    """Where time, memory and waiting go: hot lines, operators, flamegraph, findings."""
-    from tools.profiling import verb
-
-    return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments or ()))
-
-
-@app.command()
-def compare(
-    a: Annotated[str, typer.Argument(help='A commit, "." for the working tree; or a record.')],
-    b: Annotated[str, typer.Argument(help="The same; a record is a file, NAME or NAME@COMMIT.")],
-    names: Names = None,
-    json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
-) -> int:
-    """Is B slower than A? 0 same or faster, 1 slower, 2 wrong, 3 inconclusive."""
-    from tools import compare as verb
-
-    return verb.run(a, b, names or [], json, markdown)
-
-
-@app.command()
-def experiment(
-    trials: Annotated[int, typer.Option(help="Fresh processes, all together.")] = 100,
-    json: Json = False,
-) -> int:
-    """How often the clock is wrong, on this machine; resumes where it was stopped."""
-    from tools import experiment as verb
-
-    return verb.run(trials, json)
-
-
-@app.command()
-def publish() -> int:
-    """Build the asv site of every result on file; it works without the internet."""
-    from tools import publish as verb
-
-    print(verb.publish())
-    return 0
-
-
-@app.command()
-def preview() -> int:
-    """Serve the asv site on this machine."""
-    from tools import publish as verb
-
-    verb.preview()
-    return 0
-
-
-@app.command()
-def report(json: Json = False) -> int:
-    """Refill the generated block of every report.md, reports/index.md and the plots."""
-    from tools import report as verb
-
-    return verb.run(json)
-
-
-@app.command()
-def run(full: Full = False, dirty: Dirty = False) -> int:
-    """The main job: check, validate, bench, publish, report; only what is not fresh."""
-    from tools import run as verb
-
-    return verb.run(full, dirty)
-
 
 INTERRUPTED = 130  # as shells have it; the command line library returns it too
 
@@ -271,27 +18,38 @@ def main() -> None:
 
     signal(SIGINT, interrupt)
     try:
+        from tools.commands import app
+
         code = app(standalone_mode=False)
     except BaseException as error:
         # an import that is interrupted may end in any error at all
         code = INTERRUPTED if heard or isinstance(error, KeyboardInterrupt) else failure(error)
     if code == INTERRUPTED:
-        console.complain("interrupted; every record is whole or absent, run again to go on")
+        complain("interrupted; every record is whole or absent, run again to go on")
     sys.exit(code)
 
 
 def failure(error: BaseException) -> int:
     """One line on what the user can mend, and an exit code; our own mistakes are raised on."""
+    import typer
+    from safetensors import SafetensorError
+
     if isinstance(error, typer.TyperException):
-        console.complain(error.format_message())
+        complain(error.format_message())
         return 2
     if type(error) is LookupError:  # a KeyError or IndexError is a mistake of ours
-        console.complain(error)
+        complain(error)
         return 2
     if isinstance(error, (ValueError, RuntimeError, OSError, SafetensorError)):
-        console.complain(error)
+        complain(error)
         return 1
     raise error
+
+
+def complain(message: str | Exception) -> None:
+    """One line on standard error; of an error without words, its kind."""
+    words = " ".join(str(message).split()) or type(message).__name__
+    print(f"groundspeed: {words}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,6 @@ def as_json(value: object) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def complain(message: str | Exception) -> None:
-    """One line on standard error; of an error without words, its kind."""
-    words = " ".join(str(message).split()) or type(message).__name__
-    print(f"groundspeed: {words}", file=sys.stderr)
-
-
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Tell]:
     """Yields tell(text): shows what is at work now; nothing at all where output is piped.

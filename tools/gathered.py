@@ -10,7 +10,8 @@ from tools import statistics
 from tools.records import Discarded, Timing
 from tools.statistics import Interval
 
-CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded
+CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
+CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
 PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
 
 Rounds = list[dict[str, list[float]]]
@@ -51,6 +52,11 @@ def medians(processes: list[Rounds], who: str, clock: int) -> list[float]:
     return [max(median(ratios(rounds, who, clock)), 1e-12) for rounds in processes]
 
 
+def effect(rounds: Rounds) -> float:
+    """How far one process puts the candidate from the baseline, as a log ratio without sign."""
+    return min(abs(math.log(medians([rounds], "candidate", clock)[0])) for clock in (0, 1))
+
+
 def injected_truth(row: dict) -> float | None:
     """Ratio that the injected slowdown must show."""
     return 1 + row["extra"] / row["steps"] if row["extra"] else None
@@ -60,15 +66,17 @@ def discarded(row: dict, timer: str) -> Discarded | None:
     """Why the numbers of this process are thrown away, if they are.
 
     A control is off where both clocks say so: a wall clock alone is off whenever the
-    processor was taken away, and the median of the candidate's rounds survives that.
+    processor was taken away, and the median of the candidate's rounds survives that. What
+    is off by a tenth says nothing against a factor of a hundred, so it is weighed against it.
     """
+    allowed = max(CONTROL_OFF, CONTROL_SHARE * effect(row["rounds"]))
     truth = injected_truth(row) or 1.0
     off = {"control": 1.0} | ({"injected": truth} if row["extra"] else {})
     found = {who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)] for who in off}
     said = [
         f"{who} at {min(found[who]):.3f} to {max(found[who]):.3f}, should be {want:.3f}"
         for who, want in off.items()
-        if min(abs(math.log(r / want)) for r in found[who]) > CONTROL_OFF
+        if min(abs(math.log(r / want)) for r in found[who]) > allowed
     ]
     if timer:
         said.insert(0, f"timer: {timer}")
