@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from warm import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["GROUNDSPEED_WAIT_S"] = "0"  # no test stands on a quiet machine
@@ -20,18 +21,14 @@ class Scratch:
     """A copy with the lattice field and some of its optimizations, and its own git history."""
 
     root: Path
+    warm: Warm
     small = ("odd_2d", "odd_3d", "odd_3d_float32", "damped")
 
-    def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess:
+    def run(self, *words: str) -> subprocess.CompletedProcess:
         """`groundspeed` with these words, in the copy."""
-        return subprocess.run(
-            [sys.executable, "-m", "tools", *words],
-            cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(self.root)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        folder = self.root.with_name(f"{self.root.name}-said")
+        folder.mkdir(exist_ok=True)
+        return self.warm.run(self.root, folder, list(words))
 
     def git(self, *words: str) -> None:
         subprocess.run(
@@ -60,9 +57,17 @@ class Scratch:
         path.write_text(path.read_text() + narrowed)
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """One for each worker."""
+    one = Warm()
+    yield one
+    one.end()
+
+
 @pytest.fixture
-def scratch(tmp_path) -> Scratch:
-    skip = shutil.ignore_patterns("__pycache__", ".git", "*.tmp")
+def scratch(tmp_path, warm) -> Scratch:
+    skip = shutil.ignore_patterns(".git", "*.tmp")  # what is compiled may come along
     for package in ("validation", "tools"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
     (tmp_path / "baselines").mkdir()
@@ -84,7 +89,7 @@ def scratch(tmp_path) -> Scratch:
     for folder in ("kept", "compiled"):
         (kept / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / ".groundspeed" / folder).symlink_to(kept / folder)
-    copy = Scratch(tmp_path)
+    copy = Scratch(tmp_path, warm)
     copy.git("init", "-q")
     copy.commit()
     return copy

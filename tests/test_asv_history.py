@@ -220,7 +220,7 @@ def browse(tmp_path_factory):
 
     def open_page(url: str, *how: str) -> str:
         words = [BROWSER, *flags, *(how or ("--dump-dom",)), url]
-        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=120).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=400).stdout
 
     return open_page
 
