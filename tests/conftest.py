@@ -22,7 +22,6 @@ class Scratch:
 
     root: Path
     warm: Warm
-    small = ("odd_2d", "odd_3d", "odd_3d_float32", "damped")
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
         """`groundspeed` with these words, in the copy."""

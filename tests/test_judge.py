@@ -50,7 +50,7 @@ SABOTEURS = {
 def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch):
     leaves = [f"lattice_field_{name}" for name in ACCEPTED]
     for leaf in leaves:
-        scratch.only(leaf, scratch.small)
+        scratch.only(leaf, ("odd_2d",))
     assert scratch.run("validate", *leaves).returncode == 0
     for leaf in leaves:
         scratch.plant(leaf, WRONG_COEFFICIENT)

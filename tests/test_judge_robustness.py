@@ -37,11 +37,11 @@ def record(scratch):
 def test_killed_at_any_moment_it_leaves_the_old_verdict_or_a_whole_new_one(scratch):
     scratch.only(LEAF, ("odd_2d",))
     assert scratch.run("validate", LEAF).returncode == 0
-    for moment in (0.3, 1.5, 3.0, 5.0):
+    for moment in (0.3, 2.0, 4.0):
         process = start(scratch)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert Verdict.read(record(scratch)).status == "VERIFIED"
         assert [p.name for p in record(scratch).parent.glob("*.json")] == [f"{LEAF}.json"]
 
@@ -50,7 +50,7 @@ def test_two_judges_at_once_agree_and_leave_one_whole_verdict(scratch):
     scratch.only(LEAF, ("odd_2d",))
     both = [start(scratch) for _ in range(2)]
     for process in both:
-        process.communicate(timeout=200)
+        process.communicate(timeout=400)
         assert process.returncode == 0
     assert Verdict.read(record(scratch)).status == "VERIFIED"
     assert [p.name for p in record(scratch).parent.iterdir()] == [f"{LEAF}.json"]
@@ -64,7 +64,7 @@ def test_on_a_full_disk_there_is_no_verdict_and_one_line_says_why(scratch):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
     process = start(scratch, preexec_fn=full)
-    _, said = process.communicate(timeout=200)
+    _, said = process.communicate(timeout=400)
     assert process.returncode == 1
     assert said.count("\n") == 1
     assert "too large" in said or "REJECTED" not in said
