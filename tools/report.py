@@ -8,8 +8,8 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, counts, freshness, ledger, limits, tolerances
-from tools.records import Measurement
+from tools import console, counts, freshness, ledger, limits, targets, tolerances
+from tools.records import Measurement, Timing
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
 
@@ -32,7 +32,7 @@ PAGES.filters["size"] = lambda n: next(
 
 def run(as_json: bool = False) -> int:
     """The verb ``report``."""
-    written = [*reports(), index(), claims(), tolerances.write()]
+    written = [*reports(), index(), claims(), speeds(), tolerances.write()]
     if as_json:
         console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
     else:
@@ -144,6 +144,28 @@ def claims() -> Path:
         best=ledger.best,
     )
     return write(digests.ROOT / "reports" / "claims.md", page)
+
+
+def speeds() -> Path:
+    """reports/targets.md: what was asked of the fast ones, and what else one might pick."""
+    every = targets.targets()
+    engines = dict.fromkeys(target.engine for target in every.target)
+    page = PAGES.get_template("targets.md").render(
+        by_engine={
+            e: [row for t in every.target if t.engine == e for row in targets.rows(t)]
+            for e in engines
+        },
+        ahead={e: targets.ahead(e) for e in engines},
+        alternatives=every.alternatives,
+        speedup=speedup,
+    )
+    return write(digests.ROOT / "reports" / "targets.md", page)
+
+
+def speedup(timing: Timing) -> str:
+    """By processor time: value [95 % interval]."""
+    high = f"{1 / timing.cpu_low:.2f}" if timing.cpu_low > 0 else "∞"
+    return f"{1 / timing.cpu_ratio:.2f}× [{1 / timing.cpu_high:.2f}, {high}]"
 
 
 def engine_row(name: str) -> dict:

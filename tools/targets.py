@@ -1,0 +1,162 @@
+"""What was asked of the fast ones, and what else one might pick, beside the records on file.
+
+Targets stand in ``optimizations/targets.toml``: for an engine and a case, by kind of
+implementation, a speedup over the frozen engine or a share of the machine's limit. Alternatives
+are optimizations too, judged and timed like any other; how far ours are ahead of them is a ratio
+of two ratios to the same frozen engine, with the worst of both intervals.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tools import freshness
+from tools.records import Timing
+from validation import digests
+
+Asked = dict[str, float | dict[str, float]]  # speedup by kind; under "limit" shares by kind
+KINDS = ("torch", "compiled", "native")
+
+
+class BrokenTargets(ValueError):
+    """The file of targets cannot be read; the message names the field."""
+
+
+class Target(BaseModel):
+    """What is asked of the implementations of one piece of work."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    engine: str
+    what: str
+    kinds: dict[str, list[str]]
+    cases: dict[str, Asked]
+
+
+class Targets(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    alternatives: dict[str, list[str]]
+    target: list[Target]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One optimization on one case: what was asked, and what is on file."""
+
+    what: str
+    case: str
+    kind: str
+    optimization: str
+    asked: float | None
+    limit: float | None
+    timing: Timing | None
+
+    @property
+    def word(self) -> str:
+        """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED."""
+        if self.timing is None:
+            return "NOT TIMED"
+        speed = (self.timing.cpu_high, self.timing.cpu_ratio, self.timing.cpu_low)
+        low, _, high = (1 / max(r, 1e-12) for r in speed)
+        share = self.timing.share_of_limit
+        short = [self.asked is not None and high < self.asked]
+        short += [self.limit is not None and (share is None or share < self.limit)]
+        if any(short):
+            return "MISSED"
+        return "REACHED" if self.asked is None or low >= self.asked else "WITHIN"
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The fastest of ours against the fastest alternative on a case."""
+
+    case: str
+    ours: tuple[str, Timing]
+    others: list[tuple[str, Timing]]
+
+    @property
+    def by(self) -> tuple[float, float, float]:
+        """(value, low, high) of how many times faster ours is than the best of the others."""
+        ours, other = self.ours[1], min((t for _, t in self.others), key=lambda t: t.cpu_ratio)
+        return (
+            other.cpu_ratio / ours.cpu_ratio,
+            other.cpu_low / ours.cpu_high,
+            other.cpu_high / max(ours.cpu_low, 1e-12),
+        )
+
+
+@cache
+def targets() -> Targets:
+    """What stands in the file; nothing where there is none.
+
+    Raises:
+        BrokenTargets: no TOML, or a field that is missing or unknown.
+    """
+    path = digests.ROOT / "optimizations" / "targets.toml"
+    if not path.exists():
+        return Targets(alternatives={}, target=[])
+    try:
+        return Targets(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        lines = " ".join(str(error).split())[:300]
+        raise BrokenTargets(f"{path.relative_to(digests.ROOT)}: {lines}") from None
+
+
+def timing(name: str, case: str) -> Timing | None:
+    """What is on file and fresh, of one optimization on one case."""
+    measured = freshness.measured(name)
+    return measured.cases.get(case) if measured else None
+
+
+def rows(target: Target) -> list[Row]:
+    """Every implementation that is named, on every case that asks something of its kind."""
+    found = []
+    for case, asked in target.cases.items():
+        limits = asked.get("limit", {})
+        for kind in (k for k in KINDS if k in asked or k in limits):
+            found += [
+                Row(
+                    target.what,
+                    case,
+                    kind,
+                    name,
+                    asked.get(kind),
+                    limits.get(kind),
+                    timing(name, case),
+                )
+                for name in target.kinds[kind]
+            ]
+    return found
+
+
+def ahead(engine: str) -> list[Ahead]:
+    """Each case that ours and an alternative were timed on."""
+    every = targets()
+    ours = {
+        name
+        for target in every.target
+        if target.engine == engine
+        for names in target.kinds.values()
+        for name in names
+    }
+    others = every.alternatives.get(engine, [])
+    found = []
+    for case in sorted({case for name in others for case in cases(name)}):
+        mine = [(n, t) for n in ours if (t := timing(n, case))]
+        beside = [(n, t) for n in others if (t := timing(n, case))]
+        if mine and beside:
+            best = min(mine, key=lambda one: one[1].cpu_ratio)
+            found.append(Ahead(case, best, beside))
+    return found
+
+
+def cases(name: str) -> list[str]:
+    measured = freshness.measured(name)
+    return list(measured.cases) if measured else []
