@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tools import console, freshness, records
-from tools.records import Measurement, Timing
+from tools.records import CLAIMED, Measurement, Timing
 from validation import leaves
 from validation.coverage import Coverage
 from validation.verdicts import Status
@@ -21,12 +21,15 @@ def run(
     as_json: bool = False,
     processes: int | None = None,
     passing_over: bool = False,
+    publish: bool | None = None,
 ) -> int:
     """The verb ``bench``; without ``again``, fresh measurements stand as they are.
 
     Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
     for, or with ``passing_over``, the refused optimizations are passed over with a word.
+    ``publish`` says whether enough processes are taken to claim a number; default: if ``full``.
     """
+    asked = wanted(full if publish is None else publish, processes)
     passing_over |= not names
     refused, found, due = {}, {}, {}
     for name in leaves.chosen(names):
@@ -43,7 +46,7 @@ def run(
             refused[name] = (status, reason)
     thrown = {}
     for group in groups(due):
-        made, why = measure(group, full, dirty, processes)
+        made, why = measure(group, full, dirty, asked)
         found |= made
         thrown |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
     refused |= thrown
@@ -69,15 +72,20 @@ def groups(due: dict[str, str]) -> list[list[str]]:
     return found
 
 
+def wanted(publish: bool, processes: int | None) -> dict[str, int]:
+    """How much measuring, in the words of `tools.clock.Plan`; nothing means an everyday number."""
+    if processes:
+        return {"least": processes, "most": processes}
+    return {"least": CLAIMED, "most": 2 * CLAIMED} if publish else {}
+
+
 def measure(
-    names: list[str], full: bool, dirty: bool, processes: int | None
+    names: list[str], full: bool, dirty: bool, processes: dict[str, int]
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
     """Time optimizations of one baseline together, and write a record of each."""
     from tools import clock  # late: torch
 
-    plan = clock.PUBLISHED if full else clock.EVERYDAY
-    if processes:
-        plan = clock.Plan(processes, processes, plan.budget_s)
+    plan = clock.Plan(**processes)
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
     with console.progress(f"timing {title}", total=plan.least) as tell:
         found, refused = clock.measure_together(names, full=full, dirty=dirty, plan=plan, tell=tell)

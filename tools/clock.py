@@ -20,7 +20,7 @@ from tools.conditions import Conditions, changes, conditions
 from tools.freshness import Refused, clock_digest, timed_cases
 from tools.gathered import Gathered
 from tools.quietness import wait_for_quiet
-from tools.records import CLAIMED, Measurement
+from tools.records import Measurement
 from tools.timekeeper import Died, Heard, listen
 from validation import verdicts
 from validation.isolation import scratch_folder
@@ -45,7 +45,6 @@ class Plan:
 
 
 EVERYDAY = Plan()
-PUBLISHED = Plan(least=CLAIMED, most=2 * CLAIMED, budget_s=0.4)
 
 
 def allowed_to_run(name: str, dirty: bool) -> Verdict:

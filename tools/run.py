@@ -37,7 +37,8 @@ def run(full: bool = False, dirty: bool = False) -> int:
     changed = [] if dirty else changes()
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
-    code |= bench.run(names, full, dirty=dirty or bool(changed), again=False, passing_over=True)
+    dirty = dirty or bool(changed)
+    code |= bench.run(names, full, dirty, again=False, passing_over=True, publish=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= costs.run(names, accept=False, check=False, as_json=False, again=False)
     if limits.on_file() is None:
