@@ -1,0 +1,12 @@
+"""The same cells and weights; only the sums run wider, and in the order of the flows."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    quick=False,
+    level="rounding",
+    because="the same cells to the bit, the same weights; sums in float64, flow after flow",
+)
