@@ -59,6 +59,11 @@ class Row:
     timing: Timing | None
 
     @property
+    def profiled(self) -> bool:
+        """Whether a profile of it is on file."""
+        return (digests.ROOT / "reports" / "profiles" / self.optimization / "report.md").exists()
+
+    @property
     def word(self) -> str:
         """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED."""
         if self.timing is None:
