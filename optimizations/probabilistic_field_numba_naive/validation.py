@@ -1,0 +1,13 @@
+"""The frozen operations in the frozen order, but for how a mean over neighbours adds up."""
+
+from validation.claims import Agreement
+
+from .implementation import engine
+
+claim = Agreement(
+    engine=engine,
+    quick=False,
+    level="rounding",
+    because="each cell sees the frozen products and sums; only on small grids does torch's "
+    "convolution add the eight neighbours in another order",
+)
