@@ -81,7 +81,7 @@ def sweep(case: TensorCase) -> Sweep:
     def move(block: Block, rate: float, F: Planes | None) -> None:
         advance(block.T, block.H, rate, None if F is None else F[:, block.rows])
 
-    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> Planes:
         grid = views(T, H)
         for done, block in enumerate(grid):
             operate(block, case, h)
@@ -90,6 +90,7 @@ def sweep(case: TensorCase) -> Sweep:
         if advancing:
             for block in (*grid[1:][-1:], grid[0]):  # each beside the other
                 move(block, rate, F)
+        return H
 
     return act
 

@@ -25,7 +25,7 @@ from baselines.tensor_field_v1.potential import potential
 from baselines.tensor_field_v1.scheme import memory_weight, weigh_evidence
 
 Planes = Float[Tensor, "2 Nx Ny components"]
-Sweep = Callable[[Planes, Planes, float, Planes | None], None]  # T, H (written), r, F
+Sweep = Callable[[Planes, Planes, float, Planes | None], Planes]  # T, room, r, F: H[T], T moved
 
 
 class Force(NamedTuple):
@@ -39,7 +39,7 @@ class Working(NamedTuple):
     """The field and H, the force, and the state that was taken over."""
 
     T: Planes
-    H: Planes  # of the T before the step just made; kernel: the buffer that is written next
+    H: Planes  # of the T before the step just made; kernel: room for the next
     Lambda: Complex[Tensor, "Nx Ny D D_out"]  # of the step just made
     force: Force | None  # where it was made when the state was taken over
     origin: TensorState
@@ -145,7 +145,7 @@ def stepper(sweep: Callable[[TensorCase], Sweep]) -> Callable[[TensorCase], Step
         def step(working: Working) -> Working:
             T, H, _, known, origin, made = working
             Lambda, F = force(origin) if known is None else known
-            act(T, H, rates[min(int(origin.history) + made, case.window)], F)
+            H = act(T, H, rates[min(int(origin.history) + made, case.window)], F)
             if case.part == "kernel":
                 T, H = H, T
             return Working(T, H, Lambda, known, origin, made + 1)

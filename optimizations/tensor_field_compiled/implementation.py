@@ -30,10 +30,11 @@ def sweep(case: TensorCase) -> Sweep:
     fused = torch.compile(operate, dynamic=False, fullgraph=True)
     weights = torch.tensor(h[:3], dtype=case.dtype.to_real(), device=case.device)
 
-    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> None:
+    def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> Planes:
         fused(T, H, weights)
         if case.part == "step":
             advance(T, H, rate, F)
+        return H
 
     return act
 
