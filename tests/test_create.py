@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ import pytest
 from baselines.foreign import read_origin
 from baselines.room import Broken
 from baselines.snapshot import Snapshot
+from tools.__main__ import main
+from validation import digests
 
 ROOT = Path(__file__).resolve().parent.parent
 WAVE = """
@@ -51,7 +54,7 @@ def test_wave(size, factor):
 # what is wrong: the program, further words, what the one line says
 BAD = {
     "missing package": ("import no_such_package", [], "pip install no_such_package"),
-    "hangs": ("import time; time.sleep(60)", ["--patience-s", "9"], "no end after 9 s"),
+    "hangs": ("import time; time.sleep(60)", ["--patience-s", "2"], "no end after 2 s"),
     "forks": ("import os\nos.fork() or os._exit(0)", [], "starts another process"),
     "network": (
         "import urllib.request as r\nr.urlopen('http://example.org')",
@@ -117,65 +120,82 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def groundspeed(repository: Path, project: Path, *words: str) -> subprocess.CompletedProcess:
-    """`groundspeed` in somebody's project; nothing in it may change."""
-    before = contents(project)
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "tools", *words],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": str(repository), "PROJECT": str(project)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert contents(project) == before
-    return done
+@dataclass
+class Ended:
+    """What a verb said, and its exit code."""
+
+    returncode: int
+    stderr: str
 
 
-def refused(repository: Path, project: Path, words: list[str], code: int, text: str) -> None:
+@pytest.fixture
+def groundspeed(repository, project, monkeypatch, capfd):
+    """`groundspeed WORDS` in somebody's project; nothing in it may change."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(digests, "ROOT", repository)
+    before = signal.getsignal(signal.SIGINT)
+
+    def call(*words: str) -> Ended:
+        held = contents(project)
+        monkeypatch.setattr(sys, "argv", ["groundspeed", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert contents(project) == held
+        return Ended(ended.value.code, capfd.readouterr().err)
+
+    yield call
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def refused(repository, groundspeed):
     """One line that says it, the exit code, and no baseline more than before."""
-    before = set((repository / "baselines").glob("*/"))
-    done = groundspeed(repository, project, "create", *words)
-    assert done.returncode == code, done.stderr
-    assert text in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert set((repository / "baselines").glob("*/")) == before
-    assert not list((repository / ".groundspeed").glob("*"))
+
+    def call(words: list[str], code: int, text: str) -> None:
+        before = set((repository / "baselines").glob("*/"))
+        done = groundspeed("create", *words)
+        assert done.returncode == code, done.stderr
+        assert text in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert set((repository / "baselines").glob("*/")) == before
+        assert not list((repository / ".groundspeed").glob("*"))
+
+    return call
 
 
 @pytest.mark.parametrize("what", list(BAD_WORDS))
-def test_wrong_words_give_one_clear_line(repository, project, what):
+def test_wrong_words_give_one_clear_line(refused, what):
     words, code, text = BAD_WORDS[what]
-    refused(repository, project, words, code, text)
+    refused(words, code, text)
 
 
 @pytest.mark.parametrize("what", list(BAD))
-def test_a_bad_program_gives_one_clear_line_and_leaves_nothing(repository, project, what):
+def test_a_bad_program_gives_one_clear_line_and_leaves_nothing(refused, project, what):
     program, words, text = BAD[what]
     path = project / "program.py"
     path.write_text(program + "\n")
     try:
-        refused(repository, project, ["program.py", *words], 1, text)
+        refused(["program.py", *words], 1, text)
     finally:
         path.unlink()
 
 
 @pytest.mark.parametrize("what", list(BAD_TESTS))
-def test_a_bad_test_gives_one_clear_line_and_leaves_nothing(repository, project, what):
+def test_a_bad_test_gives_one_clear_line_and_leaves_nothing(refused, project, what):
     program, part, text = BAD_TESTS[what]
     path = project / "test_bad.py"
     path.write_text(program + "\n")
     try:
-        refused(repository, project, [f"test_bad.py{part}"], 1, text)
+        refused([f"test_bad.py{part}"], 1, text)
     finally:
         path.unlink()
 
 
-def test_what_is_not_deterministic_is_named_with_its_size(repository, project):
+def test_what_is_not_deterministic_is_named_with_its_size(repository, project, groundspeed):
     path = project / "dice.py"
     path.write_text("import numpy as n\nx = n.random.default_rng().normal(size=3)\ny = n.ones(2)\n")
     try:
-        done = groundspeed(repository, project, "create", "dice.py")
+        done = groundspeed("create", "dice.py")
         assert done.returncode == 1
         assert "not deterministic under a fixed seed: x is" in done.stderr
         assert "--output y" in done.stderr
@@ -204,11 +224,11 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
     assert not (repository / "baselines" / "slow_v1").exists()
 
 
-def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, project):
+def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, groundspeed):
     """Fixtures, a parametrized id, data, random numbers, tuples, given arguments, own files."""
     test = "tier/test_wave.py::test_wave[0.1]"
     words = ["create", test, "--step", "physics.wave:step", "--name", "wave_v1"]
-    done = groundspeed(repository, project, *words)
+    done = groundspeed(*words)
     assert done.returncode == 0, done.stderr
     folder = repository / "baselines" / "wave_v1"
     origin = json.loads((folder / "origin.json").read_text())

@@ -2,15 +2,29 @@
 
 import ast
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tools.profiling import against, caches, findings, flames, limits, measure, stacks, target
+from tools.__main__ import main
+from tools.profiling import (
+    against,
+    caches,
+    findings,
+    flames,
+    limits,
+    measure,
+    record,
+    stacks,
+    target,
+)
 from tools.profiling.calls import Calls
 from tools.profiling.content import of_array
 from tools.profiling.line_times import LineTimes
@@ -19,8 +33,10 @@ from tools.profiling.own import Own
 from tools.profiling.record import Profile, folder
 from tools.profiling.start import Failed, Refused
 from tools.profiling.timeline import union
+from validation import digests
 
 HERE = Path(__file__).resolve()
+ROOT = HERE.parent.parent
 OWN = Own(str(HERE.parent), "script")
 CEILINGS = {
     "stream_gb_s": {str(2**16): 40.0, str(2**20): 20.0, str(2**28): 10.0},
@@ -234,15 +250,17 @@ def test_a_callable_of_an_installed_package_is_found_without_importing_it():
     assert target.parse("scipy.special::gamma").kind == "callable"
 
 
-def groundspeed(scratch, *words, cwd=None) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(scratch.file("tools", "profile_test.py")), *words],
-        cwd=cwd or scratch.root,
-        env=os.environ | {"PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """The harness, with no engine in it."""
+    root = tmp_path_factory.mktemp("repository")
+    for package in ("tools", "validation"):
+        shutil.copytree(ROOT / package, root / package)
+    for package in ("baselines", "optimizations"):
+        (root / package).mkdir()
+        for file in (ROOT / package).glob("*.py"):
+            shutil.copy(file, root / package)
+    return root
 
 
 WRONG = {
@@ -260,17 +278,30 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", list(WRONG))
-def test_what_cannot_be_profiled_gives_one_line_and_leaves_nothing(scratch, tmp_path_factory, what):
+def test_what_cannot_be_profiled_gives_one_line_and_leaves_nothing(
+    what, tmp_path, monkeypatch, capfd
+):
     name, text, code, told = WRONG[what]
-    project = tmp_path_factory.mktemp("project")
+    root, project = tmp_path / "root", tmp_path / "project"
+    project.mkdir()
     if text is not None:
         (project / name).write_text(text)
-    patience = "3" if what == "hangs" else "60"
-    done = groundspeed(scratch, name, "--patience-s", patience, cwd=project)
-    assert done.returncode == code, done.stderr
-    assert told in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert not folder("x", scratch.root).parent.exists()
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(digests, "ROOT", root)
+    monkeypatch.setattr(record, "folder", partial(folder, root=root))
+    patience = "2" if what == "hangs" else "60"
+    monkeypatch.setattr(sys, "argv", ["groundspeed", "profile", name, "--patience-s", patience])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with pytest.raises(SystemExit) as ended:
+        main()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    out, said = capfd.readouterr()
+    assert ended.value.code == code, said
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+    assert not out
+    assert not root.exists()
     assert [p.name for p in project.iterdir()] == ([name] if text is not None else [])
 
 
@@ -298,12 +329,20 @@ for _ in range(3):
 """
 
 
-def test_a_program_that_forks_and_prints_binary_is_profiled(scratch, tmp_path_factory):
-    project = tmp_path_factory.mktemp("project")
+def test_a_program_that_forks_and_prints_binary_is_profiled(repository, tmp_path):
+    """As a user would, by the script of that name."""
+    project = tmp_path
     (project / "program.py").write_text(PROGRAM)
-    done = groundspeed(scratch, "program.py", "--seconds", "0.5", cwd=project)
+    done = subprocess.run(
+        [sys.executable, str(repository / "tools/profile_test.py"), "program.py", "--seconds=0.5"],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    place = folder("program", scratch.root)
+    place = folder("program", repository)
     profile = Profile.read(place / "profile.json")
     assert all(m.value is not None or m.reason for m in profile.metrics.values())
     assert "constant()" in [r.what for r in profile.repeated]

@@ -77,11 +77,9 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
             tell("measuring")
             bare = specification(wish, mirrored(wish, folder / "plain"), bare=True)
             plain = observe(bare, wish, folder, 3)
-        tell("rehearsing from the copies")
+        tell("rehearsing from the copies, and sealing")
         made = baseline_files.write(wish, first, folder / "repository")
-        rehearse(wish, made, folder)
-        tell("sealing")
-        sealed(wish, folder / "repository")
+        sealed(wish, made, folder)
         baseline_files.report(wish, made, first, plain)
         into_place(made, wish.name)
     tell_user(wish, first, as_json)
@@ -198,22 +196,14 @@ def program(wish: Wish) -> dict:
     }
 
 
-def rehearse(wish: Wish, made: Path, folder: Path) -> None:
-    """Run it from the copies; raises where it does not give what was seen."""
-    seen = folder / "seen"
-    done = in_repository(
-        made.parent.parent, ["-m", "tools.rehearsal", wish.name, str(seen)], wish.patience_s
-    )
-    words = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
-    if done.returncode or "error" in words:
+def sealed(wish: Wish, made: Path, folder: Path) -> None:
+    """Run it from the copies and seal it; raises where it does not give what was seen."""
+    words = ["-m", "tools.rehearsal", wish.name, str(folder / "seen")]
+    done = in_repository(made.parent.parent, words, 10 * wish.patience_s)
+    told = json.loads(done.stdout.strip().splitlines()[-1]) if done.stdout.strip() else {}
+    if done.returncode or "error" in told:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise Failed(f"{wish.target.text}: {words.get('error', last)}")
-
-
-def sealed(wish: Wish, repository: Path) -> None:
-    done = in_repository(repository, ["-m", "tools", "freeze", wish.name], 10 * wish.patience_s)
-    if done.returncode:
-        raise Failed(f"{wish.target.text}: {done.stderr.strip().removeprefix('groundspeed: ')}")
+        raise Failed(f"{wish.target.text}: {told.get('error', last)}")
 
 
 def in_repository(repository: Path, words: list[str], patience_s: float):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +17,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 OBSERVER = Path(__file__).with_name("observer.py")
 EVERY_S = 0.02  # between looks at the process's memory
 SAID = 1 << 14  # bytes that are kept of what the program prints
+PATIENCE_S = 10.0  # with a process that was killed
+NUMBER = struct.Struct("i")  # a process's number, then how it ended
 
 
 class Failed(RuntimeError):
@@ -50,22 +57,14 @@ def observe(specification: dict, wish: Wish, folder: Path, number: int) -> Obser
     """
     told, answer, numbers = (folder / f"{k}{number}" for k in ("spec", "answer", "numbers"))
     told.write_text(json.dumps(specification | {"answer": str(answer), "numbers": str(numbers)}))
-    process = subprocess.Popen(
-        [sys.executable, "-B", str(OBSERVER), str(told)],
-        cwd=specification["mirror"],
-        env=environment(number),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    run = ground(number % 2).start(told, Path(specification["mirror"]))
     try:
-        said, memory = followed(process, wish)
+        said, memory = followed(run, wish)
     finally:
-        end(process)
+        run.end()
     where = wish.target.text
     if not answer.exists():
-        raise Failed(f"{where}: {last_words(process.returncode, said)}")
+        raise Failed(f"{where}: {last_words(run.code, said)}")
     found = json.loads(answer.read_text())
     refuse(where, wish, found)
     import torch  # late: what is refused is refused at once
@@ -82,47 +81,106 @@ def observe(specification: dict, wish: Wish, folder: Path, number: int) -> Obser
 
 
 def environment(number: int) -> dict[str, str]:
-    """One thread, no bytecode, and another order of sets each time."""
+    """One thread, no bytecode, and an order of sets of its own."""
     only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return os.environ | dict.fromkeys(only, "1") | {
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": str(number),
+        "PYTHONHASHSEED": str(number + 1),
         "MPLBACKEND": "Agg",
     }  # fmt: skip
 
 
-def followed(process: subprocess.Popen, wish: Wish) -> tuple[bytes, list[int]]:
+class Ground:
+    """A process that has numpy and torch loaded, and forks one for each run.
+
+    The order of sets is settled when Python starts, so each order has a ground of its own.
+    """
+
+    def __init__(self, number: int):
+        self.channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [sys.executable, "-B", str(OBSERVER), str(theirs.fileno())],
+                env=environment(number),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        atexit.register(self.end)
+
+    def start(self, specification: Path, folder: Path) -> Run:
+        """A run of this specification, in this folder."""
+        words, theirs = os.pipe()
+        request = json.dumps([str(specification), str(folder)]).encode()
+        try:
+            socket.send_fds(self.channel, [request], [theirs])
+            return Run(self.number(), words, self.channel)
+        except OSError:
+            os.close(words)
+            raise Failed("the observing process could not be started; see above") from None
+        finally:
+            os.close(theirs)
+
+    def number(self) -> int:
+        told = self.channel.recv(NUMBER.size, socket.MSG_WAITALL)
+        if len(told) < NUMBER.size:
+            raise OSError("no answer")
+        return NUMBER.unpack(told)[0]
+
+    def end(self) -> None:
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+ground = functools.cache(Ground)  # started when it is first asked for; ends with this process
+
+
+@dataclass
+class Run:
+    """A forked process: what it says, and how it ended once it has."""
+
+    pid: int
+    words: int  # a file descriptor
+    channel: socket.socket
+    code: int | None = None
+
+    def ended(self, within_s: float) -> bool:
+        if self.code is None and select([self.channel], [], [], within_s)[0]:
+            told = self.channel.recv(NUMBER.size, socket.MSG_WAITALL)
+            self.code = NUMBER.unpack(told)[0] if told else -signal.SIGKILL
+        return self.code is not None
+
+    def end(self) -> None:
+        """The process and whatever it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.ended(PATIENCE_S)
+
+
+def followed(run: Run, wish: Wish) -> tuple[bytes, list[int]]:
     """What the process printed last, and its memory over time; raises where it hangs."""
     said: deque[bytes] = deque(maxlen=16)
 
     def drain() -> None:
-        while chunk := os.read(process.stdout.fileno(), SAID // 16):
+        while chunk := os.read(run.words, SAID // 16):
             said.append(chunk)
+        os.close(run.words)
 
     reader = threading.Thread(target=drain, daemon=True)
     reader.start()
     memory, until = [], time.monotonic() + wish.patience_s
-    while process.poll() is None:
+    while not run.ended(EVERY_S):
         if time.monotonic() > until:
             raise Failed(
                 f"{wish.target.text}: no end after {wish.patience_s:.0f} s; give it a smaller "
                 f"problem, or say --patience-s {10 * wish.patience_s:.0f}"
             )
-        try:
-            memory.append(psutil.Process(process.pid).memory_info().rss)
-        except psutil.NoSuchProcess:
-            break
-        time.sleep(EVERY_S)
-    process.wait()
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            memory.append(psutil.Process(run.pid).memory_info().rss)
     reader.join(1.0)
     return b"".join(said), memory
-
-
-def end(process: subprocess.Popen) -> None:
-    """The process and whatever it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def last_words(code: int, said: bytes) -> str:

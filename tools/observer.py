@@ -10,18 +10,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import struct
 import sys
 import sysconfig
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import NoReturn
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHILDREN = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"}
 NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 CHANGES = {"os.remove", "os.rename", "os.rmdir", "os.truncate", "shutil.rmtree", "os.mkdir"}
+NUMBER = struct.Struct("i")
 STANDARD = str(Path(sysconfig.get_path("stdlib")).resolve())
 
 
@@ -123,14 +128,57 @@ class Observer:
         return inside[0] if inside else "in a library"
 
 
-def main(specification: Path) -> None:
+def serve(channel: socket.socket) -> None:
+    """Fork a process for each [specification, folder] that is asked for, with where it prints.
+
+    Answers its number, and when it is over, how it ended. Torch is loaded once, before.
+    """
     root = str(Path(__file__).resolve().parent.parent)
     sys.path[0] = root  # a script's own folder is no place for imports: it holds a statistics.py
     import numpy  # noqa: F401 before the program, so that its generator is seeded
     import torch
 
-    spec = json.loads(specification.read_text())
+    from baselines import foreign, program  # noqa: F401 each run needs them
+    from tools import capture  # noqa: F401
+
     torch.set_num_threads(1)
+    while True:
+        request, words, *_ = socket.recv_fds(channel, 1 << 14, 1)
+        if not request:
+            return
+        pid = os.fork()
+        if not pid:
+            channel.close()
+            alone(*json.loads(request), words[0])
+        os.close(words[0])
+        channel.sendall(NUMBER.pack(pid))
+        _, status = os.waitpid(pid, 0)
+        channel.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
+
+
+def alone(specification: str, folder: str, words: int) -> NoReturn:
+    """One run, in a session of its own; never returns."""
+    os.setsid()
+    os.chdir(folder)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
+    os.close(words)
+    try:
+        main(Path(specification))
+        sys.stdout.flush()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(1)
+
+
+def main(specification: Path) -> None:
+    """Run what is specified, write its answer and its numbers."""
+    import torch
+
+    spec = json.loads(specification.read_text())
     answer, numbers = observe(spec)
     torch.save(numbers, spec["numbers"])
     Path(spec["answer"]).write_text(json.dumps(answer))
@@ -346,4 +394,5 @@ def is_local(file: str, here: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with suppress(ConnectionError):  # whoever asked is gone
+        serve(socket.socket(fileno=int(sys.argv[1])))

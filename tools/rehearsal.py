@@ -1,4 +1,4 @@
-"""Runs a new baseline from its frozen copies, before it is sealed: does it give what was seen?
+"""Runs a new baseline from its frozen copies: does it give what was seen? Then seals it.
 
 Started by `tools.create` in a copy of the harness that holds nothing but the new baseline.
 Prints one JSON object.
@@ -16,6 +16,7 @@ import torch
 import baselines
 from baselines.arrays import same
 from baselines.engine import Engine, State, clone, fields
+from validation import frozen
 from validation.errors import distance
 
 
@@ -70,14 +71,16 @@ def apart(one: torch.Tensor, other: torch.Tensor) -> str:
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    seen = torch.load(Path(sys.argv[2]), weights_only=True)
+    name, seen = sys.argv[1], torch.load(Path(sys.argv[2]), weights_only=True)
     try:
-        found = rehearse(sys.argv[1], seen)
+        found = rehearse(name, seen)
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         found = {"error": f"run from its frozen copies it fails: {type(error).__name__}: "
                           f"{lines[0][:300]}; a file it reads may not have been seen: name it with "
                           "--with FILE"}  # fmt: skip
+    if not found:
+        frozen.freeze(name)
     print(json.dumps(found))
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from math import atan, degrees, log10
 from pathlib import Path
 
-import matplotlib as mpl
-
 from tools.profiling.record import Operator, Profile
 
-mpl.use("svg")
 INK = "#7d8590"  # mid grey: enough contrast with white and with black
 BOUND = {"bandwidth": "#3d7fc1", "launches": "#d1495b", "products": "#2f9e6e", "": "#8d99ae"}
 STYLE = {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -21,6 +18,9 @@ def roofline(profile: Profile, path: Path) -> bool:
     timed = [o for o in profile.operators if o.seconds and o.ceiling is not None][:10]
     if not timed or not profile.ceilings:
         return False
+    import matplotlib as mpl  # late: many programs have no such operators
+
+    mpl.use("svg")
     import matplotlib.pyplot as plt
 
     with mpl.rc_context(STYLE):
@@ -84,6 +84,8 @@ def points(axes, operators: list[Operator]) -> None:
 
 def bars(axes, operators: list[Operator]) -> None:
     """Share of the limit that bounds each operator; above one the data stay in a cache."""
+    from matplotlib.ticker import PercentFormatter
+
     for y, o in enumerate(operators):
         axes.barh(y, o.ceiling, color=BOUND[o.bound], height=0.62)
         axes.annotate(f" {o.ceiling:.0%}", (o.ceiling, y), va="center", fontsize=8)
@@ -93,7 +95,7 @@ def bars(axes, operators: list[Operator]) -> None:
     axes.axvline(1, color=INK, lw=0.8)
     axes.invert_yaxis()
     axes.set_xlim(0, max(1.15, 1.15 * max(o.ceiling for o in operators)))
-    axes.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1))
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("of the measured limit")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

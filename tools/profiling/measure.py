@@ -32,6 +32,11 @@ class Plan:
         """Of repeats of a whole run under one instrument."""
         return 5 * self.seconds
 
+    def runs(self, each_s: float) -> int:
+        """Of a whole program under py-spy: enough samples, in the time that clocks have too."""
+        wanted = ceil(min(ENOUGH / stacks.RATE, self.seconds) / each_s)
+        return max(1, min(8, wanted, int(self.longest_s / each_s)))
+
 
 def measure(passes: Passes, plan: Plan, tell: Tell) -> tuple[Profile, dict]:
     """The record, and what the figures and artefacts are made from.
@@ -128,6 +133,7 @@ class Look:
         self.profile.overheads[name] = Overhead(wall=round(wall, 3), cpu=round(cpu, 3))
 
     def roof(self) -> None:
+        self.needs_torch()  # only operators are held to it
         found = self.passes.run("roof")
         keys = ("stream_gb_s", "product_gflop_s", "launch_s")
         self.profile.ceilings = {key: found[key] for key in keys}
@@ -135,10 +141,7 @@ class Look:
     def stacks(self) -> None:
         runs, spec = 1, {"steps": self.bare.calls, "blocks": len(self.bare.blocks)}
         if not self.bare.engine:
-            each = self.bare.call_s
-            runs = max(
-                1, min(8, ceil(ENOUGH / stacks.RATE / each), int(self.bare.plan.longest_s / each))
-            )
+            runs = self.bare.plan.runs(self.bare.call_s)
             spec = {}
         calls = runs * (spec["steps"] * spec["blocks"] if spec else 1)
         self.raw["stacks"], region = stacks.sampled(self.passes, runs, True, **spec)
