@@ -2,8 +2,10 @@
 
 `make test-foreign` installs them into an environment of their own (.foreign/, some minutes and
 2 GB the first time), makes a baseline of each program in programs/, profiles it, adds a null
-optimization, has it judged, and writes reports/foreign.md. Not part of `make test`: it needs
-the package index. Words on the command line choose programs.
+optimization and has it judged. What came out is reports/foreign.json; reports/foreign.md is
+written from that and from nothing else, and `foreign.py --page` writes it again without any
+environment. Not part of `make test`: it needs the package index. Words on the command line
+choose programs; the rows of the others stay as they are on record.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ ROOT = HERE.parent.parent
 HOME = ROOT / ".foreign"
 INSTALLED = Path(os.environ.get("FOREIGN_PYTHON", HOME / "venv" / "bin" / "python"))
 TORCH = os.environ.get("TORCH", "torch==2.13.0")
+RECORD, PAGE = ROOT / "reports" / "foreign.json", ROOT / "reports" / "foreign.md"
 HOT = 0.1  # share of a run
 NONE = "no hot line in"
 
@@ -85,7 +88,6 @@ class Row:
     """What came out."""
 
     code: dict
-    version: str = ""
     words: str = ""
     files: int = 0
     lines: int = 0
@@ -95,24 +97,50 @@ class Row:
     verdict: str = ""
     hot: str = ""
     seconds: float = 0.0
+    made: str = ""
+    commit: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
 
 
-def main(names: list[str]) -> int:
-    install()
-    results = HOME / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    for code in CODES:
-        if not names or code.program in names:
-            row = tried(code)
-            (results / f"{code.program}.json").write_text(json.dumps(asdict(row)))
-            print(
-                f"{code.program:12} {row.verdict:10} {row.seconds:6.0f} s  {row.words}; {row.hot}",
-                flush=True,
-            )
-    found = [results / f"{c.program}.json" for c in CODES]
-    rows = [json.loads(path.read_text()) for path in found if path.exists()]
-    (ROOT / "reports" / "foreign.md").write_text(page(rows))
-    return int(not all(passed(row) for row in rows))
+def main(words: list[str]) -> int:
+    """Try the programs named, or all; 1 unless every program on the list is as it should be."""
+    names = [word for word in words if word != "--page"]
+    if unknown := set(names) - {code.program for code in CODES}:
+        have = ", ".join(code.program for code in CODES)
+        print(f"no program {sorted(unknown)[0]!r}; have {have}", file=sys.stderr)
+        return 2
+    if "--page" not in words:
+        install()
+        for code in CODES:
+            if not names or code.program in names:
+                keep(row := tried(code))
+                told = f"{code.program:12} {row.verdict:10} {row.seconds:6.0f} s  {row.words}"
+                print(f"{told}; {row.hot}", flush=True)
+    known = rows()
+    replaced(PAGE, page(known))
+    return int(not all(code.program in known and passed(known[code.program]) for code in CODES))
+
+
+def rows() -> dict[str, dict]:
+    """What is on record, by program."""
+    return json.loads(RECORD.read_text()) if RECORD.exists() else {}
+
+
+def keep(row: Row) -> None:
+    """The row in place of an earlier one, in the order of the list."""
+    known = rows() | {row.code["program"]: asdict(row)}
+    ordered = {code.program: known[code.program] for code in CODES if code.program in known}
+    replaced(RECORD, json.dumps(ordered, indent=1) + "\n")
+
+
+def replaced(path: Path, text: str) -> None:
+    """The file with this text: a reader sees the old one or the new one."""
+    partial = path.with_suffix(f"{path.suffix}.{os.getpid()}.tmp")
+    try:
+        partial.write_text(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def passed(row: dict) -> bool:
@@ -153,7 +181,8 @@ def groundspeed(root: Path, *words: str) -> subprocess.CompletedProcess:
 def tried(code: Code) -> Row:
     """One program through create, profile, new and validate."""
     row, began = Row(asdict(code)), time.monotonic()
-    row.version = version(code.package)
+    row.versions = versions(code.package)
+    row.made, row.commit = time.strftime("%Y-%m-%d", time.gmtime()), commit()
     root = clone(HOME / "work" / code.program)
     project = HOME / "projects" / code.program  # a project of its own, as a user has
     project.mkdir(parents=True, exist_ok=True)
@@ -175,10 +204,25 @@ def tried(code: Code) -> Row:
     return row
 
 
-def version(package: str) -> str:
-    code = f"from importlib.metadata import version; print(version({package!r}))"
-    done = subprocess.run([str(INSTALLED), "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+def versions(package: str) -> dict[str, str]:
+    """Of what it ran with."""
+    code = (
+        "import json, platform, sys; from importlib.metadata import version; "
+        "print(json.dumps({'Python': platform.python_version()} "
+        "| {name: version(name) for name in ('torch', 'numpy', *sys.argv[1:])}))"
+    )
+    words = [str(INSTALLED), "-c", code, package]
+    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+def commit() -> str:
+    """Of the harness; with a plus where files differ from it."""
+    told = [
+        subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+        for words in (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "-uno"])
+    ]
+    changed = [one for one in told[1].stdout.splitlines() if " reports/" not in one]
+    return told[0].stdout.strip() + ("+" if changed else "")
 
 
 def one_line(done: subprocess.CompletedProcess) -> str:
@@ -219,37 +263,46 @@ def expected_line(lines: list[dict], code: Code) -> str:
     return f"{NONE} {file} {'/'.join(functions)}; found {found or 'no line'}"
 
 
-def page(rows: list[dict]) -> str:
-    """reports/foreign.md."""
-    head = """# Public codes, made baselines
+HEAD = """# Public codes, made baselines
 
-Written by `make test-foreign`: each program of tests/foreign/programs, as a user would have it,
-through `create`, `profile`, `new` (the null optimization) and `validate`.
+Written by `make test-foreign` from reports/foreign.json: each program of tests/foreign/programs, as
+a user would have it, through `create`, `profile`, `new` (the null optimization) and `validate`.
+A hot line is the hottest that `profile` found among the lines that must be hot by the algorithm.
 
-| program | package | kind | engine | frozen | state | null optimization | hot line |
-|---|---|---|---|---|---|---|---|
+| program | package | kind | engine | frozen | state | null optimization | hot line | tried |
+|---|---|---|---|---|---|---|---|---|
 """
-    lines = []
-    for r in rows:
-        code, options = r["code"], " ".join(r["code"]["options"])
-        engine = f"`{options}`, {r['steps']} steps" if r["steps"] else f"`{options}`"
-        frozen = f"{r['files']} files, {r['lines']} lines"
-        fields = ", ".join(r["fields"])
-        lines.append(
-            f"| {code['program']} | {code['package']} {r['version']} | {code['what']} | {engine} | "
-            f"{frozen} | {fields} | {r['verdict']}: {r['words']} | {r['hot']} |"
-        )
-    return head + "\n".join(lines) + f"\n\n{versions()}\n"
 
 
-def versions() -> str:
-    code = (
-        "import platform, torch, numpy; "
-        "print(f'Python {platform.python_version()}, torch {torch.__version__}, '"
-        "f'numpy {numpy.__version__}, {platform.system()} {platform.machine()}, one thread.')"
+def page(known: dict[str, dict]) -> str:
+    """reports/foreign.md: what the record says, and which program it says nothing of."""
+    lines = [told(code, known.get(code.program)) for code in CODES]
+    good = sum(passed(known[c.program]) for c in CODES if c.program in known)
+    end = f"{good} of {len(CODES)}: frozen, null optimization VERIFIED, and the right line hot."
+    return HEAD + "\n".join(lines) + f"\n\n{end}\n"
+
+
+def told(code: Code, row: dict | None) -> str:
+    """A row of the page."""
+    if row is None:
+        return f"| {code.program} | {code.package} | {code.what} | | | | NOT TRIED | | |"
+    options = " ".join(row["code"]["options"])
+    steps = f", {row['steps']} steps" if "--step" in options else ", whole run"
+    held = row["versions"]
+    package = row["code"]["package"]
+    with_what = ", ".join(f"{name} {v}" for name, v in held.items() if name != package)
+    cells = (
+        row["code"]["program"],
+        f"{package} {held[package]}",
+        row["code"]["what"],
+        f"`{options}`{steps}",
+        f"{row['files']} files, {row['lines']} lines",
+        ", ".join(row["fields"]),
+        f"{row['verdict']}: {row['words']}",
+        row["hot"],
+        f"{row['made']}, {row['commit']}; {with_what}",
     )
-    done = subprocess.run([str(INSTALLED), "-c", code], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 if __name__ == "__main__":
