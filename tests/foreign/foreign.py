@@ -33,8 +33,8 @@ NONE = "no hot line in"
 class Code:
     """A program, the package that it uses, and how it is made a baseline.
 
-    ``hot`` is known from the algorithm and was confirmed by cProfile, which counts calls and
-    does not sample: file, functions and a word of the line in which a tenth of the run or more
+    ``hot`` is known from the algorithm and was confirmed by cProfile or line_profiler, which
+    count and do not sample: file, functions and a word of the line in which a tenth of the run or more
     must be found.
     """
 
@@ -53,7 +53,7 @@ CODES = [
     ),
     Code(
         "argon", "ase", "molecular dynamics", ["--step", "ase.md.verlet:VelocityVerlet.step"],
-        ("calculator.py", ("equal",), "np.allclose("),
+        ("lj.py", ("calculate",), "distance_vectors ="),
     ),
     Code(
         "plummer", "pytreegrav", "N-body, direct sum", ["--step", "plummer:leap"],
