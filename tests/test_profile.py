@@ -8,12 +8,14 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from tools.__main__ import main
+from tools.conditions import conditions
 from tools.profiling import (
     against,
     caches,
@@ -23,14 +25,15 @@ from tools.profiling import (
     measure,
     record,
     stacks,
+    tables,
     target,
 )
 from tools.profiling.calls import Calls
 from tools.profiling.content import of_array
 from tools.profiling.line_times import LineTimes
-from tools.profiling.operators import Operators
+from tools.profiling.operators import COUNTED, Operators
 from tools.profiling.own import Own
-from tools.profiling.record import Profile, folder
+from tools.profiling.record import Line, Profile, folder
 from tools.profiling.start import Failed, Refused
 from tools.profiling.timeline import union
 from validation import digests
@@ -118,6 +121,11 @@ def test_in_place_work_allocates_nothing_and_is_no_repeat():
 
     row = counted(run)["mul_"]
     assert (row["allocations"], row["repeated"], row["launches"]) == (0, 0, 3)
+
+
+def test_a_mask_that_always_holds_is_no_repeat():
+    row = counted(lambda: [torch.ones(4096) * n > 0 for n in (1, 1)])
+    assert (row["mul"]["repeated"], row["gt"]["repeated"]) == (1, 0)
 
 
 def test_random_numbers_are_no_repeat():
@@ -225,6 +233,34 @@ def test_what_the_parts_do_not_explain_is_the_residual():
     assert [row.what for row in parts] == ["a", "b", "c"]
     total = against.add_up(parts, 3.0, "")
     assert (total.saved, total.residual) == (2.0, 1.0)
+
+
+def recorded(**told) -> Profile:
+    return Profile(
+        name="x", kind="engine", what="x", case="", steps=1, conditions=conditions(), metrics={},
+        repeats_s=[0.5], busy_s=0.5, **told,
+    )  # fmt: skip
+
+
+def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
+    row = dict.fromkeys(COUNTED, 0) | {"launches": 8, "read": 2**20, "written": 2**20}
+    row |= {"operator": "add", "file": str(HERE), "line": 1}
+    trace = {"calls": 2, "region": {"wall_s": 2.0, "cpu_s": 2.0}, "operators": {"add": (8, 1.6)}}
+    raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace, "whole_trace": True}
+    profile, bare = recorded(), SimpleNamespace(call_busy_s=0.5, stride=1)
+    tables.operators(profile, raw, OWN, bare)
+    assert profile.operators[0].seconds == pytest.approx(0.4)  # four fifths of half a second
+    assert profile.operators_s == pytest.approx(0.4)
+    assert against.by_operator(profile, 1.0) == {"add": pytest.approx(0.8)}
+
+
+def test_lines_add_up_to_the_sampled_run_without_its_imports():
+    line = Line(
+        file="a.py", line=1, source="", function="f", share=0.5, half_width=0.1, inclusive=0.5,
+        seconds=0.2,
+    )  # fmt: skip
+    found = against.by_line(recorded(lines=[line], outside=0.2, importing=0.25), 4.0)
+    assert found == pytest.approx({"a.py:1": 1.5, "(no own line)": 0.6, "(all other lines)": 0.9})
 
 
 def made(tmp_path: Path, name: str, text: str) -> str:

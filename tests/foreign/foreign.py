@@ -34,8 +34,8 @@ class Code:
     """A program, the package that it uses, and how it is made a baseline.
 
     ``hot`` is known from the algorithm and was confirmed by cProfile or line_profiler, which
-    count and do not sample: file, functions and a word of the line in which a tenth of the run or more
-    must be found.
+    count and do not sample: file, functions and a word of the line in which a tenth of the run or
+    more must be found.
     """
 
     program: str

@@ -10,10 +10,10 @@ from statistics import median
 
 from tools import console
 from tools.conditions import Conditions
-from tools.profiling import record
+from tools.profiling import record, stacks
 from tools.profiling.measure import Bare, Plan
 from tools.profiling.record import Line, Profile
-from tools.profiling.start import Passes
+from tools.profiling.start import Passes, Refused
 from tools.profiling.target import Target
 from validation.records import Part, Record
 
@@ -52,6 +52,7 @@ class Comparison(Record):
     case: str
     conditions: Conditions
     rounds: list[tuple[float, float]]  # seconds a step with a core, here and there, in turn
+    sampled: list[tuple[float, float]]  # the same under py-spy, in the same turns
     here_s: float
     there_s: float
     verdict: str  # VERIFIED, or why there is no speedup to speak of
@@ -64,6 +65,12 @@ class Comparison(Record):
     @property
     def saved(self) -> float:
         return self.there_s - self.here_s
+
+    @property
+    def noise(self) -> float:
+        """By how much the rounds differ in what is saved, to either side."""
+        each = [there - here for here, there in self.rounds]
+        return (max(each) - min(each)) / 2
 
     @property
     def headline(self) -> str:
@@ -84,42 +91,58 @@ def run(
     if ours.case != theirs.case:
         raise LookupError(f"{ours.name} ran {ours.case}, {theirs.name} {theirs.case}; say --case")
     with tempfile.TemporaryDirectory(prefix="groundspeed-profile-") as place:
-        sides = [Passes(t, Path(place), patience_s, threads) for t in (here, there)]
-        rounds = [tuple(once(side, seconds / ROUNDS) for side in sides) for _ in range(ROUNDS)]
-    found = compared(ours, theirs, rounds)
+        sides = []
+        for target in (here, there):
+            scratch = Path(place) / target.name
+            scratch.mkdir()
+            sides.append(Passes(target, scratch, patience_s, threads))
+        turns = [[once(side, seconds / ROUNDS) for side in sides] for _ in range(ROUNDS)]
+    found = compared(ours, theirs, turns)
     write(found)
     console.as_json(found.model_dump(mode="json")) if as_json else show(found)
     return 0
 
 
-def once(side: Passes, seconds: float) -> float:
-    """Seconds a step of a bare run when it has a core."""
-    found = Bare(side, Plan(seconds=seconds, repeats=1))
-    return found.call_busy_s / found.stride
+def once(side: Passes, seconds: float) -> tuple[float, float]:
+    """Seconds a step of a bare run when it has a core, and of the next one, under py-spy."""
+    bare = Bare(side, Plan(seconds=seconds, repeats=1))
+    spec = {"steps": bare.calls, "blocks": len(bare.blocks)} if bare.engine else {}
+    try:
+        _, region = stacks.sampled(side, 1, True, **spec)
+    except Refused:
+        return bare.call_busy_s / bare.stride, 0.0
+    calls = bare.calls * len(bare.blocks)
+    busy = region["cpu_s"] / calls + bare.blocked_s  # py-spy stops it meanwhile
+    return bare.call_busy_s / bare.stride, busy / bare.stride
 
 
-def compared(ours: Profile, theirs: Profile, rounds: list[tuple[float, float]]) -> Comparison:
-    """The record; a line's time is its share of the run that was sampled, not of the rounds."""
+def compared(ours: Profile, theirs: Profile, turns: list[list[tuple[float, float]]]) -> Comparison:
+    """The record; the whole is from the bare runs, its parts from those under the instruments."""
+    rounds, sampled = ([tuple(side[k] for side in turn) for turn in turns] for k in (0, 1))
     here_s, there_s = (median(side) for side in zip(*rounds, strict=True))
-    lines = rows(by_line(ours), by_line(theirs), sources(ours) | sources(theirs))
-    operators = rows(by_operator(ours), by_operator(theirs), {})
+    under = [median(side) for side in zip(*sampled, strict=True)]
+    parts = [by_line(p, s) for p, s in zip((ours, theirs), under, strict=True)]
+    lines = rows(*parts, sources(ours) | sources(theirs))
+    operators = rows(by_operator(ours, here_s), by_operator(theirs, there_s), {})
     saved = there_s - here_s
     timed = ours.operators_s is not None and theirs.operators_s is not None
-    reason = "Python between operators, starting them, and what the trace itself costs"
     return Comparison(
         here=ours.name,
         there=theirs.name,
         case=ours.case,
         conditions=ours.conditions,
         rounds=rounds,
+        sampled=sampled,
         here_s=here_s,
         there_s=there_s,
         verdict=verdict(ours, theirs),
         claimed=claim(ours, theirs),
         lines=lines,
         operators=operators if timed else [],
-        by_line=add_up(lines, saved, "other times of day: samples and rounds are different runs"),
-        by_operator=add_up(operators, saved, reason) if timed else None,
+        by_line=add_up(lines, saved, "what sampling costs, imports, and noise"),
+        by_operator=add_up(operators, saved, "Python between operators, and starting them")
+        if timed
+        else None,
     )
 
 
@@ -128,9 +151,9 @@ def add_up(parts: list[Row], saved: float, reason: str) -> Sum:
     return Sum(saved=total, residual=saved - total, reason=reason)
 
 
-def by_line(profile: Profile) -> dict[str, float]:
-    """Seconds a step of each line; together the whole sampled run."""
-    whole = profile.sampled_s or 0.0
+def by_line(profile: Profile, sampled_s: float) -> dict[str, float]:
+    """Seconds a step of each line; together a run under py-spy, without its imports."""
+    whole = sampled_s * (1 - profile.importing)
     found = {place(line): line.share * whole for line in profile.lines}
     found["(no own line)"] = profile.outside * whole
     rest = whole - sum(found.values())
@@ -145,8 +168,10 @@ def sources(profile: Profile) -> dict[str, str]:
     return {place(line): line.source for line in profile.lines}
 
 
-def by_operator(profile: Profile) -> dict[str, float]:
-    return {o.name: o.seconds for o in profile.operators if o.seconds is not None}
+def by_operator(profile: Profile, step_s: float) -> dict[str, float]:
+    """Seconds a step of each operator, where a step takes so long."""
+    pace = step_s / profile.busy_s
+    return {o.name: o.seconds * pace for o in profile.operators if o.seconds is not None}
 
 
 def rows(here: dict[str, float], there: dict[str, float], told: dict[str, str]) -> list[Row]:
@@ -208,7 +233,8 @@ def show(found: Comparison) -> None:
     """The whole, the claim, the largest parts, and what is left over."""
     console.line(
         f"{found.here} {found.case}", found.headline, "",
-        f"{found.there_s:.3g} s a step to {found.here_s:.3g} s; claimed: {found.claimed}",
+        f"{found.there_s:.3g} s a step to {found.here_s:.3g} s, rounds differ by "
+        f"{1000 * found.noise:.2g} ms; claimed: {found.claimed}",
     )  # fmt: skip
     for row in found.lines[:8]:
         console.line(f"  {row.what}", f"{1000 * row.saved:+.3g} ms", "saved", row.source)

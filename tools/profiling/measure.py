@@ -54,6 +54,7 @@ def measure(passes: Passes, plan: Plan, tell: Tell) -> tuple[Profile, dict]:
         case=bare.first.get("case", ""),
         steps=bare.steps,
         conditions=conditions(threads=passes.threads),
+        busy_s=bare.call_busy_s / bare.stride,
         repeats_s=[b["wall_s"] / bare.steps for b in bare.blocks],
         metrics=metrics.of(bare.blocks, bare.samples, bare.first, bare.graphics, bare.steps),
     )
@@ -145,11 +146,7 @@ class Look:
             spec = {}
         calls = runs * (spec["steps"] * spec["blocks"] if spec else 1)
         self.raw["stacks"], region = stacks.sampled(self.passes, runs, True, **spec)
-        self.raw["sampled"] = {
-            "calls": calls,
-            "wall_s": region["wall_s"] / calls,
-            "busy_s": region["cpu_s"] / calls + self.bare.blocked_s,  # py-spy stops it meanwhile
-        }
+        self.raw["sampled_s"] = region["wall_s"]
         self.cost("py-spy", region, calls)
         waited = self.profile.metrics["blocked"].value
         if waited and waited / (self.bare.call_s * self.bare.calls) > WAITS:

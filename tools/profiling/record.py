@@ -68,7 +68,7 @@ class Operator(Part):
     flops: float
     allocated: float
     share: float | None = None  # of the operators' time in the trace
-    seconds: float | None = None  # a step, in the trace
+    seconds: float | None = None  # a step: its share of the traced run, of the bare run's time
     ceiling: float | None = None
     bound: str = ""
     lines: list[str]  # where it is asked for most
@@ -135,12 +135,13 @@ class Profile(Record):
     repeats_s: list[float]  # wall seconds a step of each bare repeat
     metrics: dict[str, Metric]
     samples: int = 0
-    sampled_s: float | None = None  # seconds a step while sampled, imports and queueing left out
+    busy_s: float  # seconds a step of the bare run with a core
+    importing: float = 0.0  # share of samples
     outside: float = 0.0  # share of samples in no own line
     lines: list[Line] = []
     imports: list[Place] = []
     operators: list[Operator] = []
-    operators_s: float | None = None  # seconds a step in operators, in the trace
+    operators_s: float | None = None  # seconds a step in operators, where all were traced
     library_calls: list[Place] = []
     repeated: list[Repeat] = []
     syncs: list[Place] = []

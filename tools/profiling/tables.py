@@ -46,15 +46,15 @@ def at(row: dict, own: Own) -> dict:
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     """Lines by share of the samples, with what was counted at the same line."""
     leaf, within, imports = stacks.by_line(raw["stacks"], own)
-    total, sampled = sum(leaf.values()), raw["sampled"]  # imports are told apart
+    total = sum(leaf.values())  # imports are told apart
     profile.samples = total
     importing = sum(imports.values())
     rest = total / max(total + importing, 1)  # of the run is not importing
-    raw["sample_s"] = sampled["wall_s"] * sampled["calls"] / max(total + importing, 1)
+    raw["sample_s"] = raw["sampled_s"] / max(total + importing, 1)
     if total < stacks.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
-    profile.sampled_s = sampled["busy_s"] * rest / bare.stride
+    profile.importing = 1 - rest
     step_s = bare.call_busy_s * rest / bare.stride
     profile.outside = leaf[("", 0)] / total
     profile.imports = [
@@ -114,15 +114,19 @@ def line_hits(raw: dict, bare) -> dict[tuple[str, int], float]:
 
 
 def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
-    """One row an operator, with its time in the trace; and what would make a GPU wait."""
+    """One row an operator, with its share of the traced run; and what would make a GPU wait.
+
+    The traced run is slower, by what the trace costs and by whoever else was there: an operator's
+    seconds are its share of that run's time with a core, of the bare run's.
+    """
     found, trace = raw["operators"], raw.get("timeline")
     steps = found["calls"] * bare.stride
     grouped: dict[str, list[dict]] = defaultdict(list)
     for row in found["rows"]:
         grouped[row["operator"]].append(row)
-    alone = trace["region"]["cpu_s"] / trace["region"]["wall_s"] if trace else 1  # had a core
     times = trace["operators"].items() if trace else ()
-    spent = {name: seconds * min(1.0, alone) for name, (_, seconds) in times}
+    pace = bare.call_busy_s * trace["calls"] / trace["region"]["wall_s"] if trace else 1.0
+    spent = {name: seconds * pace for name, (_, seconds) in times}
     whole = sum(spent.values())
     traced = trace["calls"] * bare.stride if trace else 1
     if trace and raw["whole_trace"]:
@@ -171,21 +175,15 @@ def library_calls(profile: Profile, found: dict, own: Own) -> None:
 
 def repeated(profile: Profile, raw: dict, own: Own) -> None:
     """Operators and functions that were given the same again and gave the same."""
-    share = {(line.file, line.line): line.share for line in profile.lines}
     for row in raw.get("operators", {}).get("rows", []):
         if not row["repeated"] or not row["file"]:
             continue  # restarting a trajectory is the harness's doing
         place = at(row, own)
-        of_line = share.get((place["file"], place["line"]))
-        many = sum(
-            r["launches"] for r in raw["operators"]["rows"]
-            if (r["file"], r["line"]) == (row["file"], row["line"])
-        )  # fmt: skip
         profile.repeated.append(
             Repeat(
                 what=f"operator {row['operator']}", **place, calls=row["launches"],
                 repeated=row["repeated"], bytes=row["repeated_bytes"] / row["repeated"],
-                share=of_line * row["repeated"] / many if of_line is not None else None,
+                share=worth(profile, place, row, raw["operators"]["rows"]),
             )
         )  # fmt: skip
     found = raw.get("calls")
@@ -201,6 +199,20 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
             )  # fmt: skip
     profile.repeated.sort(key=lambda r: (-(r.share or 0), -r.repeated * r.bytes))
     del profile.repeated[KEPT:]
+
+
+def worth(profile: Profile, place: dict, row: dict, rows: list[dict]) -> float | None:
+    """Of the run, that an operator's repeats take: its part of what bounds its line."""
+    if not profile.lines:
+        return None
+    where = (place["file"], place["line"])
+    line = next((one for one in profile.lines if (one.file, one.line) == where), None)
+    if line is None:
+        return 0.0  # no sample fell there
+    near = [r for r in rows if (r["file"], r["line"]) == (row["file"], row["line"])]
+    keys = ("read", "written") if line.bound == "bandwidth" else ("launches",)
+    mine, all_of_it = (sum(r[k] for r in some for k in keys) for some in ([row], near))
+    return line.share * mine / max(all_of_it, 1) * row["repeated"] / row["launches"]
 
 
 def function(found: dict, own: Own) -> FunctionLines:
