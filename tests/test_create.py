@@ -61,6 +61,7 @@ BAD = {
         [],
         "uses the network",
     ),
+    "raises": ("raise ValueError('bad\\0thing')", [], "bad?thing (program.py:1)"),
     "dies": ("import os; os.write(1, b'\\xff\\n'); os.kill(os.getpid(), 11)", [], "SIGSEGV"),
 }
 BAD_TESTS = {
@@ -197,7 +198,7 @@ def test_what_is_not_deterministic_is_named_with_its_size(repository, project, g
     try:
         done = groundspeed("create", "dice.py")
         assert done.returncode == 1
-        assert "not deterministic under a fixed seed: x is" in done.stderr
+        assert "dice.py: not deterministic under a fixed seed: x is" in done.stderr
         assert "--output y" in done.stderr
         assert not (repository / "baselines" / "dice_v1").exists()
     finally:

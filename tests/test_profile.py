@@ -304,7 +304,7 @@ WRONG = {
     "no Python": ("data.txt", "x", 2, "no Python file"),
     "broken source": ("broken.py", "def f(:", 2, "broken.py:1"),
     "missing package": ("a.py", "import nonsense_pkg", 1, "No module named 'nonsense_pkg'"),
-    "raises": ("a.py", "x = 1\nraise ValueError('bad\\nthing')", 1, "bad thing (a.py:2)"),
+    "raises": ("a.py", "x = 1\nraise ValueError('bad\\n\\0thing')", 1, "bad ?thing (a.py:2)"),
     "ends itself": ("a.py", "import sys; sys.exit('no input')", 1, "no input"),
     "dies": ("a.py", "import os; print(b'\\xff'); os._exit(3)", 1, "exit code 3"),
     "fails": ("test_a.py", "def test_a():\n    assert 1 == 2", 1, "test_a.py:2"),

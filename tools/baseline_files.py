@@ -84,24 +84,24 @@ if __name__ == "__main__":
 '''
 
 
-def refuse_nothing(seen: Observed) -> None:
+def refuse_nothing(where: str, seen: Observed) -> None:
     """Raise where a run left nothing that could be compared."""
     if seen.numbers["fields"]:
         return
     left = seen.answer.get("left", {})
     if left.get("not_finite"):
         raise Failed(
-            f"{left['not_finite'][0]} is not finite; allowed: finite numbers; name others with "
-            "--output NAME"
+            f"{where}: {left['not_finite'][0]} is not finite; allowed: finite numbers; "
+            "name others with --output NAME"
         )
     others = left.get("others", [])
     hint = "keep one in a variable, return it, or watch a function: --watch module:function"
     if others:
         hint = f"it leaves {others}: name one with --output"
-    raise Failed(f"no outputs found: no array or tensor is left at the end; {hint}")
+    raise Failed(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
 
 
-def refuse_difference(first: Observed, second: Observed) -> None:
+def refuse_difference(where: str, first: Observed, second: Observed) -> None:
     """Raise where two runs with one seed did not give the same; says which and how far apart."""
     one, other = first.numbers["fields"], second.numbers["fields"]
     wrong = [n for n in one if n not in other or not arrays.same(one[n], other[n])]
@@ -111,7 +111,7 @@ def refuse_difference(first: Observed, second: Observed) -> None:
             f" or keep only what is: {' '.join(f'--output {n}' for n in good[:3])}" if good else ""
         )
         raise Failed(
-            f"not deterministic under a fixed seed: {gap(wrong[0], one, other)}"
+            f"{where}: not deterministic under a fixed seed: {gap(wrong[0], one, other)}"
             f"{' and ' + str(len(wrong) - 1) + ' more' if len(wrong) > 1 else ''}; seed what has a "
             f"generator of its own (numpy.random.default_rng(0)){keep}"
         )

@@ -68,10 +68,10 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
         first = observe(specification(wish, mirror, audit=True), wish, folder, 1)
         from tools import baseline_files  # late: torch
 
-        baseline_files.refuse_nothing(first)
+        baseline_files.refuse_nothing(text, first)
         tell("observing once more")
         second = observe(specification(wish, mirrored(wish, folder / "again")), wish, folder, 2)
-        baseline_files.refuse_difference(first, second)
+        baseline_files.refuse_difference(text, first, second)
         plain = second
         if wish.step or wish.watch:
             tell("measuring")

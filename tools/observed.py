@@ -186,15 +186,20 @@ def followed(run: Run, wish: Wish) -> tuple[bytes, list[int]]:
 def last_words(code: int, said: bytes) -> str:
     """How a process ended that gave no answer."""
     lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    clean = "".join(c if c.isprintable() else "?" for c in lines[-1])[:200] if lines else ""
+    clean = printable(lines[-1])[:200] if lines else ""
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
     return f"the process {how} before the program was through: {clean or 'it said nothing'}"
+
+
+def printable(text: str) -> str:
+    """What a terminal can show of it, in one line."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def refuse(where: str, wish: Wish, found: dict) -> None:
     """Raise where the program did not give what a baseline needs."""
     if "error" in found:
-        raise Failed(f"{where}: {found['error']}")
+        raise Failed(f"{where}: {printable(found['error'])}")
     for name, have in found["missed"].items():
         raise Failed(f"{where}: no function {name} in what it imports; that module has {have}"
                      if have else f"{where}: no function {name} in what it imports; the module "

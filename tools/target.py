@@ -122,8 +122,8 @@ def suggestion(file: Path) -> str:
         return f"; the folder {file.parent} does not exist"
     from difflib import get_close_matches
 
-    near = get_close_matches(file.name, [p.name for p in file.parent.glob("*.py")], 1)
-    return f"; is it {file.parent / near[0]}?" if near else ""
+    near = get_close_matches(file.stem, [p.stem for p in file.parent.glob("*.py")], 1)
+    return f"; is it {file.parent / near[0]}.py?" if near else ""
 
 
 def module_file(name: str) -> Path:

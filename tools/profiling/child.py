@@ -149,7 +149,8 @@ def answer(spec: dict) -> dict:
             work.prepare()
         return {"found": run(work)}
     except workloads.Unfit as error:
-        return {"error": " ".join(str(error).split())}
+        words = " ".join(str(error).split())
+        return {"error": "".join(c if c.isprintable() else "?" for c in words)}
 
 
 def main() -> None:
