@@ -34,6 +34,9 @@ def step(wave, dt, *rest, n=0):
     return Wave(wave.u + dt * wave.v, wave.v - dt * wave.u + kick), float(wave.u.sum())
 """
 TEST = """
+import importlib.util
+import sys
+import tempfile
 from pathlib import Path
 import numpy as np
 import pytest
@@ -48,6 +51,12 @@ def test_wave(size, factor):
         wave, total = step(wave, dt, n=n)
     Path("out").mkdir(exist_ok=True)
     np.save("out/u.npy", wave.u.numpy())
+    with tempfile.TemporaryDirectory() as folder:
+        generated = Path(folder, "generated.py")
+        generated.write_text("x = 1")
+        spec = importlib.util.spec_from_file_location("generated", generated)
+        module = sys.modules["generated"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     u = wave.u
     assert abs(u).max() > 0
 """
@@ -226,7 +235,8 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
 
 
 def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, groundspeed):
-    """Fixtures, a parametrized id, data, random numbers, tuples, given arguments, own files."""
+    """Fixtures, a parametrized id, data, random numbers, tuples, given arguments, own files,
+    and no module that it wrote itself and threw away."""
     test = "tier/test_wave.py::test_wave[0.1]"
     words = ["create", test, "--step", "physics.wave:step", "--name", "wave_v1"]
     done = groundspeed(*words)

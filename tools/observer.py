@@ -42,6 +42,7 @@ class Observer:
         self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in packages)
         self.reads: set[str] = set()
         self.writes: set[str] = set()
+        self.made: set[str] = set()  # anywhere: what it wrote itself is no source of its own
         self.refused: list[str] = []
         self.notes: set[str] = set()
         self.active = self.busy = False
@@ -70,6 +71,7 @@ class Observer:
             return
         if (flags or 0) & WRITING:
             self.keep_out(full)
+            self.made.add(full)
             if full.startswith(self.mirror) and "/.basetemp" not in full:
                 self.writes.add(full)
                 if os.path.islink(full):  # the user's own file: a copy of it is written instead
@@ -351,7 +353,7 @@ def inventory(room, hook: Observer, what, spec: dict, known: set[str]) -> dict:
             files[f"packages/{os.path.relpath(full, base)}"] = full
             native |= {top} if not full.endswith(".py") else set()
             names.add(top)
-        elif is_local(full, here) and name not in known:
+        elif is_local(full, here) and name not in known and full not in hook.made:
             base = full
             for _ in range(name.count(".") + 1 + full.endswith("__init__.py")):
                 base = os.path.dirname(base)

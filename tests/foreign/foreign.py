@@ -43,6 +43,7 @@ class Code:
     what: str
     options: list[str]
     hot: tuple[str, tuple[str, ...], str]
+    beside: tuple[str, ...] = ()  # packages that it needs and does not bring
 
 
 MAIN = ("<module>",)
@@ -79,6 +80,10 @@ CODES = [
     Code(
         "heat", "fipy", "finite volumes, implicit", ["--output", "temperature"],
         ("heat.py", MAIN, "equation.solve("),
+    ),
+    Code(
+        "vortices", "pylbm", "lattice Boltzmann", ["--output", "density", "--output", "momentum"],
+        ("vortices.py", MAIN, "one_time_step("), beside=("mpich",),
     ),
 ]  # fmt: skip
 
@@ -156,7 +161,8 @@ def install() -> None:
     subprocess.run([sys.executable, "-m", "venv", HOME / "venv"], check=True)
     subprocess.run([*pip, TORCH], check=True)
     subprocess.run([*pip, "-e", str(ROOT), "pytest", TORCH], check=True)
-    subprocess.run([*pip, *(code.package for code in CODES), TORCH], check=True)
+    packages = [name for code in CODES for name in (code.package, *code.beside)]
+    subprocess.run([*pip, *packages, TORCH], check=True)
 
 
 def clone(place: Path) -> Path:
