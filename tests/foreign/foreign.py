@@ -81,6 +81,10 @@ CODES = [
         "heat", "fipy", "finite volumes, implicit", ["--output", "temperature"],
         ("heat.py", MAIN, "equation.solve("),
     ),
+    Code(
+        "vortices", "pylbm", "lattice Boltzmann", ["--output", "density", "--output", "momentum"],
+        ("vortices.py", MAIN, "one_time_step("), beside=("mpich",),
+    ),
 ]  # fmt: skip
 
 
