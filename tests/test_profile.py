@@ -254,6 +254,30 @@ def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
     assert against.by_operator(profile, 1.0) == {"add": pytest.approx(0.8)}
 
 
+def test_small_operators_at_many_lines_are_found_though_no_line_is_hot():
+    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.06}
+    told |= {"share": 0.06, "seconds": 0.1, "launches": 100.0, "bytes": 1e3, "bound": "launches"}
+    lines = [Line(line=n, **told) for n in (1, 2)]
+    (found,) = findings.scattered(recorded(lines=lines))
+    assert "2 lines together take 12% of the run for 200 operators" in found.text
+    assert findings.scattered(recorded(lines=lines[:1])) == []
+
+
+@pytest.mark.parametrize(("bound", "share"), [("bandwidth", 0.5 * 3 / 100), ("launches", 0.1)])
+def test_repeats_are_worth_their_part_of_what_bounds_their_line(bound, share):
+    line = Line(
+        file=HERE.name, line=1, source="", function="f", share=0.5, half_width=0.1, inclusive=0.5,
+        seconds=0.2, bound=bound,
+    )  # fmt: skip
+    row = {"file": str(HERE), "line": 1, "launches": 10, "read": 60, "written": 40}
+    row |= {"repeated": 2, "repeated_bytes": 1}
+    place = {"file": HERE.name, "line": 1}
+    assert tables.worth(recorded(lines=[line]), place, row, [row]) == pytest.approx(share)
+    elsewhere = place | {"line": 2}
+    assert tables.worth(recorded(lines=[line]), elsewhere, row, [row]) == 0
+    assert tables.worth(recorded(), place, row, [row]) is None
+
+
 def test_lines_add_up_to_the_sampled_run_without_its_imports():
     line = Line(
         file="a.py", line=1, source="", function="f", share=0.5, half_width=0.1, inclusive=0.5,

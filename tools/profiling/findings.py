@@ -27,7 +27,13 @@ def amdahl(share: float | None) -> float | None:
 def of(profile: Profile, opaque: str) -> list[Finding]:
     """Findings by the share of the run that they are about, largest first."""
     found = [hot(line, profile) for line in profile.hot]
-    found += [*again(profile), *allocating(profile), *waiting(profile), *started(profile)]
+    found += [
+        *scattered(profile),
+        *again(profile),
+        *allocating(profile),
+        *waiting(profile),
+        *started(profile),
+    ]
     found += [*crossing(profile), *contended(profile)]
     if opaque:
         found.append(made("what is not seen", f"{opaque}.", "", None))
@@ -71,6 +77,21 @@ def reason(line: Line, profile: Profile) -> tuple[str, str]:
     if line.in_loop:
         return "It stands in a loop.", VECTORS
     return "What bounds it was not measured: no operator of torch was seen there.", ALGORITHM
+
+
+def scattered(profile: Profile) -> list[Finding]:
+    """Many small operators at many lines, of which none need be hot."""
+    lines = [line for line in profile.lines if line.bound == "launches"]
+    share = sum(line.share for line in lines)
+    if len(lines) < 2 or share < 0.1:
+        return []
+    where = ", ".join(f"{line.file}:{line.line}" for line in lines[:3])
+    count = sum(line.launches for line in lines)
+    text = (
+        f"{len(lines)} lines together take {share:.0%} of the run for {count:,.0f} operators a "
+        f"step that cost more to start than what they do, most at {where}."
+    )
+    return [made("small operators", text, VECTORS, share)]
 
 
 def percent(share: float | None) -> str:

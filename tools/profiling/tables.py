@@ -210,9 +210,11 @@ def worth(profile: Profile, place: dict, row: dict, rows: list[dict]) -> float |
     if line is None:
         return 0.0  # no sample fell there
     near = [r for r in rows if (r["file"], r["line"]) == (row["file"], row["line"])]
-    keys = ("read", "written") if line.bound == "bandwidth" else ("launches",)
-    mine, all_of_it = (sum(r[k] for r in some for k in keys) for some in ([row], near))
-    return line.share * mine / max(all_of_it, 1) * row["repeated"] / row["launches"]
+    if line.bound == "bandwidth":  # at most two inputs of the size of the result, and the result
+        part = 3 * row["repeated_bytes"] / max(sum(r["read"] + r["written"] for r in near), 1)
+    else:
+        part = row["repeated"] / max(sum(r["launches"] for r in near), 1)
+    return line.share * min(part, 1.0)
 
 
 def function(found: dict, own: Own) -> FunctionLines:
