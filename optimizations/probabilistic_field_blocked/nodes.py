@@ -58,20 +58,25 @@ def seed(E: Tensor, w: Tensor, gifts: dict[float, Tensor], top: int) -> None:
             give_together(rows[:, W - 1], w[:, free:], gift[:, free:])
 
 
+def exchange(case: FieldCase, cells: Tensor, w: Tensor) -> tuple[float, Tensor]:
+    """Pull and push, in place, not paid yet; the dark fraction in between, and the push."""
+    taken = cells * (PULL_RATE * case.dt)
+    w.add_(taken).clamp_(-BOUND, BOUND)
+    cells.sub_(taken)
+    r = float((cells < INACTIVE).to(w.dtype).mean())
+    push = w * (PUSH_RATE * case.dt + (PUSH_RATE_INACTIVE - PUSH_RATE) * case.dt * r)
+    cells.add_(push).clamp_(-BOUND, BOUND)
+    return r, push
+
+
 def workspace(case: FieldCase):
     """(state): E, w and the dark fraction after pull, push and seeding, in place."""
     (H, _), (h, columns) = case.shape, case.workspace
     top = H - h - LOOK_UP
 
     def run(state: FieldState) -> tuple[Tensor, Tensor, float]:
-        E, w, cells = state.E, state.w, state.E[top : top + h, :columns]
-        taken = cells * (PULL_RATE * case.dt)
-        w.add_(taken).clamp_(-BOUND, BOUND)
-        cells.sub_(taken)
-        r = float((cells < INACTIVE).to(E.dtype).mean())
-        rate = PUSH_RATE * case.dt + (PUSH_RATE_INACTIVE - PUSH_RATE) * case.dt * r
-        push = w * rate
-        cells.add_(push).clamp_(-BOUND, BOUND)
+        E, w = state.E, state.w
+        r, push = exchange(case, E[top : top + h, :columns], w)
         if r > SEEDING_GATE:
             s = w * (SEED_RATE * case.dt)
             weights = {weight for *_, weight in offsets()}

@@ -31,13 +31,21 @@ from baselines.probabilistic_field_v0.rules import (
 )
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
-from optimizations.probabilistic_field_blocked.stepping import Sweeps, canonical, stepping
+from optimizations.probabilistic_field_blocked.stepping import (
+    Sweeps,
+    canonical,
+    frozen_workspace,
+    plain,
+    stepping,
+)
 from optimizations.probabilistic_field_blocked.sweeps import NEIGHBOURS, eager
 from optimizations.probabilistic_field_cached_transfer.implementation import spectral
 
+from .nodes import workspace
+
 
 def fused(case: FieldCase) -> Sweeps:
-    """The sweeps over all cells, compiled; those over nodes and images as they were."""
+    """The sweeps over all cells and the seeding, compiled; the rest as it was."""
     (H, W), dt = case.shape, case.dt
     sent = torch.empty((H + 2, W + 2), dtype=case.dtype)
 
@@ -95,6 +103,7 @@ def fused(case: FieldCase) -> Sweeps:
         take=take,
         turn_over=turn_over,
         decay=lambda *given: int(decay(*given)),
+        workspace=workspace(case) if plain(case) else frozen_workspace(case),
     )
 
 

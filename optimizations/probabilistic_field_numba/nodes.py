@@ -4,8 +4,9 @@ The frozen engine goes through 24 offsets one after another, each a gather and a
 all nodes. What a cell becomes depends on its own value and its donors alone, so the order may
 be turned inside out, cell row after cell row, if each cell meets its donors, and each node its
 cells, in the order of the offsets. Rows of cells from above, and in each of them offsets from
-above, do both. Cells at the left and right edge, where clamping makes nodes meet, are taken
-donor by donor.
+above, do both. The five offsets that lead from one row of nodes to one row of cells are one pass:
+a cell meets its donors in a register and notes as bits which of them found it dark; then nodes pay.
+Cells at the left and right edge, where clamping makes nodes meet, are taken donor by donor.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from baselines.probabilistic_field_v1 import FieldCase, FieldState
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
 from .loops import clamped
+
+NONE, FIRST, SECOND, THIRD, FOURTH, FIFTH = (np.int32(1 << j >> 1) for j in range(6))
 
 
 class Rates(NamedTuple):
@@ -93,53 +96,102 @@ def metabolize(w, k):
 
 
 @njit(cache=True, nogil=True)
-def give_along(cells, nodes, given, weight, k):
-    """One offset: node x gives to cell x where that is dark, and pays."""
+def wrap_up(given, gifts, weights, k):
+    """gifts[d − 1, i, REACH + x] = what node (i, x) gives at distance d; no one stands beside."""
+    for d in range(1, weights.size):
+        for i in range(given.shape[0]):
+            nodes, out = given[i], gifts[d - 1, i, REACH:]
+            for x in range(nodes.size):
+                out[x] = nodes[x] * k.seed * weights[d] * k.share
+
+
+@njit(cache=True, nogil=True)
+def receive(cells, took, far, near, same, k):
+    """Cells meet their five donors of a row of nodes, those to the right first.
+
+    A gift is taken while the cell is dark; bit j of ``took`` says that the j-th was. Donors stand
+    REACH to the right of the cell's number.
+    """
+    for c in range(cells.size):
+        e, bits = cells[c], NONE
+        bits = np.int32(bits | FIRST) if e < k.dark else bits
+        e += far[c + 4] if e < k.dark else k.zero
+        bits = np.int32(bits | SECOND) if e < k.dark else bits
+        e += near[c + 3] if e < k.dark else k.zero
+        bits = np.int32(bits | THIRD) if e < k.dark else bits
+        e += same[c + 2] if e < k.dark else k.zero
+        bits = np.int32(bits | FOURTH) if e < k.dark else bits
+        e += near[c + 1] if e < k.dark else k.zero
+        bits = np.int32(bits | FIFTH) if e < k.dark else bits
+        e += far[c] if e < k.dark else k.zero
+        cells[c], took[c] = e, bits
+
+
+@njit(cache=True, nogil=True)
+def pay(nodes, took, far, near, same, k):
+    """Nodes pay for what was taken, in the same order; ``took`` begins REACH cells to the left."""
     for x in range(nodes.size):
-        e = cells[x]
-        gift = given[x] * k.seed * weight * k.share
-        gift = gift if e < k.dark else k.zero
-        cells[x] = clamped(e + gift, k.low, k.high)
-        nodes[x] -= gift
+        w = nodes[x]
+        w -= far[x + 2] if took[x] & FIRST else k.zero
+        w -= near[x + 2] if took[x + 1] & SECOND else k.zero
+        w -= same[x + 2] if took[x + 2] & THIRD else k.zero
+        w -= near[x + 2] if took[x + 3] & FOURTH else k.zero
+        w -= far[x + 2] if took[x + 4] & FIFTH else k.zero
+        nodes[x] = w
 
 
 @njit(cache=True, nogil=True)
-def give_together(cells, at, nodes, given, first, last, weight, k):
-    """One offset at an edge: nodes first..last give to the same cell if it is dark before."""
-    if cells[at] < k.dark:
+def receive_together(e, bit, gifts, first, last, k):
+    """A cell at an edge: nodes first..last all give if it is dark before; what it is, and says."""
+    if e < k.dark:
         for x in range(first, last):
-            gift = given[x] * k.seed * weight * k.share
-            cells[at] += gift
-            nodes[x] -= gift
-    cells[at] = clamped(cells[at], k.low, k.high)
+            e += gifts[x + REACH]
+        return e, bit
+    return e, NONE
 
 
 @njit(cache=True, nogil=True)
-def give_row(cells, nodes, given, dx, weight, k):
-    """One offset of a row of nodes, on the row of cells that it leads to."""
+def receive_left(e, columns, far, near, same, k):
+    """The first cell of a row, at which nodes meet whose cells lie beyond it."""
+    e, first = receive_together(e, FIRST, far, 0, min(3, columns), k)
+    e, second = receive_together(e, SECOND, near, 0, min(2, columns), k)
+    e, third = receive_together(e, THIRD, same, 0, 1, k)
+    return e, np.int32(first | second | third)
+
+
+@njit(cache=True, nogil=True)
+def receive_right(e, W, columns, far, near, same, k):
+    """The last cell of a row, likewise."""
+    e, third = receive_together(e, THIRD, same, W - 1, columns, k)
+    e, fourth = receive_together(e, FOURTH, near, W - 2, columns, k)
+    e, fifth = receive_together(e, FIFTH, far, W - 3, columns, k)
+    return e, np.int32(third | fourth | fifth)
+
+
+@njit(cache=True, nogil=True)
+def give_row(cells, nodes, took, far, near, same, k):
+    """A row of nodes gives to a row of cells. took: [REACH + W + REACH], cells beyond included."""
     W, columns = cells.size, nodes.size
-    first, last = max(0, 1 - dx), min(columns, W - 1 - dx)  # nodes with a cell of their own
-    if first > 0:
-        give_together(cells, 0, nodes, given, 0, min(first, columns), weight, k)
-    if first < last:
-        here = slice(first + dx, last + dx)
-        give_along(cells[here], nodes[first:last], given[first:last], weight, k)
-    if last < columns:
-        give_together(cells, W - 1, nodes, given, max(last, 0), columns, weight, k)
+    last = min(W - 1, columns + REACH)
+    receive(cells[1:last], took[REACH + 1 :], far[1:], near[1:], same[1:], k)
+    cells[0], took[REACH] = receive_left(cells[0], columns, far, near, same, k)
+    took[0] = took[1] = took[REACH]
+    if last == W - 1:
+        cells[last], took[last + 2] = receive_right(cells[last], W, columns, far, near, same, k)
+        took[last + 3] = took[last + 4] = took[last + 2]
+    pay(nodes, took, far, near, same, k)
 
 
 @njit(cache=True, nogil=True)
-def seed(E, w, given, weights, k):
+def seed(E, w, gifts, took, none, k):
     """All 24 offsets. Row 0 of E is REACH above the cell that the first node looks at."""
     h = w.shape[0]
     for t in range(h + 2 * REACH):
         for dy in range(-REACH, REACH + 1):
-            i = t - REACH - dy
+            i, away = t - REACH - dy, abs(dy)
             if 0 <= i < h:
-                for dx in range(-REACH, REACH + 1):
-                    if dy != 0 or dx != 0:
-                        weight = weights[abs(dy) + abs(dx)]
-                        give_row(E[t], w[i], given[i], dx, weight, k)
+                same = gifts[away - 1, i] if away else none
+                give_row(E[t], w[i], took, gifts[away + 1, i], gifts[away, i], same, k)
 
 
 def workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, float]]:
@@ -147,7 +199,9 @@ def workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, f
     k, rows = rates(case), strip(case)
     kind = type(k.low)
     weights = np.array([1 / (1 + d) for d in range(2 * REACH + 1)], kind)
-    given = np.empty(case.workspace, kind)
+    given, (h, columns) = np.empty(case.workspace, kind), case.workspace
+    gifts = np.zeros((2 * REACH, h, REACH + columns + 2 * REACH), kind)
+    room = np.zeros(case.shape[1] + 2 * REACH, np.int32), np.zeros(gifts.shape[-1], kind)
     inner, n = slice(REACH, -REACH), case.workspace[0] * case.workspace[1]
 
     def run(state: FieldState) -> tuple[Tensor, Tensor, float]:
@@ -156,7 +210,8 @@ def workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, f
         rate = kind(0.1 * case.dt + (0.5 - 0.1) * case.dt * r)
         push(E[inner], w, given, rate, k)
         if r > 0.5:
-            seed(E, w, given, weights, k)
+            wrap_up(given, gifts, weights, k)
+            seed(E, w, gifts, *room, k)
         settle(w, given, rate, k)
         return state.E, state.w, r
 
