@@ -22,12 +22,12 @@ def sweep(case: TensorCase) -> Sweep:
     D, D_out = case.shape[2:]
     advancing = case.part == "step"
     bound = (torch.empty(0, 0, 1) if h.V is None else h.V).squeeze(-1).to(kind).numpy()
-    k = np.array(h[:3], bound.dtype)
+    k = np.array(h[:3], bound.dtype), np.array(h[:3], np.float32)
     diagonal = min(D, D_out), D_out + 1
 
     def act(T: Planes, H: Planes, rate: float, F: Planes | None) -> Planes:
         F = None if F is None else F.numpy()
-        rate = k.dtype.type(rate)
+        rate = bound.dtype.type(rate)
         loops.sweep(T.numpy(), H.numpy(), F, bound, advancing, k, rate, *diagonal)
         return H
 

@@ -44,9 +44,9 @@ def line(H, T, start, up, down, first, last, before, after, site, k, vectors):
     a, n = first * site, (last - first) * site
     places = start + a, start + a, up + a, down + a, start + before * site, start + after * site
     if vectors:
-        wide(H, T, n, *places, k)
+        wide(H, T, n, *places, k[1])
     else:
-        narrow(H, T, n, *places, k)
+        narrow(H, T, n, *places, k[0])
 
 
 @njit(cache=True, nogil=True)
@@ -99,9 +99,10 @@ def both(T, H, x, rows, rate, F):
 def sweep(T, H, F, V, advancing, k, rate, components, stride):
     """H = H[T] over the grid and, where ``advancing``, T += i · rate · H + F one row behind.
 
-    T, H, F: [2, Nx, Ny, site], F may be None; k: centre, x, y, an array for `spread`; V: [Nx, Ny],
-    or [0, 0]. Row 0 is a neighbour of the last row and advances after it. Where T stays, wide rows
-    go panel by panel, so that three of them are in cache together.
+    T, H, F: [2, Nx, Ny, site], F may be None; k: centre, x, y, in the field's type and once more in
+    float32, for vectors; V: [Nx, Ny], or [0, 0]. Row 0 is a neighbour of the last row and advances
+    after it. Where T stays, wide rows go panel by panel, so that three of them are in cache
+    together.
     """
     _, rows, columns, site = T.shape
     length = columns * site
