@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import memray
+import pytest
 import torch
 
 import baselines.energy_flow_v0 as v0
@@ -15,6 +16,7 @@ from baselines.energy_flow_v1.geometry import distance
 from baselines.energy_flow_v1.network import draw_mover, ready
 from baselines.energy_flow_v1.travel import loop_step
 from baselines.engine import clone
+from optimizations.energy_flow_numba.implementation import engine as native
 from optimizations.energy_flow_v0_scatter.implementation import adopt as adopt_rows
 from optimizations.energy_flow_v0_spatial_hash.implementation import SpatialHash
 
@@ -113,3 +115,11 @@ def test_weights_of_a_flow_change_between_collections():
 def test_a_whole_forward_and_its_collection_are_timed_cases():
     timed = {case.part for case in v1.engine.cases.values() if case.timed}
     assert {"forward", "collect"} <= timed
+
+
+def test_native_collection_refuses_a_field_in_pieces():
+    case = v1.engine.cases["groups"]
+    state = v1.engine.initial(case)
+    strided = state._replace(energy=state.energy.repeat_interleave(2)[::2])
+    with pytest.raises(ValueError, match="allowed: contiguous"):
+        native.prepare(case)(strided)

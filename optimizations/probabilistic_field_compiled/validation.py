@@ -10,8 +10,9 @@ claim = Agreement(
     level="rounding",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
     # each shape and branch is compiled anew, so this is a choice: a sparse and a dense
-    # field, and all that the clock measures
+    # field, nodes that meet at both edges, and all that the clock measures
     cases=(
+        "cold_wide",
         "sparse",
         "shipped_512x384",
         "seeding_128x120",
