@@ -46,12 +46,12 @@ AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 
 
 
 def advance(case: FieldCase):
-    """(E, R, P, w, frame): E, R, w, the three records, births and deaths of a step, compiled."""
+    """(E, R, P, w, frame, Σ E): E, R, w, two records, births and deaths of a step, compiled."""
     dt = case.dt
 
     @jax.jit
-    def run(E, R, P, w, frame):
-        E, total = diffuse(E, dt)
+    def run(E, R, P, w, frame, total):
+        E = diffuse(E, total, dt)
         E, moving, a = flow(E, R, P, dt)
         E, w = pull(case, E, w)
         E, w, r = push_and_seed(case, E, w)
@@ -60,7 +60,7 @@ def advance(case: FieldCase):
         E, k = damp(E, dt)
         taken = (total > DIFFUSION_GATE, a >= FLOW_DENSE, r > SEEDING_GATE, a > 0)
         taken += (a >= DENSITY_DENSE, g > 0, g >= CONSUMPTION_DENSE, k > 0, k >= PEAKS_DENSE)
-        records = total, jnp.stack([a, r, g, k]), jnp.stack(taken).astype(jnp.int64)
+        records = jnp.stack([a, r, g, k]), jnp.stack(taken).astype(jnp.int64)
         counted = frame % CENSUS_EVERY == 0
         counts = (jnp.where(counted, census(rate, dt), 0) for rate in (born, died))
         return E, R, metabolize(w, dt), *records, *counts
@@ -68,16 +68,16 @@ def advance(case: FieldCase):
     return run
 
 
-def diffuse(E, dt):
-    """E after the decay of its waves, if it holds enough energy, and Σ E before, float64."""
-    (H, W), total = E.shape, E.sum(dtype=jnp.float64).astype(E.dtype).astype(jnp.float64)
+def diffuse(E, total, dt):
+    """E after the decay of its waves, if it holds enough energy."""
+    H, W = E.shape
     q = jnp.fft.fftfreq(H)[:, None] ** 2 + jnp.fft.rfftfreq(W) ** 2
     decay = jnp.exp(-DIFFUSIVITY * (2 * math.pi) ** 2 * dt * q).astype(E.dtype)
 
     def spread(E):
         return bounded(jnp.fft.irfft2(jnp.fft.rfft2(E) * decay, s=(H, W)))
 
-    return jax.lax.cond(total > DIFFUSION_GATE, spread, lambda E: E, E), total
+    return jax.lax.cond(total > DIFFUSION_GATE, spread, lambda E: E, E)
 
 
 def flow(E, R, P, dt):
