@@ -6,7 +6,9 @@ taking it apart again costs more than the loop. Whoever passes an address keeps 
 
 from __future__ import annotations
 
-from numba import types
+from ctypes import c_void_p
+
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from torch import Tensor
@@ -33,3 +35,7 @@ def pointer(typing_context, number):
         return builder.inttoptr(values[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), generate
+
+
+if config.DISABLE_JIT:  # numba's own switch: loops run as Python, where no intrinsic can be called
+    pointer = c_void_p
