@@ -16,7 +16,7 @@ from tools.profiling.record import Overhead, Profile
 from tools.profiling.start import Failed, Passes, Refused
 
 ENOUGH = 1000  # samples
-COUNTED = 3  # steps under the counters: two to compare with the first
+COUNTED = 3  # steps under the counters: two to compare with the first, or one if they are long
 WAITS = 0.05  # share of the wall clock from which waiting is looked for by line
 
 
@@ -119,6 +119,10 @@ class Bare:
             return 1
         return max(1, round(min(most, self.first["length"], seconds / self.call_s)))
 
+    def counted(self) -> int:
+        """Calls under the counters, which make a call of small operators ten times as long."""
+        return max(self.few(1.0, COUNTED), self.few(float("inf"), COUNTED - 1))
+
 
 class Look:
     """Each method is an instrument; what it finds goes into ``raw`` under its name."""
@@ -158,13 +162,13 @@ class Look:
 
     def operators(self) -> None:
         self.needs_torch()
-        steps = min(COUNTED, self.bare.few(float("inf")))
+        steps = self.bare.counted()
         found = self.passes.run("operators", steps=steps)
         self.raw["operators"] = found | {"calls": steps}
         self.cost("operator counter with hashes", found["region"], steps)
 
     def calls(self) -> None:
-        steps = min(COUNTED, self.bare.few(float("inf")))
+        steps = self.bare.counted()
         found = self.passes.run("calls", steps=steps)
         self.raw["calls"] = found
         self.cost("call digests", found["region"], steps)
@@ -174,7 +178,7 @@ class Look:
         counted = self.raw.get("operators")
         if not counted:
             raise Refused("the operators were not counted, so the trace cannot be kept small")
-        steps, total = self.bare.few(float("inf"), 3), counted["launches"]
+        steps, total = self.bare.few(1.0, COUNTED), counted["launches"]
         if not total:
             raise Refused("the program asks torch for no operators that can be traced")
         names = sorted({row["operator"] for row in counted["rows"]})

@@ -73,14 +73,13 @@ class Operators(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func.overloadpacket.__name__
         inputs, written = operands(func, args, kwargs)
-        key = self.key(func, args, kwargs, written) if name not in EMPTY else None
         out = func(*args, **kwargs)
         outputs = [t for t in tree_iter(out) if isinstance(t, torch.Tensor)]
         if not (is_view(func) or name in EMPTY - {"empty", "new_empty"}):
-            self.tally(func, name, inputs, written, outputs, key, (args, kwargs, out))
+            self.tally(func, name, inputs, written, outputs, (args, kwargs, out))
         return out
 
-    def tally(self, func, name, inputs, written, outputs, key, call) -> None:
+    def tally(self, func, name, inputs, written, outputs, call) -> None:
         place = self.own.line(3)
         file, line = place or ("", 0)
         row = self.rows[name, file, line]
@@ -97,14 +96,18 @@ class Operators(TorchDispatchMode):
         row["transfers"] += len(devices) > 1 and name in ("_to_copy", "copy_")
         size = sum(map(extent, outputs))
         told = any(t.dtype is not torch.bool for t in outputs)  # masks are alike where all hold
-        if key is not None and told and size >= LARGE:
+        if size < LARGE or not told or name in EMPTY:
+            return
+        key = self.key(func, *call[:2], written)
+        if key is not None:
             row["hashed"] += 1
             row["repeated"] += key in self.seen
             row["repeated_bytes"] += size * (key in self.seen)
             self.seen.add(key)
 
     def key(self, func, args, kwargs, written) -> bytes | None:
-        """Digest of the operator and all that it reads; none where chance or effects decide."""
+        """Digest of the operator and all that it reads, which it left as it was; none where
+        chance or effects decide."""
         if self.hash_s <= 0 or written or torch.Tag.nondeterministic_seeded in func.tags:
             return None
         before = perf_counter()
