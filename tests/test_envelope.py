@@ -1,13 +1,19 @@
 """How far right answers may lie apart is measured, and where that says nothing is known."""
 
+from types import SimpleNamespace
+from typing import NamedTuple
+
 import pytest
 import torch
 
 from baselines.engine import replace
 from validation.beyond import unlike
 from validation.envelope import envelope, perturbed, ulp
+from validation.errors import ZERO, Distance, distance, least
+from validation.findings import Check, finding
 from validation.toys import heat, lorenz96
 from validation.trajectory import along
+from validation.verdicts import Finding
 
 torch.set_num_threads(1)
 
@@ -83,3 +89,33 @@ def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
         distributions(bench, claim, Within(wrong), result)
         assert bool(result.broken) is refused
         assert (result.power.distributions["x"] < 1e-4) is refused
+
+
+class Sum(NamedTuple):
+    total: torch.Tensor
+
+
+def judged(off: int) -> Finding:
+    """A frozen sum a fifth of a unit above the truth, and one so many units below the frozen."""
+    truth = torch.tensor(0.1, dtype=torch.float64)
+    lucky = truth.float()
+    got = lucky.clone()
+    for _ in range(off):
+        got = torch.nextafter(got, torch.tensor(0.0))
+    own = distance(lucky, truth)
+    check = Check("from 0", Sum(got), Sum(lucky), lambda: Sum(truth), lambda _: own, ())
+    return finding(SimpleNamespace(level="rounding"), check, "total")
+
+
+def test_a_single_number_may_lie_on_the_other_side_of_the_truth_however_near_the_frozen_one_is():
+    assert judged(0).holds
+    assert judged(1).holds
+    assert not judged(2).holds
+
+
+def test_over_many_cells_the_floor_is_one_cell_and_not_all_of_them():
+    field = torch.full((4096,), 3.0)
+    unit = torch.finfo(torch.float32).eps * 2
+    assert least(field) == Distance(unit / 64, unit, unit / 8)
+    assert least(torch.arange(3)) == least(torch.empty(0)) == ZERO
+    assert least(torch.tensor([3 + 4j])).largest > 0

@@ -21,7 +21,7 @@ import baselines
 from baselines.engine import Case, Engine, State, clone, fields
 from validation import tensors
 from validation.bench import SLACK
-from validation.errors import ZERO, Distance, distance
+from validation.errors import ZERO, Distance, distance, least, widest
 from validation.findings import exact_distance, misfit
 from validation.seal import manifest
 from validation.trajectory import checkpoints
@@ -78,6 +78,7 @@ def of_field(field: torch.Tensor) -> dict:
         "is": f"{field.dtype} {list(field.shape)}",
         "bits": bit_sum(flat),
         "mean": float(flat.double().mean()) if count else 0.0,
+        "least": least(field),
         "cells": flat[cells].double().tolist(),
     }
 
@@ -207,12 +208,17 @@ def compare_fingerprints(found: Fingerprint, wanted: Fingerprint, allowed: dict,
                               f"allowed {theirs['is']}")  # fmt: skip
         if ours["bits"] == theirs["bits"] and ours["cells"] == theirs["cells"]:
             continue
-        limit = allowed.get(name, ZERO)
+        limit = floored(allowed.get(name, ZERO), Distance(*theirs["least"]))
         gaps = [abs(a - b) for a, b in zip(ours["cells"], theirs["cells"], strict=True)]
         refuse_beyond(name, made, max(gaps, key=of_nan), limit.largest)
         refuse_beyond(f"the mean of {name}", made, abs(ours["mean"] - theirs["mean"]), limit.rms)
         if limit == ZERO:
             raise WrongAnswer(f"{name} had other bits after {made} timed steps, allowed: equal")
+
+
+def floored(allowed: Distance, floor: Distance) -> Distance:
+    """What is allowed; where anything is, at least one unit in the last place of one cell."""
+    return allowed if allowed == ZERO else widest(allowed, floor)
 
 
 def of_nan(value: float) -> float:
@@ -231,7 +237,7 @@ def compare_states(found: dict[str, torch.Tensor], want: State, allowed: dict, m
         wrong = misfit(ours, theirs)
         if wrong:
             raise WrongAnswer(f"{name} after {made} timed steps: {wrong}")
-        limit = allowed.get(name, ZERO)
+        limit = floored(allowed.get(name, ZERO), least(theirs))
         off = exact_distance(ours, theirs) if limit == ZERO else distance(ours, theirs)
         for got, most in zip(off, limit, strict=True):
             refuse_beyond(name, made, got, most)

@@ -12,8 +12,9 @@ HEADER = """# Tolerances
 
 Nothing here was chosen by hand. Exact claims are allowed nothing. What rounding claims are
 allowed was measured on the frozen engine: when it was sealed (own error), and when they were
-judged (envelope). The margin is the share of the allowance that the closest call used; above 1
-is refused. To allow more than the last verdict did needs a reason, which stands here.
+judged (envelope); never less than one unit in the last place of one cell. The margin is the
+share of the allowance that the closest call used; above 1 is refused. To allow more than the
+last verdict did needs a reason, which stands here.
 
 | optimization | level | allowance | measured | closest call | margin | judged | loosened |
 |---|---|---|---|---|---:|---|---|

@@ -57,6 +57,20 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> Distance:
     return Distance(float(squares.mean()) ** 0.5, float(gap.max()), max(blocks) ** 0.5)
 
 
+def least(field: torch.Tensor) -> Distance:
+    """One cell off by one unit in the last place of the largest: no right answer can promise less.
+
+    A run that happens to round to the truth is no measure of what another may do; over many
+    cells such luck averages out, in a field of a single number it does not.
+    """
+    if field.numel() == 0 or not (field.is_floating_point() or field.is_complex()):
+        return ZERO
+    top = field.detach().abs().max()
+    unit = float(torch.nextafter(top, torch.full_like(top, float("inf"))).double() - top.double())
+    n = field.numel()
+    return Distance(unit / n**0.5, unit, unit / min(n, BLOCK) ** 0.5)
+
+
 def widened(field: torch.Tensor) -> torch.Tensor:
     return field.to(torch.complex128 if field.is_complex() else torch.float64)
 

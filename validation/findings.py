@@ -12,7 +12,7 @@ from baselines.engine import Engine, State, fields
 
 from . import digests
 from .claims import Agreement
-from .errors import ZERO, Distance, distance
+from .errors import ZERO, Distance, distance, least, widest
 from .trajectory import Reference
 from .verdicts import CaseResult, Finding
 
@@ -85,9 +85,10 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         origin = "bits"
     else:
         held_to = getattr(check.true(), name)
-        off, allowed, origin = distance(ours, held_to), check.sealed(name), check.sealed_origin
+        off, origin, floor = distance(ours, held_to), check.sealed_origin, least(theirs)
+        allowed = widest(check.sealed(name), floor)
         if off.over(allowed) > 1:
-            allowed, origin = check.allowed(name), check.origin
+            allowed, origin = widest(check.allowed(name), floor), check.origin
     share = off.over(allowed)
     if 0 < share <= 1 and allowed.largest < float("inf"):
         agree(ours, held_to, allowed.largest)
