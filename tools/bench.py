@@ -10,7 +10,7 @@ from validation import leaves
 from validation.coverage import Coverage
 from validation.verdicts import Status
 
-GROUP = 12  # candidates at most that share the rounds of a baseline
+GROUP = 16  # candidates at most that share the rounds of a baseline
 
 
 def run(

@@ -20,6 +20,7 @@ from validation.surroundings import settings
 
 MOST = 100  # rounds of a case
 SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
+FEWEST = {SLOW_BLOCK_S: 5, 2.5: 3, math.inf: 2}  # rounds, where a block takes up to so many seconds
 AUDIT_S = 0.02  # of blocks of one contender alone, under the parent's clock
 AUDIT_BLOCKS = 100
 
@@ -167,6 +168,11 @@ class Watched:
             "observing_s": sorted(self.observing)[len(self.observing) // 2],
             "changed": self.changed,
         }
+
+
+def fewest(block_s: float) -> int:
+    """Rounds at least: of long blocks few, since processes differ more than their rounds do."""
+    return next(count for longest, count in FEWEST.items() if block_s <= longest)
 
 
 def total(found: dict[str, tuple[float, float]]) -> float:

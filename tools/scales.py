@@ -6,12 +6,13 @@ parameter (``given.count``). An engine that is not listed is mapped at its every
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import torch
 
 from baselines.engine import Case, Engine
+from baselines.probabilistic_field_v0.cases import shipped
 
 Changes = dict[str, object]
 
@@ -38,20 +39,27 @@ def flows(count: int) -> tuple[str, Changes]:
 
 
 def field_of(rows: int, columns: int) -> tuple[str, Changes]:
-    return f"shipped_{rows}x{columns}", {}
+    like = shipped((rows, columns), (rows // 8, rows // 8), steps=3)
+    moved = ("shape", "workspace", "start", "images")
+    return "shipped_512x384", {name: getattr(like, name) for name in moved}
 
 
 SCALES = {
-    "lattice_field": Scale({f"{n}³": cube(n) for n in (16, 32, 64, 128)}),
+    "lattice_field": Scale(
+        {f"{n}³": cube(n) for n in (16, 32, 64, 128)}, dtypes=("float64", "float32")
+    ),
     "tensor_field": Scale(
         {f"{n}²·16²": lattice(n) for n in (8, 16, 32, 64)}, dtypes=("complex64", "complex128")
     ),
     "probabilistic_field": Scale(
-        {f"{r}×{c}": field_of(r, c) for r, c in ((64, 48), (256, 192), (512, 384), (2560, 1920))},
+        {
+            f"{r}×{c}": field_of(r, c)
+            for r, c in ((64, 48), (128, 96), (256, 192), (512, 384), (1024, 768))
+        },
         steps=3,
     ),
     "energy_flow": Scale(
-        {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 30_000)},
+        {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 10_000)},
         steps=4,
     ),
 }
@@ -69,11 +77,19 @@ def case_at(engine: Engine, size: str, dtype: str) -> Case:
     """The case of that size in that type."""
     here = scale(engine)
     name, changes = here.sizes[size]
-    case = reduce(lambda c, item: changed(c, *item), changes.items(), engine.cases[name])
-    return replace(case, dtype=getattr(torch, dtype), steps=here.steps, quick=True)
+    return replace(
+        changed(engine.cases[name], changes),
+        dtype=getattr(torch, dtype),
+        steps=here.steps,
+        quick=True,
+    )
 
 
-def changed(value, path: str, new: object):
-    """The dataclass with one parameter, maybe one of a parameter's own, set otherwise."""
-    first, _, rest = path.partition(".")
-    return replace(value, **{first: changed(getattr(value, first), rest, new) if rest else new})
+def changed(value, changes: Changes):
+    """The dataclass with parameters, maybe parameters of a parameter, set otherwise at once."""
+    own, inner = {}, defaultdict(dict)
+    for path, new in changes.items():
+        first, _, rest = path.partition(".")
+        (inner[first] if rest else own)[rest or first] = new
+    own |= {name: changed(getattr(value, name), found) for name, found in inner.items()}
+    return replace(value, **own)

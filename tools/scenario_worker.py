@@ -23,17 +23,18 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State
 from tools.contenders import Contender
+from tools.rounds import fewest
 from tools.scales import case_at
 from tools.statistics import within
 from validation import digests, leaves
 from validation.bench import SLACK
 from validation.claims import Agreement
-from validation.errors import Distance, distance
+from validation.errors import Distance, distance, least, widest
 from validation.trajectory import own_error, reference, truth
 
 CHECKED = 2  # calls of the candidate that are compared
 BLOCK_S = 2e-3
-ROUNDS = (5, 60)  # at least, at most
+MOST = 60  # rounds
 KEPT = 2  # sizes, of which the optimizations of an engine share start and reference
 
 
@@ -99,7 +100,8 @@ def compare(claim: Agreement, where: tuple, case: Case) -> dict[str, str]:
             continue
         if claim.level == "exact" or not floating:
             raise Wrong(f"{name} is not the same bit for bit after {steps} steps")
-        share = distance(got, exact).over(allowed(*where, steps)[name].scaled(SLACK))
+        limit = widest(allowed(*where, steps)[name].scaled(SLACK), least(want))
+        share = distance(got, exact).over(limit)
         if not share <= 1:
             raise Wrong(f"{name} is {share:.3g} times as far off as it may be after {steps} steps")
     return {"checked": f"{steps} steps, {claim.level}"}
@@ -114,7 +116,8 @@ def timed(claim: Agreement, case: Case, start: State, budget_s: float) -> dict[s
     began = perf_counter()
     for side in (base, ours):
         side.restart()
-    while len(rows) < ROUNDS[0] or (len(rows) < ROUNDS[1] and perf_counter() - began < budget_s):
+    needed = fewest(base.once_s * steps)
+    while len(rows) < needed or (len(rows) < MOST and perf_counter() - began < budget_s):
         if made + steps > case.steps:
             made = 0
             base.restart()

@@ -81,13 +81,13 @@ def rests_on(name: str) -> tuple[str, str]:
 
 
 def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
-    """(size, type, threads, device) of every scenario, smallest first."""
+    """(size, type, threads, device) of every scenario, the engine's own type and small first."""
     from tools.scales import scale  # late: torch
 
     here = scale(baselines.load(engine))
-    for size, dtype, threads in product(here.sizes, here.dtypes, THREADS):
+    for dtype, size, threads in product(here.dtypes, here.sizes, THREADS):
         yield size, dtype, threads, "cpu"
-    for size, dtype in product(here.sizes, here.dtypes):
+    for dtype, size in product(here.dtypes, here.sizes):
         yield size, dtype, 1, "cuda"
 
 

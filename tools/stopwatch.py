@@ -36,12 +36,11 @@ import baselines
 from baselines.engine import Case, Engine
 from tools.contenders import Contender, Control, Stream
 from tools.phases import Trail
-from tools.rounds import SLOW_BLOCK_S, Rounds, Tell
+from tools.rounds import SLOW_BLOCK_S, Rounds, Tell, fewest
 from validation import leaves
 from validation.surroundings import settings
 
 BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
-LEAST_ROUNDS = (3, 5)  # of slow cases, of others
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
 
 
@@ -75,7 +74,8 @@ def measure_case(
     able = [name for name in candidates if name in contenders]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
     wanted, steps = fixed or (0, block_length(contenders["baseline"], case, stride))
-    slow = contenders["baseline"].once_s * steps > SLOW_BLOCK_S
+    block_s = contenders["baseline"].once_s * steps
+    slow = block_s > SLOW_BLOCK_S
     contenders["control"] = Control(baseline, case, start)
     if not slow and not baseline.in_place:
         contenders["control"].extra = max(1, round(INJECTED * steps))
@@ -83,8 +83,7 @@ def measure_case(
     trail = Trail(baseline, start, level, seed)
     rng = random.Random(seed)
     rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
-    least = wanted or LEAST_ROUNDS[0 if slow else 1]
-    rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
+    rounds.run(wanted or fewest(block_s), budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.candidates):
         rounds.audit(name)
     return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}

@@ -9,4 +9,6 @@ claim = Agreement(
     quick=False,
     level="rounding",
     because="the frozen weights; a group's sums run in float64 in the order of its rows",
+    # stress: minutes to judge and to time, and the collection at 1e5 flows is no smaller
+    cases=tuple(name for name in engine.cases if name != "stress"),
 )
