@@ -34,37 +34,52 @@ def native(case: LatticeCase):
     """
     if not covers(case):
         raise ValueError(f"got {case.shape} {case.boundary}; allowed: {covers.__doc__}")
-    kind = np.dtype(str(case.dtype).removeprefix("torch.")).type
-    inertia = None if case.chi == 0 else kind(case.chi) * kind(case.chi)
-    factors = kind(-2.0 * case.d), kind(case.dt * case.dt), kind(2), inertia
+    factors = rounded(case)
 
-    def padded(state: LatticeState) -> LatticeState:
+    def advance(state: LatticeState) -> LatticeState:
         step(state.E.numpy(), state.E_prev.numpy(), *factors)
         return state._replace(E=state.E_prev, E_prev=state.E)
 
-    return padded
+    return advance
 
 
-def adopt(_: LatticeCase, state: LatticeState) -> LatticeState:
+def rounded(case: LatticeCase) -> tuple:
+    """(−2d, dt², 2, χ²), each rounded once to the field's type; χ² is None where χ = 0."""
+    kind = np.dtype(str(case.dtype).removeprefix("torch.")).type
+    inertia = None if case.chi == 0 else kind(case.chi) * kind(case.chi)
+    return kind(-2.0 * case.d), kind(case.dt * case.dt), kind(2), inertia
+
+
+def adopt(case: LatticeCase, state: LatticeState) -> LatticeState:
     """Each row of E and E_prev with its far cells at both ends, [planes, rows, n + 2]."""
-    return state._replace(E=closed(state.E, 0), E_prev=closed(state.E_prev, APART_BYTES))
+    return padded(state, case.shape[-1] + 2, 0)
 
 
-def closed(E: torch.Tensor, at: int) -> torch.Tensor:
-    """E with its far cells, beginning that many bytes into a page."""
+def padded(state: LatticeState, width: int, at: int) -> LatticeState:
+    """E, ``at`` bytes into a page, and E_prev, apart from it, on rows of so many cells."""
+    E, E_prev = closed(state.E, width, at), closed(state.E_prev, width, at + APART_BYTES)
+    return state._replace(E=E, E_prev=E_prev)
+
+
+def closed(E: torch.Tensor, width: int, at: int) -> torch.Tensor:
+    """E on rows that begin at cell −1 and go on periodically, ``at`` bytes into a page.
+
+    What lies beyond cell n is never read, but computed: it must be no zeros, whose
+    neighbourhood would become denormal.
+    """
     *outer, n = E.shape
-    cells = math.prod(outer) * (n + 2)
+    cells = math.prod(outer) * width
     pool = E.new_empty(cells + 2 * PAGE_BYTES // E.itemsize)
     first = (at - pool.data_ptr()) % PAGE_BYTES // E.itemsize
-    rows = pool[first : first + cells].view(*outer, n + 2)
-    return torch.cat([E[..., -1:], E, E[..., :1]], -1, out=rows)
+    rows = pool[first : first + cells].view(*outer, width)
+    return torch.index_select(E, -1, (torch.arange(width) - 1) % n, out=rows)
 
 
-def observe(_: LatticeCase, state: LatticeState) -> LatticeState:
-    """The rows without their end cells."""
-    return state._replace(
-        E=state.E[..., 1:-1].contiguous(), E_prev=state.E_prev[..., 1:-1].contiguous()
-    )
+def observe(case: LatticeCase, state: LatticeState) -> LatticeState:
+    """The n cells of each row."""
+    n = case.shape[-1]
+    E, E_prev = (x[..., 1 : n + 1].contiguous() for x in (state.E, state.E_prev))
+    return state._replace(E=E, E_prev=E_prev)
 
 
 engine = replace(

@@ -7,12 +7,15 @@ of E from the second-level cache where one plane at a time costs three.
 
 from numba import njit
 
+from .vectors import widest
+
 TILE_BYTES = 64 * 1024  # of one plane: five planes of E and two of E_prev stay in a megabyte
 
 
 @njit(cache=True, nogil=True)
 def pair(above, e, f, below, p, q, at, up, down, stop, centre, scale, now, inertia):
     """p = e⁺ and q = f⁺ of two neighbouring planes on cells at + 1 … at + stop − 1 of the line."""
+    widest()
     e_up, e_down, f_up, f_down = e[up:], e[down:], f[up:], f[down:]
     above, e, f, below, p, q = above[at:], e[at:], f[at:], below[at:], p[at:], q[at:]
     for i in range(1, stop):  # from 1: the compiler must see that i − 1 counts from the start
@@ -29,6 +32,7 @@ def pair(above, e, f, below, p, q, at, up, down, stop, centre, scale, now, inert
 @njit(cache=True, nogil=True)
 def single(above, e, below, p, at, up, down, stop, centre, scale, now, inertia):
     """p = e⁺ of one plane, the last of an odd number."""
+    widest()
     e_up, e_down = e[up:], e[down:]
     above, e, below, p = above[at:], e[at:], below[at:], p[at:]
     for i in range(1, stop):
@@ -41,12 +45,12 @@ def single(above, e, below, p, at, up, down, stop, centre, scale, now, inertia):
 
 
 @njit(cache=True, nogil=True)
-def close(p, first, last, width):
-    """The cells at both ends of each row become copies of the far ones."""
+def close(p, first, last, width, n):
+    """The cells beside the n of each row become copies of the far ones."""
     for y in range(first, last):
         row = y * width
-        p[row] = p[row + width - 2]
-        p[row + width - 1] = p[row + 1]
+        p[row] = p[row + n]
+        p[row + n + 1] = p[row + 1]
 
 
 @njit(cache=True, nogil=True)
@@ -83,12 +87,12 @@ def step(E, P, centre, scale, now, inertia):
             for at, up, down, length in lines:
                 stop = length - 1
                 pair(above, e, f, below, p, q, at, up, down, stop, centre, scale, now, inertia)
-            close(p, first, last, width)
-            close(q, first, last, width)
+            close(p, first, last, width, width - 2)
+            close(q, first, last, width, width - 2)
         if planes % 2:
             z = planes - 1
             above, e, below = E[z - 1].reshape(size), E[z].reshape(size), E[0].reshape(size)
             p = P[z].reshape(size)
             for at, up, down, length in lines:
                 single(above, e, below, p, at, up, down, length - 1, centre, scale, now, inertia)
-            close(p, first, last, width)
+            close(p, first, last, width, width - 2)

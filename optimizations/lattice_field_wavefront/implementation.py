@@ -7,25 +7,22 @@ the same place of a page: a load that looks like the store before it would have 
 
 from dataclasses import replace
 
-import numpy as np
-import torch
-
 from baselines.lattice_field_v1 import LatticeCase, LatticeState
 from baselines.lattice_field_v1 import engine as baseline
+from optimizations.lattice_field_numba_pairs import implementation as pairs
 
 from .loops import steps
 
 STEPS = 4
-PAGE_BYTES = 4096
-APART_BYTES = 2304  # between E and E_prev, as places in a page
 ROW_BYTES = 512  # between a row and the next, as places in a page
+LINE_BYTES = 64
 
 
 def covers(case: LatticeCase) -> bool:
     """Periodic planes of unit spacing and speed, undamped, under one mass or none, rows even."""
     plain = (case.boundary, case.order, case.gamma, case.dx, case.c) == ("periodic", 2, 0, 1, 1)
     simple = plain and case.d == 2 and isinstance(case.chi, float) and case.bodies is None
-    return simple and case.shape[0] % 2 == 0 and case.shape[0] > 4 * STEPS + 4
+    return simple and case.shape[0] % 2 == 0 and case.shape[0] > 2 * STEPS
 
 
 def wavefront(case: LatticeCase):
@@ -36,47 +33,28 @@ def wavefront(case: LatticeCase):
     """
     if not covers(case):
         raise ValueError(f"got {case.shape} {case.boundary}; allowed: {covers.__doc__}")
-    kind = np.dtype(str(case.dtype).removeprefix("torch.")).type
-    inertia = None if case.chi == 0 else kind(case.chi) * kind(case.chi)
-    factors = kind(-2.0 * case.d), kind(case.dt * case.dt), kind(2), inertia
-    width = case.shape[-1] + 2
+    width, factors = case.shape[-1] + 2, pairs.rounded(case)
 
-    def padded(state: LatticeState) -> LatticeState:
+    def advance(state: LatticeState) -> LatticeState:
         steps(state.E.numpy(), state.E_prev.numpy(), STEPS, width, *factors)
         return state  # an even number of steps leaves the newest where it was
 
-    return padded
+    return advance
 
 
 def adopt(case: LatticeCase, state: LatticeState) -> LatticeState:
-    """Each row with its far cells at both ends and a gap behind."""
-    return state._replace(E=closed(state.E, 0), E_prev=closed(state.E_prev, APART_BYTES))
-
-
-def closed(E: torch.Tensor, at: int) -> torch.Tensor:
-    """E with its far cells in rows of their own pitch, beginning ``at`` bytes into a page."""
-    rows, n = E.shape
-    size = E.itemsize
-    pitch = n + 2 + (ROW_BYTES - (n + 2) * size) % PAGE_BYTES // size
-    pool = E.new_zeros(rows * pitch + 2 * PAGE_BYTES // size)
-    first = (at - pool.data_ptr()) % PAGE_BYTES // size
-    grid = pool[first : first + rows * pitch].view(rows, pitch)
-    grid[:, : n + 2] = torch.cat([E[:, -1:], E, E[:, :1]], -1)
-    return grid
-
-
-def observe(case: LatticeCase, state: LatticeState) -> LatticeState:
-    """The rows without their end cells."""
-    n = case.shape[-1]
-    E, E_prev = (x[:, 1 : n + 1].contiguous() for x in (state.E, state.E_prev))
-    return state._replace(E=E, E_prev=E_prev)
+    """Each row with its far cells at both ends and a gap behind; cell 0 begins a cache line."""
+    size = case.dtype.itemsize
+    row = (case.shape[-1] + 2) * size
+    pitch = row + (ROW_BYTES - row) % pairs.PAGE_BYTES
+    return pairs.padded(state, pitch // size, LINE_BYTES - size)
 
 
 engine = replace(
     baseline,
     stepper=wavefront,
     adopt=adopt,
-    observe=observe,
+    observe=pairs.observe,
     in_place=True,
     stride=STEPS,
     needs=("numba",),
