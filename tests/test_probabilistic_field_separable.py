@@ -9,8 +9,8 @@ from baselines.probabilistic_field_v1 import FieldCase
 pytest.importorskip("numba")
 
 from optimizations.probabilistic_field_cached_transfer.implementation import spectral  # noqa: E402
-from optimizations.probabilistic_field_separable.butterflies import order, radices  # noqa: E402
 from optimizations.probabilistic_field_separable.convolution import able, separable  # noqa: E402
+from optimizations.probabilistic_field_separable.stages import order, radices  # noqa: E402
 
 
 def of(shape: tuple[int, int], dtype=torch.float32) -> FieldCase:

@@ -9,7 +9,6 @@ second-level cache, and inside it the blocks of the later stages in the first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,71 +18,19 @@ from torch import Tensor
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1.rules import CORRECTED
 
-from .butterflies import PAIR, join, order, radices, split, turns
-from .lanes import WIDTH, load, spread, store
+from .butterflies import PAIR
+from .lanes import WIDTH, load, store
+from .stages import Plan, convolve, plan, radices
 from .transposition import transpose
 
-BLOCK_BYTES = 24 * 1024  # of the first-level cache
 PANELS = 3  # of 32 columns each, read together: whole stretches of memory
 DIFFUSIVITY = 0.2
 
 
-class Line(NamedTuple):
-    """All that a convolution of lines of one length needs."""
-
-    factors: np.ndarray
-    turns: np.ndarray
-    starts: np.ndarray
-    decay: np.ndarray  # by place, 1/n included
-    outer: int  # stages that run over the whole line
-
-
-def line(n: int, dt: float) -> Line:
-    """Tables for lines of n cells; computed in double precision, rounded once."""
-    factors = radices(n)
-    f = np.fft.fftfreq(n)[order(factors)]
-    decay = np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt) / n
-    sizes = n // np.cumprod((1, *factors))
-    outer = int(np.sum(sizes * PAIR * 4 > BLOCK_BYTES))
-    return Line(np.array(factors), *turns(factors), decay.astype(np.float32), outer)
-
-
-@njit(cache=True, nogil=True)
-def scale(buf, first, count, decay):
-    """Each frequency decays."""
-    for p in range(first, first + count):
-        by = spread(decay, p)
-        at = p * PAIR
-        store(buf, at, load(buf, at) * by)
-        store(buf, at + WIDTH, load(buf, at + WIDTH) * by)
-
-
-@njit(cache=True, nogil=True)
-def convolve(buf, n, k):
-    """The 32 lines in the buffer, in place: later stages block by block."""
-    factors, starts = k.factors, k.starts
-    m = n
-    for s in range(k.outer):
-        for b in range(0, n, m):
-            split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
-        m //= factors[s]
-    block = m
-    for c in range(0, n, block):
-        m = block
-        for s in range(k.outer, factors.size):
-            for b in range(c, c + block, m):
-                split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
-            m //= factors[s]
-        scale(buf, c, block, k.decay)
-        for s in range(factors.size - 1, k.outer - 1, -1):
-            m *= factors[s]
-            for b in range(c, c + block, m):
-                join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
-    m = block
-    for s in range(k.outer - 1, -1, -1):
-        m *= factors[s]
-        for b in range(0, n, m):
-            join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
+def line(n: int, dt: float) -> Plan:
+    """The convolution of lines of n cells."""
+    f = np.fft.fftfreq(n)
+    return plan(n, np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt))
 
 
 @njit(cache=True, nogil=True)

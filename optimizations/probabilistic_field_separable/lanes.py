@@ -1,4 +1,4 @@
-"""Sixteen float32 numbers as one value in numba: + − × and loads and stores, nothing more.
+"""Sixteen float32 numbers as one value in numba: + − ×, a sum with a product, loads and stores.
 
 numba leaves vectors to the compiler's loop vectorizer, which gives up on a butterfly: it cannot
 see that the rows of an in-place transform do not overlap. Here the vector is said outright;
@@ -52,6 +52,25 @@ for symbol, method in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator
     @lower_builtin(symbol, Lanes, Lanes)
     def lower(context, builder, types_, values, method=method):
         return getattr(builder, method)(*values)
+
+
+def accumulating(sign: int):
+    """An intrinsic: a ± b·c, rounded once where the machine can."""
+
+    def accumulate(typing_context, a, b, c):
+        def generate(context, builder, signature_, values):
+            a, b, c = values
+            kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+            name = f"llvm.fmuladd.v{WIDTH}f32"
+            call = cgutils.get_or_insert_function(builder.module, kind, name)
+            return builder.call(call, [b if sign > 0 else builder.fneg(b), c, a])
+
+        return lanes(lanes, lanes, lanes), generate
+
+    return intrinsic(accumulate)
+
+
+plus, minus = accumulating(1), accumulating(-1)
 
 
 def place(context, builder, kind, array, at):
