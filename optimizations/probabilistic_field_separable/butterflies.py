@@ -1,9 +1,9 @@
-"""Butterflies of 16 complex lines at once: turn r elements, then transform them; r of 2, 3, 4, 5, 8.
+"""Butterflies of 16 complex lines at once: r elements turned, then transformed.
 
 A line is a column of a flat buffer: element x of the 16 real parts at 32 x, of the 16
-imaginary parts behind them. Every butterfly computes y_q = Σ_l x_l w^l e^(2πi lq/r). A turn by
-w = c (1 + i t) is two accumulations, and c goes into the sums that follow: c is never left to a
-multiplication of its own, and nothing else than accumulations is left.
+imaginary parts behind them. A butterfly of r elements, r of 2, 3, 4, 5, 8, computes
+y_q = Σ_l x_l w^l e^(2πi lq/r). A turn by w = c (1 + i t) is two accumulations, and c goes into
+the sums that follow, which take it for nothing.
 
 J. W. Cooley and J. W. Tukey, Math. Comp. 19, 297 (1965),
 doi:10.1090/S0025-5718-1965-0178586-1. E. N. Linzer and E. Feig, Math. Comp. 60, 347 (1993),
