@@ -8,6 +8,7 @@ second-level cache, and inside it the blocks of the later stages in the first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -35,48 +36,69 @@ def line(n: int, dt: float) -> Plan:
 
 
 @njit(cache=True, nogil=True)
+def read_rows(E, y, buf):
+    """32 rows from y on; the last block may overlap the one before."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for start in range(0, W, WIDTH):
+        x = min(start, W - WIDTH)
+        for half in range(0, PAIR, WIDTH):
+            at = (y + half) * W + x
+            for i in range(WIDTH):
+                fetch_to_read(flat, at + (PAIR + i) * W)
+            transpose(flat, at, W, buf, x * PAIR + half, PAIR)
+
+
+@njit(cache=True, nogil=True)
+def write_rows(E, y, buf):
+    """The reverse."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for start in range(0, W, WIDTH):
+        x = min(start, W - WIDTH)
+        for half in range(0, PAIR, WIDTH):
+            transpose(buf, x * PAIR + half, PAIR, flat, (y + half) * W + x, W)
+
+
+@njit(cache=True, nogil=True)
+def convolve_few(lines, buf, k):
+    """Fewer than 32 rows, or columns if transposed, one number at a time."""
+    count, n = lines.shape
+    for x in range(n):
+        for i in range(count):
+            buf[x * PAIR + i] = lines[i, x]
+        for i in range(count, PAIR):
+            buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
+    convolve(buf, n, k)
+    for x in range(n):
+        for i in range(count):
+            lines[i, x] = buf[x * PAIR + i]
+
+
+@njit(cache=True, nogil=True)
 def along_rows(E, buf, k):
     """Every row of E convolved in place, 32 at a time."""
     H, W = E.shape
-    flat = E.reshape(H * W)
-    for y in range(0, H, PAIR):
-        count = min(PAIR, H - y)
-        whole = W // WIDTH * WIDTH if count == PAIR else 0
-        for x in range(0, whole, WIDTH):
-            for half in range(2):
-                at = (y + half * WIDTH) * W + x
-                transpose(flat, at, W, buf, x * PAIR + half * WIDTH, PAIR)
-        for x in range(whole, W):
-            for i in range(count):
-                buf[x * PAIR + i] = E[y + i, x]
-            for i in range(count, PAIR):
-                buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
+    many = H // PAIR * PAIR if W >= WIDTH else 0
+    for y in range(0, many, PAIR):
+        read_rows(E, y, buf)
         convolve(buf, W, k)
-        for x in range(0, whole, WIDTH):
-            for half in range(2):
-                at = (y + half * WIDTH) * W + x
-                transpose(buf, x * PAIR + half * WIDTH, PAIR, flat, at, W)
-        for x in range(whole, W):
-            for i in range(count):
-                E[y + i, x] = buf[x * PAIR + i]
+        write_rows(E, y, buf)
+    for y in range(many, H, PAIR):
+        convolve_few(E[y : y + PAIR], buf, k)
 
 
 @njit(cache=True, nogil=True)
 def read_panels(E, x, count, buf):
-    """Columns from x on, 32 to a panel; what is missing of the last is 0."""
+    """Columns from x on, 32 to a panel."""
     H, W = E.shape
     flat = E.reshape(H * W)
-    size, whole = H * PAIR, count // PAIR
     for y in range(H):
-        for p in range(whole):
-            here, there = y * W + x + p * PAIR, p * size + y * PAIR
+        for p in range(count):
+            here, there = y * W + x + p * PAIR, (p * H + y) * PAIR
             for half in range(0, PAIR, WIDTH):
                 fetch_to_read(flat, here + AHEAD * W + half)
                 store(buf, there + half, load(flat, here + half))
-        for i in range(whole * PAIR, count):
-            buf[whole * size + y * PAIR + i - whole * PAIR] = E[y, x + i]
-        for i in range(count, (count + PAIR - 1) // PAIR * PAIR):
-            buf[whole * size + y * PAIR + i - whole * PAIR] = 0
 
 
 @njit(cache=True, nogil=True)
@@ -84,30 +106,49 @@ def write_panels(E, x, count, buf):
     """The reverse, within the bound."""
     H, W = E.shape
     flat = E.reshape(H * W)
-    size, whole = H * PAIR, count // PAIR
     bound = filled(np.float32(BOUND))
     for y in range(H):
-        for p in range(whole):
-            here, there = y * W + x + p * PAIR, p * size + y * PAIR
+        for p in range(count):
+            here, there = y * W + x + p * PAIR, (p * H + y) * PAIR
             for half in range(0, PAIR, WIDTH):
                 fetch_to_write(flat, here + AHEAD * W + half)
                 store(flat, here + half, within(load(buf, there + half), bound))
-        for i in range(whole * PAIR, count):
-            v = buf[whole * size + y * PAIR + i - whole * PAIR]
-            E[y, x + i] = BOUND if v > BOUND else -BOUND if v < -BOUND else v
 
 
 @njit(cache=True, nogil=True)
 def along_columns(E, buf, k):
-    """Every column of E convolved in place, 32 at a time, in panels read together."""
+    """Every column of E convolved in place, within the bound, 32 at a time.
+
+    The last panel overlaps the one before, so it is read first and written last.
+    """
     H, W = E.shape
-    size = H * PAIR
-    for x in range(0, W, PANELS * PAIR):
-        count = min(PANELS * PAIR, W - x)
-        read_panels(E, x, count, buf)
-        for p in range((count + PAIR - 1) // PAIR):
-            convolve(buf[p * size : (p + 1) * size], H, k)
-        write_panels(E, x, count, buf)
+    size, whole = H * PAIR, W // PAIR
+    last = buf[PANELS * size :]
+    overlap = W % PAIR > 0 and whole > 0
+    if overlap:
+        read_panels(E, W - PAIR, 1, last)
+        convolve(last, H, k)
+    for first in range(0, whole, PANELS):
+        count = min(PANELS, whole - first)
+        read_panels(E, first * PAIR, count, buf)
+        for p in range(count):
+            convolve(buf[p * size :], H, k)
+        write_panels(E, first * PAIR, count, buf)
+    if overlap:
+        write_panels(E, W - PAIR, 1, last)
+    if whole == 0:
+        convolve_few(E.T, buf, k)
+        for y in range(H):
+            for x in range(W):
+                v = min(max(E[y, x], -BOUND), BOUND)
+                E[y, x] = 0.0 if math.isnan(E[y, x]) else v
+
+
+@njit(cache=True, nogil=True)
+def along_both(E, buf, rows, columns):
+    """E convolved in place, within the bound."""
+    along_rows(E, buf, rows)
+    along_columns(E, buf, columns)
 
 
 def aligned(size: int) -> np.ndarray:
@@ -124,11 +165,10 @@ def separable(case: FieldCase) -> Callable[[Tensor], Tensor]:
             f"{case.dtype} of {case.shape}; allowed: torch.float32 of sizes 2^a 3^b 5^c"
         )
     rows, columns = line(case.shape[1], case.dt), line(case.shape[0], case.dt)
-    buf = aligned(PAIR * max(case.shape[1], PANELS * case.shape[0]))
+    buf = aligned(PAIR * max(case.shape[1], (PANELS + 1) * case.shape[0]))
 
     def run(E: Tensor) -> Tensor:
-        along_rows(E.numpy(), buf, rows)
-        along_columns(E.numpy(), buf, columns)
+        along_both(E.numpy(), buf, rows, columns)
         return E
 
     return run

@@ -126,13 +126,14 @@ fetch_to_read, fetch_to_write = fetching(False), fetching(True)
 
 @intrinsic
 def within(typing_context, value, bound):
-    """The vector, no larger than the bound on either side; what is no number stays so."""
+    """The vector, no larger than the bound on either side; what is no number is 0."""
 
     def generate(context, builder, signature_, values):
         value, bound = values
         for sign, beyond in ((bound, ">"), (builder.fneg(bound), "<")):
             value = builder.select(builder.fcmp_ordered(beyond, value, sign), sign, value)
-        return value
+        number = builder.fcmp_ordered("ord", value, value)
+        return builder.select(number, value, ir.Constant(VECTOR, [0.0] * WIDTH))
 
     return lanes(lanes, lanes), generate
 

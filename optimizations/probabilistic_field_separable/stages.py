@@ -56,14 +56,14 @@ def order(factors: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([q + factors[0] * inner for q in range(factors[0])])
 
 
+FACTOR, SPLIT, JOIN, STEP = range(4)  # of a stage: radix, its turns' starts, room of a butterfly
+
+
 class Plan(NamedTuple):
     """All that a convolution of lines of one length needs."""
 
-    factors: np.ndarray
+    stages: np.ndarray  # by stage: FACTOR, SPLIT, JOIN, STEP
     turns: np.ndarray
-    splits: np.ndarray  # where the turns of each stage start
-    joins: np.ndarray
-    steps: np.ndarray  # how much room a butterfly's turns take
     weights: np.ndarray  # of frequencies, by place
     outer: int  # stages that run over the whole line
 
@@ -71,24 +71,20 @@ class Plan(NamedTuple):
 def plan(n: int, weights: np.ndarray) -> Plan:
     """Tables for lines of n cells; computed in double precision, rounded once."""
     factors = radices(n)
-    tables, starts = [np.array(CONSTANTS)], []
-    done = 1
+    tables, starts, done = [np.array(CONSTANTS)], [], 1
     for s, r in enumerate(factors):
-        done *= r
-        m = n // done * r
+        m, done = n // done, done * r
         for angles in (order(factors[:s]) / done, np.arange(m // r) / m):
             starts.append(sum(map(len, tables)))
             tables.append(turning(r, 2 * np.pi * angles))
     sizes = n // np.cumprod((1, *factors[:-1]))
-    outer = int(np.sum(sizes * PAIR * 4 > BLOCK_BYTES))
+    outer = int(np.sum(sizes[:-1] * PAIR * 4 > BLOCK_BYTES))
+    steps = [2 * len(TURNS[r]) for r in factors]
     return Plan(
-        np.array(factors),
+        np.stack((factors, starts[::2], starts[1::2], steps), -1),
         np.concatenate(tables).astype(np.float32),
-        np.array(starts[::2]),
-        np.array(starts[1::2]),
-        np.array([2 * len(TURNS[r]) for r in factors]),
         (weights[order(factors)] / n).astype(np.float32),
-        min(outer, len(factors) - 1),
+        outer,
     )
 
 
@@ -171,15 +167,16 @@ def stage(buf, first, count, m, radix, tw, o, by_block, by_place, re, im):
 @njit(cache=True, nogil=True)
 def split(buf, first, count, m, s, k):
     """Stage s on ``count`` blocks of m elements from ``first`` on."""
-    step = k.steps[s]
-    o = k.splits[s] + first // m * step
-    stage(buf, first, count, m, k.factors[s], k.turns, o, step, 0, 0, WIDTH)
+    step = k.stages[s, STEP]
+    o = k.stages[s, SPLIT] + first // m * step
+    stage(buf, first, count, m, k.stages[s, FACTOR], k.turns, o, step, 0, 0, WIDTH)
 
 
 @njit(cache=True, nogil=True)
 def join(buf, first, count, m, s, k):
     """What undoes it, but for a factor."""
-    stage(buf, first, count, m, k.factors[s], k.turns, k.joins[s], 0, k.steps[s], WIDTH, 0)
+    o, step = k.stages[s, JOIN], k.stages[s, STEP]
+    stage(buf, first, count, m, k.stages[s, FACTOR], k.turns, o, 0, step, WIDTH, 0)
 
 
 @njit(cache=True, nogil=True)
@@ -210,10 +207,10 @@ def core_of_eight(buf, first, count, o, k):
 @njit(cache=True, nogil=True)
 def core(buf, first, count, k):
     """The last split, the weights and the first join."""
-    s = k.factors.size - 1
-    r = k.factors[s]
+    s = len(k.stages) - 1
+    r = k.stages[s, FACTOR]
     if r == 8:
-        core_of_eight(buf, first, count, k.splits[s], k)
+        core_of_eight(buf, first, count, k.stages[s, SPLIT], k)
     else:
         split(buf, first, count // r, r, s, k)
         weigh(buf, first, count, k.weights)
@@ -223,22 +220,22 @@ def core(buf, first, count, k):
 @njit(cache=True, nogil=True)
 def convolve(buf, n, k):
     """The 32 lines in the buffer, in place: later stages block by block."""
-    last = k.factors.size - 1
+    last = len(k.stages) - 1
     m = n
     for s in range(k.outer):
         split(buf, 0, n // m, m, s, k)
-        m //= k.factors[s]
+        m //= k.stages[s, FACTOR]
     block = m
     for c in range(0, n, block):
         m = block
         for s in range(k.outer, last):
             split(buf, c, block // m, m, s, k)
-            m //= k.factors[s]
+            m //= k.stages[s, FACTOR]
         core(buf, c, block, k)
         for s in range(last - 1, k.outer - 1, -1):
-            m *= k.factors[s]
+            m *= k.stages[s, FACTOR]
             join(buf, c, block // m, m, s, k)
     m = block
     for s in range(k.outer - 1, -1, -1):
-        m *= k.factors[s]
+        m *= k.stages[s, FACTOR]
         join(buf, 0, n // m, m, s, k)
