@@ -9,8 +9,8 @@ from baselines.probabilistic_field_v1 import FieldCase
 pytest.importorskip("numba")
 
 from optimizations.probabilistic_field_cached_transfer.implementation import spectral  # noqa: E402
-from optimizations.probabilistic_field_separable.butterflies import order, radices  # noqa: E402
 from optimizations.probabilistic_field_separable.convolution import able, separable  # noqa: E402
+from optimizations.probabilistic_field_separable.stages import order, radices  # noqa: E402
 
 
 def of(shape: tuple[int, int], dtype=torch.float32) -> FieldCase:
@@ -40,3 +40,16 @@ def test_other_prime_factors_and_double_precision_are_refused(shape):
 @pytest.mark.parametrize("n", [2, 12, 60, 1920])
 def test_every_frequency_has_one_place(n):
     assert np.array_equal(np.sort(order(radices(n))), np.arange(n))
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (64, 40)])
+def test_an_infinite_energy_wipes_the_field_as_the_library_does(shape):
+    E = torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    E[1, 2] = torch.inf
+    assert not spectral(of(shape))(E).any()
+    assert not separable(of(shape))(E).any()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (64, 40)])
+def test_energies_are_bounded(shape):
+    assert torch.equal(separable(of(shape))(torch.full(shape, -3e6)), torch.full(shape, -1e6))

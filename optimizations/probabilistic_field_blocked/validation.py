@@ -1,4 +1,4 @@
-"""The frozen operations in the frozen order, but for how a mean over neighbours adds up."""
+"""The frozen operations in the frozen order, but for how waves and neighbours add up."""
 
 from validation.claims import Agreement
 
@@ -7,6 +7,7 @@ from .implementation import engine
 claim = Agreement(
     engine=engine,
     level="rounding",
-    because="each cell sees the frozen products and sums; only on small grids does torch's "
-    "convolution add the eight neighbours in another order",
+    because="each cell sees the frozen products and sums, but for transforms of the same lengths "
+    "axis by axis; only on small grids does torch's convolution add the eight neighbours in "
+    "another order",
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
+from optimizations.probabilistic_field_blocked.diffusion import by_axes
 from optimizations.probabilistic_field_blocked.stepping import (
     Sweeps,
     canonical,
@@ -19,7 +20,6 @@ from optimizations.probabilistic_field_blocked.stepping import (
     plain,
     stepping,
 )
-from optimizations.probabilistic_field_cached_transfer.implementation import spectral
 
 from . import loops, nodes
 from .senses import inject
@@ -52,7 +52,7 @@ def native(case: FieldCase) -> Sweeps:
 
 engine = replace(
     baseline,
-    stepper=stepping(native, spectral),
+    stepper=stepping(native, by_axes),
     adopt=canonical,
     observe=canonical,
     in_place=True,

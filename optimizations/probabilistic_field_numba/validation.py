@@ -8,6 +8,7 @@ claim = Agreement(
     engine=engine,
     quick=False,
     level="rounding",
-    because="each cell sees the frozen products and sums; only on small grids does torch's "
-    "convolution add the eight neighbours in another order",
+    because="each cell sees the frozen products and sums, but for transforms of the same lengths "
+    "axis by axis; only on small grids does torch's convolution add the eight neighbours in "
+    "another order",
 )

@@ -1,13 +1,13 @@
-"""In-place Fourier transforms of 16 complex lines at once, of lengths 2^a 3^b 5^c.
+"""Butterflies of 16 complex lines at once: r elements turned, then transformed.
 
 A line is a column of a flat buffer: element x of the 16 real parts at 32 x, of the 16
-imaginary parts behind them. ``split`` is a decimation in frequency with the sign +i and leaves
-frequencies in digit-reversed order; ``join`` undoes it, as a decimation in time, if the roles
-of real and imaginary part are exchanged (which turns +i into −i). Neither reorders anything:
-what is multiplied in between needs only a table in the same order.
+imaginary parts behind them. A butterfly of r elements, r of 2, 3, 4, 5, 8, computes
+y_q = Σ_l x_l w^l e^(2πi lq/r). A turn by w = c (1 + i t) is two accumulations, and c goes into
+the sums that follow, which take it for nothing.
 
 J. W. Cooley and J. W. Tukey, Math. Comp. 19, 297 (1965),
-doi:10.1090/S0025-5718-1965-0178586-1.
+doi:10.1090/S0025-5718-1965-0178586-1. E. N. Linzer and E. Feig, Math. Comp. 60, 347 (1993),
+doi:10.1090/S0025-5718-1993-1159169-0.
 """
 
 from __future__ import annotations
@@ -17,61 +17,32 @@ import math
 import numpy as np
 from numba import njit
 
-from .lanes import load, spread, store
+from .lanes import WIDTH, load, minus, plus, spread, store
 
-PAIR = 32  # floats of one element: 16 real parts, then 16 imaginary ones
+PAIR = 2 * WIDTH  # floats of one element: 16 real parts, then 16 imaginary ones
 CONSTANTS = (
+    *(math.sqrt(0.5), 1.0),  # the turn by π/4
     *(0.5, math.sin(math.pi / 3)),
     *(part(2 * math.pi * q / 5) for part in (math.cos, math.sin) for q in (1, 2)),
 )
-HALF, SIN60, C1, C2, S1, S2 = range(6)  # where they stand in the table of turns
-RADICES = (4, 5, 3, 2)
+EIGHTH, _, HALF, SIN60, C1, C2, S1, S2 = range(8)  # where they stand in the table of turns
+TURNS = {  # by radix: the powers of w, and what they are turned by besides, in the order of use
+    2: ((1, 0),),
+    3: ((1, 0), (2, 0)),
+    4: ((2, 0), (1, 0)),
+    5: ((1, 0), (2, 0), (3, 0), (4, 0)),
+    8: ((4, 0), (2, 0), (1, 0), (1, math.pi / 4)),
+}
+LEAST_COSINE = 2.0**-40  # its tangent still leaves the sine exact
 
 
-def radices(n: int) -> tuple[int, ...]:
-    """Factors of n among 4, 5, 3 and 2; empty where it has others."""
-    found = []
-    for r in RADICES:
-        while n % r == 0:
-            found.append(r)
-            n //= r
-    return tuple(found) if n == 1 else ()
-
-
-def order(factors: tuple[int, ...]) -> np.ndarray:
-    """Which frequency each place holds after ``split``."""
-    if not factors:
-        return np.zeros(1, int)
-    inner = order(factors[1:])
-    return np.concatenate([q + factors[0] * inner for q in range(factors[0])])
-
-
-def turns(factors: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """cos and sin of every turn in the order of use, and where each stage's turns start."""
-    tables, starts, m = [np.array(CONSTANTS)], [len(CONSTANTS)], math.prod(factors)
-    for r in factors:
-        j, q = np.meshgrid(np.arange(m // r), np.arange(1, r), indexing="ij")
-        angle = 2 * np.pi * ((j * q) % m) / m
-        tables.append(np.stack((np.cos(angle), np.sin(angle)), -1).ravel())
-        starts.append(starts[-1] + tables[-1].size)
-        m //= r
-    return np.concatenate(tables).astype(np.float32), np.array(starts)
-
-
-@njit(cache=True, nogil=True)
-def turned(buf, at, re, im, tw, o):
-    """The element there, turned."""
-    r, i = load(buf, at + re), load(buf, at + im)
-    c, s = spread(tw, o), spread(tw, o + 1)
-    return r * c - i * s, r * s + i * c
-
-
-@njit(cache=True, nogil=True)
-def turn(buf, at, re, im, r, i, tw, o):
-    """Write an element, turned."""
-    c, s = spread(tw, o), spread(tw, o + 1)
-    store(buf, at + re, r * c - i * s)
-    store(buf, at + im, r * s + i * c)
+def turning(radix: int, angles: np.ndarray) -> np.ndarray:
+    """c and t of all turns of butterflies with w of these angles, one after another."""
+    powers, besides = np.array(TURNS[radix]).T
+    angle = angles[:, None] * powers + besides
+    c = np.cos(angle)
+    c = np.where(np.abs(c) < LEAST_COSINE, LEAST_COSINE, c)
+    return np.stack((c, np.sin(angle) / c), -1).ravel()
 
 
 @njit(cache=True, nogil=True)
@@ -86,140 +57,120 @@ def get(buf, at, re, im):
 
 
 @njit(cache=True, nogil=True)
-def dft3(tw, r0, i0, r1, i1, r2, i2):
-    """Three elements; +i."""
-    tr, ti = r1 + r2, i1 + i2
-    ur, ui = r0 - spread(tw, HALF) * tr, i0 - spread(tw, HALF) * ti
-    vr, vi = spread(tw, SIN60) * (r1 - r2), spread(tw, SIN60) * (i1 - i2)
-    return r0 + tr, i0 + ti, ur - vi, ui + vr, ur + vi, ui - vr
+def leaned(tw, o, r, i):
+    """x (1 + i t)."""
+    t = spread(tw, o + 1)
+    return minus(r, t, i), plus(i, t, r)
 
 
 @njit(cache=True, nogil=True)
-def dft4(r0, i0, r1, i1, r2, i2, r3, i3):
-    """Four elements; +i."""
-    ar, ai, br, bi = r0 + r2, i0 + i2, r0 - r2, i0 - i2
-    cr, ci, dr, di = r1 + r3, i1 + i3, r1 - r3, i1 - i3
-    return ar + cr, ai + ci, br - di, bi + dr, ar - cr, ai - ci, br + di, bi - dr
+def cross(tw, o, ar, ai, br, bi):
+    """a + w b and a − w b."""
+    r, i = leaned(tw, o, br, bi)
+    c = spread(tw, o)
+    return plus(ar, c, r), plus(ai, c, i), minus(ar, c, r), minus(ai, c, i)
 
 
 @njit(cache=True, nogil=True)
-def mixed5(tw, x0, t1, t2, t3, t4):
+def cross_i(tw, o, ar, ai, br, bi):
+    """a + i w b and a − i w b."""
+    r, i = leaned(tw, o, br, bi)
+    c = spread(tw, o)
+    return minus(ar, c, i), plus(ai, c, r), plus(ar, c, i), minus(ai, c, r)
+
+
+@njit(cache=True, nogil=True)
+def four(tw, second, first, a, b, c, d):
+    """Four elements, turned."""
+    p, q = cross(tw, second, *a, *c), cross(tw, second, *b, *d)
+    e, o = cross(tw, first, *p[:2], *q[:2]), cross_i(tw, first, *p[2:], *q[2:])
+    return e[:2], o[:2], e[2:], o[2:]
+
+
+@njit(cache=True, nogil=True)
+def four_i(tw, second, first, a, b, c, d):
+    """Four elements, turned; the second power by a quarter more."""
+    p, q = cross_i(tw, second, *a, *c), cross_i(tw, second, *b, *d)
+    e, o = cross(tw, first, *p[:2], *q[:2]), cross_i(tw, first, *p[2:], *q[2:])
+    return e[:2], o[:2], e[2:], o[2:]
+
+
+@njit(cache=True, nogil=True)
+def eight(tw, o, x):
+    """Eight elements, turned."""
+    s, t = cross(tw, o, *x[0], *x[4]), cross(tw, o, *x[1], *x[5])
+    u, v = cross(tw, o, *x[2], *x[6]), cross(tw, o, *x[3], *x[7])
+    e = four(tw, o + 2, o + 4, s[:2], t[:2], u[:2], v[:2])
+    f = four_i(tw, o + 2, o + 6, s[2:], t[2:], u[2:], v[2:])
+    return e[0], f[0], e[1], f[1], e[2], f[2], e[3], f[3]
+
+
+@njit(cache=True, nogil=True)
+def plain_cross(ar, ai, br, bi):
+    return ar + br, ai + bi, ar - br, ai - bi
+
+
+@njit(cache=True, nogil=True)
+def plain_cross_i(ar, ai, br, bi):
+    return ar - bi, ai + br, ar + bi, ai - br
+
+
+@njit(cache=True, nogil=True)
+def weighed(weights, o, a, b):
+    """The first and the fifth of eight elements, each with its weight; sum and difference."""
+    p, q, by = spread(weights, o), spread(weights, o + 4), (a[0], a[1])
+    r, i = p * by[0], p * by[1]
+    return plus(r, q, b[0]), plus(i, q, b[1]), minus(r, q, b[0]), minus(i, q, b[1])
+
+
+@njit(cache=True, nogil=True)
+def eight_weighed(tw, weights, o, x):
+    """Eight elements, weighed and not turned."""
+    s, t = weighed(weights, o, x[0], x[4]), weighed(weights, o + 1, x[1], x[5])
+    u, v = weighed(weights, o + 2, x[2], x[6]), weighed(weights, o + 3, x[3], x[7])
+    p, q = plain_cross(*s[:2], *u[:2]), plain_cross(*t[:2], *v[:2])
+    e, f = plain_cross(*p[:2], *q[:2]), plain_cross_i(*p[2:], *q[2:])
+    p, q = plain_cross_i(*s[2:], *u[2:]), plain_cross_i(*t[2:], *v[2:])
+    g, h = cross(tw, EIGHTH, *p[:2], *q[:2]), cross_i(tw, EIGHTH, *p[2:], *q[2:])
+    return e[:2], g[:2], f[:2], h[:2], e[2:], g[2:], f[2:], h[2:]
+
+
+@njit(cache=True, nogil=True)
+def mirrored(tw, o, p, ar, ai, br, bi):
+    """Sum and difference of two elements by the turns at ``o`` and at ``p``."""
+    r, i = leaned(tw, o, ar, ai)
+    u, v = leaned(tw, p, br, bi)
+    c, d = spread(tw, o), spread(tw, p)
+    r, i = c * r, c * i
+    return plus(r, d, u), plus(i, d, v), minus(r, d, u), minus(i, d, v)
+
+
+@njit(cache=True, nogil=True)
+def three(tw, o, x):
+    """Three elements, turned."""
+    r, i = x[0]
+    tr, ti, dr, di = mirrored(tw, o, o + 2, *x[1], *x[2])
+    half, s = spread(tw, HALF), spread(tw, SIN60)
+    u, v = minus(r, half, tr), minus(i, half, ti)
+    one, two = (minus(u, s, di), plus(v, s, dr)), (plus(u, s, di), minus(v, s, dr))
+    return (r + tr, i + ti), one, two
+
+
+@njit(cache=True, nogil=True)
+def halves(tw, x, t, u, d, e):
     """One part of five elements: the even halves of two outputs and the odd ones."""
-    a1 = x0 + spread(tw, C1) * t1 + spread(tw, C2) * t2
-    a2 = x0 + spread(tw, C2) * t1 + spread(tw, C1) * t2
-    return (
-        a1,
-        a2,
-        spread(tw, S1) * t3 + spread(tw, S2) * t4,
-        spread(tw, S2) * t3 - spread(tw, S1) * t4,
-    )
+    c1, c2, s1, s2 = spread(tw, C1), spread(tw, C2), spread(tw, S1), spread(tw, S2)
+    even, odd = plus(plus(x, c1, t), c2, u), plus(plus(x, c2, t), c1, u)
+    return even, odd, plus(s1 * d, s2, e), minus(s2 * d, s1, e)
 
 
 @njit(cache=True, nogil=True)
-def dft5(tw, r0, i0, r1, i1, r2, i2, r3, i3, r4, i4):
-    """Five elements; +i."""
-    t1, t2, u1, u2 = r1 + r4, r2 + r3, i1 + i4, i2 + i3
-    ar, br, cr, dr = mixed5(tw, r0, t1, t2, r1 - r4, r2 - r3)
-    ai, bi, ci, di = mixed5(tw, i0, u1, u2, i1 - i4, i2 - i3)
-    even = (r0 + t1 + t2, i0 + u1 + u2, ar - ci, ai + cr, br - di, bi + dr)
-    return (*even, br + di, bi - dr, ar + ci, ai - cr)
-
-
-@njit(cache=True, nogil=True)
-def split(buf, base, m, radix, tw, o, re, im):
-    """One stage on one block of m elements, decimated in frequency."""
-    n = m // radix
-    d = n * PAIR
-    for j in range(n):
-        a = base + j * PAIR
-        if radix == 4:
-            z = dft4(
-                *get(buf, a, re, im),
-                *get(buf, a + d, re, im),
-                *get(buf, a + 2 * d, re, im),
-                *get(buf, a + 3 * d, re, im),
-            )
-            put(buf, a, re, im, z[0], z[1])
-            turn(buf, a + d, re, im, z[2], z[3], tw, o)
-            turn(buf, a + 2 * d, re, im, z[4], z[5], tw, o + 2)
-            turn(buf, a + 3 * d, re, im, z[6], z[7], tw, o + 4)
-        elif radix == 5:
-            y = dft5(
-                tw,
-                *get(buf, a, re, im),
-                *get(buf, a + d, re, im),
-                *get(buf, a + 2 * d, re, im),
-                *get(buf, a + 3 * d, re, im),
-                *get(buf, a + 4 * d, re, im),
-            )
-            put(buf, a, re, im, y[0], y[1])
-            turn(buf, a + d, re, im, y[2], y[3], tw, o)
-            turn(buf, a + 2 * d, re, im, y[4], y[5], tw, o + 2)
-            turn(buf, a + 3 * d, re, im, y[6], y[7], tw, o + 4)
-            turn(buf, a + 4 * d, re, im, y[8], y[9], tw, o + 6)
-        elif radix == 3:
-            x = dft3(
-                tw,
-                *get(buf, a, re, im),
-                *get(buf, a + d, re, im),
-                *get(buf, a + 2 * d, re, im),
-            )
-            put(buf, a, re, im, x[0], x[1])
-            turn(buf, a + d, re, im, x[2], x[3], tw, o)
-            turn(buf, a + 2 * d, re, im, x[4], x[5], tw, o + 2)
-        else:
-            r0, i0 = get(buf, a, re, im)
-            r1, i1 = get(buf, a + d, re, im)
-            put(buf, a, re, im, r0 + r1, i0 + i1)
-            turn(buf, a + d, re, im, r0 - r1, i0 - i1, tw, o)
-        o += 2 * (radix - 1)
-
-
-@njit(cache=True, nogil=True)
-def join(buf, base, m, radix, tw, o, re, im):
-    """One stage on one block of m elements, decimated in time."""
-    n = m // radix
-    d = n * PAIR
-    for j in range(n):
-        a = base + j * PAIR
-        if radix == 4:
-            z = dft4(
-                *get(buf, a, re, im),
-                *turned(buf, a + d, re, im, tw, o),
-                *turned(buf, a + 2 * d, re, im, tw, o + 2),
-                *turned(buf, a + 3 * d, re, im, tw, o + 4),
-            )
-            put(buf, a, re, im, z[0], z[1])
-            put(buf, a + d, re, im, z[2], z[3])
-            put(buf, a + 2 * d, re, im, z[4], z[5])
-            put(buf, a + 3 * d, re, im, z[6], z[7])
-        elif radix == 5:
-            y = dft5(
-                tw,
-                *get(buf, a, re, im),
-                *turned(buf, a + d, re, im, tw, o),
-                *turned(buf, a + 2 * d, re, im, tw, o + 2),
-                *turned(buf, a + 3 * d, re, im, tw, o + 4),
-                *turned(buf, a + 4 * d, re, im, tw, o + 6),
-            )
-            put(buf, a, re, im, y[0], y[1])
-            put(buf, a + d, re, im, y[2], y[3])
-            put(buf, a + 2 * d, re, im, y[4], y[5])
-            put(buf, a + 3 * d, re, im, y[6], y[7])
-            put(buf, a + 4 * d, re, im, y[8], y[9])
-        elif radix == 3:
-            x = dft3(
-                tw,
-                *get(buf, a, re, im),
-                *turned(buf, a + d, re, im, tw, o),
-                *turned(buf, a + 2 * d, re, im, tw, o + 2),
-            )
-            put(buf, a, re, im, x[0], x[1])
-            put(buf, a + d, re, im, x[2], x[3])
-            put(buf, a + 2 * d, re, im, x[4], x[5])
-        else:
-            r0, i0 = get(buf, a, re, im)
-            r1, i1 = turned(buf, a + d, re, im, tw, o)
-            put(buf, a, re, im, r0 + r1, i0 + i1)
-            put(buf, a + d, re, im, r0 - r1, i0 - i1)
-        o += 2 * (radix - 1)
+def five(tw, o, x):
+    """Five elements, turned."""
+    r, i = x[0]
+    tr, ti, dr, di = mirrored(tw, o, o + 6, *x[1], *x[4])
+    ur, ui, er, ei = mirrored(tw, o + 2, o + 4, *x[2], *x[3])
+    ar, br, cr, fr = halves(tw, r, tr, ur, dr, er)
+    ai, bi, ci, fi = halves(tw, i, ti, ui, di, ei)
+    one, two = (ar - ci, ai + cr), (br - fi, bi + fr)
+    return (r + tr + ur, i + ti + ui), one, two, (br + fi, bi - fr), (ar + ci, ai - cr)

@@ -8,138 +8,147 @@ second-level cache, and inside it the blocks of the later stages in the first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
+from baselines.probabilistic_field_v0.rules import BOUND, DIFFUSIVITY
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1.rules import CORRECTED
 
-from .butterflies import PAIR, join, order, radices, split, turns
-from .lanes import WIDTH, load, spread, store
+from .butterflies import PAIR
+from .lanes import WIDTH, fetch_to_read, fetch_to_write, filled, load, store, within
+from .stages import Plan, convolve, plan, radices
 from .transposition import transpose
 
-BLOCK_BYTES = 24 * 1024  # of the first-level cache
-PANELS = 3  # of 32 columns each, read together: whole stretches of memory
-DIFFUSIVITY = 0.2
+PANELS = 2  # of 32 columns each, read together: whole stretches of memory
+AHEAD = 16  # rows asked for before they are needed: no prefetcher follows such strides
 
 
-class Line(NamedTuple):
-    """All that a convolution of lines of one length needs."""
-
-    factors: np.ndarray
-    turns: np.ndarray
-    starts: np.ndarray
-    decay: np.ndarray  # by place, 1/n included
-    outer: int  # stages that run over the whole line
-
-
-def line(n: int, dt: float) -> Line:
-    """Tables for lines of n cells; computed in double precision, rounded once."""
-    factors = radices(n)
-    f = np.fft.fftfreq(n)[order(factors)]
-    decay = np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt) / n
-    sizes = n // np.cumprod((1, *factors))
-    outer = int(np.sum(sizes * PAIR * 4 > BLOCK_BYTES))
-    return Line(np.array(factors), *turns(factors), decay.astype(np.float32), outer)
+def line(n: int, dt: float) -> Plan:
+    """The convolution of lines of n cells."""
+    f = np.fft.fftfreq(n)
+    return plan(n, np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt))
 
 
 @njit(cache=True, nogil=True)
-def scale(buf, first, count, decay):
-    """Each frequency decays."""
-    for p in range(first, first + count):
-        by = spread(decay, p)
-        at = p * PAIR
-        store(buf, at, load(buf, at) * by)
-        store(buf, at + WIDTH, load(buf, at + WIDTH) * by)
+def read_rows(E, y, buf):
+    """32 rows from y on; the last block may overlap the one before."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for start in range(0, W, WIDTH):
+        x = min(start, W - WIDTH)
+        for half in range(0, PAIR, WIDTH):
+            at = (y + half) * W + x
+            for i in range(WIDTH):
+                fetch_to_read(flat, at + (PAIR + i) * W)
+            transpose(flat, at, W, buf, x * PAIR + half, PAIR)
 
 
 @njit(cache=True, nogil=True)
-def convolve(buf, n, k):
-    """The 32 lines in the buffer, in place: later stages block by block."""
-    factors, starts = k.factors, k.starts
-    m = n
-    for s in range(k.outer):
-        for b in range(0, n, m):
-            split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
-        m //= factors[s]
-    block = m
-    for c in range(0, n, block):
-        m = block
-        for s in range(k.outer, factors.size):
-            for b in range(c, c + block, m):
-                split(buf, b * PAIR, m, factors[s], k.turns, starts[s], 0, WIDTH)
-            m //= factors[s]
-        scale(buf, c, block, k.decay)
-        for s in range(factors.size - 1, k.outer - 1, -1):
-            m *= factors[s]
-            for b in range(c, c + block, m):
-                join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
-    m = block
-    for s in range(k.outer - 1, -1, -1):
-        m *= factors[s]
-        for b in range(0, n, m):
-            join(buf, b * PAIR, m, factors[s], k.turns, starts[s], WIDTH, 0)
+def write_rows(E, y, buf):
+    """The reverse."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for start in range(0, W, WIDTH):
+        x = min(start, W - WIDTH)
+        for half in range(0, PAIR, WIDTH):
+            transpose(buf, x * PAIR + half, PAIR, flat, (y + half) * W + x, W)
+
+
+@njit(cache=True, nogil=True)
+def convolve_few(lines, buf, k):
+    """Fewer than 32 rows, or columns if transposed, one number at a time."""
+    count, n = lines.shape
+    for x in range(n):
+        for i in range(count):
+            buf[x * PAIR + i] = lines[i, x]
+        for i in range(count, PAIR):
+            buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
+    convolve(buf, n, k)
+    for x in range(n):
+        for i in range(count):
+            lines[i, x] = buf[x * PAIR + i]
 
 
 @njit(cache=True, nogil=True)
 def along_rows(E, buf, k):
     """Every row of E convolved in place, 32 at a time."""
     H, W = E.shape
-    flat = E.reshape(H * W)
-    for y in range(0, H, PAIR):
-        count = min(PAIR, H - y)
-        whole = W // WIDTH * WIDTH if count == PAIR else 0
-        for x in range(0, whole, WIDTH):
-            for half in range(2):
-                at = (y + half * WIDTH) * W + x
-                transpose(flat, at, W, buf, x * PAIR + half * WIDTH, PAIR)
-        for x in range(whole, W):
-            for i in range(count):
-                buf[x * PAIR + i] = E[y + i, x]
-            for i in range(count, PAIR):
-                buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
+    many = H // PAIR * PAIR if W >= WIDTH else 0
+    for y in range(0, many, PAIR):
+        read_rows(E, y, buf)
         convolve(buf, W, k)
-        for x in range(0, whole, WIDTH):
-            for half in range(2):
-                at = (y + half * WIDTH) * W + x
-                transpose(buf, x * PAIR + half * WIDTH, PAIR, flat, at, W)
-        for x in range(whole, W):
-            for i in range(count):
-                E[y + i, x] = buf[x * PAIR + i]
+        write_rows(E, y, buf)
+    for y in range(many, H, PAIR):
+        convolve_few(E[y : y + PAIR], buf, k)
+
+
+@njit(cache=True, nogil=True)
+def read_panels(E, x, count, buf):
+    """Columns from x on, 32 to a panel."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    for y in range(H):
+        for p in range(count):
+            here, there = y * W + x + p * PAIR, (p * H + y) * PAIR
+            for half in range(0, PAIR, WIDTH):
+                fetch_to_read(flat, here + AHEAD * W + half)
+                store(buf, there + half, load(flat, here + half))
+
+
+@njit(cache=True, nogil=True)
+def write_panels(E, x, count, buf):
+    """The reverse, within the bound."""
+    H, W = E.shape
+    flat = E.reshape(H * W)
+    bound = filled(np.float32(BOUND))
+    for y in range(H):
+        for p in range(count):
+            here, there = y * W + x + p * PAIR, (p * H + y) * PAIR
+            for half in range(0, PAIR, WIDTH):
+                fetch_to_write(flat, here + AHEAD * W + half)
+                store(flat, here + half, within(load(buf, there + half), bound))
 
 
 @njit(cache=True, nogil=True)
 def along_columns(E, buf, k):
-    """Every column of E convolved in place, 32 at a time, in panels read together."""
+    """Every column of E convolved in place, within the bound, 32 at a time.
+
+    The last panel overlaps the one before, so it is read first and written last.
+    """
     H, W = E.shape
-    flat = E.reshape(H * W)
-    size = H * PAIR
-    for x in range(0, W, PANELS * PAIR):
-        count = min(PANELS * PAIR, W - x)
-        whole = count // PAIR
+    size, whole = H * PAIR, W // PAIR
+    last = buf[PANELS * size :]
+    overlap = W % PAIR > 0 and whole > 0
+    if overlap:
+        read_panels(E, W - PAIR, 1, last)
+        convolve(last, H, k)
+    for first in range(0, whole, PANELS):
+        count = min(PANELS, whole - first)
+        read_panels(E, first * PAIR, count, buf)
+        for p in range(count):
+            convolve(buf[p * size :], H, k)
+        write_panels(E, first * PAIR, count, buf)
+    if overlap:
+        write_panels(E, W - PAIR, 1, last)
+    if whole == 0:
+        convolve_few(E.T, buf, k)
         for y in range(H):
-            for p in range(whole):
-                here, there = y * W + x + p * PAIR, p * size + y * PAIR
-                store(buf, there, load(flat, here))
-                store(buf, there + WIDTH, load(flat, here + WIDTH))
-            for i in range(whole * PAIR, count):
-                buf[whole * size + y * PAIR + i - whole * PAIR] = E[y, x + i]
-            for i in range(count, (count + PAIR - 1) // PAIR * PAIR):
-                buf[whole * size + y * PAIR + i - whole * PAIR] = 0
-        for p in range((count + PAIR - 1) // PAIR):
-            convolve(buf[p * size : (p + 1) * size], H, k)
-        for y in range(H):
-            for p in range(whole):
-                here, there = y * W + x + p * PAIR, p * size + y * PAIR
-                store(flat, here, load(buf, there))
-                store(flat, here + WIDTH, load(buf, there + WIDTH))
-            for i in range(whole * PAIR, count):
-                E[y, x + i] = buf[whole * size + y * PAIR + i - whole * PAIR]
+            for x in range(W):
+                v = min(max(E[y, x], -BOUND), BOUND)
+                E[y, x] = 0.0 if math.isnan(E[y, x]) else v
+
+
+@njit(cache=True, nogil=True)
+def along_both(E, buf, rows, columns):
+    """E convolved in place, within the bound."""
+    along_rows(E, buf, rows)
+    along_columns(E, buf, columns)
 
 
 def aligned(size: int) -> np.ndarray:
@@ -156,12 +165,11 @@ def separable(case: FieldCase) -> Callable[[Tensor], Tensor]:
             f"{case.dtype} of {case.shape}; allowed: torch.float32 of sizes 2^a 3^b 5^c"
         )
     rows, columns = line(case.shape[1], case.dt), line(case.shape[0], case.dt)
-    buf = aligned(PAIR * max(case.shape[1], PANELS * case.shape[0]))
+    buf = aligned(PAIR * max(case.shape[1], (PANELS + 1) * case.shape[0]))
 
     def run(E: Tensor) -> Tensor:
-        along_rows(E.numpy(), buf, rows)
-        along_columns(E.numpy(), buf, columns)
-        return E.clamp_(-1e6, 1e6)
+        along_both(E.numpy(), buf, rows, columns)
+        return E
 
     return run
 
