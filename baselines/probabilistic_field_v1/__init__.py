@@ -18,6 +18,9 @@ What is no mistake is kept: the order of the stages, the sequential seeding, the
 switches that depend on the state, the band of w, the counts of one frame taken for thirty.
 The hand-over to an observer is a `Mailbox`, from which a grid is taken in one operation.
 
+A `PartCase` makes one stage alone a step: push and seeding, or diffusion. All else of the state,
+the records of other stages included, stays as it was.
+
 Flow, pull, push and seeding hand on every unit of energy now: where nothing is born, dies,
 is damped or reaches a cap, Σ E + Σ w changes by −0.02 dt Σ R and the metabolism alone.
 
@@ -40,8 +43,10 @@ from baselines.probabilistic_field_v0.senses import add_nodes, inject_image
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS, FieldState
 from baselines.probabilistic_field_v0.workspace import read_workspace_energies
 
+from .case import PartCase, part, runs
 from .laws import LAWS
 from .mailbox import Mailbox
+from .parts import in_parts, parted
 from .rules import CORRECTED
 
 __all__ = [
@@ -53,6 +58,7 @@ __all__ = [
     "Images",
     "Mailbox",
     "Metrics",
+    "PartCase",
     "Patch",
     "Region",
     "Rules",
@@ -61,10 +67,13 @@ __all__ = [
     "engine",
     "inject_image",
     "metrics",
+    "part",
+    "parted",
     "read_workspace_energies",
+    "runs",
     "workspace_grid",
 ]
 
 add_nodes_batch = partial(add_nodes, CORRECTED)
 
-engine = assemble("probabilistic_field_v1", CORRECTED, LAWS)
+engine = in_parts(assemble("probabilistic_field_v1", CORRECTED, LAWS))

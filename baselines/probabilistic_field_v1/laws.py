@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -12,9 +13,17 @@ from baselines.probabilistic_field_v0.laws import common_laws, undisturbed
 from baselines.probabilistic_field_v0.rules import CONSUMPTION, METABOLISM_FROM
 from baselines.probabilistic_field_v0.state import FieldState
 
+from .case import part, runs
 from .rules import CORRECTED
 
 STEPS = 3
+HOLD = {  # of which parts of a step
+    "caps": ("step", "seeding"),  # a wave may swing below 0
+    "wave decay": ("step", "diffusion"),
+    "consumption": ("step",),
+    "peak decay": ("step",),
+    "energy account": ("step", "seeding"),
+}
 RESTED = 25.0  # energy of a node: inside the band, below the metabolism for three steps
 
 
@@ -22,14 +31,15 @@ def imbalance(case: FieldCase, start: FieldState, run: Run) -> float:
     """(Σ E + Σ w + what density consumed, after − before) / before.
 
     Energies stay where nothing is born, dies, is damped or is cut off, so the sums may
-    only change by 0.02 dt Σ R a step.
+    only change by 0.02 dt Σ R a step, if the step consumes.
     """
     before = float(start.E.double().sum() + start.w.double().sum())
     end = run(start, STEPS)
     if not float(end.w.max()) < METABOLISM_FROM:
         return math.inf
     after = float(end.E.double().sum() + end.w.double().sum())
-    consumed = STEPS * CONSUMPTION * case.dt * float(end.R.double().sum())
+    rate = CONSUMPTION if runs(case, "consume") else 0.0
+    consumed = STEPS * rate * case.dt * float(end.R.double().sum())
     return abs(after + consumed - before) / before
 
 
@@ -43,7 +53,13 @@ def account_open(case: FieldCase, start: FieldState, run: Run) -> float:
     return max(imbalance(case, lit, run), imbalance(case, dark, run))
 
 
-LAWS = (
+def held(law: Law) -> Law:
+    """The law, asked of those parts of a step that obey it."""
+    parts = HOLD[law.name]
+    return replace(law, applies=lambda case: part(case) in parts and law.applies(case))
+
+
+EVERY = (
     *common_laws(CORRECTED),
     Law(
         "energy account",
@@ -53,3 +69,4 @@ LAWS = (
         undisturbed,
     ),
 )
+LAWS = tuple(map(held, EVERY))

@@ -21,7 +21,7 @@ from baselines.probabilistic_field_v0.rules import (
     SEEDING_GATE,
 )
 from baselines.probabilistic_field_v0.workspace import offsets
-from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v1 import FieldCase, FieldState, runs
 
 from .stepping import LOOK_UP
 
@@ -59,10 +59,12 @@ def seed(E: Tensor, w: Tensor, gifts: dict[float, Tensor], top: int) -> None:
 
 
 def exchange(case: FieldCase, cells: Tensor, w: Tensor) -> tuple[float, Tensor]:
-    """Pull and push, in place, not paid yet; the dark fraction in between, and the push."""
-    taken = cells * (PULL_RATE * case.dt)
-    w.add_(taken).clamp_(-BOUND, BOUND)
-    cells.sub_(taken)
+    """Pull, if the step does, and push, in place, not paid yet; the dark fraction in between,
+    and the push."""
+    if runs(case, "pull"):
+        taken = cells * (PULL_RATE * case.dt)
+        w.add_(taken).clamp_(-BOUND, BOUND)
+        cells.sub_(taken)
     r = float((cells < INACTIVE).to(w.dtype).mean())
     push = w * (PUSH_RATE * case.dt + (PUSH_RATE_INACTIVE - PUSH_RATE) * case.dt * r)
     cells.add_(push).clamp_(-BOUND, BOUND)

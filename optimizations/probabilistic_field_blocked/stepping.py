@@ -2,13 +2,15 @@
 
 Four counts decide what happens next: moving cells, dark cells under nodes, populated cells,
 peaked cells. Between them everything can be one sweep over the field, in place. What a sweep is
-made of, torch calls on blocks, compiled graphs or native loops, is said by `Sweeps`.
+made of, torch calls on blocks, compiled graphs or native loops, is said by `Sweeps`. Where one
+stage is the whole step, it is its sweep alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -25,9 +27,9 @@ from baselines.probabilistic_field_v0.rules import (
     PEAKS_DENSE,
     SEEDING_GATE,
 )
-from baselines.probabilistic_field_v0.state import adopt, observe
+from baselines.probabilistic_field_v0.state import adopt, decide, measure, observe
 from baselines.probabilistic_field_v0.workspace import pull, push_and_seed
-from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v1 import FieldCase, FieldState, part, parted
 from baselines.probabilistic_field_v1 import engine as baseline
 from baselines.probabilistic_field_v1.rules import CORRECTED
 from optimizations.probabilistic_field_cached_transfer.implementation import Diffusion
@@ -46,7 +48,8 @@ class Sweeps(NamedTuple):
         census: the same; the sums of both rates.
         populated: (R): how many cells are.
         decay: (E, R, everywhere): consumption and damping; how many cells are peaked.
-        workspace: (state): E, w and the dark fraction after pull, push and seeding.
+        workspace: (state): E, w and the dark fraction after pull, push and seeding; without
+            the pull where seeding is the whole step.
         metabolize: (w).
     """
 
@@ -75,7 +78,8 @@ def strip(case: FieldCase) -> slice:
 
 def frozen_workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, float]]:
     """The frozen stages, for nodes that share cells."""
-    draw, give = pull(CORRECTED, case), push_and_seed(CORRECTED, case)
+    draw = parted(pull=partial(pull, CORRECTED))["pull"](case)
+    give = push_and_seed(CORRECTED, case)
 
     def run(state: FieldState) -> tuple[Tensor, Tensor, float]:
         after = give(draw(adopt(case, state)))
@@ -99,6 +103,61 @@ def stepping(
     sweeps: Callable[[FieldCase], Sweeps], diffusion: Callable[[FieldCase], Diffusion]
 ) -> Callable[[FieldCase], Step]:
     """A stepper of those sweeps around that diffusion, on canonical states, in place."""
+    makers = {
+        "step": whole(sweeps, diffusion),
+        "seeding": seeding_alone(sweeps),
+        "diffusion": diffusion_alone(diffusion),
+    }
+    return lambda case: makers[part(case)](case)
+
+
+def seeding_alone(sweeps: Callable[[FieldCase], Sweeps]) -> Callable[[FieldCase], Step]:
+    """A stepper of the nodes' sweep: no pull, and no other stage."""
+
+    def build(case: FieldCase) -> Step:
+        give, heal = sweeps(case).workspace, healed(case)
+
+        def step(state: FieldState) -> FieldState:
+            if not math.isfinite(float(state.E.sum() + state.w.sum())):
+                return heal(state)
+            E, w, r = give(state)
+            return state._replace(
+                E=E,
+                w=w,
+                fractions=measure(state, inactive=r),
+                branches=decide(state, seeded=r > SEEDING_GATE),
+            )
+
+        return step
+
+    return build
+
+
+def diffusion_alone(diffusion: Callable[[FieldCase], Diffusion]) -> Callable[[FieldCase], Step]:
+    """A stepper of the diffusion: the frozen gate and records, and no other stage."""
+
+    def build(case: FieldCase) -> Step:
+        diffuse, heal = diffusion(case), healed(case)
+
+        def step(state: FieldState) -> FieldState:
+            total = float(state.E.sum())
+            if not math.isfinite(total):
+                return heal(state)
+            return state._replace(
+                E=diffuse(state.E) if total > DIFFUSION_GATE else state.E,
+                sum_E=torch.tensor(total, dtype=torch.float64),
+                branches=decide(state, diffused=total > DIFFUSION_GATE),
+            )
+
+        return step
+
+    return build
+
+
+def whole(
+    sweeps: Callable[[FieldCase], Sweeps], diffusion: Callable[[FieldCase], Diffusion]
+) -> Callable[[FieldCase], Step]:
+    """A stepper of all sweeps around the diffusion."""
 
     def build(case: FieldCase) -> Step:
         do, diffuse, heal = sweeps(case), diffusion(case), healed(case)

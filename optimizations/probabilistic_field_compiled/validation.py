@@ -18,5 +18,7 @@ claim = Agreement(
         "seeding_128x120",
         "seeding_544x528",
         "shipped_2560x1920",
+        "seeding_only_128x120",
+        "seeding_only_544x528",
     ),
 )

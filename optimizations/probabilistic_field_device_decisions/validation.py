@@ -9,5 +9,9 @@ claim = Agreement(
     quick=False,
     level="exact",
     because="sum, comparison and choice are those of this frame",
-    cases=tuple(name for name, case in engine.cases.items() if case.stored or case.timed),
+    cases=tuple(
+        name
+        for name, case in engine.cases.items()
+        if (case.stored or case.timed) and getattr(case, "part", "step") == "step"
+    ),
 )

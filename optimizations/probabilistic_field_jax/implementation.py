@@ -7,8 +7,10 @@ on the host is decided by XLA here, so no stage waits for a number.
 import torch
 
 from baselines.engine import Step, replace, same
+from baselines.probabilistic_field_v0.rules import DIFFUSION_GATE, SEEDING_GATE
 from baselines.probabilistic_field_v0.senses import inject
-from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v0.state import decide, measure
+from baselines.probabilistic_field_v1 import FieldCase, FieldState, part
 from baselines.probabilistic_field_v1 import engine as baseline
 from baselines.probabilistic_field_v1.rules import CORRECTED
 from optimizations.lattice_field_jax.implementation import one_threaded_jax
@@ -18,6 +20,50 @@ WRITTEN = ("E", "R", "w", "fractions", "branches", "born", "died")
 
 
 def jitted(case: FieldCase) -> Step:
+    """The step, or the one stage that the case makes."""
+    return {"step": whole, "seeding": seeding_alone, "diffusion": diffusion_alone}[part(case)](case)
+
+
+def seeding_alone(case: FieldCase) -> Step:
+    """Push and seeding, compiled."""
+    jax = one_threaded_jax()
+    from .workspace import push_and_seed
+
+    run = jax.jit(lambda E, w: push_and_seed(case, E, w))
+
+    def step(state: FieldState) -> FieldState:
+        arrays = (jax.dlpack.from_dlpack(field) for field in (state.E, state.w))
+        E, w, r = map(torch.from_dlpack, jax.block_until_ready(run(*arrays)))
+        return state._replace(
+            E=E,
+            w=w,
+            fractions=measure(state, inactive=float(r)),
+            branches=decide(state, seeded=float(r) > SEEDING_GATE),
+        )
+
+    return step
+
+
+def diffusion_alone(case: FieldCase) -> Step:
+    """The diffusion, compiled, the field summed as frozen."""
+    jax = one_threaded_jax()
+    from .stages import diffuse
+
+    run = jax.jit(lambda E, total: diffuse(E, total, case.dt))
+
+    def step(state: FieldState) -> FieldState:
+        total = state.E.sum().double()
+        E = jax.block_until_ready(run(*map(jax.dlpack.from_dlpack, (state.E, total))))
+        return state._replace(
+            E=torch.from_dlpack(E),
+            sum_E=total,
+            branches=decide(state, diffused=float(total) > DIFFUSION_GATE),
+        )
+
+    return step
+
+
+def whole(case: FieldCase) -> Step:
     """The step: the image shown and the field summed as frozen, then everything else compiled."""
     jax = one_threaded_jax()
     from .stages import advance  # late: not everybody has jax

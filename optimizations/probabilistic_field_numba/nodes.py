@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v1 import FieldCase, FieldState, runs
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
 from .loops import clamped
@@ -32,7 +32,7 @@ class Rates(NamedTuple):
     low: float
     high: float
     zero: float
-    pull: float  # 2 dt
+    pull: float  # 2 dt; 0 where the step is seeding alone
     dark: float  # energy below which a cell is inactive
     seed: float  # 0.2 dt
     share: float
@@ -45,7 +45,8 @@ class Rates(NamedTuple):
 def rates(case: FieldCase) -> Rates:
     """Rounded to the type of the case."""
     kind = np.dtype(str(case.dtype).removeprefix("torch.")).type
-    exact = (-1e6, 1e6, 0.0, 2.0 * case.dt, 1.0, 0.2 * case.dt, 0.1, 20.0, 200.0)
+    pull = 2.0 * case.dt if runs(case, "pull") else 0.0
+    exact = (-1e6, 1e6, 0.0, pull, 1.0, 0.2 * case.dt, 0.1, 20.0, 200.0)
     return Rates(*(kind(x) for x in (*exact, 0.01 * case.dt, 30.0)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from baselines.probabilistic_field_v0.rules import LOOK_UP, SEED_REACH, SEEDING_GATE
-from baselines.probabilistic_field_v1 import FieldCase, FieldState
+from baselines.probabilistic_field_v1 import FieldCase, FieldState, runs
 from optimizations.probabilistic_field_numba.loops import clamped
 from optimizations.probabilistic_field_numba.nodes import rates, settle
 
@@ -84,14 +84,15 @@ def seed(E, w, held, amount, weights, k):
 
 def workspace(case: FieldCase):
     """(state): E, w and the dark fraction after pull, push and seeding, in place."""
-    k = rates(case)
+    k, draws = rates(case), runs(case, "pull")
     kind = type(k.zero)
     weights = np.array([1 / (1 + d) for d in range(2 * SEED_REACH + 1)], kind)
     held, amount = (np.empty(case.workspace, kind) for _ in range(2))
 
     def run(state: FieldState):
         E, w = state.E.numpy(), state.w.numpy()
-        pull(E, w, amount, k)
+        if draws:
+            pull(E, w, amount, k)
         r = float(kind(darkness(E, w, k)) / kind(w.size))
         rate = kind(0.1 * case.dt + (0.5 - 0.1) * case.dt * r)
         held[:] = w

@@ -8,6 +8,7 @@ import numpy as np
 
 from baselines.engine import replace, replace_stage
 from baselines.probabilistic_field_v1 import engine as baseline
+from baselines.probabilistic_field_v1 import parted
 
 from .transport import diffusing, flowing
 from .turnover import consume, damp, density
@@ -24,13 +25,15 @@ def rolled(field: np.ndarray) -> np.ndarray:
 engine = replace(
     replace_stage(
         baseline,
-        diffuse=diffusing(np.fft),
-        flow=flowing(rolled),
-        pull=pull,
-        push_and_seed=push_and_seed,
-        density=density,
-        consume=consume,
-        damp=damp,
+        **parted(
+            diffuse=diffusing(np.fft),
+            flow=flowing(rolled),
+            pull=pull,
+            push_and_seed=push_and_seed,
+            density=density,
+            consume=consume,
+            damp=damp,
+        ),
     ),
     opaque="NumPy inside",
 )

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from baselines.engine import replace, replace_stage
+from baselines.probabilistic_field_v1 import parted
 from optimizations.probabilistic_field_numpy.implementation import engine as in_numpy
 from optimizations.probabilistic_field_numpy.transport import diffusing, flowing
 
@@ -19,6 +20,6 @@ def convolved(field: np.ndarray) -> np.ndarray:
 
 
 engine = replace(
-    replace_stage(in_numpy, diffuse=diffusing(fft), flow=flowing(convolved)),
+    replace_stage(in_numpy, **parted(diffuse=diffusing(fft), flow=flowing(convolved))),
     opaque="SciPy inside",
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from baselines.engine import replace_stage
-from baselines.probabilistic_field_v1 import FieldCase
+from baselines.probabilistic_field_v1 import FieldCase, parted
 from baselines.probabilistic_field_v1 import engine as baseline
 from optimizations.probabilistic_field_cached_transfer.implementation import (
     Diffusion,
@@ -24,7 +24,7 @@ def diffusion(case: FieldCase) -> Diffusion:
 
 
 engine = replace(
-    replace_stage(baseline, diffuse=gated(diffusion)),
+    replace_stage(baseline, **parted(diffuse=gated(diffusion))),
     in_place=True,
     needs=("numba",),
     opaque="the diffusion is native",

@@ -10,4 +10,7 @@ claim = Agreement(
     level="rounding",
     because="a separable factor is applied axis by axis, by transforms of the same lengths with "
     "turns rounded once from double precision; logarithmic growth of errors, as in any FFT",
+    cases=tuple(
+        name for name, case in engine.cases.items() if getattr(case, "part", "step") != "seeding"
+    ),
 )
