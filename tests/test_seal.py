@@ -1,10 +1,23 @@
 """Whatever happens to a frozen file has its own clear message."""
 
+import json
+import shutil
+
 import pytest
+from conftest import ROOT
 
 from validation import tensors
 
 FROZEN = ("baselines", "lattice_field_v1", "frozen")
+EXTENDED = ("baselines", "lattice_field_v0", "frozen")
+OTHER_BITS = """
+right = initial
+
+
+def initial(case):
+    state = right(case)
+    return state._replace(E=state.E * (1 + 1e-16 + 1e-15 * (case.dtype.itemsize == 8)))
+"""
 
 
 def refused(scratch) -> str:
@@ -69,6 +82,47 @@ def test_freezing_twice_is_refused(scratch):
     done = scratch.run("freeze", "lattice_field_v1")
     assert done.returncode == 1
     assert "new physics is a new version" in done.stderr
+
+
+ADDED = """
+from dataclasses import replace
+
+first = next(iter(CASES))
+CASES["another"] = replace(CASES[first], steps=3)
+"""
+
+
+@pytest.fixture
+def small(scratch):
+    """The copy with a smaller engine in it, and one case more there."""
+    shutil.copytree(ROOT / "baselines" / "lattice_field_v0", scratch.file(*EXTENDED).parent)
+    cases = scratch.file("baselines", "lattice_field_v0", "cases.py")
+    cases.write_text(cases.read_text() + ADDED)
+    return scratch
+
+
+def answers(scratch) -> dict:
+    return json.loads(scratch.file(*EXTENDED, "manifest.json").read_text())["answers"]
+
+
+def test_a_case_joins_a_sealed_baseline_and_what_was_sealed_stays(small):
+    before = answers(small)
+    done = small.run("freeze", "lattice_field_v0")
+    assert done.returncode == 0, done.stderr
+    after = answers(small)
+    assert after.pop("another")["own_error"]
+    assert after == before
+    assert "SEALED" in small.run("check", "lattice_field_v0").stdout
+
+
+def test_no_case_joins_where_the_sealed_ones_give_other_bits(small):
+    scheme = small.file("baselines", "lattice_field_v0", "scheme.py")
+    scheme.write_text(f"{scheme.read_text()}{OTHER_BITS}")
+    before = small.file(*EXTENDED, "manifest.json").read_bytes()
+    done = small.run("freeze", "lattice_field_v0")
+    assert done.returncode == 1
+    assert "gives other bits than the sealed ones" in done.stderr
+    assert small.file(*EXTENDED, "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bool", "int64"])

@@ -28,21 +28,17 @@ SAMPLE = 512  # values kept of each field where arrays are not
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:
-    """Seal the answers of an engine, once.
+    """Seal the answers of an engine, once; to what is sealed cases may be added.
 
     Raises:
-        Sealed: it is frozen already.
+        Sealed: it is frozen already and has no new case, or a sealed case gives other bits.
     """
-    folder = place(name)
-    if (folder / "manifest.json").exists():
-        raise Sealed(
-            f"{name} is frozen; new physics is a new version (copy it to the next _v number); "
-            f"to seal again on purpose, delete baselines/{name}/frozen first"
-        )
-    engine = baselines.load(name)
+    folder, engine = place(name), baselines.load(name)
     torch.set_num_threads(1)
-    kept, answers = {}, {}
+    kept, answers = sealed_before(name, engine, tell)
     for case_name, case in engine.cases.items():
+        if case_name in answers:
+            continue
         tell(case_name)
         answers[case_name], arrays = answer(engine, case)
         kept |= {f"{case_name}/{key}": value for key, value in arrays.items()}
@@ -58,6 +54,32 @@ def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manife
         threads=1,
         answers=answers,
     ).write(folder / "manifest.json")
+
+
+def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answer]]:
+    """The arrays and answers on file, where a case joins them: each must still come out bit for
+    bit, and keeps what was measured of it."""
+    if not (place(name) / "manifest.json").exists():
+        return {}, {}
+    seal = manifest(name)
+    if set(engine.cases) <= set(seal.answers):
+        raise Sealed(
+            f"{name} is frozen and has no new case; new physics is a new version (copy it to the "
+            f"next _v number); to seal again on purpose, delete baselines/{name}/frozen first"
+        )
+    golden = golden_data(name, seal)
+    for case_name in seal.answers:
+        if case_name not in engine.cases:
+            raise Sealed(
+                f"{name}/{case_name} is sealed and not among the cases any more; put it back, "
+                "or make the next _v number"
+            )
+        if not check_case(name, engine, case_name, seal, golden, tell):
+            raise Sealed(
+                f"{name}/{case_name} gives other bits than the sealed ones; cases are added on the "
+                "machine that sealed it, and new physics is a new version"
+            )
+    return golden, dict(seal.answers)
 
 
 def answer(engine: Engine, case: Case) -> tuple[Answer, dict[str, torch.Tensor]]:
