@@ -31,6 +31,7 @@ from baselines.probabilistic_field_v0.rules import (
 )
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
+from optimizations.probabilistic_field_blocked.diffusion import by_axes
 from optimizations.probabilistic_field_blocked.stepping import (
     Sweeps,
     canonical,
@@ -39,7 +40,6 @@ from optimizations.probabilistic_field_blocked.stepping import (
     stepping,
 )
 from optimizations.probabilistic_field_blocked.sweeps import NEIGHBOURS, eager
-from optimizations.probabilistic_field_cached_transfer.implementation import spectral
 
 from .nodes import workspace
 
@@ -109,7 +109,7 @@ def fused(case: FieldCase) -> Sweeps:
 
 engine = replace(
     baseline,
-    stepper=stepping(fused, spectral),
+    stepper=stepping(fused, by_axes),
     adopt=canonical,
     observe=canonical,
     in_place=True,

@@ -8,7 +8,8 @@ claim = Agreement(
     engine=engine,
     quick=False,
     level="rounding",
-    because="fusing loops moves no rounding: the compiler is told not to contract a·b + c",
+    because="fusing loops moves no rounding: the compiler is told not to contract a·b + c; "
+    "transforms go axis by axis",
     # each shape and branch is compiled anew, so this is a choice: a sparse and a dense
     # field, nodes that meet at both edges, and all that the clock measures
     cases=(
