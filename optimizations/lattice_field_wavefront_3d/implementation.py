@@ -1,4 +1,4 @@
-"""Five steps for one pass over memory in space: temporal blocking, bit for bit.
+"""Ten steps for one pass over memory in space: temporal blocking, bit for bit.
 
 A single step cannot be faster than memory delivers E and E_prev. Steps that share one pass can.
 Cells are made by the loop of `lattice_field_numba_pairs`, on rows that begin at a cache line: out
@@ -13,7 +13,7 @@ from optimizations.lattice_field_numba_pairs import implementation as pairs
 
 from .loops import steps
 
-STEPS = 5
+STEPS = 10
 TILE_BYTES = 32 * 1024  # of one plane: eight planes of E and of E_prev stay in a megabyte
 LINE_BYTES = 64
 
@@ -24,7 +24,7 @@ def covers(case: LatticeCase) -> bool:
 
 
 def wavefront(case: LatticeCase):
-    """Five steps at once on padded states.
+    """Ten steps at once on padded states.
 
     Raises:
         ValueError: for a case that it does not cover.
@@ -60,5 +60,5 @@ engine = replace(
     in_place=True,
     stride=STEPS,
     needs=("numba",),
-    opaque="one native kernel for five steps",
+    opaque="one native kernel for ten steps",
 )
