@@ -59,9 +59,11 @@ class Row:
     timing: Timing | None
 
     @property
-    def profiled(self) -> bool:
-        """Whether a profile of it is on file."""
-        return (digests.ROOT / "reports" / "profiles" / self.optimization / "report.md").exists()
+    def profile(self) -> str:
+        """The folder of its profile on that case, or on another; empty where none is on file."""
+        folder = digests.ROOT / "reports" / "profiles"
+        names = (f"{self.optimization}_{self.case}", self.optimization)
+        return next((n for n in names if (folder / n / "report.md").exists()), "")
 
     @property
     def word(self) -> str:
