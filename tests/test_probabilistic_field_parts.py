@@ -98,9 +98,11 @@ def test_whole_steps_are_those_of_v0_and_move_all_that_v0_asks():
 )
 def test_the_blocked_step_makes_the_same_part(case, shown):
     start = ENGINE.initial(case)
-    assert equal(blocked.runner(case)(start, 3), ENGINE.runner(case)(start, 3)) == set(
-        start._fields
-    ), shown
+    ours, want = blocked.runner(case)(start, 3), ENGINE.runner(case)(start, 3)
+    transformed = shown == "energy above the gate"  # axis by axis there: another rounding
+    assert equal(ours, want) == set(start._fields) - ({"E"} if transformed else set()), shown
+    top = float(want.E.max())  # what a transform rounds by
+    torch.testing.assert_close(ours.E, want.E, rtol=0, atol=1e-6 * top)
 
 
 @pytest.mark.parametrize("part", BUILD)

@@ -1,6 +1,6 @@
 """How wide the vectors of a native loop are."""
 
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 
 
@@ -18,3 +18,9 @@ def widest(_):
         return context.get_dummy_value()
 
     return types.void(), mark
+
+
+if config.DISABLE_JIT:  # numba's own switch: loops run as Python, where no intrinsic can be called
+
+    def widest() -> None:
+        """Nothing is compiled, so nothing has a width."""
