@@ -34,7 +34,7 @@ from tools.profiling.line_times import LineTimes
 from tools.profiling.operators import COUNTED, Operators
 from tools.profiling.own import Own
 from tools.profiling.record import Line, Profile, folder
-from tools.profiling.start import Failed, Refused
+from tools.profiling.start import Failed, Refused, died
 from tools.profiling.timeline import union
 from validation import digests
 
@@ -435,3 +435,9 @@ def test_where_py_spy_may_not_look_hot_functions_are_those_that_took_longest():
         "rows": [row | {"first_line": n, "inclusive_s": s} for n, s in times.items()]
     }
     assert look.hot() == {str(HERE): [0, 10, 20, 30]}  # 0: the script itself
+
+
+def test_what_a_dead_process_said_names_no_folders_of_this_machine(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("- f (/a/home/of/someone/torch/_tensor.py:11): skipped, 1/2 of it\n")
+    assert died(1, log).endswith("- f (torch/_tensor.py:11): skipped, 1/2 of it")

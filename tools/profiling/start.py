@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from tools.profiling.target import Target
 
 CHILD = Path(__file__).with_name("child.py")
 TICK_S = 0.02
+FULL_PATH = re.compile(r"(?<![\w.])/(?:[^\s/()'\"]+/)+([^\s/()'\"]+/[^\s/()'\"]+)")
 
 
 class Failed(RuntimeError):
@@ -103,9 +105,14 @@ def died(code: int, log: Path) -> str:
     """How a process without an answer ended, and the last thing that it printed."""
     text = log.read_bytes()[-4000:].decode("utf-8", "replace")
     lines = ["".join(c for c in t if c.isprintable()).strip() for t in text.splitlines()]
-    last = next((line[:200] for line in reversed(lines) if line), "it said nothing")
+    last = next((near(line)[:200] for line in reversed(lines) if line), "it said nothing")
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     return f"the program {how} without coming to its end: {last}"
+
+
+def near(words: str) -> str:
+    """Without the folders of this machine: of each full path its file and the folder it is in."""
+    return FULL_PATH.sub(r"\1", words)
 
 
 def tool(name: str) -> str:
