@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from validation.records import BrokenRecord
 from validation.verdicts import Verdict
@@ -181,6 +183,39 @@ def test_a_judging_process_that_is_killed_is_one_line():
 
     with pytest.raises(RuntimeError, match="was killed"):
         list(side_by_side(end_at_once, [["a"], ["b"]], False, lambda name, line: None))
+
+
+PARENT = """
+from test_judge_robustness import says_its_number
+from validation.processes import side_by_side
+
+if __name__ == "__main__":
+    list(side_by_side(says_its_number, [["{0}"], ["{0}"]], False, lambda name, line: None))
+"""
+
+
+def test_no_judging_process_outlives_the_one_that_started_it(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(tmp_path))
+    paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    parent = subprocess.Popen([sys.executable, str(script)], env=os.environ | paths)
+    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    parent.kill()
+    parent.wait()
+    for file in tmp_path.glob("*.pid"):
+        until(lambda file=file: not Path(f"/proc/{file.stem}").exists())
+
+
+def says_its_number(names, full, tell):
+    Path(names[0], f"{os.getpid()}.pid").touch()
+    time.sleep(600)
+
+
+def until(true, seconds: float = 120.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def end_at_once(names, full, tell):

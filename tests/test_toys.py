@@ -1,7 +1,5 @@
 """On systems whose answer is known the judge is right where fixed tolerances are wrong."""
 
-from statistics import median
-
 import pytest
 import torch
 
@@ -37,9 +35,8 @@ def test_the_judge_accepts_the_reordered_and_refuses_the_wrong(toy, steps):
     found = by_the_judge(toy, 1, steps)
     for name, right in toy.WANTED.items():
         assert (not found[name].broken) is right, found[name].broken
-    shares = found["reordered"].starts["x"].shares  # one may be held to a single unit in one cell
-    assert 0 < median(shares) < 0.5
-    assert len(shares) >= 3
+    assert 0 < found["reordered"].starts["x"].worst < 0.5
+    assert len(found["reordered"].starts["x"].shares) >= 3
 
 
 def test_coefficients_that_no_longer_sum_to_one_are_refused_by_the_judge():

@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from validation import digests
+from validation.processes import end_with_parent
 from validation.records import BrokenRecord, Record
 
 STARTS = 10
@@ -86,7 +87,7 @@ def measure(starts: int = STARTS, tell: Callable[[str], None] = lambda line: Non
 
     right = wanted(starts)
     table: dict[str, Counts] = {system: {} for system in right}
-    with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(AT_ONCE, get_context("spawn"), end_with_parent) as pool:
         tasks = {
             pool.submit(one_start, system, seed): system
             for seed in range(starts)

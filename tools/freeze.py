@@ -8,6 +8,7 @@ from multiprocessing import get_context
 import baselines
 from tools import console
 from tools.freshness import Checked, checked, checked_path, foundations
+from validation.processes import end_with_parent
 from validation.seal import Sealed
 
 
@@ -52,7 +53,7 @@ def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
         return {name: check_one(name, full) for name in names}
     with (
         console.progress("checking", total=len(names)) as tell,
-        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool,
     ):
         waiting = {pool.submit(check_one, name, full): name for name in names}
         found = {}

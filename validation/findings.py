@@ -85,10 +85,9 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         origin = "bits"
     else:
         held_to = getattr(check.true(), name)
-        off, origin, floor = distance(ours, held_to), check.sealed_origin, least(theirs)
-        allowed = widest(check.sealed(name), floor)
+        off, allowed, origin = distance(ours, held_to), check.sealed(name), check.sealed_origin
         if off.over(allowed) > 1:
-            allowed, origin = widest(check.allowed(name), floor), check.origin
+            allowed, origin = widest(check.allowed(name), least(theirs)), check.origin
     share = off.over(allowed)
     if 0 < share <= 1 and allowed.largest < float("inf"):
         agree(ours, held_to, allowed.largest)

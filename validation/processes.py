@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
-from signal import SIG_IGN, SIGINT, signal
+from multiprocessing import active_children, get_context, parent_process
+from signal import SIG_IGN, SIGINT, SIGKILL, signal
+from threading import Thread
 
 import torch
 
@@ -67,7 +69,18 @@ def listen_to(said) -> None:
     """In the new process: the parent alone hears Ctrl-C, and hears what is at work."""
     global speak
     signal(SIGINT, SIG_IGN)
+    end_with_parent()
     speak = lambda name, line: said.put((name, line))  # noqa: E731
+
+
+def end_with_parent() -> None:
+    """This process does not outlive the one that started it, however that ends."""
+
+    def watch() -> None:
+        parent_process().join()
+        os.kill(os.getpid(), SIGKILL)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def through(work: Callable, names: list[str], coverage: Coverage) -> list:
