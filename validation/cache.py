@@ -22,7 +22,7 @@ from .records import BrokenRecord, Record
 from .trajectory import Reference, States
 
 FOLDER = digests.ROOT / ".groundspeed" / "kept"
-MOST_BYTES = 1 << 26  # of a run's states; larger ones are made anew
+MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 
 
 class Kept(Record):

@@ -12,7 +12,11 @@ from types import ModuleType
 
 import baselines
 
-PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
+PRELOADED = [
+    "validation.candidate",
+    "validation.readiness",
+    *(f"baselines.{name}" for name in baselines.names()),
+]
 STARTING = Lock()
 
 
