@@ -54,10 +54,10 @@ def test_what_findings_add_up_to(found, mutation, status, words):
     assert words in reason
 
 
-def test_who_was_stopped_is_not_asked_again_even_in_full_runs():
-    assert not goes_on({"odd_2d": CaseResult(unfinished="late")}, coverage=Coverage.FULL)
-    assert goes_on({"odd_2d": CaseResult(broken=["off"])}, coverage=Coverage.FULL)
-    assert not goes_on({"odd_2d": CaseResult(broken=["off"])}, coverage=Coverage.EVERYDAY)
+def test_who_was_stopped_or_refused_is_not_asked_again():
+    assert goes_on({"odd_2d": RIGHT})
+    assert not goes_on({"odd_2d": RIGHT, "slab": CaseResult(unfinished="late")})
+    assert not goes_on({"odd_2d": CaseResult(broken=["off"]), "slab": RIGHT})
 
 
 def test_a_claim_crosses_the_wall_without_code():

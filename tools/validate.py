@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools import console
 from tools.freshness import forget, judged
-from validation import leaves
+from validation import leaves, memory
 from validation.coverage import Coverage
 from validation.forked import get_ready
 from validation.verdicts import Status, Verdict
@@ -42,7 +42,8 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     if not names:
         return {}
     if len(names) == 1:  # several are judged in processes of their own
-        get_ready()
+        memory.keep_freed()
+        get_ready(names)
     from validation.judge import judge as hear  # late: torch
 
     with console.progress("judging") as tell:

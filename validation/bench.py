@@ -30,6 +30,7 @@ from .trials import (
     Trial,
     afforded,
     operators,
+    telling,
     trials,
 )
 
@@ -133,6 +134,14 @@ class Bench:
         """Those for which an envelope is affordable."""
         return afforded(self.trials, self.operators)
 
+    def look_ahead(self, claims: list[Agreement]) -> None:
+        """Make what these claims are certain to ask for, while others are being heard."""
+        rounded = any(c.level != "exact" for c in claims)
+        if rounded and not self.large:  # of large ones, what one case takes is enough
+            _ = self.truth, [self.after(n, 1)() for n in self.departures(1)]
+        if any(self.name in telling(self.base, c, self.full) for c in claims):
+            _ = self.trials, [t.known() for t in self.afforded if rounded]
+
     def comparisons(
         self, agreement: Agreement, candidate: Candidate, most: int | None = None
     ) -> Iterator[Check]:
@@ -217,11 +226,9 @@ class Bench:
 
         def allowed(field: str) -> Distance:
             around = self.around(check, n)
-            return (
-                widest(sealed(field), around.allowed[n].get(field, ZERO))
-                if around
-                else sealed(field)
-            )
+            if around is None:
+                return sealed(field)
+            return widest(sealed(field), around.allowed[n].get(field, ZERO))
 
         return self.locked(allowed)
 
@@ -263,10 +270,8 @@ class Bench:
         return [t for t in found if all(t is not d for d in dear)]
 
     def checks_of(self, trial: Trial, agreement: Agreement, candidate: Candidate):
-        """What the candidate makes of a trial; exact claims are held to bits at thresholds too.
-
-        But not from another layout: there torch itself sums in another order.
-        """
+        """What the candidate makes of a trial; exact claims are held to bits at thresholds too,
+        but not from another layout: there torch itself sums in another order."""
         at = [n for n in trial.want if n % agreement.engine.stride == 0]
         if not at:
             return

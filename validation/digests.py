@@ -45,7 +45,7 @@ def of_state(state) -> str:
     total = hashlib.sha256()
     for name, field in zip(state._fields, state, strict=True):
         total.update(f"{name} {field.dtype} {tuple(field.shape)}".encode())
-        total.update(bits(field).numpy().tobytes())
+        total.update(bits(field).numpy())
     return total.hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
 from threading import Lock
@@ -12,17 +12,21 @@ from types import ModuleType
 
 import baselines
 
-PRELOADED = [
-    "validation.candidate",
-    "validation.readiness",
-    *(f"baselines.{name}" for name in baselines.names()),
-]
+from . import leaves
+
+PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
+COMPILERS = {  # by what text calls them: what gets them ready, in a second and in four
+    "numba": "validation.readiness",
+    "torch.compile(": "validation.compilers",
+}
 STARTING = Lock()
 
 
-def get_ready() -> None:
-    """Let the server import what all candidates need, while whoever asks does so too."""
-    get_context("forkserver").set_forkserver_preload(PRELOADED)
+def get_ready(names: Iterable[str] = ()) -> None:
+    """Let the server import what the named candidates need, while whoever asks does so too."""
+    used = leaves.mentioned(names, COMPILERS)
+    more = [COMPILERS[word] for word in COMPILERS if word in used]
+    get_context("forkserver").set_forkserver_preload([*PRELOADED, *more])
     with STARTING, bare():
         forkserver.ensure_running()
 

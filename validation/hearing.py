@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 
 from baselines.engine import State
@@ -12,6 +15,7 @@ from .claims import Agreement
 from .findings import compare, misfit, report
 from .gradients import hold_gradients
 from .isolation import Candidate, Failed, Raised, Unfinished
+from .processes import workers
 from .trajectory import LAW_CELLS, checkpoints
 from .trials import telling
 from .verdicts import CaseResult, LawFinding, Margin, Power
@@ -25,11 +29,12 @@ def hear(bench: Bench, agreement: Agreement, candidate: Candidate) -> CaseResult
     """Every check of one candidate on this case."""
     result = CaseResult()
     try:
-        for check in bench.comparisons(agreement, candidate):
-            compare(agreement, result, check)
-        for part in (hold_to_laws, try_elsewhere, repeat, look_beyond):
-            if not result.broken:
-                part(bench, agreement, candidate, result)
+        with started_afresh(bench, agreement, candidate) as afresh:
+            for check in bench.comparisons(agreement, candidate):
+                compare(agreement, result, check)
+            for part in (hold_to_laws, try_elsewhere, repeat, afresh, look_beyond):
+                if not result.broken:
+                    part(bench, agreement, candidate, result)
     except Unfinished as words:
         result.unfinished = str(words)
     except Failed as failure:
@@ -96,35 +101,52 @@ def try_elsewhere(
 
 
 def repeat(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
-    """The same run again: equal bits; and in a fresh process with two threads."""
+    """The same run again: equal bits; and its gradients."""
     if bench.name not in telling(bench.base, agreement, bench.full):
         return
-    at = [checkpoints(bench.case, agreement.engine.stride)[0]]
-    start = bench.reference.start
-    one = candidate.after(bench.name, start, at)[at[0]]
-    two = candidate.after(bench.name, start, at)[at[0]]
+    at = checkpoints(bench.case, agreement.engine.stride)[0]
+    one, two = (candidate.after(bench.name, bench.reference.start, [at])[at] for _ in range(2))
     result.checks += 1
-    for name, a, b in zip(one._fields, one, two, strict=True):
-        if misfit(a, b) or not torch.equal(a, b):
-            report(result, f"{name}: two runs of {at[0]} steps from one start differ")
+    for name in differing(one, two):
+        report(result, f"{name}: two runs of {at} steps from one start differ")
     hold_gradients(bench, agreement, candidate, result)
-    if bench.name == telling(bench.base, agreement, bench.full)[-1] and not result.broken:
-        start_afresh(bench, agreement, candidate, at, one, result)
 
 
-def start_afresh(
-    bench: Bench, agreement: Agreement, candidate: Candidate, at: list[int], one: State, result
-) -> None:
-    """The same run in a new process, with two threads unless the claim says why not."""
-    threads = 1 if agreement.threads else 2
-    with candidate.another(threads) as other:
-        again = other.after(bench.name, bench.reference.start, at)[at[0]]
-    result.checks += 1
-    for name, a, b in zip(one._fields, one, again, strict=True):
-        if misfit(a, b) or not torch.equal(a, b):
+@contextmanager
+def started_afresh(
+    bench: Bench, agreement: Agreement, candidate: Candidate
+) -> Iterator[Callable[..., None]]:
+    """The same run in a new process, with two threads unless the claim says why not.
+
+    It is asked at once and its answer taken when the rest was heard: a candidate that
+    compiles takes its seconds meanwhile.
+    """
+    if [bench.name] != telling(bench.base, agreement, bench.full)[-1:]:
+        yield lambda *_: None
+        return
+    threads, start = 1 if agreement.threads else 2, bench.reference.start
+    at = checkpoints(bench.case, agreement.engine.stride)[0]
+
+    def hold(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult):
+        one, again = candidate.after(bench.name, start, [at])[at], asked.result()[at]
+        result.checks += 1
+        for name in differing(one, again):
             words = f"{name}: a new process with {threads} thread(s) gives other bits after"
             why = "" if agreement.threads else "; if that is right, say why: threads='…'"
-            report(result, f"{words} {at[0]} steps{why}")
+            report(result, f"{words} {at} steps{why}")
+
+    with candidate.another(threads) as other, workers(1) as beside:
+        asked = beside.submit(other.after, bench.name, start, [at])
+        try:
+            yield hold
+        finally:
+            other.process.kill()  # whatever it is still at: nobody waits for it
+
+
+def differing(one: State, other: State) -> list[str]:
+    """Fields whose types, shapes or values are not the same."""
+    pairs = zip(one._fields, one, other, strict=True)
+    return [name for name, a, b in pairs if misfit(a, b) or not torch.equal(a, b)]
 
 
 def look_beyond(

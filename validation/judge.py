@@ -27,6 +27,7 @@ from .processes import PROCESSES, Tell, portions, side_by_side, workers
 from .records import BrokenRecord
 from .saboteurs import Score
 from .standard import refusal
+from .trials import heard, sizes
 from .verdicts import CaseResult, Mutation, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
@@ -91,16 +92,13 @@ def judge_engine(
     able = {
         n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
     }
+    cases = {name: heard(base, claim, coverage) for name, claim in able.items()}
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with workers(parallel) as pool:
-        for bench in benches(base, able, coverage):
+        for bench in benches(base, able, cases, coverage):
             case_name = bench.name
-            asked = [
-                n
-                for n, c in able.items()
-                if case_name in c.covered(coverage) and goes_on(results[n], coverage)
-            ]
+            asked = [n for n, c in able.items() if case_name in cases[n] and goes_on(results[n])]
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
@@ -135,17 +133,15 @@ def judge_engine(
             standard=held_to.model_dump(),
             loosened=agreement.loosened,
             digests=before[name],
-            cases={case: found[case] for case in agreement.covered(coverage) if case in found},
+            cases={case: found[case] for case in cases.get(name, ()) if case in found},
             mutation=mutation,
         ).write(verdicts.path(name))
 
 
-def goes_on(heard: dict[str, CaseResult], coverage: Coverage) -> bool:
-    """Whether there is more to hear: a process that was stopped says nothing, and unless all
-    cases are asked for the first refusal is the last."""
-    if any(result.unfinished for result in heard.values()):
-        return False
-    return coverage is Coverage.FULL or not any(result.broken for result in heard.values())
+def goes_on(found: dict[str, CaseResult]) -> bool:
+    """Whether there is more to hear: a process that was stopped says nothing, and the first
+    refusal, on the smallest case that shows it, is the last."""
+    return not any(result.unfinished or result.broken for result in found.values())
 
 
 def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
@@ -161,14 +157,21 @@ def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room
     investigate(name, agreement, bench, result, room, rests_on)
 
 
-def benches(base: Engine, able: dict[str, Agreement], coverage: Coverage) -> Iterator[Bench]:
+def benches(
+    base: Engine, able: dict[str, Agreement], cases: dict[str, list[str]], coverage: Coverage
+) -> Iterator[Bench]:
     """The bench of every case that is asked for; the next is made ready while one is used."""
-    names = cheapest_first(base, {name for c in able.values() for name in c.covered(coverage)})
+    names = cheapest_first(base, {name for asked in cases.values() for name in asked})
     answers, full = seal.manifest(base.name).answers, coverage is Coverage.FULL
     with workers(1) as pool:
 
+        def bench_of(name: str) -> Bench:
+            bench = Bench(base, name, base.cases[name], answers[name], full)
+            bench.look_ahead([c for n, c in able.items() if name in cases[n]])
+            return bench
+
         def ready(name: str):
-            return pool.submit(Bench, base, name, base.cases[name], answers[name], full)
+            return pool.submit(bench_of, name)
 
         coming = ready(names[0]) if names else None
         for after in [*names[1:], None][: len(names)]:
@@ -182,7 +185,7 @@ def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
 
     def cost(name: str) -> tuple[bool, int]:
         case = base.cases[name]
-        return not case.quick, case.steps * sum(t.numel() for t in base.initial(case))
+        return not case.quick, case.steps * sum(sizes(base.name, name))
 
     return sorted(names, key=cost)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,13 @@ def quick(name: str, root: Path = digests.ROOT) -> bool:
     """
     text = (folder(name, root) / "validation.py").read_text(encoding="utf-8")
     return re.search(r"^\s*quick=False\b", text, re.MULTILINE) is None
+
+
+def mentioned(named: Iterable[str], words: Iterable[str], root: Path = digests.ROOT) -> set[str]:
+    """Which of the words stand in the files of these, or of what they import: read as text."""
+    files = {path for name in named for path in digests.sources(folder(name, root), root)}
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return {word for word in words if any(word in text for text in texts)}
 
 
 def chosen(asked: list[str] | None, root: Path = digests.ROOT) -> list[str]:

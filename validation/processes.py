@@ -12,7 +12,9 @@ from threading import Thread
 
 import torch
 
+from . import memory
 from .coverage import Coverage
+from .forked import get_ready
 
 PROCESSES = 2  # that judge at once: memory is bounded by what two cases take
 PORTION = 4  # optimizations that share what is made of a case; the rest is kept on disk
@@ -47,7 +49,8 @@ def side_by_side(
     """
     context, others = get_context("spawn"), active_children()
     said = context.SimpleQueue()
-    pool = ProcessPoolExecutor(PROCESSES, context, initializer=listen_to, initargs=(said,))
+    names = [name for part in parts for name in part]
+    pool = ProcessPoolExecutor(PROCESSES, context, initializer=listen_to, initargs=(said, names))
     try:
         waiting = {pool.submit(through, work, names, coverage) for names in parts}
         while waiting:
@@ -65,11 +68,13 @@ def side_by_side(
                 process.kill()
 
 
-def listen_to(said) -> None:
+def listen_to(said, names: list[str]) -> None:
     """In the new process: the parent alone hears Ctrl-C, and hears what is at work."""
     global speak
     signal(SIGINT, SIG_IGN)
     end_with_parent()
+    memory.keep_freed()
+    get_ready(names)
     speak = lambda name, line: said.put((name, line))  # noqa: E731
 
 

@@ -41,6 +41,7 @@ from baselines.engine import Case, Engine, State, fields, replace
 
 from . import cache, thresholds
 from .claims import Agreement
+from .coverage import Coverage
 from .envelope import Envelope, envelope
 from .sizes import alike, resized
 from .trajectory import Reference, like
@@ -54,6 +55,7 @@ SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 10
 EIGHTH = 8
 LAYOUTS = ("offset", "strided")
 VARIANTS = 3
+COMPILERS = {"compiler", "jax"}  # needs of what is compiled for each shape
 COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
 
 
@@ -89,6 +91,10 @@ class Trial:
             return envelope(*run, SENSITIVE, ROUNDED)
 
         return cache.envelope(self.base, self.case, self.start, sorted(self.want), measure)
+
+    def known(self) -> None:
+        """Ask for all of the above."""
+        _ = self.true, self.envelope
 
     def still(self) -> tuple[str, ...]:
         """Declared fixed, and not moved here."""
@@ -177,10 +183,10 @@ def cost(one: Trial, calls: int) -> int:
 
 
 @cache_results
-def size(engine: str, case: str) -> int:
-    """Elements of the largest field of the start."""
+def sizes(engine: str, case: str) -> tuple[int, ...]:
+    """Elements of each field of the start; a large start is dear to make only for that."""
     base = baselines.load(engine)
-    return max(t.numel() for t in base.initial(base.cases[case]))
+    return tuple(t.numel() for t in base.initial(base.cases[case]))
 
 
 def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
@@ -188,11 +194,19 @@ def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
     names = list(agreement.covered_of(base))
     if len(names) == 1:
         return names
-    small = sorted((size(base.name, n), n) for n in names if base.cases[n].stored)
+    small = sorted((max(sizes(base.name, n)), n) for n in names if base.cases[n].stored)
     small = [n for count, n in small if count <= SMALL]
     if small and not full:
         return [small[len(small) // 2]]
     return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
+
+
+def heard(base: Engine, agreement: Agreement, coverage: Coverage) -> list[str]:
+    """Cases that are judged; in a first look at what compiles, seconds for each shape, one."""
+    names = list(agreement.covered_of(base, coverage))
+    if coverage is Coverage.SMALL and COMPILERS & set(agreement.engine.needs):
+        return telling(base, agreement, full=False) or names
+    return names
 
 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
