@@ -42,7 +42,7 @@ def timed(tmp_path, wrap, level="exact", **others):
 
 def refuse(row, level="exact"):
     """What the clock says of that row."""
-    right_answers = clock.right_answers(right.name, row, {level})
+    right_answers = clock.right_answers(right.name, row, {level}, {})
     clock.refuse_wrong_answers(verdict(level), gathered.part(row, "it"), right_answers)
 
 
@@ -210,3 +210,21 @@ def test_temporal_blocking_and_fields_at_rest_are_not_impossible():
     clock.refuse_impossible_speed("it", CASE, rows(1e-4, moved=0.05))
     with pytest.raises(Refused, match="no step can do that"):
         clock.refuse_impossible_speed("it", CASE, rows(1e-5, moved=0.05))
+
+
+def test_the_frozen_engine_runs_once_over_passes_that_are_asked_for_again(monkeypatch):
+    calls = itertools.count()
+
+    def stepper(case):
+        step = right.prepare(case)
+        return lambda state: (next(calls), step(state))[1]
+
+    run = phases.Passes(replace(right, stepper=stepper), CASE, "exact")
+    one, two = (list(run.states(1, [8, 16])) for _ in range(2))
+    assert next(calls) == 16
+    assert phases.fingerprint(one[-1]) == phases.fingerprint(two[-1])
+    assert phases.fingerprint(one[0]) != phases.fingerprint(one[-1])
+    monkeypatch.setattr(run, "room", 0)
+    for _ in range(2):
+        list(run.states(2, [8]))
+    assert next(calls) == 17 + 16

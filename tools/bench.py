@@ -6,7 +6,7 @@ import math
 
 from tools import console, freshness, records
 from tools.records import CLAIMED, Measurement, Timing
-from validation import leaves
+from validation import leaves, memory
 from validation.coverage import Coverage
 from validation.verdicts import Status
 
@@ -85,6 +85,7 @@ def measure(
     """Time optimizations of one baseline together, and write a record of each."""
     from tools import clock  # late: torch
 
+    memory.keep_freed()  # here answers are checked; what is timed runs in processes of its own
     plan = clock.Plan(**processes)
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
     with console.progress(f"timing {title}", total=plan.least) as tell:

@@ -33,6 +33,7 @@ CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs fast
 RETRIES = 2  # further processes for a case whose controls are off
 
 Tell = Callable[[str], None]
+Known = dict[tuple[str, str], phases.Passes]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Session:
 
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
+        self.frozen: Known = {}
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -139,7 +141,7 @@ class Session:
         torch.set_num_threads(1)
         levels = {self.verdicts[name].level for name in row["trails"]}
         engine = next(iter(self.verdicts.values())).engine
-        return right_answers(engine, row, levels)
+        return right_answers(engine, row, levels, self.frozen)
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
@@ -216,13 +218,17 @@ def measure(
     return found[name]
 
 
-def right_answers(engine: str, row: dict, levels: set[str]) -> phases.Answers:
-    """The frozen engine over the passes of a case, which the weakest claim's level decides."""
-    level = "exact" if levels == {"exact"} else "rounding"
-    trails = list(row["trails"].values())
-    if not trails:
+def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> phases.Answers:
+    """The frozen engine over the passes of a case, which the weakest claim's level decides.
+
+    ``known`` holds what it made of them for earlier processes, by case and level.
+    """
+    key = row["case"], "exact" if levels == {"exact"} else "rounding"
+    if not row["trails"]:
         return phases.Answers({}, {}, 1.0)
-    return phases.answers(baselines.load(engine), row["case"], level, trails)
+    if key not in known:
+        known[key] = phases.Passes(baselines.load(engine), *key)
+    return phases.answers(known[key], list(row["trails"].values()))
 
 
 def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:

@@ -13,12 +13,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, clone, fields
+from baselines.engine import Case, Engine, State, Step, clone, fields
 from validation import tensors
 from validation.bench import SLACK
 from validation.errors import ZERO, Distance, distance, least, widest
@@ -27,6 +29,7 @@ from validation.seal import manifest
 from validation.trajectory import checkpoints
 from validation.verdicts import Verdict
 
+KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
 CELLS = 16  # values shown of each field in a fingerprint
 
 Fingerprint = dict[str, dict]
@@ -139,16 +142,51 @@ class Answers:
     moved: float  # the least share of cells that a block changes
 
 
-def answers(engine: Engine, name: str, level: str, trails: list[dict]) -> Answers:
-    """Run the frozen engine once over the passes that all these trails share."""
-    case = engine.cases[name]
+@dataclass
+class Passes:
+    """The frozen engine over the passes of a case, remembered as far as there is room: every
+    timing process asks for the same ones where steps are slow."""
+
+    engine: Engine
+    name: str
+    level: str
+
+    def __post_init__(self):
+        self.known: dict[tuple[int, ...], list[State]] = {}
+        self.room = KEPT_BYTES
+
+    @cached_property
+    def start(self) -> State:
+        return self.engine.initial(self.engine.cases[self.name])
+
+    @cached_property
+    def step(self) -> Step:
+        return self.engine.prepare(self.engine.cases[self.name])
+
+    def states(self, number: int, made: list[int]) -> Iterator[State]:
+        """The start of that pass, and the states after each of those numbers of steps."""
+        key = (number, *made)
+        if key not in self.known:
+            first = start_of_pass(self.engine, self.start, self.level, number)
+            case = self.engine.cases[self.name]
+            run = chain([first], along(self.engine, case, self.step, first, made))
+            needed = (1 + len(made)) * sum(f.numel() * f.element_size() for f in first)
+            if needed > self.room:
+                return run
+            self.room -= needed
+            self.known[key] = list(run)
+        return iter(self.known[key])
+
+
+def answers(run: Passes, trails: list[dict]) -> Answers:
+    """What the frozen engine makes of the passes that all these trails share."""
     kept = {(w["pass"], w["made"]) for trail in trails for w in trail["whole"].values()}
-    start, step = engine.initial(case), engine.prepare(case)
     found = Answers({}, {}, 1.0)
     for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
-        before = first = start_of_pass(engine, start, level, number)
         made = [n for n, _ in blocks]
-        for at, want in zip(made, along(engine, case, step, first, made), strict=True):
+        states = run.states(number, made)
+        before = next(states)
+        for at, want in zip(made, states, strict=True):
             found.fingerprints[number, at] = fingerprint(want)
             if (number, at) in kept:
                 found.whole[number, at] = want

@@ -121,7 +121,7 @@ def timed(part: str, entry) -> str:
         whole = in_a_fork(part, entry.name, folder)
         if whole["lost"]:
             raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
-        right = clock.right_answers(entry.engine, whole, {entry.level})
+        right = clock.right_answers(entry.engine, whole, {entry.level}, {})
         clock.refuse_wrong_answers(unsealed(entry), gathered.part(whole, entry.name), right)
     except Refused as refused:
         return str(refused)
