@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools import targets
+from tools import run, targets
 from validation import leaves, seal
 
 EVERY = targets.targets()
@@ -66,3 +66,21 @@ def test_a_file_with_an_unknown_field_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(targets.digests, "ROOT", tmp_path)
     with pytest.raises(targets.BrokenTargets, match=r"targets\.toml.*engine"):
         targets.targets.__wrapped__()
+
+
+def test_a_run_of_everything_takes_large_cases_where_a_target_asks_something():
+    asked = targets.asked_of_large()
+    large = {
+        name: [c for c, a in seal.manifest(leaves.claim(name).engine.name).answers.items()
+               if a.case["timed"] and not a.case["quick"]]
+        for name in asked
+    }  # fmt: skip
+    assert all(large.values())
+    assert "lattice_field_numba_pairs" in asked
+    assert not {"lattice_field_scipy", "energy_flow_v0_presorted"} & asked
+
+
+def test_everyone_is_in_one_portion_of_a_run_and_no_portion_is_empty():
+    assert run.portions(["a", "b", "c"], {"b"}) == [(["a", "c"], False), (["b"], True)]
+    assert run.portions(["a"], {"a", "b"}) == [(["a"], True)]
+    assert run.portions(["a"], set()) == [(["a"], False)]

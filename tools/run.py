@@ -15,6 +15,7 @@ from tools import (
     listing,
     publish,
     report,
+    targets,
     validate,
 )
 from tools.conditions import changes
@@ -32,13 +33,16 @@ def run(full: bool = False, dirty: bool = False) -> int:
         return code
     say("validate", "does each optimization still compute the same thing?")
     names = [name for name in leaves.names() if full or leaves.quick(name)]
-    code = validate.run(names, Coverage.of(full), again=False)
+    parts = portions(names, targets.asked_of_large() if full else set())
+    for chosen, large in parts:
+        code |= validate.run(chosen, Coverage.of(large), again=False)
     say("bench", "how much faster is it, really?")
     changed = [] if dirty else changes()
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
     dirty = dirty or bool(changed)
-    code |= bench.run(names, full, dirty, again=False, passing_over=True, publish=False)
+    for chosen, large in parts:
+        code |= bench.run(chosen, large, dirty, again=False, passing_over=True, publish=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= costs.run(names, accept=False, check=False, as_json=False, again=False)
     if limits.on_file() is None:
@@ -55,6 +59,12 @@ def run(full: bool = False, dirty: bool = False) -> int:
     if left:
         print(f"{len(left)} more proposals are judged and timed by: groundspeed run --full")
     return code
+
+
+def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
+    """Who is judged and timed on large cases too, and who on those of every day; none is empty."""
+    chosen = {wide: [name for name in names if (name in large) == wide] for wide in (False, True)}
+    return [(part, wide) for wide, part in chosen.items() if part]
 
 
 def measure_machine() -> None:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tools import freshness
 from tools.records import Timing
-from validation import digests
+from validation import digests, seal
 
 Asked = dict[str, float | dict[str, float]]  # speedup by kind; under "limit" shares by kind
 KINDS = ("torch", "compiled", "native")
@@ -161,6 +161,17 @@ def ahead(engine: str) -> list[Ahead]:
         if mine and beside:
             best = min(mine, key=lambda one: one[1].cpu_ratio)
             found.append(Ahead(case, best, beside))
+    return found
+
+
+def asked_of_large() -> set[str]:
+    """Optimizations of which a target asks something on a large case: a run of everything takes
+    the large cases of these."""
+    found: set[str] = set()
+    for target in targets().target:
+        known = seal.manifest(target.engine).answers
+        if not all(known[case].case["quick"] for case in target.cases):
+            found |= {name for names in target.kinds.values() for name in names}
     return found
 
 
