@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import torch
 
@@ -72,6 +72,7 @@ class Within:
     """A candidate in the judge's own process: for toys, which have nothing to hide."""
 
     name = "toy"
+    process = SimpleNamespace(kill=lambda: None)  # it has none of its own
 
     def __init__(self, engine: Engine):
         self.engine = engine
