@@ -15,7 +15,7 @@ import baselines
 from . import leaves
 
 PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
-COMPILERS = {  # by what text calls them: what gets them ready, in a second and in four
+COMPILERS = {  # by what text calls them: what gets them ready
     "numba": "validation.readiness",
     "torch.compile(": "validation.compilers",
 }

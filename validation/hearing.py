@@ -140,7 +140,7 @@ def started_afresh(
         try:
             yield hold
         finally:
-            other.process.kill()  # whatever it is still at: nobody waits for it
+            other.stop()  # whatever it is still at: nobody waits for it
 
 
 def differing(one: State, other: State) -> list[str]:

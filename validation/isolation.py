@@ -97,8 +97,12 @@ class Candidate:
             text=True,
         )
 
-    def __exit__(self, *_) -> None:
+    def stop(self) -> None:
+        """End the process, whatever it is at."""
         self.process.kill()
+
+    def __exit__(self, *_) -> None:
+        self.stop()
         self.process.communicate()
         self.log.close()
         shutil.rmtree(self.scratch, ignore_errors=True)

@@ -27,7 +27,7 @@ from .processes import PROCESSES, Tell, portions, side_by_side, workers
 from .records import BrokenRecord
 from .saboteurs import Score
 from .standard import refusal
-from .trials import heard, sizes
+from .trials import sizes
 from .verdicts import CaseResult, Mutation, Status, Verdict
 
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
@@ -92,7 +92,7 @@ def judge_engine(
     able = {
         n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
     }
-    cases = {name: heard(base, claim, coverage) for name, claim in able.items()}
+    cases = {name: claim.covered_of(base, coverage) for name, claim in able.items()}
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with workers(parallel) as pool:

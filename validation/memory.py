@@ -12,8 +12,8 @@ def keep_freed() -> None:
     """Take freed blocks again instead of handing each back to the system.
 
     A temporary of many megabytes is else mapped, cleared page by page and unmapped at every
-    operator: a third of what judging large cases took. For judging only; what is timed keeps
-    the allocator that its users have. Where the C library has no `mallopt` nothing changes.
+    operator. For judging only; what is timed keeps the allocator that its users have. Where
+    the C library has no `mallopt` nothing changes.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
     if tune is None:

@@ -240,8 +240,9 @@ class Recorded:
     def __getattr__(self, name: str):
         return getattr(self.room, name)
 
-    def after(self, *words, **others) -> dict[int, State]:
-        found = self.room.after(*words, sabotage=self.sabotage, **others)
+    def after(self, *words, guard: bool = False, **others) -> dict[int, State]:
+        hidden = guard and bool(self.sabotage) and not shows(self.sabotage)
+        found = self.room.after(*words, sabotage=self.sabotage, guard=hidden, **others)
         self.answers.append(found)
         return found
 

@@ -41,7 +41,6 @@ from baselines.engine import Case, Engine, State, fields, replace
 
 from . import cache, thresholds
 from .claims import Agreement
-from .coverage import Coverage
 from .envelope import Envelope, envelope
 from .sizes import alike, resized
 from .trajectory import Reference, like
@@ -55,7 +54,6 @@ SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 10
 EIGHTH = 8
 LAYOUTS = ("offset", "strided")
 VARIANTS = 3
-COMPILERS = {"compiler", "jax"}  # needs of what is compiled for each shape
 COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
 
 
@@ -199,14 +197,6 @@ def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
     if small and not full:
         return [small[len(small) // 2]]
     return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
-
-
-def heard(base: Engine, agreement: Agreement, coverage: Coverage) -> list[str]:
-    """Cases that are judged; in a first look at what compiles, seconds for each shape, one."""
-    names = list(agreement.covered_of(base, coverage))
-    if coverage is Coverage.SMALL and COMPILERS & set(agreement.engine.needs):
-        return telling(base, agreement, full=False) or names
-    return names
 
 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import torch
 
@@ -72,13 +72,15 @@ class Within:
     """A candidate in the judge's own process: for toys, which have nothing to hide."""
 
     name = "toy"
-    process = SimpleNamespace(kill=lambda: None)  # it has none of its own
 
     def __init__(self, engine: Engine):
         self.engine = engine
 
     def another(self, threads: int) -> AbstractContextManager[Within]:
         return nullcontext(self)
+
+    def stop(self) -> None:
+        """It has no process of its own."""
 
     def after(self, case: str, state: State, at: list[int], changes=None, **_) -> dict[int, State]:
         changed = replace(self.engine.cases[case], **(changes or {}))
