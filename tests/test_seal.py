@@ -94,8 +94,14 @@ CASES["another"] = replace(CASES[first], steps=3)
 
 @pytest.fixture
 def small(scratch):
-    """The copy with a smaller engine in it, and one case more there."""
-    shutil.copytree(ROOT / "baselines" / "lattice_field_v0", scratch.file(*EXTENDED).parent)
+    """The copy with a smaller engine in it, sealed on this machine, and one case more there."""
+    shutil.copytree(
+        ROOT / "baselines" / "lattice_field_v0",
+        scratch.file(*EXTENDED).parent,
+        ignore=shutil.ignore_patterns("frozen"),
+    )
+    done = scratch.run("freeze", "lattice_field_v0")
+    assert done.returncode == 0, done.stderr
     cases = scratch.file("baselines", "lattice_field_v0", "cases.py")
     cases.write_text(cases.read_text() + ADDED)
     return scratch
