@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from tools import console, freshness, records
 from tools.records import CLAIMED, Measurement, Timing
-from validation import leaves, memory
+from validation import leaves
 from validation.coverage import Coverage
 from validation.verdicts import Status
 
 GROUP = 16  # candidates at most that share the rounds of a baseline
+STARTS_BYTES = 1 << 30  # of theirs at most; each keeps several states of that size at once
 
 
 def run(
@@ -45,7 +47,7 @@ def run(
         else:
             refused[name] = (status, reason)
     thrown = {}
-    for group in groups(due):
+    for group in groups(due, full):
         made, why = measure(group, full, dirty, asked)
         found |= made
         thrown |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
@@ -62,14 +64,26 @@ def run(
     return int(bool(thrown) or unsettled or (not passing_over and bool(refused)))
 
 
-def groups(due: dict[str, str]) -> list[list[str]]:
-    """Optimizations that share rounds: of one baseline, and not too many."""
+def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
+    """Optimizations that share rounds: of one baseline, and as many as memory has room for."""
     found = []
     for engine in sorted(set(due.values())):
         names = sorted(name for name in due if due[name] == engine)
-        count = -(-len(names) // GROUP)
+        room = max(1, min(GROUP, STARTS_BYTES // largest_start(engine, full)))
+        count = -(-len(names) // room)
         found += [names[k::count] for k in range(count)]
     return found
+
+
+@cache
+def largest_start(engine: str, full: bool) -> int:
+    """Bytes of the largest state in which a timed case of a baseline starts."""
+    import baselines  # late: torch
+
+    base = baselines.load(engine)
+    timed = [c for c in base.cases.values() if c.timed and (c.quick or full)]
+    starts = (base.initial(case) for case in timed)
+    return max([1, *(sum(t.numel() * t.element_size() for t in s) for s in starts)])
 
 
 def wanted(publish: bool, processes: int | None) -> dict[str, int]:
@@ -85,7 +99,6 @@ def measure(
     """Time optimizations of one baseline together, and write a record of each."""
     from tools import clock  # late: torch
 
-    memory.keep_freed()  # here answers are checked; what is timed runs in processes of its own
     plan = clock.Plan(**processes)
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
     with console.progress(f"timing {title}", total=plan.least) as tell:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING
 
 import baselines
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from baselines.engine import Case, Engine
     from validation.claims import Agreement
 
+PROCESSES = 2  # that count at once
+
 
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
     """Count, show, compare with the budget; exit 1 where something has outgrown it."""
@@ -22,17 +29,66 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
     told = {} if again else {name: known for name in chosen if (known := settled(name))}
     shown: list[Compared] = []
     with console.progress("counting") as tell:
-        for name in (n for n in chosen if n not in told):
-            tell(name)
-            told[name] = fresh(name, accept)
-            if not check and "passed over" not in told[name]:
-                shown.append(compared(name, leaves.claim(name), told[name]["outgrown"]))
+        for found in side_by_side([n for n in chosen if n not in told], accept, check):
+            tell(found[-1][0])
+            told |= {name: outcome for name, outcome, _ in found}
+            shown += [record for _, _, record in found if record]
     forget()
     if as_json:
         console.as_json({name: told[name] for name in chosen})
     else:
-        show({name: told[name] for name in chosen}, shown)
+        show({name: told[name] for name in chosen}, sorted(shown, key=lambda r: r.optimization))
     return int(any(found.get("outgrown") for found in told.values()))
+
+
+Counted = tuple[str, dict[str, object], "Compared | None"]  # name, what came of it, what was filed
+
+
+def side_by_side(names: list[str], accept: bool, check: bool) -> Iterator[list[Counted]]:
+    """Those of one engine together, in processes of their own where there are several: counts
+    are the same whatever else runs.
+
+    Raises:
+        RuntimeError: a process was killed; what was finished is on file.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(leaves.kin(name), []).append(name)
+    if len(groups) < 2:
+        yield from (counted([name], accept, check) for name in names)
+        return
+    largest = sorted(groups.values(), key=len, reverse=True)
+    context, others = get_context("spawn"), active_children()
+    pool = ProcessPoolExecutor(PROCESSES, context, initializer=end_together)
+    try:
+        waiting = [pool.submit(counted, group, accept, check) for group in largest]
+        yield from (done.result() for done in as_completed(waiting))
+    except BrokenProcessPool:
+        raise RuntimeError("a counting process was killed (out of memory?); run it again") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            if process not in others:
+                process.kill()
+
+
+def end_together() -> None:
+    """In the new process: the parent alone hears Ctrl-C, and this one does not outlive it."""
+    from validation import processes  # late: torch
+
+    signal(SIGINT, SIG_IGN)
+    processes.end_with_parent()
+
+
+def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:
+    """Each of them, and its record filed unless that is only to be checked."""
+    found: list[Counted] = []
+    for name in names:
+        outcome = fresh(name, accept)
+        filed = not check and "passed over" not in outcome
+        record = compared(name, leaves.claim(name), outcome["outgrown"]) if filed else None
+        found.append((name, outcome, record))
+    return found
 
 
 def settled(name: str) -> dict | None:
