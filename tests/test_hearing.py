@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 import baselines
+from tools.validate import next_step, undecided
 from validation import leaves
 from validation.coverage import Coverage
 from validation.hearing import started_afresh
 from validation.isolation import Failed
 from validation.saboteurs import Recorded
 from validation.trials import telling
-from validation.verdicts import CaseResult
+from validation.verdicts import CaseResult, Status
 
 FAULTS = """
 import resource, sys, torch
@@ -121,3 +122,21 @@ def page_faults(how: str) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="mallopt is the GNU C library's")
 def test_the_judge_takes_freed_memory_again_instead_of_clearing_new_pages():
     assert page_faults("kept") < page_faults("given back") / 4
+
+
+@pytest.mark.parametrize(
+    ("coverage", "status", "expected", "open_"),
+    [
+        (Coverage.SMALL, Status.VERIFIED, "rejected", True),
+        (Coverage.EVERYDAY, Status.VERIFIED, "rejected", False),
+        (Coverage.SMALL, Status.REJECTED, "rejected", False),
+        (Coverage.SMALL, Status.VERIFIED, "verified", False),
+        (Coverage.SMALL, Status.REJECTED, "verified", False),
+    ],
+)
+def test_a_first_look_need_not_show_a_refusal_that_larger_cases_show(
+    coverage, status, expected, open_
+):
+    verdict = SimpleNamespace(coverage=coverage, status=status, expected=expected)
+    assert undecided(verdict) == open_
+    assert ("without --small" in next_step(verdict)) == open_

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools import clock, gathered, phases, quietness, timekeeper
+from tools import bench, clock, gathered, phases, quietness, timekeeper
 from tools.gathered import Gathered
 from tools.quietness import Beside
 from tools.timekeeper import Died, Times, hear
@@ -224,3 +224,16 @@ def test_conditions_with_another_load_are_comparable():
 def test_records_of_a_case_survive_json():
     timing = gather(row(), row(), row()).timing(least=3)
     assert type(timing).model_validate(json.loads(timing.model_dump_json())) == timing
+
+
+def test_large_states_share_rounds_by_as_many_as_memory_has_room_for(monkeypatch):
+    due = {name: "an_engine" for name in "abcdefg"}
+    monkeypatch.setattr(bench, "largest_start", lambda engine, full: (400 << 20) if full else 1)
+    assert bench.groups(due) == [list("abcdefg")]
+    assert sorted(map(len, bench.groups(due, full=True))) == [1, 2, 2, 2]
+    assert sorted(sum(bench.groups(due, full=True), [])) == list("abcdefg")
+
+
+def test_the_largest_start_is_of_the_timed_cases_that_are_asked_for():
+    assert bench.largest_start("tensor_field_v1", full=False) < bench.STARTS_BYTES // bench.GROUP
+    assert bench.largest_start("tensor_field_v1", full=True) == 3 * 8 * 128**2 * 32**2 + 3 * 8
