@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import validation.trials
 from baselines.lattice_field_v1 import engine as base
 from validation import seal
 from validation.bench import Bench
@@ -10,7 +11,7 @@ from validation.claims import Agreement
 from validation.hearing import hear
 from validation.isolation import Candidate
 from validation.surroundings import BLOCKS, laid_out, poison
-from validation.trials import trials
+from validation.trials import Made, afforded, cost, trials
 
 torch.set_num_threads(1)
 CASE = "odd_2d"
@@ -91,10 +92,51 @@ def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
 
 
 def test_trials_are_the_same_every_time(bench):
-    again = trials(base, bench.reference)
+    again = list(trials(base, bench.reference))
     assert [t.label for t in again] == [t.label for t in bench.trials]
     for one, two in zip(bench.trials, again, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
+
+
+def test_trials_are_made_when_they_are_asked_for_and_once(bench, monkeypatch):
+    made, make = [], validation.trials.trial
+    monkeypatch.setattr(
+        validation.trials,
+        "trial",
+        lambda label, *w, **k: made.append(label) or make(label, *w, **k),
+    )
+    found = Made(trials(base, bench.reference))
+    assert next(iter(found)).label == made[0] == "seed 1"
+    assert len(made) == 1
+    assert [t.label for t in found] == [t.label for t in bench.trials]
+    count = len(made)
+    assert all(a is b for a, b in zip(found, list(found), strict=True))
+    assert len(made) == count
+
+
+def test_no_trial_is_made_beyond_what_envelopes_may_cost(bench, monkeypatch):
+    found, calls = Made(trials(base, bench.reference)), 10
+    first = next(iter(found))
+    monkeypatch.setattr(validation.trials, "WORK", 2 * cost(first, calls))
+    kept = afforded(found, calls)
+    assert [t.label for t in kept] == ["seed 1", "seed 2"]
+    assert len(found.made) == 3
+    monkeypatch.setattr(validation.trials, "WORK", 1)
+    (short,) = afforded(Made(trials(base, bench.reference)), calls)
+    assert (short.label, list(short.want)) == ("seed 1", [1])
+
+
+def test_what_is_compared_bit_by_bit_asks_for_no_allowance(bench, monkeypatch):
+    def dear(*_):
+        raise AssertionError("the frozen engine was run for an allowance that nobody needs")
+
+    monkeypatch.setattr("validation.bench.operators", dear)
+    claim = Agreement(engine=base, level="exact", because="the frozen engine", cases=(CASE,))
+    again = Bench(base, CASE, base.cases[CASE], bench.answer)
+    with Candidate(f"={base.name}") as candidate:
+        result = hear(again, claim, candidate)
+    assert result.checks
+    assert not result.broken
 
 
 @pytest.mark.parametrize("layout", ["offset", "strided"])

@@ -17,6 +17,7 @@ from .trajectory import Reference
 from .verdicts import CaseResult, Finding
 
 SHOWN = 4  # failures kept of each case
+BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
 
 
 class Vacuous(ValueError):
@@ -33,7 +34,7 @@ class Check:
     true: Callable[[], State]
     allowed: Callable[[str], Distance]  # of a field, for level "rounding"; may be dear to know
     still: tuple[str, ...]  # fields that must come back untouched
-    origin: str = ""  # of the allowance
+    origin: Callable[[], str] = str  # of the allowance; as dear to know
     last: bool = False  # the end of the case's own trajectory
     sealed: Callable[[str], Distance] = lambda field: ZERO  # the part of it that is on file
     sealed_origin: str = ""
@@ -55,12 +56,12 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
 def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
     """Keep the closest call of each field, and what failed: decisions before values."""
     name = found.field
-    result.measured += found.origin == check.origin
+    result.measured += found.origin not in (BITS, BUDGET, check.sealed_origin)
     worst = result.closest.get(name)
     if worst is None or found.share >= worst.share:
         result.closest[name] = found
     if check.last:
-        same = found.share == 0 and found.origin == "bits"
+        same = found.share == 0 and found.origin == BITS
         result.relative_rms[name] = 0.0 if same else relative(check, name)
     if not found.holds:
         report(result, str(found), decision=not floats(getattr(check.want, name)))
@@ -72,21 +73,21 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
     if agreement.level == "exact" or not floats(ours) or name in check.still:
         # the library's comparison decides; ours puts a number on it
         off, allowed, held_to = exact_distance(ours, theirs), ZERO, theirs
-        origin = "bits"
+        origin = BITS
     elif agreement.level == "approximate":
         off, held_to = distance(ours, theirs), theirs
         norm = distance(theirs, torch.zeros_like(theirs)).rms
         rms = agreement.budget.get(name, 0.0) * norm
         allowed = Distance(rms, float("inf"), float("inf"))
-        origin = "declared budget"
+        origin = BUDGET
     elif same_bits((ours,), (theirs,)):
         held_to, off, allowed = theirs, ZERO, ZERO  # no closer can anything be
-        origin = "bits"
+        origin = BITS
     else:
         held_to = getattr(check.true(), name)
         off, allowed, origin = distance(ours, held_to), check.sealed(name), check.sealed_origin
         if off.over(allowed) > 1:
-            allowed, origin = widest(check.allowed(name), least(theirs)), check.origin
+            allowed, origin = widest(check.allowed(name), least(theirs)), check.origin()
     share = off.over(allowed)
     if 0 < share <= 1 and allowed.largest < float("inf"):
         agree(ours, held_to, allowed.largest)

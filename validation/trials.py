@@ -26,11 +26,12 @@ Everything is drawn from the case's own seed: the same case is always tried alik
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
 from functools import cached_property
+from itertools import chain, count, islice
 from threading import RLock
 
 import torch
@@ -41,7 +42,7 @@ from baselines.engine import Case, Engine, State, fields, replace
 
 from . import cache, thresholds
 from .claims import Agreement
-from .envelope import Envelope, envelope
+from .envelope import FACTOR, QUANTILE, Envelope, envelope
 from .sizes import alike, resized
 from .trajectory import Reference, like
 
@@ -52,6 +53,7 @@ SMALL = 1 << 13  # elements of the largest field; larger cases are tried from th
 AT = (1, 2, 3, 4, 6, 8)  # steps after which a trial is compared
 SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 100 draws
 EIGHTH = 8
+FIRST = 3  # of them come before all others
 LAYOUTS = ("offset", "strided")
 VARIANTS = 3
 COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
@@ -90,6 +92,11 @@ class Trial:
 
         return cache.envelope(self.base, self.case, self.start, sorted(self.want), measure)
 
+    def origin(self) -> str:
+        """Where what is allowed comes from."""
+        members = f"{SENSITIVE} one-ulp starts and {ROUNDED} randomly rounded runs"
+        return f"{FACTOR:g} times the {QUANTILE:g} quantile of {members}"
+
     def known(self) -> None:
         """Ask for all of the above."""
         _ = self.true, self.envelope
@@ -117,22 +124,43 @@ def trial(label: str, base: Engine, case: Case, start: State, **more) -> Trial |
     return Trial(label, base, case, start, want, **more)
 
 
-def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> list[Trial]:
-    """Every trial of a small case; none of a larger one."""
+def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> Iterator[Trial]:
+    """Every trial of a small case, each made when it is asked for; none of a larger one."""
     case = run.case
     if max(t.numel() for t in run.start) > SMALL:
-        return []
+        return
     still = tuple(name for name in base.fixed if not run.evolving(name))
-    found = [trial(f"seed {k}", base, case, s) for k, s in enumerate(seeds(base, run, still), 1)]
-    elsewhere = [trial(kind, base, case, run.start, layout=kind, optional=True) for kind in LAYOUTS]
-    kinds = [
-        trial(kind, base, case, s, optional=True)
-        for kind, s in special(run.start, still, case.seed)
+
+    def optional(starts: Iterable[tuple[str, State]]) -> Iterator[Trial | None]:
+        return (trial(label, base, case, start, optional=True) for label, start in starts)
+
+    fresh = (trial(f"seed {k}", base, case, s) for k, s in enumerate(seeds(base, run, still), 1))
+    elsewhere = (trial(k, base, case, run.start, layout=k, optional=True) for k in LAYOUTS)
+    parts = [
+        islice(fresh, FIRST),
+        optional(edges_of(base, run, still)),
+        elsewhere,
+        shapes(base, case, variants),
+        optional(special(run.start, still, case.seed)),
+        fresh,  # the rest of them
     ]
-    edges = [trial(label, base, case, s, optional=True) for label, s in edges_of(base, run, still)]
-    mixed = [found[:3], edges, elsewhere, list(shapes(base, case, variants)), kinds, found[3:]]
-    admitted = {t.label: t for part in mixed for t in part if t is not None}
-    return list(admitted.values())
+    yield from (found for found in chain.from_iterable(parts) if found is not None)
+
+
+class Made(Iterable[Trial]):
+    """Trials that are made once, the first time that somebody comes to them."""
+
+    def __init__(self, coming: Iterator[Trial]):
+        self.made: list[Trial] = []
+        self.coming = coming
+
+    def __iter__(self) -> Iterator[Trial]:
+        for place in count():
+            if place == len(self.made):
+                self.made += islice(self.coming, 1)
+            if place == len(self.made):
+                return
+            yield self.made[place]
 
 
 class Counting(TorchDispatchMode):
@@ -159,19 +187,16 @@ def operators(base: Engine, case: Case, start: State) -> int:
     return counter.calls
 
 
-def afforded(found: list[Trial], calls: int) -> list[Trial]:
+def afforded(found: Iterable[Trial], calls: int) -> list[Trial]:
     """As many of the trials, in their order, as may have an envelope each; the first, cut
     short to one call where it must be, in any case."""
-    if not found:
-        return []
-    kept, spent = [found[0]], cost(found[0], calls)
-    if spent > WORK:
-        least = min(found[0].want)
-        return [dataclasses.replace(found[0], want={least: found[0].want[least]})]
-    for candidate in found[1:]:
-        spent += cost(candidate, calls)
-        if spent <= WORK:
-            kept.append(candidate)
+    kept, spent = [], 0
+    for one in found:
+        spent += cost(one, calls)
+        if spent > WORK:
+            least = min(one.want)
+            return kept or [dataclasses.replace(one, want={least: one.want[least]})]
+        kept.append(one)
     return kept
 
 
