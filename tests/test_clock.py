@@ -9,8 +9,6 @@ import pytest
 from tools import statistics
 from tools.statistics import Interval
 
-ASKED = 4  # times at most, of a crowded machine
-
 
 def test_bench_refuses_without_a_verdict(scratch):
     done = scratch.run("bench", "lattice_field_null")
@@ -30,16 +28,6 @@ def test_a_verdict_on_small_cases_gives_no_number(scratch):
     assert "judged on its small cases only" in refused.stdout
 
 
-def timed(scratch, *words):
-    """`bench`, asked again where the machine was taken away from most of its processes: the
-    clock then gives no number, and says why."""
-    for _ in range(ASKED):
-        done = scratch.run("bench", *words)
-        if "the timer in its process" not in done.stdout:
-            break
-    return done
-
-
 def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
     scratch.commit()
@@ -48,7 +36,7 @@ def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     refused = scratch.run("bench", "lattice_field_null", "--processes", "2")
     assert refused.returncode == 1
     assert "--dirty" in refused.stdout
-    done = timed(scratch, "lattice_field_null", "--processes", "3", "--dirty")
+    done = scratch.run("bench", "lattice_field_null", "--processes", "3", "--dirty")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "(dirty)" in done.stdout
     record = json.loads(

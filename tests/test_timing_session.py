@@ -1,6 +1,8 @@
 """What a timing session keeps, repeats, throws away and refuses: with made-up processes."""
 
 import json
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -148,11 +150,11 @@ def test_timers_off_in_most_processes_refuse_the_candidate():
     assert honest.tampered == ""
 
 
-def session(monkeypatch, listen) -> clock.Session:
+def session(monkeypatch, listen, cases=("small",)) -> clock.Session:
     monkeypatch.setattr(clock, "listen", listen)
-    monkeypatch.setattr(clock, "timed_cases", lambda verdict, full: ["small"])
+    monkeypatch.setattr(clock, "timed_cases", lambda verdict, full: list(cases))
     monkeypatch.setattr(clock, "refuse_wrong_answers", lambda verdict, row, right: None)
-    nothing = phases.Answers({}, {}, 1.0)
+    nothing = phases.Answers()
     monkeypatch.setattr(clock.Session, "answers", lambda self, row: nothing)
     made = dict.fromkeys(("idea", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return clock.Session(made, False, clock.EVERYDAY, lambda line: None, {})
@@ -181,6 +183,63 @@ def test_one_that_raises_loses_only_its_own_number(monkeypatch):
     found.run()
     assert "ValueError: no" in found.refused["idea"]
     assert len(found.rows["null", "small"].kept) == 3
+
+
+def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
+    """Two cases: the first is told by all, in the second one candidate kills the process."""
+
+    asked_for = []
+
+    def listen(module, asked):
+        asked_for.append(list(asked["cases"]))
+        for case, names in asked["cases"].items():
+            if case == "large" and "idea" in names:
+                raise Died("ended with -9: it said nothing")
+            yield timekeeper.Heard(row(case=case, trails={name: {} for name in names}), {})
+
+    found = session(monkeypatch, listen, ["small", "large"])
+    found.run()
+    assert "ended with -9" in found.refused["idea"]
+    assert asked_for[:3] == [["small", "large"], ["large"], ["large"]]
+    assert {case: len(found.rows["null", case].kept) for case in ("small", "large")} == {
+        "small": 3, "large": 3,
+    }  # fmt: skip
+
+
+def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
+    left = []
+
+    def listen(module, asked):
+        for case, names in asked["cases"].items():
+            folder = Path(asked["folder"])
+            left.append(sorted(file.name for file in folder.iterdir()))
+            (folder / case).write_text("a state")
+            yield timekeeper.Heard(row(case=case, trails={name: {} for name in names}), {})
+
+    session(monkeypatch, listen, ["small", "large"]).run()
+    assert left == [[]] * 6
+
+
+TWO_CASES = """
+import json, pathlib, sys
+from tools.stopwatch import speaker
+tell = speaker()
+assert not sys.stdin.readline()
+tell({"case": "one"})
+tell({"case": "two", "seen": pathlib.Path(sys.argv[1].strip('"')).read_text()})
+"""
+
+
+def test_a_worker_waits_until_its_case_has_been_looked_at(tmp_path, monkeypatch):
+    (tmp_path / "two.py").write_text(TWO_CASES)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{timekeeper.digests.ROOT}")
+    note, seen = tmp_path / "note", []
+    note.write_text("not looked at")
+    for heard in timekeeper.listen("two", str(note), patience_s=60):
+        seen.append(heard.row)
+        time.sleep(0.5)  # a worker that does not wait reads the note by then
+        note.write_text("looked at")
+    assert seen == [{"case": "one"}, {"case": "two", "seen": "looked at"}]
 
 
 def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):
@@ -230,7 +289,7 @@ def test_large_states_share_rounds_by_as_many_as_memory_has_room_for(monkeypatch
     due = {name: "an_engine" for name in "abcdefg"}
     monkeypatch.setattr(bench, "largest_start", lambda engine, full: (400 << 20) if full else 1)
     assert bench.groups(due) == [list("abcdefg")]
-    assert sorted(map(len, bench.groups(due, full=True))) == [1, 2, 2, 2]
+    assert sorted(map(len, bench.groups(due, full=True))) == [3, 4]
     assert sorted(sum(bench.groups(due, full=True), [])) == list("abcdefg")
 
 

@@ -12,7 +12,7 @@ from validation.coverage import Coverage
 from validation.verdicts import Status
 
 GROUP = 16  # candidates at most that share the rounds of a baseline
-STARTS_BYTES = 1 << 30  # of theirs at most; each keeps several states of that size at once
+STARTS_BYTES = 1 << 31  # of theirs at most; each keeps several states of that size at once
 
 
 def run(

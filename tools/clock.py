@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -103,21 +104,27 @@ class Session:
             number += 1
 
     def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
-        """One fresh process; where it dies, one for each candidate, and the guilty is refused."""
+        """One fresh process; where it dies, one for each candidate, and the guilty is refused.
+
+        What the worker leaves of a case is in memory, so it waits while that is looked at.
+        """
         names = sorted({name for here in cases.values() for name in here})
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
         asked["levels"] = {name: self.verdicts[name].level for name in names}
         asked["memory"] = seed == 0
-        folder = scratch_folder()
+        folder, left = scratch_folder(), dict(cases)
         try:
-            for one in list(listen("tools.stopwatch", asked | {"folder": str(folder)})):
+            for one in listen("tools.stopwatch", asked | {"folder": str(folder)}):
                 self.keep(one)
+                left.pop(one.row["case"], None)
+                clear(folder)
         except Died as why:
             if len(names) == 1:
                 self.refused[names[0]] = f"{names[0]}: the timing process {why}"
                 return
             for name in names:
-                self.one_process(seed, {c: [name] for c, here in cases.items() if name in here})
+                if mine := {c: [name] for c, here in left.items() if name in here}:
+                    self.one_process(seed, mine)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -218,6 +225,12 @@ def measure(
     return found[name]
 
 
+def clear(folder: Path) -> None:
+    """What a worker left of a case that has been looked at."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+
+
 def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> phases.Answers:
     """The frozen engine over the passes of a case, which the weakest claim's level decides.
 
@@ -225,7 +238,7 @@ def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> pha
     """
     key = row["case"], "exact" if levels == {"exact"} else "rounding"
     if not row["trails"]:
-        return phases.Answers({}, {}, 1.0)
+        return phases.Answers()
     if key not in known:
         known[key] = phases.Passes(baselines.load(engine), *key)
     return phases.answers(known[key], list(row["trails"].values()))

@@ -33,6 +33,7 @@ def clock_digest() -> str:
     files = (
         "clock.py",
         "contenders.py",
+        "fingerprints.py",
         "gathered.py",
         "phases.py",
         "rounds.py",

@@ -11,8 +11,8 @@ Every pass starts from fresh values at fresh addresses, so that nothing remember
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,16 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, Step, clone, fields
+from tools.fingerprints import (
+    Fingerprint,
+    WrongAnswer,
+    compare_fingerprints,
+    fingerprint,
+    floored,
+    moved,
+    pieces,
+    refuse_beyond,
+)
 from validation import tensors
 from validation.bench import SLACK
 from validation.errors import ZERO, Distance, distance, least, widest
@@ -30,9 +40,9 @@ from validation.trajectory import checkpoints
 from validation.verdicts import Verdict
 
 KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
-CELLS = 16  # values shown of each field in a fingerprint
 
-Fingerprint = dict[str, dict]
+Measure = Callable[[torch.Tensor, torch.Tensor], Distance]
+Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
 
 
 def start_of_pass(engine: Engine, start: State, level: str, number: int) -> State:
@@ -49,47 +59,24 @@ def start_of_pass(engine: Engine, start: State, level: str, number: int) -> Stat
     if number == 0 or (decides and level != "exact"):
         return fresh
     generator = torch.Generator("cpu").manual_seed(number)
-    for name, field in fields(fresh).items():
-        if name not in engine.fixed and field.numel():
-            nudge(field, generator)
+    for name, values in fields(fresh).items():
+        if name not in engine.fixed and values.numel():
+            nudge(values, generator)
     return fresh
 
 
-def nudge(field: torch.Tensor, generator: torch.Generator) -> None:
+def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
     """Multiply by 1 − ε, 1 or 1 + ε at random, in place; whole numbers stay."""
-    if field.is_complex():
-        field = torch.view_as_real(field)
-    if field.is_floating_point():
-        moves = torch.randint(-1, 2, field.shape, generator=generator).to(field.dtype)
-        field.mul_(1 + moves * torch.finfo(field.dtype).eps)
-
-
-def fingerprint(state: State) -> Fingerprint:
-    """Of each field: type and shape, the sum of its bits, its mean, and a few of its values."""
-    return {name: of_field(field) for name, field in fields(state).items()}
-
-
-def of_field(field: torch.Tensor) -> dict:
-    plain = type(field) is torch.Tensor  # a lazy subclass may not have computed anything yet
-    if not plain:
-        return {"is": type(field).__qualname__}
-    flat = torch.view_as_real(field) if field.is_complex() else field
-    flat = flat.detach().contiguous().reshape(-1)
-    count = flat.numel()
-    cells = [count * i // CELLS for i in range(min(CELLS, count))]
-    return {
-        "is": f"{field.dtype} {list(field.shape)}",
-        "bits": bit_sum(flat),
-        "mean": float(flat.double().mean()) if count else 0.0,
-        "least": least(field),
-        "cells": flat[cells].double().tolist(),
-    }
-
-
-def bit_sum(flat: torch.Tensor) -> int:
-    """Sum of the bit patterns, modulo 2^64: equal for equal bits, at the speed of memory."""
-    kinds = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
-    return int(flat.view(kinds[flat.element_size()]).sum(dtype=torch.int64))
+    if values.is_complex():
+        values = torch.view_as_real(values)
+    if not values.is_floating_point():
+        return
+    flat, eps = values.reshape(-1), torch.finfo(values.dtype).eps
+    for part in pieces(flat):
+        moves = torch.randint(-1, 2, part.shape, generator=generator).to(part.dtype)
+        part.mul_(1 + moves * eps)
+    if not values.is_contiguous():  # then those were the pieces of a copy
+        values.copy_(flat.view(values.shape))
 
 
 class Trail:
@@ -99,15 +86,18 @@ class Trail:
         self.engine, self.start, self.level = engine, start, level
         self.draw = random.Random(f"block {seed}")
         self.passes: list[list[tuple[int, Fingerprint]]] = []
-        self.kept: dict[str, tuple[int, int, State]] = {}
+        self.kept: dict[str, tuple[Block, State]] = {}
 
     def twin(self) -> Trail:
         """Another trail of the same passes."""
         return Trail(self.engine, self.start, self.level, self.draw.getrandbits(32))
 
-    def begin(self) -> State:
-        """The start of the next pass."""
+    def begin(self) -> None:
+        """Another pass."""
         self.passes.append([])
+
+    def first(self) -> State:
+        """The start of this pass."""
         return start_of_pass(self.engine, self.start, self.level, len(self.passes) - 1)
 
     def note(self, made: int, state: State) -> None:
@@ -117,29 +107,31 @@ class Trail:
             self.keep("random", made, state)
 
     def keep(self, which: str, made: int, state: State) -> None:
-        self.kept[which] = (len(self.passes) - 1, made, clone(state))
+        """A state whole, under that name; the same block is not kept twice."""
+        block = len(self.passes) - 1, made
+        known = (kept for kept in self.kept.values() if kept[0] == block)
+        self.kept[which] = next(known, None) or (block, clone(state))
 
     def save(self, folder: Path, case: str) -> dict:
-        """The whole states to files; the rest for the parent to read."""
-        whole = {}
-        for which, (number, made, state) in self.kept.items():
-            file = folder / f"{case}.{which}"
-            tensors.save(file, fields(state))
-            whole[which] = {"pass": number, "made": made, "file": str(file)}
+        """The whole states to files, and out of memory; the rest for the parent to read."""
+        whole, files = {}, {}
+        while self.kept:
+            which, (block, state) = self.kept.popitem()
+            if block not in files:
+                files[block] = folder / f"{case}.{which}"
+                tensors.save(files[block], fields(state))
+            whole[which] = {"pass": block[0], "made": block[1], "file": str(files[block])}
         return {"passes": self.passes, "whole": whole}
-
-
-class WrongAnswer(ValueError):
-    """A timed call computed something else; the message says what."""
 
 
 @dataclass
 class Answers:
     """What the frozen engine makes of the passes of one case of one process."""
 
-    fingerprints: dict[tuple[int, int], Fingerprint]  # by pass and number of steps made
-    whole: dict[tuple[int, int], State]
-    moved: float  # the least share of cells that a block changes
+    fingerprints: dict[Block, Fingerprint] = field(default_factory=dict)
+    floors: dict[Block, dict[str, Distance]] = field(default_factory=dict)  # where bits may differ
+    whole: dict[Block, State] = field(default_factory=dict)
+    moved: float = 1.0  # the least share of cells that a block changes
 
 
 @dataclass
@@ -181,13 +173,15 @@ class Passes:
 def answers(run: Passes, trails: list[dict]) -> Answers:
     """What the frozen engine makes of the passes that all these trails share."""
     kept = {(w["pass"], w["made"]) for trail in trails for w in trail["whole"].values()}
-    found = Answers({}, {}, 1.0)
+    found = Answers()
     for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
         made = [n for n, _ in blocks]
         states = run.states(number, made)
         before = next(states)
         for at, want in zip(made, states, strict=True):
             found.fingerprints[number, at] = fingerprint(want)
+            if run.level != "exact":
+                found.floors[number, at] = {n: least(f) for n, f in fields(want).items()}
             if (number, at) in kept:
                 found.whole[number, at] = want
             found.moved = min(found.moved, moved(before, want))
@@ -206,12 +200,13 @@ def check(verdict: Verdict, name: str, trail: dict, count: int, right: Answers) 
         raise WrongAnswer("not every timed block left a fingerprint")
     for number, blocks in enumerate(trail["passes"]):
         for at, found in blocks:
-            allowed = allowances(verdict, name, case, at)
-            compare_fingerprints(found, right.fingerprints[number, at], allowed, at)
-    for kept in trail["whole"].values():
-        at = kept["made"]
-        allowed = allowances(verdict, name, case, at)
-        compare_states(tensors.load(Path(kept["file"])), right.whole[kept["pass"], at], allowed, at)
+            allowed, floor = allowances(verdict, name, case, at), right.floors.get((number, at), {})
+            compare_fingerprints(found, right.fingerprints[number, at], allowed, floor, at)
+    for kept in {whole["file"]: whole for whole in trail["whole"].values()}.values():
+        block = kept["pass"], kept["made"]
+        allowed, floor = allowances(verdict, name, case, block[1]), right.floors.get(block, {})
+        ours = tensors.load(Path(kept["file"]))
+        compare_states(ours, right.whole[block], allowed, floor, block[1])
 
 
 def along(engine: Engine, case: Case, step, start: State, at: list[int]) -> Iterator[State]:
@@ -238,55 +233,33 @@ def allowances(verdict: Verdict, name: str, case: Case, made: int) -> dict[str, 
     return {field: Distance(*own).scaled(2 * SLACK) for field, own in table.items()}
 
 
-def compare_fingerprints(found: Fingerprint, wanted: Fingerprint, allowed: dict, made: int) -> None:
-    for name, theirs in wanted.items():
-        ours = found.get(name, {"is": "nothing"})
-        if ours["is"] != theirs["is"]:
-            raise WrongAnswer(f"{name} was {ours['is']} after {made} timed steps, "
-                              f"allowed {theirs['is']}")  # fmt: skip
-        if ours["bits"] == theirs["bits"] and ours["cells"] == theirs["cells"]:
-            continue
-        limit = floored(allowed.get(name, ZERO), Distance(*theirs["least"]))
-        gaps = [abs(a - b) for a, b in zip(ours["cells"], theirs["cells"], strict=True)]
-        refuse_beyond(name, made, max(gaps, key=of_nan), limit.largest)
-        refuse_beyond(f"the mean of {name}", made, abs(ours["mean"] - theirs["mean"]), limit.rms)
-        if limit == ZERO:
-            raise WrongAnswer(f"{name} had other bits after {made} timed steps, allowed: equal")
+def compare_states(
+    found: dict[str, torch.Tensor],
+    want: State,
+    allowed: dict[str, Distance],
+    floor: dict[str, Distance],
+    made: int,
+) -> None:
+    """Every cell of a state that was kept whole.
 
-
-def floored(allowed: Distance, floor: Distance) -> Distance:
-    """What is allowed; where anything is, at least one unit in the last place of one cell."""
-    return allowed if allowed == ZERO else widest(allowed, floor)
-
-
-def of_nan(value: float) -> float:
-    return float("inf") if value != value else value
-
-
-def refuse_beyond(what: str, made: int, off: float, limit: float) -> None:
-    if not off <= limit:
-        raise WrongAnswer(f"{what} was {off:.3g} off after {made} timed steps, allowed {limit:.3g}")
-
-
-def compare_states(found: dict[str, torch.Tensor], want: State, allowed: dict, made: int) -> None:
-    """Every cell of a state that was kept whole."""
+    Raises:
+        WrongAnswer: naming the field and how far off it was.
+    """
     for name, theirs in fields(want).items():
         ours = found[name]
         wrong = misfit(ours, theirs)
         if wrong:
             raise WrongAnswer(f"{name} after {made} timed steps: {wrong}")
-        limit = floored(allowed.get(name, ZERO), least(theirs))
-        off = exact_distance(ours, theirs) if limit == ZERO else distance(ours, theirs)
+        limit = floored(name, allowed, floor)
+        off = apart(ours, theirs, exact_distance if limit == ZERO else distance)
         for got, most in zip(off, limit, strict=True):
             refuse_beyond(name, made, got, most)
 
 
-def moved(before: State, after: State) -> float:
-    """The share of cells whose bits a block changed, in that large field where it is greatest.
-
-    What a step must write is at least what it changes: where a field is at rest, an
-    optimization may rightly pass it by, and be faster than a stream over all of it.
-    """
-    largest = max(field.numel() for field in after)
-    pairs = [(a, b) for a, b in zip(before, after, strict=True) if b.numel() == largest]
-    return max(1.0 if a.shape != b.shape else float((a != b).double().mean()) for a, b in pairs)
+def apart(one: torch.Tensor, other: torch.Tensor, measure: Measure) -> Distance:
+    """The distance of two fields of one shape, gathered from that of their pieces."""
+    pairs = zip(pieces(one), pieces(other), strict=True)
+    found = [(measure(*pair), pair[0].numel()) for pair in pairs]
+    rms = sum(count * part.rms**2 for part, count in found) / max(1, one.numel())
+    worst = widest(*(part for part, _ in found))
+    return worst._replace(rms=rms**0.5)

@@ -55,8 +55,9 @@ class Rounds:
 
         A round before the first is the warm-up; of slow steps the first call was that.
         """
-        for runner in self.runners:
-            runner.restart()
+        if warm:
+            for runner in self.runners:
+                runner.restart()
         self.warm_up = self.one_round() if warm else {}
         made, began = self.begin(), perf_counter()
         while len(self.found) < least or (
@@ -73,7 +74,8 @@ class Rounds:
 
     def begin(self) -> int:
         """All to the start of the next pass; no steps made yet."""
-        fresh = self.passes.begin()
+        self.passes.begin()
+        fresh = self.passes.first()
         for runner in self.runners:
             runner.restart(fresh)
         self.each(lambda watched, contender: watched.begin(contender))
@@ -114,15 +116,20 @@ class Rounds:
     def audit(self, name: str) -> None:
         """Blocks of one contender alone, between marks at which the parent reads its clock.
 
-        Blocks that are long show in the marks around the rounds.
+        A start is new memory, which the first block after it pays for: where passes have more
+        than one, it is made before the mark. Blocks that are long show in the marks around the
+        rounds.
         """
         contender = self.contenders[name]
         expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
         if expected > SLOW_BLOCK_S:
             return
-        fits = max(1, self.case.steps // self.steps)
+        first = min(1, self.case.steps // self.steps - 1)
+        fits = max(1, self.case.steps // self.steps - first)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         contender.restart()
+        for _ in range(first):
+            contender.make(self.steps)
         self.tell({"begin": name})
         spent = sum(contender.make(self.steps)[0] for _ in range(blocks))
         self.tell({"end": spent, "expected": expected * blocks})

@@ -12,8 +12,9 @@ random order, and each block is timed by wall clock and by processor time. Conte
     injected   the control's block and a known number of steps more: a slowdown of known size
     stream     a = b − a in place over arrays of the state's size: the machine's limit
 
-Prints a JSON object for each case, and between them marks at which the parent reads a clock
-of its own. `tools.timekeeper` starts these and listens; `tools.clock` draws the conclusions.
+Prints a JSON object for each case, and goes on with the next at a line on standard input, when
+the parent has looked at it; between them marks at which the parent reads a clock of its own.
+`tools.timekeeper` starts these and listens; `tools.clock` draws the conclusions.
 """
 
 from __future__ import annotations
@@ -143,10 +144,22 @@ def quietly(measure: Callable[[], dict]) -> dict:
 
 
 def speaker() -> Tell:
-    """Writes to the parent on a copy of standard output; what code under test prints goes aside."""
-    out = os.fdopen(os.dup(1), "w")
+    """Writes to the parent, and waits for a word of it where a case is complete.
+
+    Both on copies of standard output and input: what code under test prints goes aside, and it
+    finds nothing to read.
+    """
+    out, heard = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
     os.dup2(2, 1)
-    return lambda words: print(json.dumps(words), file=out, flush=True)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+
+    def tell(words: dict) -> None:
+        print(json.dumps(words), file=out, flush=True)
+        if "case" in words:
+            heard.readline()
+
+    return tell
 
 
 def main() -> None:

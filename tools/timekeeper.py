@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -73,7 +74,7 @@ class Heard:
 
 
 def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator[Heard]:
-    """What `python -m MODULE ASKED` tells, case by case.
+    """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at.
 
     Raises:
         Died: it ended or fell silent before it was through.
@@ -83,12 +84,14 @@ def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator
             [sys.executable, "-m", module, json.dumps(asked)],
             cwd=digests.ROOT,
             env=os.environ | dict.fromkeys(SINGLE_THREAD, "1") | {"PYTHONHASHSEED": "0"},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
         )
         try:
-            yield from hear(words(process, patience_s))
+            for heard in hear(words(process, patience_s)):
+                yield heard
+                go_on(process)
             if process.wait(patience_s):
                 raise Died(f"ended with {process.returncode}: {last_line(log)}")
         except TimeoutError:
@@ -97,6 +100,15 @@ def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator
             process.kill()
             process.wait()
             process.stdout.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+
+
+def go_on(process: subprocess.Popen) -> None:
+    """Tell the worker that its case has been looked at; one that has ended need not know."""
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"\n")
+        process.stdin.flush()
 
 
 def words(process: subprocess.Popen, patience_s: float) -> Iterator[tuple[float, dict]]:
