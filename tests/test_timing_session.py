@@ -54,6 +54,11 @@ def test_a_plain_speedup_is_named_with_both_widths_and_what_could_be_seen():
     assert timing.injected == pytest.approx(timing.injected_truth)
 
 
+def test_one_process_is_no_interval_and_says_so_in_words():
+    assert "could see" in bench.between(gather(row(), row(0.51), row(0.49)).timing(least=3))
+    assert bench.between(gather(row()).timing(least=1)) == "one process says nothing of others"
+
+
 def test_processes_that_were_too_slow_to_inject_anything_count_all_the_same():
     slow = row(extra=0)
     for found in slow["rounds"]:

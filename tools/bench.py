@@ -121,14 +121,20 @@ def show(found: Measurement) -> None:
             found.optimization,
             t.word,
             case,
-            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  "
-            f"±{t.within_width / 2:.0%} within, ±{t.between_width / 2:.0%} between, "
-            f"could see {t.smallest_seen:.0%}  control {1 / t.control:.2f}{injected(t)}"
+            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
+            f"{between(t)}  control {1 / t.control:.2f}{injected(t)}"
             f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
             widths=(34, 13, 20),
         )
         if t.note:
             console.line("", "", "", t.note, widths=(34, 13, 20))
+
+
+def between(t: Timing) -> str:
+    """How far processes differ, and the smallest effect that would have been named for all that."""
+    if math.isinf(t.between_width):
+        return "one process says nothing of others"
+    return f"±{t.between_width / 2:.0%} between, could see {t.smallest_seen:.0%}"
 
 
 def injected(t: Timing) -> str:
