@@ -65,10 +65,13 @@ def run(
 
 
 def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
-    """Optimizations that share rounds: of one baseline, and as many as memory has room for."""
+    """Optimizations that share rounds: of one baseline, on one device, and as many as memory has
+    room for."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(due):
+        alike.setdefault((due[name], leaves.device(name)), []).append(name)
     found = []
-    for engine in sorted(set(due.values())):
-        names = sorted(name for name in due if due[name] == engine)
+    for (engine, _), names in sorted(alike.items()):
         room = max(1, min(GROUP, STARTS_BYTES // largest_start(engine, full)))
         count = -(-len(names) // room)
         found += [names[k::count] for k in range(count)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,11 +42,12 @@ class Conditions(Part):
     dirty: bool
     load_before: float
     beside: Beside | None = None  # what else the machine did, sampled before a timing
+    accelerator: str = ""  # the GPU and its driver, where there is one
 
     @property
     def key(self) -> str:
         """Comparability: two measurements may be compared only if these agree."""
-        told = self.model_dump(exclude=PASSING)
+        told = self.model_dump(exclude=PASSING | (set() if self.accelerator else {"accelerator"}))
         return digests.of_plain(told)[:16]
 
 
@@ -70,6 +73,7 @@ def conditions(
         dirty=bool(changes(root)),
         load_before=round(os.getloadavg()[0], 2),
         beside=beside,
+        accelerator=accelerator(),
     )
 
 
@@ -92,6 +96,17 @@ def fingerprint() -> str:
 def governor() -> str:
     path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return path.read_text().strip() if path.exists() else "not available: no cpufreq here"
+
+
+@cache
+def accelerator() -> str:
+    """Name and driver of the first GPU, asked without torch; "" where there is none."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    name, _, driver = (done.stdout.splitlines() or [""])[0].partition(",")
+    return f"{name.strip()}, driver {driver.strip()}" if driver else ""
 
 
 def allocator() -> str:

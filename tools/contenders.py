@@ -1,7 +1,11 @@
-"""What is timed turn about: an engine on a case, the frozen engine as control, the stream."""
+"""What is timed turn about: an engine on a case, the frozen engine as control, the stream.
+
+On a GPU calls return before they are done, so a block ends when its device has nothing left to do.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter, process_time
 
@@ -10,6 +14,16 @@ import torch
 from baselines.engine import Case, Engine, State, clone
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
+
+
+def device_of(engine: Engine) -> str:
+    """Where it works."""
+    return "cuda" if "cuda" in engine.needs else "cpu"
+
+
+def finishing(device: str) -> Callable[[], None]:
+    """Waits until that device has done all that it was given."""
+    return torch.cuda.synchronize if device == "cuda" else lambda: None
 
 
 @dataclass
@@ -21,10 +35,12 @@ class Contender:
     start: State
 
     def __post_init__(self):
+        self.finish = finishing(device_of(self.engine))
         before = perf_counter()
         self.step = self.engine.prepare(self.case)
         self.restart()
         self.state = self.step(self.state)
+        self.finish()
         self.first_call_s = self.once_s = perf_counter() - before
         if self.first_call_s < SLOW_S or self.engine.needs:  # what compiles was slow once
             self.restart()
@@ -34,6 +50,7 @@ class Contender:
     def restart(self, start: State | None = None) -> None:
         """To a start of its own: the last one is let go only after the next has its memory."""
         self.state = self.engine.adopt(self.case, clone(self.start if start is None else start))
+        self.finish()
 
     def make(self, steps: int) -> tuple[float, float]:
         """Wall and processor seconds for that many steps of the baseline."""
@@ -42,6 +59,7 @@ class Contender:
         wall, cpu = perf_counter(), process_time()
         for _ in calls:
             state = step(state)
+        self.finish()
         cpu, wall = process_time() - cpu, perf_counter() - wall
         self.state = state
         return wall, cpu
@@ -73,10 +91,12 @@ class Stream:
     """The in-place stream: two arrays of a field's size, one written back."""
 
     field: torch.Tensor
+    device: str = "cpu"
 
     def __post_init__(self):
-        self.b = torch.ones_like(self.field)
-        self.a = torch.ones_like(self.field)
+        self.b = torch.ones_like(self.field, device=self.device)
+        self.a = torch.ones_like(self.b)
+        self.finish = finishing(self.device)
 
     @property
     def bytes(self) -> int:
@@ -87,4 +107,5 @@ class Stream:
         wall, cpu = perf_counter(), process_time()
         for _ in range(steps):
             torch.sub(b, a, out=a)
+        self.finish()
         return perf_counter() - wall, process_time() - cpu

@@ -6,7 +6,7 @@
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
 
-    baseline   the frozen engine
+    baseline   the frozen engine, on the device on which the candidates work
     NAME       an optimization of it; several share the baseline's rounds
     control    the frozen engine once more (A/A): whatever ratio it shows is noise
     injected   the control's block and a known number of steps more: a slowdown of known size
@@ -30,12 +30,12 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import memray
 import torch
 
 import baselines
+from baselines.device import on_device
 from baselines.engine import Case, Engine
-from tools.contenders import Contender, Control, Stream
+from tools.contenders import Contender, Control, Stream, device_of
 from tools.phases import Trail
 from tools.rounds import SLOW_BLOCK_S, Rounds, Tell, fewest
 from validation import leaves
@@ -62,7 +62,10 @@ def measure_case(
     ``fixed`` gives rounds and steps a block where they must not depend on the machine, and
     ``memory`` says whether allocations are traced too, which is slow and the same every time.
     """
+    (device,) = {device_of(candidate) for candidate in candidates.values()}
     baseline = baselines.load(next(iter(candidates.values())).name)
+    if device != "cpu":
+        baseline = on_device(baseline, device)
     case = baseline.cases[case_name]
     start, before = baseline.initial(case), settings()
     contenders: dict[str, Contender | Stream] = {"baseline": Contender(baseline, case, start)}
@@ -80,7 +83,8 @@ def measure_case(
     contenders["control"] = Control(baseline, case, start)
     if not slow and not baseline.in_place:
         contenders["control"].extra = max(1, round(INJECTED * steps))
-    contenders["stream"] = Stream(max(start, key=lambda t: t.numel() * t.element_size()))
+    largest = max(start, key=lambda t: t.numel() * t.element_size())
+    contenders["stream"] = Stream(largest, device)
     trail = Trail(baseline, start, level, seed)
     rng = random.Random(seed)
     rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
@@ -126,6 +130,13 @@ def block_length(baseline: Contender, case: Case, stride: int) -> int:
 def working_memory(contender: Contender) -> int:
     """Bytes that one call needs at its peak, beyond the state that it is given."""
     contender.restart()
+    if device_of(contender.engine) == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        contender.make(contender.engine.stride)
+        return torch.cuda.max_memory_allocated() - before
+    import memray  # late: of a GPU torch itself keeps count
+
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "allocations"
         with memray.Tracker(file):

@@ -31,35 +31,49 @@ class Died(RuntimeError):
     """The worker ended without an answer; the message is its last line."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Times:
     """What the worker's timer and the parent's say of the same blocks."""
 
-    worker_s: float = 0.0
-    parent_s: float = 0.0
-    marks: int = 0
+    worker_s: float
+    parent_s: float
+    marks: int = 1
     expected_s: float = 0.0  # of an audit: what its rounds led to expect
 
-    def add(self, worker_s: float, parent_s: float, expected_s: float) -> None:
-        self.worker_s += worker_s
-        self.parent_s += parent_s
-        self.expected_s += expected_s
-        self.marks += 1
+    def __add__(self, other: Times) -> Times:
+        return Times(
+            self.worker_s + other.worker_s,
+            self.parent_s + other.parent_s,
+            self.marks + other.marks,
+            self.expected_s + other.expected_s,
+        )
 
-    def agree(self, share: float) -> bool:
+    @property
+    def share(self) -> float:
+        """Of these blocks that may pass outside the timer."""
+        return ALONE_SHARE if self.expected_s else SHARE
+
+    @property
+    def agree(self) -> bool:
         """Whether the two clocks tell the same, and an audit what was timed before."""
-        leeway = share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
+        leeway = self.share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
         # the fastest block of the rounds bounds an audit from below, nothing from above
         hidden = self.expected_s > 0 and self.parent_s > 3 * self.expected_s + 10 * LATENCY_S
         return abs(self.parent_s - self.worker_s) <= leeway and not hidden
 
     def __str__(self) -> str:
-        return f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
+        told = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
+        rounds = f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else ""
+        return told + rounds
 
 
 @dataclass
 class Heard:
-    """One case of one process: what the worker told, and the parent's times beside it."""
+    """One case of one process: what the worker told, and the parent's times beside it.
+
+    Rounds are added up. Of the audits of a contender one that agrees is enough: a processor that
+    is taken away spoils any of them, and a timer that lies spoils all.
+    """
 
     row: dict
     times: dict[str, Times] = field(default_factory=dict)
@@ -68,7 +82,7 @@ class Heard:
         """Why the timer of the worker is not to be believed about a contender; or nothing."""
         for who in ("rounds", "baseline", name):
             heard = self.times.get(who)
-            if heard and not heard.agree(SHARE if who == "rounds" else ALONE_SHARE):
+            if heard and not heard.agree:
                 return f"{who} took {heard}"
         return ""
 
@@ -138,8 +152,11 @@ def hear(told: Iterator[tuple[float, dict]]) -> Iterator[Heard]:
         if "begin" in said:
             who, began = said["begin"], now
         elif "end" in said:
-            kept = times.setdefault(who, Times())
-            kept.add(said["end"], now - began, said.get("expected", 0.0))
+            found, known = Times(said["end"], now - began, 1, said.get("expected", 0.0)), times.get(who)
+            if known is None or (found.expected_s and found.agree):
+                times[who] = found
+            elif not found.expected_s:
+                times[who] = known + found
         elif "case" in said:
             yield Heard(said, times)
             times = {}

@@ -41,6 +41,12 @@ def quick(name: str, root: Path = digests.ROOT) -> bool:
     return re.search(r"^\s*quick=False\b", text, re.MULTILINE) is None
 
 
+def device(name: str, root: Path = digests.ROOT) -> str:
+    """Where it works: on a GPU if its implementation names one, read as text."""
+    path = folder(name, root) / "implementation.py"
+    return "cuda" if path.exists() and '"cuda"' in path.read_text(encoding="utf-8") else "cpu"
+
+
 def mentioned(named: Iterable[str], words: Iterable[str], root: Path = digests.ROOT) -> set[str]:
     """Which of the words stand in the files of these, or of what they import: read as text."""
     files = {path for name in named for path in digests.sources(folder(name, root), root)}
