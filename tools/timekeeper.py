@@ -152,7 +152,10 @@ def hear(told: Iterator[tuple[float, dict]]) -> Iterator[Heard]:
         if "begin" in said:
             who, began = said["begin"], now
         elif "end" in said:
-            found, known = Times(said["end"], now - began, 1, said.get("expected", 0.0)), times.get(who)
+            found, known = (
+                Times(said["end"], now - began, 1, said.get("expected", 0.0)),
+                times.get(who),
+            )
             if known is None or (found.expected_s and found.agree):
                 times[who] = found
             elif not found.expected_s:

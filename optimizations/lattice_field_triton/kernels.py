@@ -76,9 +76,7 @@ def field(case: LatticeCase) -> Step:
 
     def step(state: LatticeState) -> LatticeState:
         E, P, chi = (t.contiguous() for t in (state.E, state.E_prev, state.chi))
-        leapfrog[grid](
-            E, P, chi, K, NZ, NY, NX, MASS=chi.ndim > 0, enable_fp_fusion=False, **shape
-        )
+        leapfrog[grid](E, P, chi, K, NZ, NY, NX, MASS=chi.ndim > 0, enable_fp_fusion=False, **shape)
         return state._replace(E=P, E_prev=E)
 
     return step

@@ -99,14 +99,21 @@ def healed(case: FieldCase) -> Step:
     return lambda state: observe(case, step(adopt(case, state)))
 
 
+def energy(E: Tensor) -> float:
+    """Of the whole field, as the frozen engine adds it up."""
+    return float(E.sum())
+
+
 def stepping(
-    sweeps: Callable[[FieldCase], Sweeps], diffusion: Callable[[FieldCase], Diffusion]
+    sweeps: Callable[[FieldCase], Sweeps],
+    diffusion: Callable[[FieldCase], Diffusion],
+    total_of: Callable[[Tensor], float] = energy,
 ) -> Callable[[FieldCase], Step]:
     """A stepper of those sweeps around that diffusion, on canonical states, in place."""
     makers = {
-        "step": whole(sweeps, diffusion),
+        "step": whole(sweeps, diffusion, total_of),
         "seeding": seeding_alone(sweeps),
-        "diffusion": diffusion_alone(diffusion),
+        "diffusion": diffusion_alone(diffusion, total_of),
     }
     return lambda case: makers[part(case)](case)
 
@@ -133,14 +140,16 @@ def seeding_alone(sweeps: Callable[[FieldCase], Sweeps]) -> Callable[[FieldCase]
     return build
 
 
-def diffusion_alone(diffusion: Callable[[FieldCase], Diffusion]) -> Callable[[FieldCase], Step]:
+def diffusion_alone(
+    diffusion: Callable[[FieldCase], Diffusion], total_of: Callable[[Tensor], float]
+) -> Callable[[FieldCase], Step]:
     """A stepper of the diffusion: the frozen gate and records, and no other stage."""
 
     def build(case: FieldCase) -> Step:
         diffuse, heal = diffusion(case), healed(case)
 
         def step(state: FieldState) -> FieldState:
-            total = float(state.E.sum())
+            total = total_of(state.E)
             if not math.isfinite(total):
                 return heal(state)
             return state._replace(
@@ -155,13 +164,15 @@ def diffusion_alone(diffusion: Callable[[FieldCase], Diffusion]) -> Callable[[Fi
 
 
 def whole(
-    sweeps: Callable[[FieldCase], Sweeps], diffusion: Callable[[FieldCase], Diffusion]
+    sweeps: Callable[[FieldCase], Sweeps],
+    diffusion: Callable[[FieldCase], Diffusion],
+    total_of: Callable[[Tensor], float],
 ) -> Callable[[FieldCase], Step]:
     """A stepper of all sweeps around the diffusion."""
 
     def build(case: FieldCase) -> Step:
         do, diffuse, heal = sweeps(case), diffusion(case), healed(case)
-        net = torch.empty(case.shape, dtype=case.dtype)
+        net = torch.empty(case.shape, dtype=case.dtype, device=case.device)
 
         def turn(E: Tensor, R: Tensor, a: float, frame: int) -> tuple[int, int]:
             """Births and deaths, counted where it is time to; both counts."""
@@ -178,7 +189,7 @@ def whole(
                 return heal(state)
             if do.show is not None:
                 do.show(E, R, state.frames[frame % case.images.count])
-            total = float(E.sum())
+            total = total_of(E)
             E = diffuse(E) if total > DIFFUSION_GATE else E
             a = do.net_flow(E, R, state.P, net) / case.cells
             do.take(E, net, a >= FLOW_DENSE)

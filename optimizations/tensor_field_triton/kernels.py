@@ -1,6 +1,6 @@
 """The stencil and the Euler step as one Triton kernel over planes [2, Nx, Ny, components].
 
-    H = centre T + x (S+0 + S−0) T + y (S+1 + S−1) T + V T,   T⁺ = T + i rate H + F
+H = centre T + x (S+0 + S−0) T + y (S+1 + S−1) T + V T,   T⁺ = T + i rate H + F
 """
 
 from collections.abc import Callable
