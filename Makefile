@@ -2,18 +2,23 @@
 PYTHON ?= python3
 # A bare `torch` pulls gigabytes of CUDA packages on some indexes; override for a GPU build.
 TORCH ?= torch==2.13.0
+# Of `make gpu`: any Python that has torch with CUDA; by default .venv's, made with TORCH=torch.
+GPU_PYTHON ?= .venv/bin/python
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # What is imported is compiled once and kept, also where the shell would have it otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run full test test-foreign lint clean
+.PHONY: run full gpu test test-foreign clean
 
 run: .venv/installed ## check, validate, bench, publish, report: what is not fresh
 	@$(BIN)/groundspeed run
 
 full: .venv/installed ## the same with the large cases
 	@$(BIN)/groundspeed run --full
+
+gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/installed) ## what runs on a GPU, where there is one
+	@$(GPU_PYTHON) -m tools gpu
 
 test: .venv/installed ## lint and every test
 	@echo "test: lint"

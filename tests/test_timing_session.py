@@ -145,7 +145,36 @@ def test_a_timer_that_the_parents_clock_contradicts_is_caught(who, worker_s, par
 
 
 def test_a_slow_mark_alone_accuses_nobody():
-    assert Times(worker_s=0.01, parent_s=0.014, marks=1, expected_s=0.01).agree(0.25)
+    assert Times(worker_s=0.01, parent_s=0.014, marks=1, expected_s=0.01).agree
+
+
+def audits(*took: tuple[float, float]):
+    """What is heard of one contender, of which 0.02 s are expected: (worker's, parent's) times."""
+    said, now = [], 1.0
+    for worker_s, parent_s in took:
+        said += [(now, {"begin": "idea"}), (now + parent_s, {"end": worker_s, "expected": 0.02})]
+        now += 1.0
+    return marks(*said)
+
+
+@pytest.mark.parametrize("good", range(3))
+def test_a_processor_that_was_taken_away_in_some_audits_accuses_nobody(good):
+    took = [(0.2, 0.2), (0.02, 0.2), (0.16, 0.16)]
+    took[good] = (0.021, 0.022)
+    assert audits(*took).off("idea") == ""
+
+
+def test_a_timer_that_lies_in_every_audit_is_caught():
+    assert "idea" in audits((0.02, 0.06), (0.02, 0.06), (0.02, 0.06)).off("idea")
+    assert "in the rounds before" in audits((0.2, 0.2), (0.21, 0.21), (0.2, 0.2)).off("idea")
+
+
+def test_marks_of_rounds_add_up():
+    heard = marks(
+        (1.0, {"begin": "rounds"}), (1.5, {"end": 0.5}),
+        (2.0, {"begin": "rounds"}), (2.5, {"end": 0.25}),
+    )  # fmt: skip
+    assert "0.7500 s by its own timer, 1.0000 s by the parent's" in heard.off("idea")
 
 
 def test_timers_off_in_most_processes_refuse_the_candidate():

@@ -141,6 +141,14 @@ def bench(
 
 
 @app.command()
+def gpu(names: Names = None, full: Full = False) -> int:
+    """Judge and time what runs on a GPU, and keep the evidence: reports/gpu."""
+    from tools import gpu as verb
+
+    return verb.run(names or [], full)
+
+
+@app.command()
 def costs(
     names: Names = None,
     accept: Annotated[bool, typer.Option(help="Rewrite the budget as what is counted.")] = False,

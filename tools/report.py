@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 import baselines
-from tools import console, counts, freshness, ledger, limits, targets, tolerances
+from tools import console, counts, freshness, gpu, ledger, limits, targets, tolerances
 from tools.records import Measurement, Timing
 from validation import digests, leaves, seal
 from validation.verdicts import Status, Verdict
@@ -32,7 +32,7 @@ PAGES.filters["size"] = lambda n: next(
 
 def run(as_json: bool = False) -> int:
     """The verb ``report``."""
-    written = [*reports(), index(), claims(), speeds(), tolerances.write()]
+    written = [*reports(), index(), claims(), speeds(), on_a_gpu(), tolerances.write()]
     if as_json:
         console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
     else:
@@ -79,6 +79,7 @@ def reports() -> Iterator[Path]:
             **row,
             **counted(row["name"]),
             left_out=left_out(row["verdict"]),
+            evidence=gpu.on_file(row["name"]),
             slow=slow(row["measured"]),
         )
         yield write(path, with_block(text, block))
@@ -160,6 +161,13 @@ def speeds() -> Path:
         speedup=speedup,
     )
     return write(digests.ROOT / "reports" / "targets.md", page)
+
+
+def on_a_gpu() -> Path:
+    """reports/gpu.md: what a machine with a GPU found."""
+    found = [evidence for name in gpu.names() if (evidence := gpu.on_file(name))]
+    page = PAGES.get_template("gpu.md").render(rows=found)
+    return write(digests.ROOT / "reports" / "gpu.md", page)
 
 
 def speedup(timing: Timing) -> str:

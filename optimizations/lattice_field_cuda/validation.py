@@ -8,5 +8,6 @@ claim = Agreement(
     engine=engine,
     quick=False,
     level="rounding",
-    because="the same sums and products of single cells; only exponentials, roots and sums over the grid differ",
+    because="the same sums and products of single cells; only exponentials, roots and sums over "
+    "the grid differ",
 )

@@ -16,14 +16,9 @@ from baselines.probabilistic_field_v1 import FieldCase
 from optimizations.probabilistic_field_blocked.stepping import Sweeps, frozen_workspace, plain
 from optimizations.probabilistic_field_blocked.sweeps import show
 
-from .nodes import metabolism, workspace
+from .nodes import between, metabolism, workspace
 
 BLOCK = 1024
-
-
-@triton.jit
-def between(x, low, high):
-    return tl.minimum(tl.maximum(x, low), high)
 
 
 @triton.jit

@@ -8,5 +8,5 @@ claim = Agreement(
     engine=engine,
     quick=False,
     level="rounding",
-    because="the same nine products a cell, added in the order that the convolution of the device has",
+    because="the same nine products a cell, added in the order in which the device convolves",
 )

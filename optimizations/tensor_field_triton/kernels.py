@@ -59,8 +59,10 @@ def advance(T, NEXT, H, F, V, K, RATES, n, NX, LENGTH, SITE, D_OUT, DIAGONAL, CO
 
 
 def sweep(case: TensorCase) -> Callable[..., None]:
-    """(T, next, H, rates, n, F): one step, of the n-th of the rates; numbers reach the kernel as arrays of
-    the field's own type, since those that are handed over would be rounded to float32."""
+    """(T, next, H, rates, n, F): one step, of the n-th of the rates.
+
+    Numbers reach the kernel as arrays of the field's own type: handed over they would be float32.
+    """
     h, kind = stencil(case), case.dtype.to_real()
     Nx, Ny, D, D_out = case.shape
     site, kernel = D * D_out, case.part == "kernel"
