@@ -65,7 +65,9 @@ def run(asked: list[str], full: bool = False) -> int:
     chosen = [name for name in leaves.chosen(asked) if name in names()]
     code = validate.run(chosen, Coverage.of(full))
     right = [n for n in chosen if verdicts.standing(n)[1].status.lower() == "verified"]
-    code |= bench.run(right, full, dirty=bool(changes()), passing_over=True, publish=False)
+    if right:
+        dirty = bool(changes())
+        code |= bench.run(right, full, dirty, passing_over=True, publish=False)
     for name in chosen:
         verdict = Verdict.read(verdicts.path(name))
         measured = records.measured(name) if name in right else None

@@ -69,6 +69,11 @@ class Bench:
         return not self.full and self.large
 
     @property
+    def small(self) -> bool:
+        """Whether frozen runs of its own may be measured at judge time."""
+        return max(t.numel() for t in self.reference.start) <= SMALL
+
+    @property
     def large(self) -> bool:
         return max(t.numel() for t in self.reference.start) > BRIEF
 
@@ -96,8 +101,7 @@ class Bench:
     @cached_property
     def affordable(self) -> bool:
         """Whether the envelope of its own run may be measured at judge time."""
-        small = max(t.numel() for t in self.reference.start) <= SMALL
-        return small and self.operators * self.case.steps * SENSITIVE <= WORK
+        return self.small and self.operators * self.case.steps * SENSITIVE <= WORK
 
     @cached_property
     def foreseeable(self) -> bool:
@@ -181,6 +185,8 @@ class Bench:
             last,
             self.sealed(name),
             SEALED,
+            self.locked(lambda field: self.floor(name, n).get(field, ZERO)),
+            f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs",
         )
 
     def origin(self, check: str) -> str:
@@ -241,6 +247,24 @@ class Bench:
         if check.startswith("step"):
             return self.envelope
         return None if self.answer is not None else self.one_call(n)
+
+    def floor(self, check: str, n: int) -> dict[str, Distance]:
+        """What rounding alone makes of a check, measured anew; nothing where that is not sealed or
+        not affordable."""
+        if self.answer is None or not self.small:
+            return {}
+        if not check.startswith("step"):
+            return self.one_call(n).allowed[n]
+        return self.rounded.allowed[n] if self.affordable else {}
+
+    @cached_property
+    def rounded(self) -> Envelope:
+        """The case's own run, every result rounded at random."""
+        at = checkpoints(self.case)
+        states, true = ({n: run.states[n] for n in at} for run in (self.reference, self.truth))
+        return envelope(
+            self.base, self.case, self.reference.start, states, true, self.still, sensitive=0
+        )
 
     def one_call(self, n: int) -> Envelope:
         """How far right answers lie apart after one call to step n."""

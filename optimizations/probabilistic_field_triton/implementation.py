@@ -1,8 +1,8 @@
 """Every sweep over the field as one Triton kernel, in place, around the GPU's own transforms.
 
 The steps, and what the host waits for, are those of `probabilistic_field_blocked`; fields live on
-the GPU, counters and records on the host. The energy of the field is added up in float64: the
-GPU's own float32 sum lies further off than right sums do (see `probabilistic_field_cuda`).
+the GPU, counters and records on the host. The energy of the field is added up in float64, whose
+result does not depend on the order that the device chooses.
 """
 
 from __future__ import annotations

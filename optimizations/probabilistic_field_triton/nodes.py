@@ -69,9 +69,8 @@ def receive(E, GIVEN, TOOK, K, W, h, columns, n, BLOCK: tl.constexpr):
         row = t - 2 - dy
         for dx in tl.static_range(-2, 3):
             if dy != 0 or dx != 0:
-                away: tl.constexpr = (dy if dy > 0 else -dy) + (dx if dx > 0 else -dx)
-                place: tl.constexpr = (dy + 2) * 5 + dx + 2
-                weight = tl.load(K + 4 + away)
+                place = (dy + 2) * 5 + dx + 2
+                weight = tl.load(K + 4 + place)
                 dark = inside & (e < 1.0)
                 bits = bits | tl.where(dark, 1 << place, 0)
                 first = tl.where(x == 0, 0, x - dx)
@@ -98,11 +97,10 @@ def pay(w, GIVEN, TOOK, RATE, K, W, columns, n, BLOCK: tl.constexpr):
     for dy in tl.static_range(-2, 3):
         for dx in tl.static_range(-2, 3):
             if dy != 0 or dx != 0:
-                away: tl.constexpr = (dy if dy > 0 else -dy) + (dx if dx > 0 else -dx)
-                place: tl.constexpr = (dy + 2) * 5 + dx + 2
+                place = (dy + 2) * 5 + dx + 2
                 column = tl.minimum(tl.maximum(x + dx, 0), W - 1)
                 took = tl.load(TOOK + (i + 2 + dy) * W + column, inside, other=0)
-                gift = given * seed * tl.load(K + 4 + away) * share
+                gift = given * seed * tl.load(K + 4 + place) * share
                 held = held - tl.where((took >> place) & 1 > 0, gift, 0.0)
     pushed = between(given * tl.load(RATE), -1e6, 1e6)
     tl.store(w + node, between(between(held - pushed, -1e6, 1e6), 20.0, 200.0), inside)
@@ -119,9 +117,10 @@ def metabolize(w, K, n, BLOCK: tl.constexpr):
 
 
 def numbers(case: FieldCase) -> Tensor:
-    """pull, seed, share, metabolism, then the weights of the distances 0 … 4."""
+    """pull, seed, share, metabolism, then the weights of a square of 5 by 5 cells."""
     pulled = 2.0 * case.dt if runs(case, "pull") else 0.0
-    exact = (pulled, 0.2 * case.dt, 0.1, 0.01 * case.dt, *(1 / (1 + d) for d in range(5)))
+    weights = (1 / (1 + abs(dy) + abs(dx)) for dy in range(-2, 3) for dx in range(-2, 3))
+    exact = (pulled, 0.2 * case.dt, 0.1, 0.01 * case.dt, *weights)
     return torch.tensor(exact, dtype=torch.float64).to(case.device, case.dtype)
 
 

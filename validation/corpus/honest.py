@@ -13,7 +13,7 @@ from torch import Tensor
 from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
 
 from . import Entry
-from .common import LATTICE, SMALL, TENSOR
+from .common import LATTICE, PROBABILISTIC, SMALL, TENSOR
 
 Pair = namedtuple("Pair", ("now", "before", "rest"))
 
@@ -228,6 +228,25 @@ def kept_buffers(right: Engine) -> Engine:
     return replace_stage(right, field=build)
 
 
+# the probabilistic field
+
+
+def added_up_wider(right: Engine) -> Engine:
+    """The energy of the field added up in float64, where in float32 it is one unit off or not."""
+    order = [stage.name for stage in right.stages]
+
+    def build(case: Case) -> Step:
+        diffuse = right.stages[order.index("diffuse")].build(case)
+
+        def run(state: State) -> State:
+            total = state.E.sum(dtype=torch.float64)
+            return diffuse(state)._replace(sum_E=total.to(state.sum_E.dtype))
+
+        return run
+
+    return replace_stage(right, diffuse=build)
+
+
 # the tensor field
 
 
@@ -273,4 +292,5 @@ ENTRIES = [
     entry("complex128 inside", TENSOR, widened, level="rounding"),
     entry("compiled", LATTICE, compiled, level="rounding"),
     entry("components first", TENSOR, components_first),
+    entry("energy added up in float64", PROBABILISTIC, added_up_wider, "seeding_48x40", "rounding"),
 ]  # fmt: skip
