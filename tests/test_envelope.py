@@ -10,7 +10,7 @@ from baselines.engine import replace
 from validation.beyond import unlike
 from validation.envelope import envelope, perturbed, ulp
 from validation.errors import ZERO, Distance, distance, least
-from validation.findings import Check, finding
+from validation.findings import FEW, LUCK, Check, finding
 from validation.toys import heat, lorenz96
 from validation.trajectory import along
 from validation.verdicts import Finding
@@ -119,3 +119,33 @@ def test_over_many_cells_the_floor_is_one_cell_and_not_all_of_them():
     assert least(field) == Distance(unit / 64, unit, unit / 8)
     assert least(torch.arange(3)) == least(torch.empty(0)) == ZERO
     assert least(torch.tensor([3 + 4j])).largest > 0
+
+
+def unlucky(count: int, off: float, floor: float) -> Finding:
+    """So many numbers, off by that many sealed errors, which lie so much below the floor."""
+    sealed = Distance(1e-6, 1e-6, 1e-6)
+    truth = torch.ones(count, dtype=torch.float64)
+    got, asked = truth + off * 1e-6, []
+
+    def measured(field: str) -> Distance:
+        asked.append(field)
+        return sealed.scaled(floor)
+
+    check = Check(
+        "from 0", Sum(got), Sum(truth + 1e-9), lambda: Sum(truth), lambda _: sealed, (),
+        sealed=lambda _: sealed, floor=measured, floor_origin="anew",
+    )  # fmt: skip
+    found = finding(SimpleNamespace(level="rounding"), check, "total")
+    assert (found.origin == "anew") == (bool(asked) and found.holds)
+    return found
+
+
+def test_a_few_numbers_whose_sealed_errors_are_small_by_luck_are_held_to_a_floor_measured_anew():
+    assert unlucky(1, 2.0, floor=3).holds
+    assert not unlucky(1, 2.0, floor=1.5).holds
+    assert unlucky(FEW, 2.0, floor=3).holds
+
+
+def test_luck_explains_neither_many_numbers_nor_one_that_is_far_off():
+    assert not unlucky(FEW + 1, 2.0, floor=100).holds
+    assert not unlucky(1, 1.1 * LUCK, floor=100).holds

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -159,7 +160,7 @@ def test_the_page_shows_evidence_with_its_conditions(evidence, monkeypatch):
     monkeypatch.setattr(report, "write", lambda path, text: written.setdefault(path.name, text))
     report.on_a_gpu()
     page = written["gpu.md"]
-    assert "| VERIFIED | exact | checked \\| all | as it was judged |" in page
+    assert "| VERIFIED | exact | everyday | checked \\| all | as it was judged |" in page
     assert "Found on a GPU; other; torch 9.9" in page
 
 
@@ -174,3 +175,18 @@ def test_what_has_no_gpu_keeps_the_key_that_it_had():
     assert plain.key == digests.of_plain(told)[:16]
     assert plain.model_copy(update={"accelerator": "a GPU"}).key != plain.key
     assert records.measured("nobody") is None
+
+
+def test_where_none_was_verified_nothing_is_timed(monkeypatch):
+    """`bench` without names would time everything there is."""
+    monkeypatch.setattr(gpu, "missing", lambda needs: [])
+    monkeypatch.setattr(gpu.validate, "run", lambda names, coverage: 1)
+    rejected = SimpleNamespace(status=Status.REJECTED)
+    monkeypatch.setattr(gpu.verdicts, "standing", lambda name: (Status.REJECTED, rejected, ""))
+    monkeypatch.setattr(gpu.bench, "run", lambda *words, **more: pytest.fail("timed"))
+    monkeypatch.setattr(gpu.Verdict, "read", lambda path: rejected)
+    written = []
+    made = lambda **found: SimpleNamespace(write=lambda path: written.append(found))  # noqa: E731
+    monkeypatch.setattr(gpu, "Evidence", made)
+    assert gpu.run(["lattice_field_cuda"]) == 1
+    assert [w["measurement"] for w in written] == [None]

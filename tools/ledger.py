@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from tools import freshness
+from tools import freshness, gpu
 from validation import digests, leaves
 
 
@@ -118,13 +118,15 @@ def exists(test: str, root: Path) -> bool:
 
 
 def best(row: Row) -> list[dict]:
-    """The measured speedups of a row's optimizations, the best case of each."""
+    """The measured speedups of a row's optimizations, the best case of each, and where."""
     found = []
     for name in row.optimizations:
-        measured = freshness.measured(name)
+        evidence = gpu.on_file(name)
+        measured = evidence.measurement if evidence else freshness.measured(name)
         if measured:
             case, timing = min(measured.cases.items(), key=lambda pair: pair[1].ratio)
-            found.append({"name": name, "case": case, "timing": timing})
+            where = evidence.accelerator if evidence else ""
+            found.append({"name": name, "case": case, "timing": timing, "where": where})
     return found
 
 
