@@ -12,6 +12,8 @@ from optimizations.probabilistic_field_cached_transfer.implementation import spe
 from optimizations.probabilistic_field_separable.convolution import able, separable  # noqa: E402
 from optimizations.probabilistic_field_separable.stages import order, radices  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("separable")  # its loops are compiled once, not once a worker
+
 
 def of(shape: tuple[int, int], dtype=torch.float32) -> FieldCase:
     return FieldCase(steps=1, shape=shape, workspace=(1, 1), dtype=dtype)
