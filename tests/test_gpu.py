@@ -164,6 +164,13 @@ def test_the_page_shows_evidence_with_its_conditions(evidence, monkeypatch):
     assert "Found on a GPU; other; torch 9.9" in page
 
 
+def test_no_speed_is_shown_whose_verdict_is_not_fresh(evidence):
+    found = gpu.on_file(evidence[0]).model_copy(update={"measurement": "a speed"})
+    assert found.timed == "a speed"
+    found.verdict.digests["judge"] = "other"
+    assert found.timed is None
+
+
 def test_what_has_no_gpu_keeps_the_key_that_it_had():
     fields = {f: "" for f in Conditions.model_fields} | {
         "cores": 1, "memory_gib": 1.0, "threads": 1, "packages": {}, "dirty": False,

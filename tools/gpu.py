@@ -36,6 +36,11 @@ class Evidence(Record):
         known = self.verdict.digests
         return sorted(k for k in now if k not in ELSEWHERE and now[k] != known.get(k))
 
+    @property
+    def timed(self) -> Measurement | None:
+        """The measurement that may be shown: none whose verdict is not fresh."""
+        return None if self.changed else self.measurement
+
 
 def names() -> list[str]:
     """Every optimization that works on a GPU."""

@@ -122,7 +122,7 @@ def best(row: Row) -> list[dict]:
     found = []
     for name in row.optimizations:
         evidence = gpu.on_file(name)
-        measured = evidence.measurement if evidence else freshness.measured(name)
+        measured = evidence.timed if evidence else freshness.measured(name)
         if measured:
             case, timing = min(measured.cases.items(), key=lambda pair: pair[1].ratio)
             where = evidence.accelerator if evidence else ""
