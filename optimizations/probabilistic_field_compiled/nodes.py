@@ -70,7 +70,7 @@ def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
     beyond = columns > W - 1 - REACH  # whether nodes meet at the far edge, too
     places, rows = FIRST + reached + APART * beyond, h + 2 * REACH
     cells = torch.zeros(rows, places, dtype=case.dtype)
-    took = torch.zeros(rows, places + REACH, dtype=torch.int32)
+    took = torch.zeros(rows, places, dtype=torch.int32)
     around = torch.zeros(rows + 2 * REACH, places + 2 * REACH, dtype=case.dtype)
     nodes = around[2 * REACH : -2 * REACH]
     given = nodes[:, REACH + FIRST : REACH + FIRST + columns]
@@ -85,12 +85,12 @@ def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
         if beyond:
             torch.mm(last, sums.tril()[: last.shape[1]], out=nodes[:, places - 1 : places + REACH])
             cells[:, -1] = E[:, -1]
-        meets(cells, around, took[:, :places])
+        meets(cells, around, took)
         E[:, 0], E[:, 1:reached] = cells[:, 0], cells[:, FIRST + 1 : FIRST + reached]
         took[:, REACH : FIRST + 1] = took[:, :1]
         if beyond:
             E[:, -1] = cells[:, -1]
-            took[:, FIRST + reached : FIRST + reached + 1 + REACH] = took[:, places - 1 : places]
+            took[:, FIRST + reached : FIRST + reached + 1 + REACH] = took[:, -1:]
         pays(w, given, push, took)
 
     return run
