@@ -1,12 +1,14 @@
 """The judge refuses what is known to be wrong, for its own reason, and accepts what is right."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from tools import selftest
 from validation import corpus
+from validation.verdicts import Status
 
 HEARD = [(part, name) for part in corpus.PARTS for name in corpus.entries(part)]
 pytestmark = pytest.mark.xdist_group("corpus")  # they share the references and a fork server
@@ -66,3 +68,18 @@ def test_the_record_counts_and_names_what_is_wrong():
     assert not record.holds
     assert any("refused 40 of 40, for the right reason 40" in s for s in selftest.summary(record))
     assert "**wrong:** accepted" in selftest.words(record)
+
+
+def test_what_this_machine_cannot_judge_is_not_called_refused(monkeypatch):
+    unscored = SimpleNamespace(mutation=None)
+    known = {
+        "a": (Status.UNAVAILABLE, unscored, ""),
+        "b": (Status.REJECTED, unscored, ""),
+        "c": (Status.UNJUDGED, None, ""),
+        "d": (Status.VERIFIED, SimpleNamespace(mutation="a score"), ""),
+    }
+    monkeypatch.setattr(selftest.leaves, "names", lambda: list(known))
+    monkeypatch.setattr(selftest, "judged", known.__getitem__)
+    found, missing = selftest.scores()
+    assert found == {"d": "a score"}
+    assert ["lacks" in missing["a"], "refus" in missing["b"], "run: " in missing["c"]] == [True] * 3

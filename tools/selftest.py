@@ -194,6 +194,8 @@ def scores() -> tuple[dict[str, Mutation], dict[str, str]]:
         status, verdict, _ = judged(name)
         if status in (Status.STALE, Status.UNJUDGED) or verdict is None:
             missing[name] = "not judged as things are now; run: groundspeed validate"
+        elif status is Status.UNAVAILABLE:
+            missing[name] = "not judged on this machine, which lacks what they need"
         elif verdict.mutation is None:
             missing[name] = "refused, as claimed or not: a refusal needs none"
         else:
