@@ -2,17 +2,9 @@
 
 What a cell becomes depends on its own value and its donors alone, so each cell goes through
 the 24 offsets in the frozen order by itself, in a register, and notes as bits which of them found
-it dark. Nodes then read the bits of their cells and pay, in that order again.
-
-At an edge of the grid the nodes of several columns give to one. Such a rim gets a place of its
-own beside the other cells, and around it, where another cell finds nodes, the sums of those that
-meet there: so one loop serves every cell, and the compiler has little to read.
-
-    place        0      1 … 4    5 … reached + 3    …        reached + 8
-    cell         x = 0  none     x = 1 … reached-1  none     x = W − 1, where nodes reach it
-    from nodes   sums            x − dx                      sums
-
-A place looks at nodes `REACH` places on either side; where none stands there are zeros.
+it dark. Nodes then read the bits of their cells and pay, in that order again. Zeros stand around
+the workspace, so that a cell without a donor takes nothing. Columns at the edges of the grid,
+where nodes meet, are loops of their own.
 """
 
 from __future__ import annotations
@@ -35,63 +27,72 @@ from optimizations.probabilistic_field_blocked.nodes import exchange
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
 OFFSETS = tuple(offsets())
-FIRST = 2 * REACH  # the place of a cell, less its column
-APART = 2 * REACH + 1  # places from the last cell to the rim beyond
+ACROSS = [dx for _, dx, _ in OFFSETS]
 
 
-def meet(cells: Tensor, around: Tensor, took: Tensor) -> None:
-    """Cells after the gifts of every offset, in place; bit n where the n-th found them dark."""
-    rows, columns = cells.shape
-    e, bits = cells, torch.zeros_like(took)
-    for number, (dy, dx, weight) in enumerate(OFFSETS):
-        y, x = REACH - dy, REACH - dx
+def meet(e: Tensor, gifts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
+    """Cells after the gifts of every offset, and bit n where the n-th offset found them dark."""
+    bits = torch.zeros_like(e, dtype=torch.int32)
+    for number, together in enumerate(gifts):
         dark = e < INACTIVE
-        gift = around[y : y + rows, x : x + columns] * weight * SEED_SHARE
-        bits = bits + torch.where(dark, 1 << number, 0)
-        e = e + torch.where(dark, gift, 0.0)
-    cells.copy_(e)
-    took.copy_(bits)
-
-
-def pay(w: Tensor, given: Tensor, push: Tensor, took: Tensor) -> None:
-    """Nodes less what their cells took of them, offset after offset, and less the push."""
-    (h, columns), after = w.shape, w
-    for number, (dy, dx, weight) in enumerate(OFFSETS):
-        y, x = REACH + dy, FIRST + dx
-        bit = took[y : y + h, x : x + columns].bitwise_and(1 << number)
-        after = after - torch.where(bit != 0, given * weight * SEED_SHARE, 0.0)
-    w.copy_(torch.clamp(after - push, *BAND))
+        bits = bits + dark.to(torch.int32) * (1 << number)
+        for gift in together:
+            e = e + torch.where(dark, gift, 0.0)
+    return e, bits
 
 
 def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
     """(E, w, push): all offsets, then nodes pay; E is the strip of cells that they reach."""
     (h, columns), W, rate = case.workspace, case.shape[1], SEED_RATE * case.dt
     reached = min(W - 1, columns + REACH)  # interior cells end here
-    beyond = columns > W - 1 - REACH  # whether nodes meet at the far edge, too
-    places, rows = FIRST + reached + APART * beyond, h + 2 * REACH
-    cells = torch.zeros(rows, places, dtype=case.dtype)
-    took = torch.zeros(rows, places, dtype=torch.int32)
-    around = torch.zeros(rows + 2 * REACH, places + 2 * REACH, dtype=case.dtype)
-    nodes = around[2 * REACH : -2 * REACH]
-    given = nodes[:, REACH + FIRST : REACH + FIRST + columns]
-    sums = torch.ones(1 + REACH, 1 + REACH, dtype=case.dtype)
-    first, last = given[:, : 1 + REACH], given[:, W - 1 - REACH :]
-    meets, pays = (torch.compile(f, dynamic=False, fullgraph=True) for f in (meet, pay))
+    edges = [0] if columns <= W - 1 - REACH else [0, W - 1]
+    around = torch.zeros(h + 4 * REACH, columns + 3 * REACH, dtype=case.dtype)
+
+    def gift(around: Tensor, number: int, x: int, count: int) -> Tensor:
+        """From the nodes of columns x … to all rows of cells, by that offset."""
+        dy, _, weight = OFFSETS[number]
+        first = REACH - dy
+        donors = around[first : first + h + 2 * REACH, REACH + x : REACH + x + count]
+        return donors * rate * weight * SEED_SHARE
+
+    def inside(E: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
+        cells = E[:, 1:reached]
+        gifts = [[gift(around, number, 1 - dx, reached - 1)] for number, dx in enumerate(ACROSS)]
+        return meet(cells, gifts)
+
+    def edge(E: Tensor, around: Tensor, at: int) -> tuple[Tensor, Tensor]:
+        gifts = []
+        for number, dx in enumerate(ACROSS):
+            donors = [x for x in range(columns) if min(max(x + dx, 0), W - 1) == at]
+            gifts.append([gift(around, number, x, 1) for x in donors])
+        return meet(E[:, at : at + 1], gifts)
+
+    def pay(w: Tensor, took: Tensor) -> Tensor:
+        """``took`` holds the bits of the cells, those at an edge once more for each beyond."""
+        after = w
+        for number, (dy, dx, weight) in enumerate(OFFSETS):
+            y, x = REACH + dy, REACH + dx
+            bit = took[y : y + h, x : x + columns].bitwise_right_shift(number).bitwise_and(1)
+            after = after - torch.where(bit > 0, w * rate * weight * SEED_SHARE, 0.0)
+        return after
+
+    def whole(E: Tensor, w: Tensor, push: Tensor, around: Tensor) -> tuple[Tensor, ...]:
+        e, bits = inside(E, around)
+        rims = [edge(E, around, at) for at in edges]
+        took = [rims[0][1].expand(-1, 1 + REACH), bits]
+        took += [rim.expand(-1, 1 + REACH) for _, rim in rims[1:]]
+        after = torch.clamp(pay(w, torch.cat(took, 1)) - push, *BAND)
+        return after, e, *(rim for rim, _ in rims)
+
+    whole = torch.compile(whole, dynamic=False, fullgraph=True)
 
     def run(E: Tensor, w: Tensor, push: Tensor) -> None:
-        torch.mul(w, rate, out=given)
-        torch.mm(first, sums.triu()[: first.shape[1]], out=nodes[:, REACH : FIRST + 1])
-        cells[:, 0], cells[:, FIRST + 1 : FIRST + reached] = E[:, 0], E[:, 1:reached]
-        if beyond:
-            torch.mm(last, sums.tril()[: last.shape[1]], out=nodes[:, places - 1 : places + REACH])
-            cells[:, -1] = E[:, -1]
-        meets(cells, around, took)
-        E[:, 0], E[:, 1:reached] = cells[:, 0], cells[:, FIRST + 1 : FIRST + reached]
-        took[:, REACH : FIRST + 1] = took[:, :1]
-        if beyond:
-            E[:, -1] = cells[:, -1]
-            took[:, FIRST + reached : FIRST + reached + 1 + REACH] = took[:, -1:]
-        pays(w, given, push, took)
+        around[2 * REACH : -2 * REACH, REACH : REACH + columns] = w
+        after, e, *rims = whole(E, w, push, around)
+        E[:, 1:reached] = e
+        for at, rim in zip(edges, rims, strict=True):
+            E[:, at : at + 1] = rim
+        w.copy_(after)
 
     return run
 

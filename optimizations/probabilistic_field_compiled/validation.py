@@ -9,7 +9,7 @@ claim = Agreement(
     quick=False,
     level="rounding",
     because="fusing loops moves no rounding: the compiler is told not to contract a·b + c; "
-    "what nodes give together to a cell at an edge is added up first; transforms go axis by axis",
+    "transforms go axis by axis",
     # each shape and branch is compiled anew, so this is a choice: a sparse and a dense
     # field, nodes that meet at both edges, and all that the clock measures
     cases=(
