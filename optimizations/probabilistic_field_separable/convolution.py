@@ -144,13 +144,6 @@ def along_columns(E, buf, k):
                 E[y, x] = 0.0 if math.isnan(E[y, x]) else v
 
 
-@njit(cache=True, nogil=True)
-def along_both(E, buf, rows, columns):
-    """E convolved in place, within the bound."""
-    along_rows(E, buf, rows)
-    along_columns(E, buf, columns)
-
-
 def aligned(size: int) -> np.ndarray:
     """Float32 zeros that start at a cache line."""
     room = np.zeros(size + WIDTH, np.float32)
@@ -168,7 +161,9 @@ def separable(case: FieldCase) -> Callable[[Tensor], Tensor]:
     buf = aligned(PAIR * max(case.shape[1], (PANELS + 1) * case.shape[0]))
 
     def run(E: Tensor) -> Tensor:
-        along_both(E.numpy(), buf, rows, columns)
+        field = E.numpy()
+        along_rows(field, buf, rows)
+        along_columns(field, buf, columns)
         return E
 
     return run

@@ -221,9 +221,9 @@ def core(buf, first, count, k):
 def convolve(buf, n, k):
     """The 32 lines in the buffer, in place: later stages block by block."""
     last = len(k.stages) - 1
-    m = n
+    m, start = n, np.int64(0)  # as a literal it would have stages of its own compiled
     for s in range(k.outer):
-        split(buf, 0, n // m, m, s, k)
+        split(buf, start, n // m, m, s, k)
         m //= k.stages[s, FACTOR]
     block = m
     for c in range(0, n, block):
@@ -238,4 +238,4 @@ def convolve(buf, n, k):
     m = block
     for s in range(k.outer - 1, -1, -1):
         m *= k.stages[s, FACTOR]
-        join(buf, 0, n // m, m, s, k)
+        join(buf, start, n // m, m, s, k)
