@@ -35,6 +35,7 @@ from baselines.probabilistic_field_v1.rules import CORRECTED
 from optimizations.probabilistic_field_cached_transfer.implementation import Diffusion
 
 LOOK_UP, REACH = 5, 2
+Turned = tuple[float, float, int]  # births, deaths, populated cells
 
 
 class Sweeps(NamedTuple):
@@ -44,24 +45,26 @@ class Sweeps(NamedTuple):
         show: (E, R, image): the image replaces the energy of its region.
         net_flow: (E, R, P, net): fills ``net``; how many cells move.
         take: (E, net, everywhere): E + net within its caps, everywhere or in moving cells.
-        turn_over: (E, R, net, everywhere): births and deaths.
-        census: the same; the sums of both rates.
-        populated: (R): how many cells are.
+        advance: (E, R, net, dense, everywhere, count): flow into the rows that are not ``early``,
+            then births and deaths; the sums of both rates, if counted, and how many cells are
+            populated.
+        populated: (R): that alone.
         decay: (E, R, everywhere): consumption and damping; how many cells are peaked.
         workspace: (state): E, w and the dark fraction after pull, push and seeding; without
             the pull where seeding is the whole step.
         metabolize: (w).
+        early: the rows that ``take`` is asked for, before nodes look at them.
     """
 
     show: Callable[[Tensor, Tensor, Tensor], None] | None
     net_flow: Callable[[Tensor, Tensor, Tensor, Tensor], int]
     take: Callable[[Tensor, Tensor, bool], None]
-    turn_over: Callable[[Tensor, Tensor, Tensor, bool], None]
-    census: Callable[[Tensor, Tensor, Tensor, bool], tuple[float, float]]
+    advance: Callable[[Tensor, Tensor, Tensor, bool, bool, bool], Turned]
     populated: Callable[[Tensor], int]
     decay: Callable[[Tensor, Tensor, bool], int]
     workspace: Callable[[FieldState], tuple[Tensor, Tensor, float]]
     metabolize: Callable[[Tensor], None]
+    early: slice = slice(None)
 
 
 def plain(case: FieldCase) -> bool:
@@ -97,6 +100,18 @@ def healed(case: FieldCase) -> Step:
     """The frozen step, for a state that is not finite."""
     step = baseline.prepare(case)
     return lambda state: observe(case, step(adopt(case, state)))
+
+
+def advancing(
+    turn: Callable[[Tensor, Tensor, Tensor, bool, bool], tuple[float, float]],
+    populated: Callable[[Tensor], int],
+) -> Callable[[Tensor, Tensor, Tensor, bool, bool, bool], Turned]:
+    """`Sweeps.advance` of two sweeps, where all rows are early."""
+
+    def advance(E: Tensor, R: Tensor, net: Tensor, dense: bool, everywhere: bool, count: bool):
+        return *turn(E, R, net, everywhere, count), populated(R)
+
+    return advance
 
 
 def energy(E: Tensor) -> float:
@@ -174,14 +189,12 @@ def whole(
         do, diffuse, heal = sweeps(case), diffusion(case), healed(case)
         net = torch.empty(case.shape, dtype=case.dtype, device=case.device)
 
-        def turn(E: Tensor, R: Tensor, a: float, frame: int) -> tuple[int, int]:
-            """Births and deaths, counted where it is time to; both counts."""
+        def turn(E: Tensor, R: Tensor, a: float, frame: int) -> Turned:
+            """Births and deaths, counted where it is time to."""
             if a == 0:
-                return 0, 0
-            if frame % CENSUS_EVERY:
-                do.turn_over(E, R, net, a >= DENSITY_DENSE)
-                return 0, 0
-            return tuple(counted(x, case.dt) for x in do.census(E, R, net, a >= DENSITY_DENSE))
+                return 0.0, 0.0, do.populated(R)
+            count = frame % CENSUS_EVERY == 0
+            return do.advance(E, R, net, a >= FLOW_DENSE, a >= DENSITY_DENSE, count)
 
         def step(state: FieldState) -> FieldState:
             E, R, frame = state.E, state.R, int(state.frame)
@@ -192,10 +205,10 @@ def whole(
             total = total_of(E)
             E = diffuse(E) if total > DIFFUSION_GATE else E
             a = do.net_flow(E, R, state.P, net) / case.cells
-            do.take(E, net, a >= FLOW_DENSE)
+            do.take(E[do.early], net[do.early], a >= FLOW_DENSE)
             E, w, r = do.workspace(state._replace(E=E))
-            born, died = turn(E, R, a, frame)
-            g = do.populated(R) / case.cells
+            births, deaths, populated = turn(E, R, a, frame)
+            g = populated / case.cells
             k = do.decay(E, R, g >= CONSUMPTION_DENSE) / case.cells
             do.metabolize(w)
             taken = (total > DIFFUSION_GATE, a >= FLOW_DENSE, r > SEEDING_GATE, a > 0)
@@ -204,8 +217,8 @@ def whole(
                 E=E,
                 w=w,
                 frame=state.frame + 1,
-                spawns=state.spawns + born,
-                deaths=state.deaths + died,
+                spawns=state.spawns + counted(births, case.dt),
+                deaths=state.deaths + counted(deaths, case.dt),
                 sum_E=torch.tensor(total, dtype=torch.float64),
                 fractions=torch.tensor((a, r, g, k), dtype=torch.float64),
                 branches=torch.tensor(taken).to(torch.int64),

@@ -40,7 +40,7 @@ from baselines.probabilistic_field_v0.rules import (
 from baselines.probabilistic_field_v1 import FieldCase
 
 from .nodes import workspace
-from .stepping import Sweeps, frozen_workspace, plain
+from .stepping import Sweeps, advancing, frozen_workspace, plain
 
 BLOCK_BYTES = 256 * 1024  # of each of the arrays at work
 NEIGHBOURS = [(dy, dx) for dy in range(3) for dx in range(3) if (dy, dx) != (1, 1)]
@@ -141,10 +141,10 @@ def turn_over(e: Tensor, r: Tensor, everywhere: bool, dt: float) -> tuple[Tensor
 
 
 def turning(case: FieldCase):
-    """(E, R, net, everywhere): births and deaths; the sums of both rates, if asked for."""
+    """(E, R, net, everywhere, count): births and deaths; the sums of both rates, if counted."""
     at = blocks(case)
 
-    def run(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, count: bool = False):
+    def run(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, count: bool):
         births = deaths = 0.0
         for e, r, flow in parts(at, E, R, net):
             if everywhere:
@@ -190,16 +190,19 @@ def metabolize(case: FieldCase):
     return run
 
 
+def populated(R: Tensor) -> int:
+    """How many cells are."""
+    return int(torch.count_nonzero(R > POPULATED))
+
+
 def eager(case: FieldCase) -> Sweeps:
     """All sweeps as torch calls."""
-    turn = turning(case)
     return Sweeps(
         show=show(case),
         net_flow=net_flow(case),
         take=take(case),
-        turn_over=turn,
-        census=lambda *given: turn(*given, count=True),
-        populated=lambda R: int(torch.count_nonzero(R > POPULATED)),
+        advance=advancing(turning(case), populated),
+        populated=populated,
         decay=decay(case),
         workspace=workspace(case) if plain(case) else frozen_workspace(case),
         metabolize=metabolize(case),

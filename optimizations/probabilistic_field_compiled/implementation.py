@@ -34,12 +34,13 @@ from baselines.probabilistic_field_v1 import engine as baseline
 from optimizations.probabilistic_field_blocked.diffusion import by_axes
 from optimizations.probabilistic_field_blocked.stepping import (
     Sweeps,
+    advancing,
     canonical,
     frozen_workspace,
     plain,
     stepping,
 )
-from optimizations.probabilistic_field_blocked.sweeps import NEIGHBOURS, eager
+from optimizations.probabilistic_field_blocked.sweeps import NEIGHBOURS, eager, populated, turning
 
 from .nodes import workspace
 
@@ -98,10 +99,18 @@ def fused(case: FieldCase) -> Sweeps:
         sent[:, 0], sent[:, -1] = sent[:, -2], sent[:, 1]
         return int(arrive(sent, net))
 
+    census = turning(case)
+
+    def turn(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, count: bool):
+        if count:
+            return census(E, R, net, everywhere, count)
+        turn_over(E, R, net, everywhere)
+        return 0.0, 0.0
+
     return eager(case)._replace(
         net_flow=net_flow,
         take=take,
-        turn_over=turn_over,
+        advance=advancing(turn, populated),
         decay=lambda *given: int(decay(*given)),
         workspace=workspace(case) if plain(case) else frozen_workspace(case),
     )

@@ -19,6 +19,7 @@ from optimizations.probabilistic_field_blocked.stepping import (
     frozen_workspace,
     plain,
     stepping,
+    strip,
 )
 
 from . import loops, nodes
@@ -37,16 +38,18 @@ def native(case: FieldCase) -> Sweeps:
 
         return run
 
+    early = strip(case) if plain(case) else slice(0, case.shape[0])
+    advance = on(loops.advance)
     return Sweeps(
         show=inject(case) if case.images is not None else None,
         net_flow=on(loops.net_flow),
         take=on(loops.take_rows),
-        turn_over=on(loops.turn_over_rows),
-        census=on(loops.census_rows),
+        advance=lambda *given: advance(*given, early.start, early.stop),
         populated=on(loops.populated_rows),
         decay=on(loops.decay_rows),
         workspace=nodes.workspace(case) if plain(case) else frozen_workspace(case),
         metabolize=on(nodes.metabolize, rates),
+        early=early,
     )
 
 

@@ -2,7 +2,7 @@
 
 A step has to read back four counts before it may go on (moving, dark, populated and peaked
 cells), so it cannot be a single sweep. One reads E, R and P and writes the net flow, one takes
-it, one spawns and dies, one consumes and damps. Products and sums stand in the frozen order, and
+it, spawns and dies, one consumes and damps. Products and sums stand in the frozen order, and
 numba contracts no a·b + c. A finite state stays finite, so values are clamped and not asked
 whether they are numbers; bounds that no value can reach are left out.
 """
@@ -85,22 +85,23 @@ def net_row(up, here, down, net, k):
         net[x] = clamped(around * k.eighth, k.low, k.high) * k.flow - here[x + 1] * k.flow
 
 
-@njit(cache=True, nogil=True)
-def count_above(line, level):
-    """How many values of a line exceed the level."""
-    above = 0
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def count_above(line, level, k):
+    """How many values of a line exceed the level: up to 2²⁴ of them, each 1 of its own type, so
+    that as many are counted at once as are compared; the order of such sums changes nothing."""
+    above = k.zero
     for x in range(line.size):
-        above += line[x] > level
-    return above
+        above += k.one if line[x] > level else k.zero
+    return int(above)
 
 
-@njit(cache=True, nogil=True)
-def count_below(line, level):
-    """How many values of a line are less than the level."""
-    below = 0
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def count_beyond(line, level, k):
+    """How many exceed it in size."""
+    beyond = k.zero
     for x in range(line.size):
-        below += line[x] < level
-    return below
+        beyond += k.one if abs(line[x]) > level else k.zero
+    return int(beyond)
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +116,7 @@ def net_flow(E, R, P, net, k):
         below = y + 1 if y + 1 < H else 0
         sent(E[below], R[below], P[below], down, k)
         net_row(up, here, down, net[y], k)
-        moving += count_above(net[y], k.activity) + count_below(net[y], -k.activity)
+        moving += count_beyond(net[y], k.activity, k)
         up, here, down = here, down, up
     return moving
 
@@ -153,23 +154,25 @@ def turn_over(E, R, net, everywhere, born, died, k):
 
 
 @njit(cache=True, nogil=True)
-def turn_over_rows(E, R, net, everywhere, k):
-    """`turn_over` of every row."""
-    for y in range(E.shape[0]):
-        turn_over(E[y], R[y], net[y], everywhere, None, None, k)
+def advance(E, R, net, dense, everywhere, count, first, last, k):
+    """Row by row: what is left to take, `turn_over`, populated cells; the sums of both rates.
 
-
-@njit(cache=True, nogil=True)
-def census_rows(E, R, net, everywhere, k):
-    """`turn_over` of every row, with the sums of both rates."""
-    births, deaths = 0.0, 0.0
+    Rows first to last have taken their flow. Rates are summed only if counted.
+    """
+    births, deaths, populated = 0.0, 0.0, 0
     born, died = np.empty(E.shape[1], E.dtype), np.empty(E.shape[1], E.dtype)
     for y in range(E.shape[0]):
-        turn_over(E[y], R[y], net[y], everywhere, born, died, k)
-        for x in range(born.size):
-            births += born[x]
-            deaths += died[x]
-    return births, deaths
+        if y < first or y >= last:
+            take(E[y], net[y], dense, k)
+        if count:
+            turn_over(E[y], R[y], net[y], everywhere, born, died, k)
+            for x in range(born.size):
+                births += born[x]
+                deaths += died[x]
+        else:
+            turn_over(E[y], R[y], net[y], everywhere, None, None, k)
+        populated += count_above(R[y], k.populated, k)
+    return births, deaths, populated
 
 
 @njit(cache=True, nogil=True)
@@ -184,7 +187,7 @@ def populated_rows(R, k):
     """Populated cells."""
     populated = 0
     for y in range(R.shape[0]):
-        populated += count_above(R[y], k.populated)
+        populated += count_above(R[y], k.populated, k)
     return populated
 
 
@@ -212,6 +215,6 @@ def decay_rows(E, R, everywhere, k):
     peaked = 0
     for y in range(E.shape[0]):
         consume(E[y], R[y], everywhere, k)
-        peaked += count_above(E[y], k.peak)
+        peaked += count_above(E[y], k.peak, k)
         damp(E[y], k)
     return peaked

@@ -8,7 +8,12 @@ neighbours, decay and workspace are written out. Transforms stay torch's: numba 
 from baselines.engine import replace
 from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1 import engine as baseline
-from optimizations.probabilistic_field_blocked.stepping import Sweeps, canonical, stepping
+from optimizations.probabilistic_field_blocked.stepping import (
+    Sweeps,
+    advancing,
+    canonical,
+    stepping,
+)
 from optimizations.probabilistic_field_cached_transfer.implementation import spectral
 from optimizations.probabilistic_field_numba.implementation import native
 
@@ -18,8 +23,15 @@ from .nodes import workspace
 
 def looped(case: FieldCase) -> Sweeps:
     """All sweeps as loops over cells or nodes."""
-    net_flow, decay = field_loops(case)
-    return native(case)._replace(net_flow=net_flow, decay=decay, workspace=workspace(case))
+    net_flow, turn, decay = field_loops(case)
+    do = native(case)
+    return do._replace(
+        net_flow=net_flow,
+        advance=advancing(turn, do.populated),
+        decay=decay,
+        workspace=workspace(case),
+        early=slice(None),
+    )
 
 
 engine = replace(

@@ -7,7 +7,7 @@ from numba import njit
 from torch import Tensor
 
 from baselines.probabilistic_field_v1 import FieldCase
-from optimizations.probabilistic_field_numba.loops import Numbers, clamped
+from optimizations.probabilistic_field_numba.loops import Numbers, clamped, turn_over
 
 
 @njit(cache=True, nogil=True)
@@ -53,16 +53,44 @@ def damp(E, k):
     return peaked
 
 
+@njit(cache=True, nogil=True)
+def turn_over_rows(E, R, net, everywhere, k):
+    """Births and deaths of every row, in place."""
+    for y in range(E.shape[0]):
+        turn_over(E[y], R[y], net[y], everywhere, None, None, k)
+
+
+@njit(cache=True, nogil=True)
+def census_rows(E, R, net, everywhere, k):
+    """The same, with the sums of both rates."""
+    births, deaths = 0.0, 0.0
+    born, died = np.empty(E.shape[1], E.dtype), np.empty(E.shape[1], E.dtype)
+    for y in range(E.shape[0]):
+        turn_over(E[y], R[y], net[y], everywhere, born, died, k)
+        for x in range(born.size):
+            births += born[x]
+            deaths += died[x]
+    return births, deaths
+
+
 def field_loops(case: FieldCase):
-    """Two of the `Sweeps`: (E, R, P, net): moving cells; (E, R, everywhere): peaked cells."""
+    """Sweeps: (E, R, P, net): moving cells; (E, R, net, everywhere, count): births and deaths;
+    (E, R, everywhere): peaked cells."""
     k = Numbers.of(case)
     sent = np.empty(case.shape, type(k.zero))
 
     def flow(E: Tensor, R: Tensor, P: Tensor, net: Tensor) -> int:
         return net_flow(E.numpy(), R.numpy(), P.numpy(), sent, net.numpy(), k)
 
+    def turn(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, count: bool):
+        fields = (E.numpy(), R.numpy(), net.numpy())
+        if count:
+            return census_rows(*fields, everywhere, k)
+        turn_over_rows(*fields, everywhere, k)
+        return 0.0, 0.0
+
     def decay(E: Tensor, R: Tensor, everywhere: bool) -> int:
         consume(E.numpy(), R.numpy(), everywhere, k)
         return damp(E.numpy(), k)
 
-    return flow, decay
+    return flow, turn, decay

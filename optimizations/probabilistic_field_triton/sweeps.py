@@ -13,7 +13,12 @@ from torch import Tensor
 
 from baselines.probabilistic_field_v0.rules import POPULATED
 from baselines.probabilistic_field_v1 import FieldCase
-from optimizations.probabilistic_field_blocked.stepping import Sweeps, frozen_workspace, plain
+from optimizations.probabilistic_field_blocked.stepping import (
+    Sweeps,
+    advancing,
+    frozen_workspace,
+    plain,
+)
 from optimizations.probabilistic_field_blocked.sweeps import show
 
 from .nodes import between, metabolism, workspace
@@ -124,12 +129,9 @@ def sweeps(case: FieldCase) -> Sweeps:
     def moved(E: Tensor, net: Tensor, everywhere: bool) -> None:
         take[grid](E, net, K, n, EVERYWHERE=everywhere, BLOCK=BLOCK)
 
-    def turned(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, counted: bool = False):
+    def turned(E: Tensor, R: Tensor, net: Tensor, everywhere: bool, counted: bool):
         turn_over[grid](E, R, net, rates, K, n, EVERYWHERE=everywhere, COUNTED=counted, BLOCK=BLOCK)
-
-    def census(E: Tensor, R: Tensor, net: Tensor, everywhere: bool) -> tuple[float, float]:
-        turned(E, R, net, everywhere, counted=True)
-        return tuple(rates.sum(1).tolist())
+        return tuple(rates.sum(1).tolist()) if counted else (0.0, 0.0)
 
     def decayed(E: Tensor, R: Tensor, everywhere: bool) -> int:
         decay[grid](E, R, count.zero_(), K, n, EVERYWHERE=everywhere, BLOCK=BLOCK)
@@ -139,9 +141,8 @@ def sweeps(case: FieldCase) -> Sweeps:
         show=show(case),
         net_flow=net_flow,
         take=moved,
-        turn_over=turned,
-        census=census,
-        populated=lambda R: int(torch.count_nonzero(R > POPULATED)),
+        advance=advancing(turned, populated),
+        populated=populated,
         decay=decayed,
         workspace=workspace(case) if plain(case) else frozen_workspace(case),
         metabolize=metabolism(case),
