@@ -19,7 +19,7 @@ from optimizations.probabilistic_field_blocked.stepping import (
     frozen_workspace,
     plain,
 )
-from optimizations.probabilistic_field_blocked.sweeps import show
+from optimizations.probabilistic_field_blocked.sweeps import populated, show
 
 from .nodes import between, metabolism, workspace
 
