@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.freshness import CLOCK, RELIED_ON
 from validation.digests import of_file
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,3 +83,12 @@ def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
             assert path.is_dir() or files[str(path.relative_to(folder.parent))] == of_file(path)
     layers = [p for layer in LAYERS for p in (ROOT / layer).rglob(FOREIGN) if p.is_dir()]
     assert all(p.parent.parent == ROOT / "baselines" for p in layers)
+
+
+def test_a_speed_is_bound_to_all_that_the_clock_relies_on():
+    """Whatever of the judge's code the clock imports stands in its digest; the rest of the judge
+    may change without a speed being timed again."""
+    files = [ROOT / "tools" / f"{name}.py" for name in CLOCK]
+    named = {m for file in files for m in imported(file) if m.startswith("validation.")}
+    modules = {m.split(".")[1] for m in named}
+    assert {m for m in modules if (ROOT / "validation" / f"{m}.py").exists()} == set(RELIED_ON)

@@ -27,21 +27,46 @@ class Checked(Record):
     rests_on: dict[str, str]
 
 
+CLOCK = (
+    "clock",
+    "contenders",
+    "fingerprints",
+    "gathered",
+    "phases",
+    "rounds",
+    "statistics",
+    "stopwatch",
+    "timekeeper",
+)
+RELIED_ON = (  # of validation/: what timed answers are held to, and what the clock reads it by
+    "bench",
+    "digests",
+    "errors",
+    "findings",
+    "isolation",
+    "leaves",
+    "seal",
+    "surroundings",
+    "tensors",
+    "trajectory",
+    "verdicts",
+)
+
+
 def clock_digest() -> str:
-    """Of the measuring code: another method gives another number."""
-    here = Path(__file__).parent
-    files = (
-        "clock.py",
-        "contenders.py",
-        "fingerprints.py",
-        "gathered.py",
-        "phases.py",
-        "rounds.py",
-        "statistics.py",
-        "stopwatch.py",
-        "timekeeper.py",
-    )
-    return digests.of_files([here / f for f in files])
+    """Of the measuring code and what it relies on: another method gives another number."""
+    root = digests.ROOT
+    own = [root / "tools" / f"{name}.py" for name in CLOCK]
+    others = [root / "validation" / f"{name}.py" for name in RELIED_ON]
+    return digests.of_files([*own, *others, *(root / "baselines").glob("*.py")])
+
+
+def timed_code(rests_on: dict[str, str]) -> dict[str, str]:
+    """What a speed hangs on, of all that a verdict rests on: everything but the judge.
+
+    Another judge has to judge again before a speed is shown; the seconds stay what they were.
+    """
+    return {key: digest for key, digest in rests_on.items() if key != "judge"}
 
 
 def forget() -> None:
@@ -106,8 +131,8 @@ def measured(name: str, full: bool = False) -> Measurement | None:
     status, verdict, _ = judged(name)
     if found is None or status is not Status.VERIFIED or verdict is None:
         return None
-    if found.verdict_digests != verdict.digests or found.clock != clock_digest():
+    if timed_code(found.verdict_digests) != timed_code(verdict.digests):
         return None
-    if found.conditions.key != here():
+    if found.clock != clock_digest() or found.conditions.key != here():
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None

@@ -66,8 +66,10 @@ def path(engine: str, root: Path = digests.ROOT) -> Path:
 
 
 def method() -> str:
+    """Of the code that compares and times a scenario, and of the clock from which it borrows."""
     here = Path(__file__).parent
-    return digests.of_files([here / f for f in ("scenario_worker.py", "scales.py")])
+    own = digests.of_files([here / f for f in ("scenario_worker.py", "scales.py")])
+    return digests.of_plain([own, freshness.clock_digest()])
 
 
 def rests_on(name: str) -> tuple[str, str]:
@@ -77,7 +79,7 @@ def rests_on(name: str) -> tuple[str, str]:
         return "", f"{status}: {reason}"
     if verdict.level == "approximate":
         return "", "other physics: not a speedup of the baseline"
-    return digests.of_plain([verdict.digests, method(), freshness.here()]), ""
+    return digests.of_plain([freshness.timed_code(verdict.digests), method(), freshness.here()]), ""
 
 
 def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
