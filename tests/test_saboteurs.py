@@ -109,7 +109,7 @@ def test_a_saboteur_leaves_the_state_that_it_was_given_alone(name):
     case = engine.cases[CASE]
     start = engine.initial(case)
     before = start.E.clone()
-    _, step = saboteurs.sabotaged(name, engine, case, engine.prepare(case), 1, {})
+    _, step = saboteurs.sabotaged(name, engine, case, engine.prepare(case), 1, {}, {})
     step(start)
     assert torch.equal(start.E, before) is (name != "input changed")
 

@@ -34,7 +34,7 @@ class Kept(Record):
     count: int
 
 
-def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
+def place(engine: Engine, case: Case, start: State | None, at: list[int], what: str) -> Path | None:
     """Where such a result is filed; nowhere for an engine that is not the sealed one."""
     try:
         sealed = seal.manifest(engine.name).seal
@@ -43,7 +43,8 @@ def place(engine: Engine, case: Case, start: State, at: list[int], what: str) ->
     except (seal.Sealed, OSError, LookupError):
         return None
     harness = digests.harness()
-    rests_on = [harness, sealed, describe(case), digests.of_state(start), at, machine.machine()]
+    begun = None if start is None else digests.of_state(start)
+    rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
 
@@ -60,12 +61,29 @@ def along(engine: Engine, case: Case, start: State, at: list[int], again: bool =
     if kept is not None:
         return kept
     found = trajectory.along(engine, case, start, at)
-    if path is not None and keeps(start, at):
-        named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
-        with suppress(OSError):
-            make_room(path)
-            tensors.save(path, named, {"states": of_states(found)})
+    keep(path, found)
     return found
+
+
+def initial(engine: Engine, case: Case, like: State) -> State:
+    """`engine.initial`, or what it gave before; ``like`` is another start of that engine."""
+    path = place(engine, case, None, [0], "safetensors")
+    kept = None if path is None else states_on_file(path, type(like), [0])
+    if kept is not None:
+        return kept[0]
+    found = engine.initial(case)
+    keep(path, {0: found})
+    return found
+
+
+def keep(path: Path | None, found: States) -> None:
+    """File the states, where there is a place for them and they are not too large."""
+    if path is None or not found or not keeps(next(iter(found.values())), list(found)):
+        return
+    named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
+    with suppress(OSError):
+        make_room(path)
+        tensors.save(path, named, {"states": of_states(found)})
 
 
 def keeps(start: State, at: list[int]) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, clone, replace
+from baselines.engine import Case, Engine, State, Step, clone, replace
 
 from . import digests, leaves, saboteurs, surroundings, tensors
 from .claims import described
@@ -76,13 +76,16 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
         return {"touched": False}
     if request.get("sabotage"):
         calls = request["at"][-1] // engine.stride
-        memory = steps.setdefault(f"{request['case']} {request['sabotage']}", {})
-        engine, step = saboteurs.sabotaged(request["sabotage"], engine, case, step, calls, memory)
+        name, own = request["sabotage"], request["case"]
+        memory, right = (steps.setdefault(f"{own} {whose}", {}) for whose in (name, "unspoiled"))
+        engine, step = saboteurs.sabotaged(name, engine, case, step, calls, memory, right)
     surroundings.poison(state)
-    found = advance(engine, case, step, state, request["at"], request.get("layout", ""))
+    watched, touched = step, []
+    if request["guard"] and not engine.in_place:
+        watched = watching(engine, case, step, touched)
+    found = advance(engine, case, watched, state, request["at"], request.get("layout", ""))
     tensors.save(Path(request["out"]), found)
-    touched = request["guard"] and not engine.in_place and mutates(engine, case, step, state)
-    return {"touched": bool(touched)}
+    return {"touched": any(touched)}
 
 
 def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
@@ -121,12 +124,18 @@ def advance(engine: Engine, case: Case, step, state: State, at: list[int], layou
     return found
 
 
-def mutates(engine: Engine, case: Case, step, state: State) -> bool:
-    """Whether a step changes the state that it was given."""
-    working = engine.adopt(case, clone(state))
-    before = digests.of_state(engine.observe(case, working))
-    step(working)
-    return digests.of_state(engine.observe(case, working)) != before
+def watching(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Step:
+    """The step; of its first call ``touched`` hears whether it changed the state it was given."""
+
+    def watched(working: State) -> State:
+        if touched:
+            return step(working)
+        before = digests.of_state(engine.observe(case, working))
+        after = step(working)
+        touched.append(digests.of_state(engine.observe(case, working)) != before)
+        return after
+
+    return watched
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import baselines
 
-from . import leaves
+from . import leaves, memory
 
 PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
 COMPILERS = {  # by what text calls them: what gets them ready
@@ -73,16 +73,28 @@ class Forked:
 @contextmanager
 def bare() -> Iterator[None]:
     """Nothing of this program but its path goes along, and sets have one order of words."""
-    kept, main = os.environ.get("PYTHONHASHSEED"), sys.modules["__main__"]
-    os.environ["PYTHONHASHSEED"] = "0"
+    main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
+    try:
+        with environment(PYTHONHASHSEED="0", **memory.LARGE_PAGES):
+            yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """What is started meanwhile finds these in its environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
-        del os.environ["PYTHONHASHSEED"]
-        if kept is not None:
-            os.environ["PYTHONHASHSEED"] = kept
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:

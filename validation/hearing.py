@@ -16,6 +16,7 @@ from .findings import compare, misfit, report
 from .gradients import hold_gradients
 from .isolation import Candidate, Failed, Raised, Unfinished
 from .processes import workers
+from .remembered import Remembered
 from .trajectory import LAW_CELLS, checkpoints
 from .trials import telling
 from .verdicts import CaseResult, LawFinding, Margin, Power
@@ -25,14 +26,22 @@ class Between(ValueError):
     """A law asks for a state between two calls of a candidate that makes several steps in one."""
 
 
-def hear(bench: Bench, agreement: Agreement, candidate: Candidate) -> CaseResult:
-    """Every check of one candidate on this case."""
-    result = CaseResult()
+def hear(
+    bench: Bench,
+    agreement: Agreement,
+    candidate: Candidate,
+    asked: Remembered | None = None,
+) -> CaseResult:
+    """Every check of one candidate on this case; what ``asked`` remembers of it is not asked anew
+    by comparisons and laws."""
+    asked, result = asked or Remembered(candidate), CaseResult()
     try:
         with started_afresh(bench, agreement, candidate) as afresh:
-            for check in bench.comparisons(agreement, candidate):
+            for check in bench.comparisons(agreement, asked):
                 compare(agreement, result, check)
-            for part in (hold_to_laws, try_elsewhere, repeat, afresh, look_beyond):
+            if not result.broken:
+                hold_to_laws(bench, agreement, asked, result)
+            for part in (try_elsewhere, repeat, afresh, look_beyond):
                 if not result.broken:
                     part(bench, agreement, candidate, result)
     except Unfinished as words:

@@ -7,6 +7,7 @@ trajectory, then the laws. Decisions (whole numbers, branches) are compared exac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 
 import torch
@@ -15,7 +16,8 @@ import baselines
 from baselines.engine import Engine
 
 from . import hearing, machine, seal, standard, verdicts
-from .bench import Bench
+from .ahead import made_ahead
+from .bench import BRIEF, Bench
 from .claims import Agreement, from_description
 from .coverage import Coverage
 from .findings import Vacuous, exact_distance, refuse_vacuity
@@ -25,6 +27,7 @@ from .isolation import Candidate
 from .leaves import BrokenLeaf, kin
 from .processes import PROCESSES, Tell, portions, side_by_side, workers
 from .records import BrokenRecord
+from .remembered import Remembered
 from .saboteurs import Score
 from .standard import refusal
 from .trials import sizes
@@ -55,10 +58,16 @@ def judge_group(
     code = {name: verdicts.code_of(name) for name in names}  # before anything of it is loaded
     with ExitStack() as stack:
         rooms = {name: stack.enter_context(Candidate(name)) for name in names}
+        warm_up()  # while they start
         claims = {name: stated(room) for name, room in rooms.items()}
         for engine in sorted({c.engine.name for c in claims.values()}):
             group = {name: c for name, c in claims.items() if c.engine.name == engine}
             yield from judge_engine(engine, group, rooms, code, coverage, tell, parallel)
+
+
+def warm_up() -> None:
+    """What naming the worst cell makes torch import when it is first asked, a second of modules."""
+    torch.unravel_index(torch.tensor(0), (1,))
 
 
 def stated(room: Candidate) -> Agreement:
@@ -96,18 +105,19 @@ def judge_engine(
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with workers(parallel) as pool:
-        for bench in benches(base, able, cases, coverage):
+        for bench in benches(base, able, cases, coverage, parallel):
             case_name = bench.name
             asked = [n for n, c in able.items() if case_name in cases[n] and goes_on(results[n])]
 
             def hear(name, bench=bench, case_name=case_name):
                 tell(name, case_name)
-                result = hearing.hear(bench, able[name], rooms[name])
+                room = Remembered(rooms[name])
+                result = hearing.hear(bench, able[name], rooms[name], room)
                 look_into(name, able[name], bench, result, rooms[name], before[name])
                 if result.broken or result.unfinished:
                     scores.pop(name, None)
                 if name in scores:
-                    scores[name].hear(bench, rooms[name])
+                    scores[name].hear(bench, room)
                 return name, result
 
             for name, result in pool.map(hear, asked):
@@ -158,20 +168,47 @@ def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room
 
 
 def benches(
-    base: Engine, able: dict[str, Agreement], cases: dict[str, list[str]], coverage: Coverage
+    base: Engine,
+    able: dict[str, Agreement],
+    cases: dict[str, list[str]],
+    coverage: Coverage,
+    parallel: int,
 ) -> Iterator[Bench]:
-    """The bench of every case that is asked for; the next is made ready while one is used."""
+    """The bench of every case that is asked for. While one is used its trials and the next are
+    made, by a process of their own where there is one to spare."""
     names = cheapest_first(base, {name for asked in cases.values() for name in asked})
     answers, full = seal.manifest(base.name).answers, coverage is Coverage.FULL
-    with workers(1) as pool:
 
-        def bench_of(name: str) -> Bench:
-            bench = Bench(base, name, base.cases[name], answers[name], full)
-            bench.look_ahead([c for n, c in able.items() if name in cases[n]])
-            return bench
+    def bench_of(name: str) -> Bench:
+        return Bench(base, name, base.cases[name], answers[name], full)
 
-        def ready(name: str):
-            return pool.submit(bench_of, name)
+    def look_ahead(bench: Bench) -> None:
+        bench.look_ahead([c for n, c in able.items() if bench.name in cases[n]])
+
+    def beside(name: str) -> Iterator[str]:
+        bench = bench_of(name)
+        yield f"run of {name}"
+        look_ahead(bench)
+        yield f"trials of {name}"
+
+    small = [name for name in names if max(sizes(base.name, name)) <= BRIEF]  # runs that are kept
+    parts = (part for name in small for part in beside(name))
+    with made_ahead(parts if parallel > 1 else ()) as wait, workers(1) as pool:
+
+        def made(name: str) -> Bench:
+            wait(f"run of {name}")
+            return bench_of(name)
+
+        def tried(coming: Future[Bench]) -> None:
+            bench = coming.result()
+            with bench.lock:  # whoever asks for a trial waits for all of them
+                wait(f"trials of {bench.name}")
+                look_ahead(bench)
+
+        def ready(name: str) -> Future[Bench]:
+            coming = pool.submit(made, name)
+            pool.submit(tried, coming)
+            return coming
 
         coming = ready(names[0]) if names else None
         for after in [*names[1:], None][: len(names)]:

@@ -6,6 +6,9 @@ import ctypes
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of mallopt, <malloc.h>
 KEPT_BYTES = 1 << 30
+# In the environment of a new process, where the system gives large pages to those that ask: a
+# gigabyte of them is cleared in a third of the time.
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def keep_freed() -> None:

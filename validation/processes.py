@@ -14,7 +14,7 @@ import torch
 
 from . import memory
 from .coverage import Coverage
-from .forked import get_ready
+from .forked import environment, get_ready
 
 PROCESSES = 2  # that judge at once: memory is bounded by what two cases take
 PORTION = 4  # optimizations that share what is made of a case; the rest is kept on disk
@@ -52,7 +52,8 @@ def side_by_side(
     names = [name for part in parts for name in part]
     pool = ProcessPoolExecutor(PROCESSES, context, initializer=listen_to, initargs=(said, names))
     try:
-        waiting = {pool.submit(through, work, names, coverage) for names in parts}
+        with environment(**memory.LARGE_PAGES):  # all of the pool's processes start with the first
+            waiting = {pool.submit(through, work, names, coverage) for names in parts}
         while waiting:
             done, waiting = wait(waiting, LISTENING_S, FIRST_COMPLETED)
             while not said.empty():

@@ -79,7 +79,7 @@ class Trial:
         if self.case.is_truth:
             return self.want
         wide = self.case.truth
-        begin = like(self.start, self.base.initial(wide))
+        begin = like(self.start, cache.initial(self.base, wide, self.start))
         return cache.along(self.base, wide, begin, sorted(self.want))
 
     @cached_property
@@ -140,7 +140,7 @@ def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> Iterator[T
         islice(fresh, FIRST),
         optional(edges_of(base, run, still)),
         elsewhere,
-        shapes(base, case, variants),
+        shapes(base, case, run.start, variants),
         optional(special(run.start, still, case.seed)),
         fresh,  # the rest of them
     ]
@@ -227,7 +227,7 @@ def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
     """Fresh starts of the same case."""
     for k in range(1, SEEDS + 1):
-        other = base.initial(replace(run.case, seed=run.case.seed + k))
+        other = cache.initial(base, replace(run.case, seed=run.case.seed + k), run.start)
         moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True)
                     if a.shape == b.shape)  # fmt: skip
         yield other if moved and alike(other, run.start) else disturbed(run, k, still)
@@ -293,21 +293,21 @@ def draw(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype)
 
 
-def shapes(base: Engine, case: Case, count: int) -> Iterator[Trial]:
+def shapes(base: Engine, case: Case, start: State, count: int) -> Iterator[Trial]:
     """Sizes of the case moved, where the engine takes them: larger, smaller, block, tiny."""
     yielded = 0
-    for changes in resized(base, case):
+    for changes in resized(base, case, start):
         if yielded == count:
             return
         try:
             other = replace(case, **changes)
-            start = base.initial(other)
+            begin = cache.initial(base, other, start)
         except (ValueError, RuntimeError, IndexError):
             continue
-        if max(t.numel() for t in start) > SMALL:
+        if max(t.numel() for t in begin) > SMALL:
             continue
         words = ", ".join(f"{key} {value}" for key, value in changes.items())
-        found = trial(words, base, other, start, changes=changes, optional=True)
+        found = trial(words, base, other, begin, changes=changes, optional=True)
         if found is not None:
             yielded += 1
             yield found
