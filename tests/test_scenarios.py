@@ -9,7 +9,7 @@ import pytest
 
 import baselines
 from baselines.engine import replace_stage
-from tools import heatmap, scenario_worker, scenarios
+from tools import heatmap, scales, scenario_worker, scenarios
 from tools.scenarios import WAITING, Scenario
 from validation import leaves
 from validation.claims import Agreement
@@ -81,8 +81,9 @@ def scratch_map(tmp_path, monkeypatch):
     monkeypatch.setattr(scenarios, "rests_on", lambda name: ("today", ""))
     first = next(scenarios.places("lattice_field_v1"))
     size, dtype, threads, device = first
+    basis = scenarios.bound("today", "lattice_field_v1", size, dtype)
     row = Scenario(optimization="lattice_field_buffers", size=size, dtype=dtype, threads=threads,
-                   device=device, ratio=0.5, low=0.4, high=0.6, rests_on="today")  # fmt: skip
+                   device=device, ratio=0.5, low=0.4, high=0.6, rests_on=basis)  # fmt: skip
     known = scenarios.Map(
         engine="lattice_field_v1", conditions=scenarios.conditions(), scenarios=[row]
     )
@@ -104,6 +105,34 @@ def test_what_is_not_measured_says_why(scratch_map):
 def test_a_scenario_of_other_code_is_not_shown(scratch_map, monkeypatch):
     monkeypatch.setattr(scenarios, "rests_on", lambda name: ("since changed", ""))
     assert all(s.ratio is None for s in scratch_map())
+
+
+@pytest.mark.parametrize(("other", "shown"), [("16³", 0), ("32³", 1)])
+def test_a_size_that_means_another_case_is_measured_again_and_no_other(
+    scratch_map, monkeypatch, other, shown
+):
+    here = scales.SCALES["lattice_field"]
+    moved = replace(here, sizes=here.sizes | {other: scales.cube(24)})
+    monkeypatch.setitem(scales.SCALES, "lattice_field", moved)
+    scenarios.bound.cache_clear()
+    assert sum(s.ratio is not None for s in scratch_map()) == shown
+    scenarios.bound.cache_clear()
+
+
+def test_what_makes_many_steps_in_one_call_has_sizes_that_are_long_enough():
+    base = baselines.load("lattice_field_v1")
+    longest = max(leaves.engine(n).stride for n in leaves.names() if n.startswith("lattice_field"))
+    long = [s for s in scales.scale(base).sizes if scales.case_at(base, s, "float64").steps > 8]
+    assert len(long) >= 4
+    assert all(scales.case_at(base, s, "float64").steps >= 2 * longest for s in long)
+
+
+def test_a_call_of_many_steps_says_where_it_does_not_fit(monkeypatch):
+    monkeypatch.setattr(scenarios, "rests_on", lambda name: ("today", ""))
+    rows = scenarios.today("lattice_field_v1", ["lattice_field_wavefront_3d"])
+    said = {s.size: s.reason for s in rows if s.device == "cpu"}
+    assert said["16³"] == "a call makes 10 steps, 8 are mapped here"
+    assert said["32³, 20 steps"] in (WAITING, "")
 
 
 def test_without_a_verdict_nothing_is_shown(scratch_map, monkeypatch):

@@ -1,7 +1,8 @@
 """Which cases stand for the sizes of an engine on the scenario map: data, and nothing else.
 
 A size is a case of the baseline with some parameters changed; a dotted name reaches into a
-parameter (``given.count``). An engine that is not listed is mapped at its everyday timed cases.
+parameter (``given.count``), and ``steps`` makes its trajectory longer than the others', for what
+makes many steps in one call. An engine that is not listed is mapped at its everyday timed cases.
 """
 
 from __future__ import annotations
@@ -26,8 +27,20 @@ class Scale:
     steps: int = 8  # of the trajectories that are timed: what they start from matters little
 
 
+LONG = 20  # steps of the longer ones: two calls of the optimization with the longest stride
+
+
 def cube(n: int) -> tuple[str, Changes]:
     return ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
+
+
+def plane(n: int) -> tuple[str, Changes]:
+    return "plane_256", {"shape": (n, n)}
+
+
+def longer(size: tuple[str, Changes]) -> tuple[str, Changes]:
+    case, changes = size
+    return case, changes | {"steps": LONG}
 
 
 def lattice(n: int) -> tuple[str, Changes]:
@@ -46,7 +59,10 @@ def field_of(rows: int, columns: int) -> tuple[str, Changes]:
 
 SCALES = {
     "lattice_field": Scale(
-        {f"{n}³": cube(n) for n in (16, 32, 64, 128)}, dtypes=("float64", "float32")
+        {f"{n}³": cube(n) for n in (16, 32, 64, 128)}
+        | {f"{n}²": plane(n) for n in (64, 256, 1024, 2048)}
+        | {f"{n}³, {LONG} steps": longer(cube(n)) for n in (32, 64, 96, 128)},
+        dtypes=("float64", "float32"),
     ),
     "tensor_field": Scale(
         {f"{n}²·16²": lattice(n) for n in (8, 16, 32, 64)}, dtypes=("complex64", "complex128")
@@ -75,14 +91,15 @@ def scale(engine: Engine) -> Scale:
 
 def case_at(engine: Engine, size: str, dtype: str) -> Case:
     """The case of that size in that type."""
+    name, changes = scale(engine).sizes[size]
+    case = changed(engine.cases[name], changes | {"steps": length(engine, size)})
+    return replace(case, dtype=getattr(torch, dtype), quick=True)
+
+
+def length(engine: Engine, size: str) -> int:
+    """Steps of the trajectories of that size."""
     here = scale(engine)
-    name, changes = here.sizes[size]
-    return replace(
-        changed(engine.cases[name], changes),
-        dtype=getattr(torch, dtype),
-        steps=here.steps,
-        quick=True,
-    )
+    return here.sizes[size][1].get("steps", here.steps)
 
 
 def changed(value, changes: Changes):

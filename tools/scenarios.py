@@ -13,11 +13,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from time import monotonic
 
 import baselines
+from baselines.engine import Engine, describe
 from tools import console, freshness
 from tools.conditions import Conditions, conditions
 from validation import digests, leaves, machine
@@ -67,9 +69,8 @@ def path(engine: str, root: Path = digests.ROOT) -> Path:
 
 def method() -> str:
     """Of the code that compares and times a scenario, and of the clock from which it borrows."""
-    here = Path(__file__).parent
-    own = digests.of_files([here / f for f in ("scenario_worker.py", "scales.py")])
-    return digests.of_plain([own, freshness.clock_digest()])
+    worker = digests.of_file(Path(__file__).parent / "scenario_worker.py")
+    return digests.of_plain([worker, freshness.clock_digest()])
 
 
 def rests_on(name: str) -> tuple[str, str]:
@@ -80,6 +81,14 @@ def rests_on(name: str) -> tuple[str, str]:
     if verdict.level == "approximate":
         return "", "other physics: not a speedup of the baseline"
     return digests.of_plain([freshness.timed_code(verdict.digests), method(), freshness.here()]), ""
+
+
+@cache
+def bound(basis: str, engine: str, size: str, dtype: str) -> str:
+    """What one scenario rests on: that of its optimization, and its case, in all that it says."""
+    from tools.scales import case_at  # late: torch
+
+    return digests.of_plain([basis, describe(case_at(baselines.load(engine), size, dtype))])
 
 
 def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
@@ -108,15 +117,30 @@ def today(engine: str, names: list[str]) -> list[Scenario]:
     found = []
     for name in names:
         basis, why_not = rests_on(name)
-        lacking = machine.missing(leaves.engine(name).needs)
+        own = leaves.engine(name)
+        why_not = why_not or "; ".join(machine.missing(own.needs))
         for size, dtype, threads, device in places(engine):
             blank = Scenario(
                 optimization=name, size=size, dtype=dtype, threads=threads, device=device
             )
-            blank.reason = why_not or "; ".join(lacking) or unreachable(threads, device) or WAITING
+            never = why_not or unreachable(threads, device) or too_short(own, size)
             row = known.get(blank.place)
-            found.append(row if row and basis and row.rests_on == basis else blank)
+            if not never and row and row.rests_on == bound(basis, engine, size, dtype):
+                found.append(row)
+            else:
+                blank.reason = never or WAITING
+                found.append(blank)
     return found
+
+
+def too_short(own: Engine, size: str) -> str:
+    """Why an optimization cannot make a step of a trajectory of that size."""
+    from tools.scales import length  # late: torch
+
+    steps = length(own, size)
+    return (
+        "" if own.stride <= steps else f"a call makes {own.stride} steps, {steps} are mapped here"
+    )
 
 
 def unreachable(threads: int, device: str) -> str:
@@ -186,7 +210,8 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
             found = workers[scenario.threads].ask(scenario)
             for key, value in ({"reason": ""} | found).items():
                 setattr(scenario, key, value)
-            scenario.rests_on = rests_on(scenario.optimization)[0]
+            basis = rests_on(scenario.optimization)[0]
+            scenario.rests_on = bound(basis, engine, scenario.size, scenario.dtype)
             done = [s for s in scenarios if s.rests_on]
             Map(engine=engine, conditions=before, scenarios=[*others, *done]).write(path(engine))
     finally:
