@@ -158,3 +158,15 @@ def test_the_picture_shows_losses_and_gaps(tmp_path, monkeypatch):
     assert "500" in shown
     assert "0.25" in shown
     assert text.count("pattern id") == 1  # one hatch, for the gap
+
+
+def test_a_device_on_which_nothing_was_measured_has_no_columns():
+    common = {"optimization": "a", "dtype": "float32", "threads": 1}
+    rows = [
+        Scenario(**common, size="1", device="cpu", ratio=0.5),
+        Scenario(**common, size="2", device="cpu", reason=WAITING),
+        Scenario(**common, size="1", device="cuda", reason="no CUDA device here"),
+    ]
+    assert [(c[0], c[3]) for c in heatmap.columns(rows)] == [("cpu", "1"), ("cpu", "2")]
+    rows[2].ratio = 0.1
+    assert ("cuda", 1, "float32", "1") in heatmap.columns(rows)

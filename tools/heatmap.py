@@ -54,9 +54,12 @@ def told(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) 
 
 
 def columns(scenarios: list[Scenario]) -> list[tuple[str, int, str, str]]:
-    """(device, threads, type, size) in the order in which they stand on the map."""
-    places = dict.fromkeys((s.device, s.threads, s.dtype, s.size) for s in scenarios)
-    order = list(dict.fromkeys(s.size for s in scenarios))
+    """(device, threads, type, size) in the order in which they stand on the map; a device on which
+    nothing at all was measured has a line on the page, and no column."""
+    seen = {s.device for s in scenarios if s.ratio is not None}
+    shown = [s for s in scenarios if s.device in seen]
+    places = dict.fromkeys((s.device, s.threads, s.dtype, s.size) for s in shown)
+    order = list(dict.fromkeys(s.size for s in shown))
     return sorted(places, key=lambda p: (p[0], p[1], p[2], order.index(p[3])))
 
 
@@ -72,8 +75,9 @@ def draw(engine: str, scenarios: list[Scenario]) -> Path:
         size = (3.2 + 0.52 * len(across), 1.7 + 0.42 * len(names))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         for s in scenarios:
-            x, y = across.index((s.device, s.threads, s.dtype, s.size)), names.index(s.optimization)
-            cell(axes, x, y, s, span)
+            place = s.device, s.threads, s.dtype, s.size
+            if place in across:
+                cell(axes, across.index(place), names.index(s.optimization), s, span)
         label(axes, across, names)
         axes.set_title(f"{engine}: speedup over the frozen baseline", loc="left", pad=34)
         return saved(figure, FOLDER / f"map_{engine}.svg")
