@@ -187,7 +187,7 @@ def test_what_has_no_gpu_keeps_the_key_that_it_had():
 def test_where_none_was_verified_nothing_is_timed(monkeypatch):
     """`bench` without names would time everything there is."""
     monkeypatch.setattr(gpu, "missing", lambda needs: [])
-    monkeypatch.setattr(gpu.validate, "run", lambda names, coverage: 1)
+    monkeypatch.setattr(gpu.validate, "run", lambda names, coverage, again: 1)
     rejected = SimpleNamespace(status=Status.REJECTED)
     monkeypatch.setattr(gpu.verdicts, "standing", lambda name: (Status.REJECTED, rejected, ""))
     monkeypatch.setattr(gpu.bench, "run", lambda *words, **more: pytest.fail("timed"))

@@ -2,10 +2,14 @@
 
 import random
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
+import torch
 
-from tools.rounds import AUDIT_S, AUDITS, Rounds
+from baselines.engine import Case, Engine, Stage
+from tools.contenders import Contender, Control
+from tools.rounds import AUDIT_S, AUDITS, Rounds, Watched
 
 
 class Counting:
@@ -67,3 +71,55 @@ def test_an_audit_of_one_block_a_pass_is_as_cold_as_its_rounds():
 def test_an_audit_stays_within_the_trajectory():
     end = audited(case_steps=8, block_steps=4)
     assert end["end"] == pytest.approx(1e-2)
+
+
+class Grid(NamedTuple):
+    u: torch.Tensor
+
+
+def engine(**more):
+    """One that counts its calls, and notes for which case it is asked to show its state."""
+    calls, asked = [], []
+    made = Engine(
+        name="counted",
+        cases={"c": Case(steps=3)},
+        initial=lambda case: Grid(torch.zeros(2)),
+        stages=(Stage("counted", lambda case: lambda state: calls.append(case) or state),),
+        observe=lambda case, state: asked.append(case.device) or state,
+        **more,
+    )
+    return made, calls, asked
+
+
+def test_a_cold_control_is_called_for_the_first_time_where_it_is_timed():
+    made, calls, _ = engine()
+    control = Control(made, made.cases["c"], made.initial(None), cold=True)
+    assert calls == []
+    control.restart()
+    control.make(2)
+    assert len(calls) == 2
+
+
+def test_a_state_is_read_where_the_engine_works_and_copied_when_the_clock_has_stopped(monkeypatch):
+    """On a GPU the copy takes longer than anything that could be put off until then."""
+    monkeypatch.setattr("tools.contenders.device_of", lambda engine: "meta")
+    made, _, asked = engine()
+    read = Contender(made, made.cases["c"], made.initial(None))
+    read.restart()
+    state, _ = Watched(None).look(read)
+    assert asked == ["meta"]
+    assert state.u.device.type == "cpu"
+
+
+class Lazy(torch.Tensor):
+    """Has computed nothing before somebody copies it."""
+
+    def to(self, *_):
+        raise AssertionError("copied")
+
+
+def test_what_is_no_plain_tensor_is_not_copied_for_it():
+    made, _, _ = engine()
+    read = Contender(made, made.cases["c"], made.initial(None))
+    read.state = Grid(torch.zeros(2).as_subclass(Lazy))
+    assert type(Watched(None).look(read)[0].u) is Lazy

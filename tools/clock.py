@@ -25,12 +25,14 @@ from tools.records import Measurement
 from tools.timekeeper import Died, Heard, listen
 from validation import verdicts
 from validation.isolation import scratch_folder
+from validation.threads import workers
 from validation.verdicts import Status, Verdict
 
 PROCESSES = 3  # fresh ones, for an everyday number
 BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
 HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
+CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 
 Tell = Callable[[str], None]
@@ -134,7 +136,8 @@ class Session:
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = self.answers(row)
-        for name in row["trails"]:
+
+        def look(name: str) -> None:
             own = gathered.part(row, name)
             try:
                 refuse_wrong_answers(self.verdicts[name], own, right)
@@ -142,6 +145,9 @@ class Session:
                 self.refused[name] = str(why)
             own["moved"] = right.moved
             self.rows[name, row["case"]].add(own, heard.off(name))
+
+        with workers(CHECKERS) as pool:  # the worker waits: its processor is free
+            list(pool.map(look, row["trails"]))
 
     def answers(self, row: dict) -> phases.Answers:
         """What the frozen engine makes of the passes, once for all candidates of the process."""

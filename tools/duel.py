@@ -79,6 +79,8 @@ def duel(commits: dict[str, Commit], name: str, case: str, seed: int, budget_s: 
     steps = block_length(a, a.case, stride)
     rng, order, rounds, ends = random.Random(seed), list(contenders), [], []
     made, spent = 0, 0.0
+    for contender in contenders.values():
+        contender.restart()
     while len(rounds) < WARM_UP + ROUNDS[0] or (
         len(rounds) < WARM_UP + ROUNDS[1] and spent < budget_s
     ):

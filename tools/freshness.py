@@ -48,6 +48,7 @@ RELIED_ON = (  # of validation/: what timed answers are held to, and what the cl
     "seal",
     "surroundings",
     "tensors",
+    "threads",
     "trajectory",
     "verdicts",
 )

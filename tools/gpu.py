@@ -68,7 +68,7 @@ def run(asked: list[str], full: bool = False) -> int:
         print(f"this machine lacks {lacking[0]}; what one that has it found: reports/gpu.md")
         return 1
     chosen = [name for name in leaves.chosen(asked) if name in names()]
-    code = validate.run(chosen, Coverage.of(full))
+    code = validate.run(chosen, Coverage.of(full), again=False)
     right = [n for n in chosen if verdicts.standing(n)[1].status.lower() == "verified"]
     if right:
         dirty = bool(changes())

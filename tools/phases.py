@@ -36,6 +36,7 @@ from validation.bench import SLACK
 from validation.errors import ZERO, Distance, distance, least, widest
 from validation.findings import exact_distance, misfit
 from validation.seal import manifest
+from validation.threads import workers
 from validation.trajectory import checkpoints
 from validation.verdicts import Verdict
 
@@ -174,18 +175,27 @@ def answers(run: Passes, trails: list[dict]) -> Answers:
     """What the frozen engine makes of the passes that all these trails share."""
     kept = {(w["pass"], w["made"]) for trail in trails for w in trail["whole"].values()}
     found = Answers()
-    for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
-        made = [n for n, _ in blocks]
-        states = run.states(number, made)
-        before = next(states)
-        for at, want in zip(made, states, strict=True):
-            found.fingerprints[number, at] = fingerprint(want)
-            if run.level != "exact":
-                found.floors[number, at] = {n: least(f) for n, f in fields(want).items()}
-            if (number, at) in kept:
-                found.whole[number, at] = want
-            found.moved = min(found.moved, moved(before, want))
-            before = want
+
+    def note(block: Block, before: State, want: State) -> None:
+        found.fingerprints[block] = fingerprint(want)
+        if run.level != "exact":
+            found.floors[block] = {n: least(f) for n, f in fields(want).items()}
+        found.moved = min(found.moved, moved(before, want))
+
+    with workers(1) as beside:  # while the frozen engine makes the next
+        for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
+            made, noted = [n for n, _ in blocks], None
+            states = run.states(number, made)
+            before = next(states)
+            for at, want in zip(made, states, strict=True):
+                if noted:
+                    noted.result()  # no more than two states wait
+                noted = beside.submit(note, (number, at), before, want)
+                if (number, at) in kept:
+                    found.whole[number, at] = want
+                before = want
+            if noted:
+                noted.result()
     return found
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from torch import Tensor
+
+from baselines.device import moved
 from baselines.engine import Case, State
 from tools.contenders import Contender, Stream
 from tools.phases import Trail
@@ -162,10 +165,15 @@ class Watched:
         self.last = (made, state)
 
     def look(self, contender: Contender) -> tuple[State, float]:
-        """The canonical state, and the wall seconds that it took to give it."""
+        """The canonical state, and the wall seconds that it took to give it where it is.
+
+        A copy from a device takes many times as long as a step, and never twice as long.
+        """
         before = perf_counter()
         state = contender.observed()
-        return state, perf_counter() - before
+        took = perf_counter() - before
+        plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
+        return moved(state, contender.case.device) if plain else state, took
 
     def end(self) -> None:
         self.trail.keep("last", *self.last)

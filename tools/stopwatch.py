@@ -80,7 +80,7 @@ def measure_case(
     wanted, steps = fixed or (0, block_length(contenders["baseline"], case, stride))
     block_s = contenders["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
-    contenders["control"] = Control(baseline, case, start)
+    contenders["control"] = Control(baseline, case, start, cold=slow)
     if not slow and not baseline.in_place:
         contenders["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())

@@ -54,7 +54,9 @@ ENGINE = Engine(
 
 def contender(engine: Engine = ENGINE) -> Contender:
     case = engine.cases["grid"]
-    return Contender(engine, case, engine.initial(case))
+    made = Contender(engine, case, engine.initial(case))
+    made.restart()
+    return made
 
 
 def turns(contenders: dict[str, Contender], rng: random.Random) -> dict[str, str]:

@@ -44,8 +44,8 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     if len(names) == 1:  # several are judged in processes of their own
         memory.keep_freed()
         get_ready(names)
-    from validation.judge import judge as hear  # late: torch
-
+    with memory.importing():
+        from validation.judge import judge as hear  # late: torch
     with console.progress("judging") as tell:
         found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
     forget()

@@ -1,4 +1,4 @@
-"""What the judge is going to ask of the frozen engine, made ahead in a process of its own.
+"""What the judge is going to ask of the frozen engine, made ahead in processes of their own.
 
 Beside one candidate a processor is idle, and Python runs one thread at a time: made in a thread,
 the frozen engine's runs keep the judge waiting. They come back through what is kept on file.
@@ -7,7 +7,7 @@ the frozen engine's runs keep the judge waiting. They come back through what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from signal import SIG_IGN, SIGINT, signal
 
@@ -17,36 +17,34 @@ Wait = Callable[[str], None]
 
 
 @contextmanager
-def made_ahead(parts: Iterable[str]) -> Iterator[Wait]:
-    """``parts`` makes one thing after the other and names it; here that is done in a forked
+def made_ahead(*parts: Iterable[str]) -> Iterator[Wait]:
+    """Each of ``parts`` makes one thing after the other and names it; here each does so in a forked
     process, and what is handed out waits until the thing of that name is made.
 
-    A process that ends early keeps nobody waiting: what it has not made is made by whoever asks.
+    Processes that end early keep nobody waiting: what they have not made is made by whoever asks.
     """
-    if parts == ():
+    if not parts:
         yield lambda name: None
         return
     context = get_context("fork")
     done, finished = context.Pipe(duplex=False)
-    process = context.Process(target=work, args=(parts, finished), daemon=True)
-    process.start()
+    processes = [context.Process(target=work, args=(p, finished), daemon=True) for p in parts]
+    for process in processes:
+        process.start()
     finished.close()
     made: set[str] = set()
-    ended = False
 
     def wait(name: str) -> None:
-        nonlocal ended
-        try:
-            while not ended and name not in made:
+        with suppress(EOFError):
+            while name not in made:
                 made.add(done.recv())
-        except EOFError:
-            ended = True
 
     try:
         yield wait
     finally:
-        process.kill()
-        process.join()
+        for process in processes:
+            process.kill()
+            process.join()
         done.close()
 
 

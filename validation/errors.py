@@ -57,6 +57,11 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> Distance:
     return Distance(float(squares.mean()) ** 0.5, float(gap.max()), max(blocks) ** 0.5)
 
 
+def size(field: torch.Tensor) -> float:
+    """Root of the mean square of a field."""
+    return float(widened(field).abs().square().mean()) ** 0.5
+
+
 def least(field: torch.Tensor) -> Distance:
     """One cell off by one unit in the last place of the largest: no right answer can promise less.
 

@@ -12,7 +12,7 @@ from baselines.engine import Engine, State, fields
 
 from . import digests
 from .claims import Agreement
-from .errors import ZERO, Distance, distance, least, widest
+from .errors import ZERO, Distance, distance, least, size, widest
 from .trajectory import Reference
 from .verdicts import CaseResult, Finding
 
@@ -80,8 +80,7 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
         origin = BITS
     elif agreement.level == "approximate":
         off, held_to = distance(ours, theirs), theirs
-        norm = distance(theirs, torch.zeros_like(theirs)).rms
-        rms = agreement.budget.get(name, 0.0) * norm
+        rms = agreement.budget.get(name, 0.0) * size(theirs)
         allowed = Distance(rms, float("inf"), float("inf"))
         origin = BUDGET
     elif same_bits((ours,), (theirs,)):
@@ -196,7 +195,7 @@ def number(tensor: torch.Tensor, cell: list[int]) -> float:
 def relative(check: Check, name: str) -> float:
     """RMS of the difference over the RMS of the reference."""
     ours, theirs = getattr(check.got, name), getattr(check.want, name)
-    norm = distance(theirs, torch.zeros_like(theirs)).rms
+    norm = size(theirs)
     return distance(ours, theirs).rms / norm if norm else 0.0
 
 

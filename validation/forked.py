@@ -14,7 +14,11 @@ import baselines
 
 from . import leaves, memory
 
-PRELOADED = ["validation.candidate", *(f"baselines.{name}" for name in baselines.names())]
+PRELOADED = [
+    "validation.collector",
+    "validation.candidate",
+    *(f"baselines.{name}" for name in baselines.names()),
+]
 COMPILERS = {  # by what text calls them: what gets them ready
     "numba": "validation.readiness",
     "torch.compile(": "validation.compilers",
@@ -101,6 +105,7 @@ def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> N
     """In the forked process: be `validation.candidate` for that optimization."""
     from . import candidate  # late: it is imported already, by the server
 
+    memory.keep_imported()
     os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
     for place, fd in enumerate((given.fileno(), answers.fileno(), file)):

@@ -15,8 +15,8 @@ from .claims import Agreement
 from .findings import compare, misfit, report
 from .gradients import hold_gradients
 from .isolation import Candidate, Failed, Raised, Unfinished
-from .processes import workers
 from .remembered import Remembered
+from .threads import workers
 from .trajectory import LAW_CELLS, checkpoints
 from .trials import telling
 from .verdicts import CaseResult, LawFinding, Margin, Power

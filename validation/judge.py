@@ -25,11 +25,12 @@ from .forensics import Failure, investigate
 from .forensics import path as failure_path
 from .isolation import Candidate
 from .leaves import BrokenLeaf, kin
-from .processes import PROCESSES, Tell, portions, side_by_side, workers
+from .processes import PROCESSES, Tell, portions, side_by_side
 from .records import BrokenRecord
 from .remembered import Remembered
 from .saboteurs import Score
 from .standard import refusal
+from .threads import workers
 from .trials import sizes
 from .verdicts import CaseResult, Mutation, Status, Verdict
 

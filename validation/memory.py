@@ -1,8 +1,11 @@
-"""What a process that compares large fields does with the memory it frees."""
+"""What a process that judges does with its memory: blocks it frees, and what imports leave."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 TRIM_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -4, -8  # of mallopt, <malloc.h>
 KEPT_BYTES = 1 << 30
@@ -23,3 +26,20 @@ def keep_freed() -> None:
         return
     for parameter, value in ((ARENA_MAX, 1), (MMAP_MAX, 0), (TRIM_THRESHOLD, KEPT_BYTES)):
         tune(parameter, value)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """No garbage is looked for while torch is imported, nor ever among what it has made: it lives
+    as long as the process, and half a million objects are gone through each time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        keep_imported()
+
+
+def keep_imported() -> None:
+    """What is there now is left out of every later search for garbage, which goes on."""
+    gc.freeze()
+    gc.enable()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
 from signal import SIG_IGN, SIGINT, SIGKILL, signal
 from threading import Thread
-
-import torch
 
 from . import memory
 from .coverage import Coverage
@@ -32,11 +30,6 @@ def portions(groups: dict[str, list[str]]) -> list[list[str]]:
         count = -(-len(names) // PORTION)
         cut += [(turn, engine, names[turn::count]) for turn in range(count)]
     return [names for _, _, names in sorted(cut)]
-
-
-def workers(count: int) -> ThreadPoolExecutor:
-    """Threads in which torch itself takes one thread: the number is each thread's own."""
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def side_by_side(

@@ -20,13 +20,13 @@ from baselines.engine import Case, Engine, State, Step, clone, fields, same
 from . import digests
 from . import sabotage as do
 from .claims import Agreement
-from .errors import distance
+from .errors import distance, size
 from .findings import compare, same_bits
 from .hearing import hold_to_laws
 from .isolation import Failed
-from .processes import workers
 from .remembered import Remembered
 from .sabotage import Call
+from .threads import workers
 from .verdicts import CaseResult, Mutation
 
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
@@ -296,5 +296,5 @@ def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
         return 0.0
     if not do.floating(theirs) or ours.shape != theirs.shape:
         return float("inf")
-    norm = distance(theirs, torch.zeros_like(theirs)).rms
+    norm = size(theirs)
     return distance(ours, theirs).rms / norm if norm else float("inf")
