@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import scenarios
 from tools.freshness import CLOCK, RELIED_ON
 from validation.digests import of_file
 
@@ -85,10 +86,22 @@ def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
     assert all(p.parent.parent == ROOT / "baselines" for p in layers)
 
 
+def parts_of(layer, files):
+    """Modules of a layer that these files import."""
+    named = {m for file in files for m in imported(file) if m.startswith(f"{layer}.")}
+    modules = {m.split(".")[1] for m in named}
+    return {m for m in modules if (ROOT / layer / f"{m}.py").exists()}
+
+
 def test_a_speed_is_bound_to_all_that_the_clock_relies_on():
     """Whatever of the judge's code the clock imports stands in its digest; the rest of the judge
     may change without a speed being timed again."""
     files = [ROOT / "tools" / f"{name}.py" for name in CLOCK]
-    named = {m for file in files for m in imported(file) if m.startswith("validation.")}
-    modules = {m.split(".")[1] for m in named}
-    assert {m for m in modules if (ROOT / "validation" / f"{m}.py").exists()} == set(RELIED_ON)
+    assert parts_of("validation", files) == set(RELIED_ON)
+
+
+def test_a_scenario_is_bound_to_all_that_its_worker_relies_on():
+    """Sizes, which it looks up too, are bound one by one."""
+    files = [ROOT / "tools" / "scenario_worker.py"]
+    assert parts_of("tools", files) | {"scenario_worker"} == {*scenarios.METHOD, "scales"}
+    assert parts_of("validation", files) == set(scenarios.RELIED_ON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -56,9 +57,14 @@ RELIED_ON = (  # of validation/: what timed answers are held to, and what the cl
 
 def clock_digest() -> str:
     """Of the measuring code and what it relies on: another method gives another number."""
+    return digest_of(CLOCK, RELIED_ON)
+
+
+def digest_of(tools: Iterable[str], validation: Iterable[str]) -> str:
+    """Of these modules, and of the contract of all engines."""
     root = digests.ROOT
-    own = [root / "tools" / f"{name}.py" for name in CLOCK]
-    others = [root / "validation" / f"{name}.py" for name in RELIED_ON]
+    own = [root / "tools" / f"{name}.py" for name in tools]
+    others = [root / "validation" / f"{name}.py" for name in validation]
     return digests.of_files([*own, *others, *(root / "baselines").glob("*.py")])
 
 

@@ -31,6 +31,9 @@ EACH_S = 0.3  # of rounds, for each scenario
 WAITING = "not measured yet; run: groundspeed map"
 THREADS = (1, 2)
 
+METHOD = ("contenders", "rounds", "scenario_worker", "statistics")
+RELIED_ON = ("bench", "claims", "digests", "errors", "leaves", "trajectory")  # of validation/
+
 
 class Scenario(Part):
     """One cell of the map; without a ratio there is a reason."""
@@ -68,9 +71,8 @@ def path(engine: str, root: Path = digests.ROOT) -> Path:
 
 
 def method() -> str:
-    """Of the code that compares and times a scenario, and of the clock from which it borrows."""
-    worker = digests.of_file(Path(__file__).parent / "scenario_worker.py")
-    return digests.of_plain([worker, freshness.clock_digest()])
+    """Of the code that compares and times a scenario; sizes count one by one (`bound`)."""
+    return freshness.digest_of(METHOD, RELIED_ON)
 
 
 def rests_on(name: str) -> tuple[str, str]:
