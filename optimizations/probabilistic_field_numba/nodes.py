@@ -3,10 +3,10 @@
 The frozen engine goes through 24 offsets one after another, each a gather and a scatter over
 all nodes. What a cell becomes depends on its own value and its donors alone, so the order may
 be turned inside out, cell row after cell row, if each cell meets its donors, and each node its
-cells, in the order of the offsets. Rows of cells from above, and in each of them offsets from
-above, do both. The five offsets that lead from one row of nodes to one row of cells are one pass:
-a cell meets its donors in a register and notes as bits which of them found it dark; then nodes pay.
-Cells at the left and right edge, where clamping makes nodes meet, are taken donor by donor.
+cells, in the order of the offsets. A cell takes gifts while it is dark, and no longer: once
+bright it never changes again. So what it took are the first so many offsets, and one number per
+cell tells the nodes what they pay. Cells at the left and right edge, where clamping makes nodes
+meet, are taken donor by donor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
 from .loops import clamped
 
-NONE, FIRST, SECOND, THIRD, FOURTH, FIFTH = (np.int32(1 << j >> 1) for j in range(6))
+ROWS = 2 * REACH + 1  # of nodes that give to a row of cells
+LANES = 32  # values that the loops take at once
 
 
 class Rates(NamedTuple):
@@ -40,6 +41,10 @@ class Rates(NamedTuple):
     ceiling: float
     metabolism: float  # 0.01 dt
     awake: float
+    half: float  # above which dark share nodes seed
+    one: float
+    weights: tuple[float, ...]  # 1/(1 + d) at distances of 1 to 4
+    order: tuple[float, ...]  # 0 to 24, the offsets' places, their middle included
 
 
 def rates(case: FieldCase) -> Rates:
@@ -47,7 +52,12 @@ def rates(case: FieldCase) -> Rates:
     kind = np.dtype(str(case.dtype).removeprefix("torch.")).type
     pull = 2.0 * case.dt if runs(case, "pull") else 0.0
     exact = (-1e6, 1e6, 0.0, pull, 1.0, 0.2 * case.dt, 0.1, 20.0, 200.0)
-    return Rates(*(kind(x) for x in (*exact, 0.01 * case.dt, 30.0)))
+    weights = (1 / (1 + d) for d in range(1, 2 * REACH + 1))
+    return Rates(
+        *map(kind, (*exact, 0.01 * case.dt, 30.0, 0.5, 1.0)),
+        weights=tuple(map(kind, weights)),
+        order=tuple(map(kind, range(ROWS * ROWS))),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -97,123 +107,186 @@ def metabolize(w, k):
 
 
 @njit(cache=True, nogil=True)
-def wrap_up(given, gifts, weights, k):
-    """gifts[d − 1, i, REACH + x] = what node (i, x) gives at distance d; no one stands beside."""
-    for d in range(1, weights.size):
-        for i in range(given.shape[0]):
-            nodes, out = given[i], gifts[d - 1, i, REACH:]
-            for x in range(nodes.size):
-                out[x] = nodes[x] * k.seed * weights[d] * k.share
+def wrap_up(nodes, gifts, k):
+    """gifts[d − 1, REACH + x] = what node x of a row gives at distance d."""
+    for d in range(2 * REACH):
+        out, weight = gifts[d, REACH:], k.weights[d]
+        for x in range(nodes.size):
+            out[x] = nodes[x] * k.seed * weight * k.share
 
 
 @njit(cache=True, nogil=True)
-def receive(cells, took, far, near, same, k):
+def receive(cells, taken, far, near, same, k):
     """Cells meet their five donors of a row of nodes, those to the right first.
 
-    A gift is taken while the cell is dark; bit j of ``took`` says that the j-th was. Donors stand
-    REACH to the right of the cell's number.
+    Donors stand REACH to the right of the cell's number.
     """
     for c in range(cells.size):
-        e, bits = cells[c], NONE
-        bits = np.int32(bits | FIRST) if e < k.dark else bits
+        e, n = cells[c], taken[c]
+        n += k.one if e < k.dark else k.zero
         e += far[c + 4] if e < k.dark else k.zero
-        bits = np.int32(bits | SECOND) if e < k.dark else bits
+        n += k.one if e < k.dark else k.zero
         e += near[c + 3] if e < k.dark else k.zero
-        bits = np.int32(bits | THIRD) if e < k.dark else bits
+        n += k.one if e < k.dark else k.zero
         e += same[c + 2] if e < k.dark else k.zero
-        bits = np.int32(bits | FOURTH) if e < k.dark else bits
+        n += k.one if e < k.dark else k.zero
         e += near[c + 1] if e < k.dark else k.zero
-        bits = np.int32(bits | FIFTH) if e < k.dark else bits
+        n += k.one if e < k.dark else k.zero
         e += far[c] if e < k.dark else k.zero
-        cells[c], took[c] = e, bits
+        cells[c], taken[c] = e, n
 
 
 @njit(cache=True, nogil=True)
-def pay(nodes, took, far, near, same, k):
-    """Nodes pay for what was taken, in the same order; ``took`` begins REACH cells to the left."""
+def receive_at(edge, e, columns, t, gifts, k):
+    """A cell at an edge of row t, at which nodes meet whose cells lie beyond: all of an offset
+    give if it is dark before. What it is, and the offsets that it took."""
+    taken = k.zero
+    for n in range(ROWS):
+        row, away = gifts[(t - n + ROWS) % ROWS], abs(n - REACH)
+        for dx in range(-REACH, REACH + 1):
+            if not e < k.dark:
+                return e, taken
+            taken += k.one
+            d = away + abs(dx)
+            first, last = (0, 1 - dx) if edge == 0 else (edge - dx, columns)
+            if (edge == 0 and dx > 0) or (edge > 0 and dx < 0):
+                first, last = edge - dx, edge - dx + 1
+            if d:
+                for x in range(max(first, 0), min(last, columns)):
+                    e += row[d - 1, x + REACH]
+    return e, taken
+
+
+@njit(cache=True, nogil=True)
+def pay(nodes, one, two, three, four, five, k):
+    """Nodes pay for what the cells of five rows took, in the order of the offsets.
+
+    taken[c + REACH] of a row says how many offsets cell c took: the first so many.
+    """
     for x in range(nodes.size):
         w = nodes[x]
-        w -= far[x + 2] if took[x] & FIRST else k.zero
-        w -= near[x + 2] if took[x + 1] & SECOND else k.zero
-        w -= same[x + 2] if took[x + 2] & THIRD else k.zero
-        w -= near[x + 2] if took[x + 3] & FOURTH else k.zero
-        w -= far[x + 2] if took[x + 4] & FIFTH else k.zero
+        a = w * k.seed * k.weights[0] * k.share
+        b = w * k.seed * k.weights[1] * k.share
+        c = w * k.seed * k.weights[2] * k.share
+        d = w * k.seed * k.weights[3] * k.share
+        w -= d if one[x] > k.order[0] else k.zero
+        w -= c if one[x + 1] > k.order[1] else k.zero
+        w -= b if one[x + 2] > k.order[2] else k.zero
+        w -= c if one[x + 3] > k.order[3] else k.zero
+        w -= d if one[x + 4] > k.order[4] else k.zero
+        w -= c if two[x] > k.order[5] else k.zero
+        w -= b if two[x + 1] > k.order[6] else k.zero
+        w -= a if two[x + 2] > k.order[7] else k.zero
+        w -= b if two[x + 3] > k.order[8] else k.zero
+        w -= c if two[x + 4] > k.order[9] else k.zero
+        w -= b if three[x] > k.order[10] else k.zero
+        w -= a if three[x + 1] > k.order[11] else k.zero
+        w -= a if three[x + 3] > k.order[13] else k.zero
+        w -= b if three[x + 4] > k.order[14] else k.zero
+        w -= c if four[x] > k.order[15] else k.zero
+        w -= b if four[x + 1] > k.order[16] else k.zero
+        w -= a if four[x + 2] > k.order[17] else k.zero
+        w -= b if four[x + 3] > k.order[18] else k.zero
+        w -= c if four[x + 4] > k.order[19] else k.zero
+        w -= d if five[x] > k.order[20] else k.zero
+        w -= c if five[x + 1] > k.order[21] else k.zero
+        w -= b if five[x + 2] > k.order[22] else k.zero
+        w -= c if five[x + 3] > k.order[23] else k.zero
+        w -= d if five[x + 4] > k.order[24] else k.zero
         nodes[x] = w
 
 
 @njit(cache=True, nogil=True)
-def receive_together(e, bit, gifts, first, last, k):
-    """A cell at an edge: nodes first..last all give if it is dark before; what it is, and says."""
-    if e < k.dark:
-        for x in range(first, last):
-            e += gifts[x + REACH]
-        return e, bit
-    return e, NONE
+def give_row(t, cells, taken, W, columns, gifts, none, k):
+    """All rows of nodes around it give to a line of W cells, the lowest row last.
 
-
-@njit(cache=True, nogil=True)
-def receive_left(e, columns, far, near, same, k):
-    """The first cell of a row, at which nodes meet whose cells lie beyond it."""
-    e, first = receive_together(e, FIRST, far, 0, min(3, columns), k)
-    e, second = receive_together(e, SECOND, near, 0, min(2, columns), k)
-    e, third = receive_together(e, THIRD, same, 0, 1, k)
-    return e, np.int32(first | second | third)
-
-
-@njit(cache=True, nogil=True)
-def receive_right(e, W, columns, far, near, same, k):
-    """The last cell of a row, likewise."""
-    e, third = receive_together(e, THIRD, same, W - 1, columns, k)
-    e, fourth = receive_together(e, FOURTH, near, W - 2, columns, k)
-    e, fifth = receive_together(e, FIFTH, far, W - 3, columns, k)
-    return e, np.int32(third | fourth | fifth)
-
-
-@njit(cache=True, nogil=True)
-def give_row(cells, nodes, took, far, near, same, k):
-    """A row of nodes gives to a row of cells. took: [REACH + W + REACH], cells beyond included."""
-    W, columns = cells.size, nodes.size
+    taken: [REACH + W + REACH + …], cells beyond the edges included; what the line holds after
+    its last cell is of no account.
+    """
     last = min(W - 1, columns + REACH)
-    receive(cells[1:last], took[REACH + 1 :], far[1:], near[1:], same[1:], k)
-    cells[0], took[REACH] = receive_left(cells[0], columns, far, near, same, k)
-    took[0] = took[1] = took[REACH]
+    left, at_left = receive_at(0, cells[0], columns, t, gifts, k)
+    right, at_right = cells[last], k.zero
     if last == W - 1:
-        cells[last], took[last + 2] = receive_right(cells[last], W, columns, far, near, same, k)
-        took[last + 3] = took[last + 4] = took[last + 2]
-    pay(nodes, took, far, near, same, k)
+        right, at_right = receive_at(last, right, columns, t, gifts, k)
+    taken[:] = k.zero
+    inner = taken[REACH:]
+    for n in range(ROWS):
+        row, away = gifts[(t - n + ROWS) % ROWS], abs(n - REACH)
+        same = row[away - 1] if away else none
+        receive(cells, inner, row[away + 1], row[away], same, k)
+    cells[0], cells[last] = left, right
+    taken[0] = taken[1] = taken[2] = at_left
+    if last == W - 1:
+        taken[last + 2] = taken[last + 3] = taken[last + 4] = at_right
 
 
 @njit(cache=True, nogil=True)
-def seed(E, w, gifts, took, none, k):
-    """All 24 offsets. Row 0 of E is REACH above the cell that the first node looks at."""
-    h = w.shape[0]
+def seed(E, w, room, k):
+    """All 24 offsets. Row 0 of E is REACH above the cell that the first node looks at.
+
+    Lines are a whole number of vectors long. What the five rows of nodes around a row of cells
+    give, and what the five rows of cells around a row of nodes took, stays in cache: row i is in
+    place i mod 5.
+    """
+    cells, paid, gifts, taken, none = room
+    (h, columns), W = w.shape, E.shape[1]
+    reached = min(W, columns + REACH + 1)
+    gifts[:], paid[:], cells[:] = k.zero, k.zero, k.zero
     for t in range(h + 2 * REACH):
-        for dy in range(-REACH, REACH + 1):
-            i, away = t - REACH - dy, abs(dy)
-            if 0 <= i < h:
-                same = gifts[away - 1, i] if away else none
-                give_row(E[t], w[i], took, gifts[away + 1, i], gifts[away, i], same, k)
+        here = t % ROWS
+        if t < h:
+            paid[:columns] = w[t]
+            wrap_up(paid, gifts[here], k)
+        else:
+            gifts[here] = k.zero
+        cells[:reached] = E[t, :reached]
+        give_row(t, cells, taken[here], W, columns, gifts, none, k)
+        E[t, :reached] = cells[:reached]
+        i = t - 2 * REACH
+        if i >= 0:
+            paid[:columns] = w[i]
+            a, b, c, d, e = i % ROWS, (i + 1) % ROWS, (i + 2) % ROWS, (i + 3) % ROWS, here
+            pay(paid, taken[a], taken[b], taken[c], taken[d], taken[e], k)
+            w[i] = paid[:columns]
+
+
+@njit(cache=True, nogil=True)
+def turned(E, w, given, room, dt, k):
+    """Pull, push, seeding and what nodes pay, in place; the dark fraction, in the field's type."""
+    inner, rounded = E[REACH : E.shape[0] - REACH], room[0]
+    rounded[0], rounded[1] = pull(inner, w, k), w.size
+    r = rounded[0] / rounded[1]
+    rounded[0] = 0.1 * dt + (0.5 - 0.1) * dt * r
+    rate = rounded[0]
+    push(inner, w, given, rate, k)
+    if r > k.half:
+        seed(E, w, room, k)
+    settle(w, given, rate, k)
+    return r
+
+
+def scratch(case: FieldCase) -> tuple[np.ndarray, ...]:
+    """What `seed` works in: cells, paid [P]; gifts, took [5, …, P + 4]; none [P + 4]."""
+    kind = type(rates(case).low)
+    reached = min(case.shape[1], case.workspace[1] + REACH + 1)
+    line = -(-reached // LANES) * LANES
+    beyond = line + 2 * REACH
+    return (
+        np.empty(line, kind),
+        np.empty(line, kind),
+        np.empty((ROWS, 2 * REACH, beyond), kind),
+        np.zeros((ROWS, beyond), kind),
+        np.zeros(beyond, kind),
+    )
 
 
 def workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, float]]:
     """(state): E, w and the dark fraction after pull, push and seeding, in place."""
-    k, rows = rates(case), strip(case)
-    kind = type(k.low)
-    weights = np.array([1 / (1 + d) for d in range(2 * REACH + 1)], kind)
-    given, (h, columns) = np.empty(case.workspace, kind), case.workspace
-    gifts = np.zeros((2 * REACH, h, REACH + columns + 2 * REACH), kind)
-    room = np.zeros(case.shape[1] + 2 * REACH, np.int32), np.zeros(gifts.shape[-1], kind)
-    inner, n = slice(REACH, -REACH), case.workspace[0] * case.workspace[1]
+    k, rows, room = rates(case), strip(case), scratch(case)
+    given = np.empty(case.workspace, room[0].dtype)
 
     def run(state: FieldState) -> tuple[Tensor, Tensor, float]:
-        E, w = state.E[rows].numpy(), state.w.numpy()
-        r = float(kind(pull(E[inner], w, k)) / kind(n))
-        rate = kind(0.1 * case.dt + (0.5 - 0.1) * case.dt * r)
-        push(E[inner], w, given, rate, k)
-        if r > 0.5:
-            wrap_up(given, gifts, weights, k)
-            seed(E, w, gifts, *room, k)
-        settle(w, given, rate, k)
-        return state.E, state.w, r
+        E, w = state.E.numpy()[rows], state.w.numpy()
+        return state.E, state.w, float(turned(E, w, given, room, case.dt, k))
 
     return run
