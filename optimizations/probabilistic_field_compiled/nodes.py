@@ -1,10 +1,10 @@
 """The workspace as compiled loops: a cell meets all its donors at once, then nodes pay.
 
 What a cell becomes depends on its own value and its donors alone, so each cell goes through
-the 24 offsets in the frozen order by itself, in a register, and notes as bits which of them found
-it dark. Nodes then read the bits of their cells and pay, in that order again. Zeros stand around
-the workspace, so that a cell without a donor takes nothing. Columns at the edges of the grid,
-where nodes meet, are loops of their own.
+the 24 offsets in the frozen order by itself, in a register, and counts those that found it
+dark: the first so many. Nodes then read the counts of their cells and pay, in that order again.
+Zeros stand around the workspace, so that a cell without a donor takes nothing. Columns at the
+edges of the grid, where nodes meet, are loops of their own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ ACROSS = [dx for _, dx, _ in OFFSETS]
 
 
 def meet(e: Tensor, gifts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
-    """Cells after the gifts of every offset, and bit n where the n-th offset found them dark."""
-    bits = torch.zeros_like(e, dtype=torch.int32)
-    for number, together in enumerate(gifts):
+    """Cells after the gifts of every offset, and how many offsets found them dark: the first so
+    many, since a cell that is bright never changes."""
+    taken = torch.zeros_like(e)
+    for together in gifts:
         dark = e < INACTIVE
-        bits = bits + dark.to(torch.int32) * (1 << number)
+        taken = taken + torch.where(dark, 1.0, 0.0)
         for gift in together:
             e = e + torch.where(dark, gift, 0.0)
-    return e, bits
+    return e, taken
 
 
 def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
@@ -67,21 +68,21 @@ def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
             gifts.append([gift(around, number, x, 1) for x in donors])
         return meet(E[:, at : at + 1], gifts)
 
-    def pay(w: Tensor, took: Tensor) -> Tensor:
-        """``took`` holds the bits of the cells, those at an edge once more for each beyond."""
+    def pay(w: Tensor, taken: Tensor) -> Tensor:
+        """``taken`` holds what the cells took, those at an edge once more for each beyond."""
         after = w
         for number, (dy, dx, weight) in enumerate(OFFSETS):
             y, x = REACH + dy, REACH + dx
-            bit = took[y : y + h, x : x + columns].bitwise_right_shift(number).bitwise_and(1)
-            after = after - torch.where(bit > 0, w * rate * weight * SEED_SHARE, 0.0)
+            took = taken[y : y + h, x : x + columns] > number
+            after = after - torch.where(took, w * rate * weight * SEED_SHARE, 0.0)
         return after
 
     def whole(E: Tensor, w: Tensor, push: Tensor, around: Tensor) -> tuple[Tensor, ...]:
-        e, bits = inside(E, around)
+        e, taken = inside(E, around)
         rims = [edge(E, around, at) for at in edges]
-        took = [rims[0][1].expand(-1, 1 + REACH), bits]
-        took += [rim.expand(-1, 1 + REACH) for _, rim in rims[1:]]
-        after = torch.clamp(pay(w, torch.cat(took, 1)) - push, *BAND)
+        line = [rims[0][1].expand(-1, 1 + REACH), taken]
+        line += [rim.expand(-1, 1 + REACH) for _, rim in rims[1:]]
+        after = torch.clamp(pay(w, torch.cat(line, 1)) - push, *BAND)
         return after, e, *(rim for rim, _ in rims)
 
     whole = torch.compile(whole, dynamic=False, fullgraph=True)
