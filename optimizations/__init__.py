@@ -1,24 +1,28 @@
 """Optimizations, one folder each; nothing lists them.
 
+What is imported from here is what verdicts are on: Python text, as it is now. Python and numba
+keep what they compiled by a file's date, and numba by that of a function's own file alone. So
+text is compiled anew at each import, numba's code is kept in a folder named by the digest of
+everything under test, and what a verdict cannot see is not imported: files other than text, and
+another optimization that is not named in the text.
+
 asv imports this package from the working tree, whatever commit it is at. Under asv the
 code under test (every module here except benchmark.py, and the package `baselines`) is
 therefore taken from the commit that asv checked out, and from nowhere else.
-
-numba keeps compiled code, and notices that the file of a function changed, but not that a
-file did whose functions were compiled into it. It is therefore kept in a folder that is named
-by the digest of everything under test, also where numba was imported before this package: the
-judge does that ahead of its candidates.
 """
 
 import glob
 import hashlib
 import os
 import sys
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TREE = os.path.join(os.environ.get("ASV_ENV_DIR", ""), "project")  # asv's checkout
 LISTING = sys.argv[1:2] in (["discover"], ["check"], ["run_server"])  # asv looks for suites
+UNDER_TEST = TREE if "ASV_ENV_DIR" in os.environ else HERE
+BESIDE = (".py", ".md", ".tmp", "costs.json")  # our own records are no text, and are not run
 
 
 def compiled_code(root: str) -> str:
@@ -41,6 +45,13 @@ class Unread:
         pass
 
 
+class Text(SourceFileLoader):
+    """Compiles the text of a file as it is, and keeps nothing of that."""
+
+    def path_stats(self, path):
+        raise OSError("no date and size, by which bytecode would be kept")
+
+
 class FromCommit:
     """Finds the code under test in asv's checkout; what is not there is missing."""
 
@@ -55,13 +66,71 @@ class FromCommit:
         spec = PathFinder.find_spec(fullname, [os.path.join(TREE, *parts[:-1])])
         if spec is None:
             raise ModuleNotFoundError(f"{fullname} is not in {TREE}", name=fullname)
-        return spec
+        return as_text(spec) if inside else spec
 
 
-if "ASV_ENV_DIR" in os.environ and __name__ == "optimizations":
-    sys.meta_path.insert(0, FromCommit)
-    sys.path.insert(0, HERE)  # tools and validation: the working tree's
+class FromText:
+    """Finds modules of optimizations where their text is, and nothing else."""
 
-os.environ["NUMBA_CACHE_DIR"] = compiled_code(TREE if "ASV_ENV_DIR" in os.environ else HERE)
+    @staticmethod
+    def find_spec(fullname, path=None, target=None):
+        if not fullname.startswith(f"{__name__}."):
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        return spec and as_text(spec)
+
+
+def as_text(spec: ModuleSpec) -> ModuleSpec:
+    """The module of that place, run as text.
+
+    Raises:
+        ImportError: a verdict does not see all that would be run.
+    """
+    refuse_unnamed(spec.name)
+    if spec.submodule_search_locations:
+        refuse_other_files(Path(spec.submodule_search_locations[0]))
+    if spec.origin:
+        spec.loader = Text(spec.name, spec.origin)
+    return spec
+
+
+def refuse_other_files(folder: Path) -> None:
+    """Raise where a folder holds what an optimization could run and no verdict covers."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        passed_over = any(part[0] == "." or part == "__pycache__" for part in parts)
+        if path.is_file() and not passed_over and not path.name.endswith(BESIDE):
+            raise ImportError(
+                f"optimizations/{folder.name}/{'/'.join(parts)} is covered by no verdict; allowed: "
+                f"{', '.join(BESIDE)}; write what is run as text into a .py file"
+            )
+
+
+def refuse_unnamed(module: str) -> None:
+    """Raise where an optimization imports another one by words that its verdict does not see."""
+    frame = sys._getframe()
+    while frame.f_globals is globals() or "importlib" in frame.f_globals["__name__"]:
+        frame = frame.f_back
+    asking, asked = frame.f_globals.get("__name__", "").split("."), module.split(".")
+    if asking[0] != __name__ or asking[1] == asked[1]:
+        return
+    from validation import digests  # late: only where one optimization builds on another
+
+    root, file = Path(UNDER_TEST), Path(frame.f_code.co_filename)
+    if root / __name__ / asked[1] not in digests.imported_leaves(file, root):
+        here = "/".join(file.parts[-2:])
+        raise ImportError(
+            f"{here} imports {module} unseen by its verdict; allowed: from {module} "
+            "import ..., in these words"
+        )
+
+
+if __name__ == "optimizations":
+    sys.meta_path.insert(0, FromText)
+    if "ASV_ENV_DIR" in os.environ:
+        sys.meta_path.insert(0, FromCommit)
+        sys.path.insert(0, HERE)  # tools and validation: the working tree's
+
+os.environ["NUMBA_CACHE_DIR"] = compiled_code(UNDER_TEST)
 if "numba" in sys.modules:
     sys.modules["numba"].config.reload_config()  # it has read its settings already

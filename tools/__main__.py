@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from signal import SIGINT, signal
 
 INTERRUPTED = 130  # as shells have it; the command line library returns it too
+# The processor says which vectors it has. Else torch's compiler, when it first compiles on a
+# machine, builds and loads a library for each kind before it believes it: half of its set-up.
+os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
 
 
 def main() -> None:
