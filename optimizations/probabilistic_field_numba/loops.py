@@ -17,6 +17,9 @@ from numba import njit
 from baselines.probabilistic_field_v1 import FieldCase
 
 LOWEST, HIGHEST = -1e6, 1e6
+# of functions that native code alone calls: to compile a way in from Python takes as long again
+INNER = dict(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner = njit(**INNER)
 
 
 class Numbers(NamedTuple):
@@ -56,14 +59,14 @@ class Numbers(NamedTuple):
         return cls(*(kind(x) for x in exact))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def clamped(x, low, high):
     """clamp(x, low, high), with selections that vectorize."""
     x = x if x > low else low
     return x if x < high else high
 
 
-@njit(cache=True, nogil=True)
+@inner
 def sent(E, R, P, out, k):
     """out[1:-1] = what a row sends, R E M; its two ends hold the cyclic neighbours."""
     n = E.size
@@ -73,7 +76,7 @@ def sent(E, R, P, out, k):
     out[0], out[n + 1] = out[n], out[1]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def net_row(up, here, down, net, k):
     """net = what arrives − what leaves.
 
@@ -85,7 +88,7 @@ def net_row(up, here, down, net, k):
         net[x] = clamped(around * k.eighth, k.low, k.high) * k.flow - here[x + 1] * k.flow
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
+@njit(**INNER, fastmath={"reassoc"})
 def count_above(line, level, k):
     """How many values of a line exceed the level: up to 2²⁴ of them, each 1 of its own type, so
     that as many are counted at once as are compared; the order of such sums changes nothing."""
@@ -95,7 +98,7 @@ def count_above(line, level, k):
     return int(above)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc"})
+@njit(**INNER, fastmath={"reassoc"})
 def count_beyond(line, level, k):
     """How many exceed it in size."""
     beyond = k.zero
@@ -121,7 +124,7 @@ def net_flow(E, R, P, net, k):
     return moving
 
 
-@njit(cache=True, nogil=True)
+@inner
 def take(E, net, dense, k):
     """E + net within its caps, in place, everywhere or in moving cells."""
     for x in range(E.size):
@@ -129,7 +132,7 @@ def take(E, net, dense, k):
         E[x] = after if dense or abs(net[x]) > k.activity else E[x]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def turn_over(E, R, net, everywhere, born, died, k):
     """Births and deaths of a row, in place.
 
@@ -191,7 +194,7 @@ def populated_rows(R, k):
     return populated
 
 
-@njit(cache=True, nogil=True)
+@inner
 def consume(E, R, everywhere, k):
     """Density costs a row energy, in place."""
     for x in range(E.size):
@@ -200,7 +203,7 @@ def consume(E, R, everywhere, k):
         E[x] = clamped(E[x] - cost, k.zero, k.cap)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def damp(E, k):
     """The excess over the peak energy of a row decays, in place."""
     for x in range(E.size):

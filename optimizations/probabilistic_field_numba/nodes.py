@@ -21,7 +21,7 @@ from torch import Tensor
 from baselines.probabilistic_field_v1 import FieldCase, FieldState, runs
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
-from .loops import clamped
+from .loops import clamped, inner
 
 ROWS = 2 * REACH + 1  # of nodes that give to a row of cells
 LANES = 32  # values that the loops take at once
@@ -60,7 +60,7 @@ def rates(case: FieldCase) -> Rates:
     )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def pull(E, w, k):
     """Each node takes its part of the cell below it; how many cells are dark then."""
     dark = 0
@@ -74,7 +74,7 @@ def pull(E, w, k):
     return dark
 
 
-@njit(cache=True, nogil=True)
+@inner
 def push(E, w, given, rate, k):
     """Each node gives to its cell; what it holds before is kept in ``given``."""
     for i in range(w.shape[0]):
@@ -106,7 +106,20 @@ def metabolize(w, k):
             nodes[x] = clamped(after, k.floor, k.ceiling)
 
 
-@njit(cache=True, nogil=True)
+@inner
+def fill(line, value):
+    for x in range(line.size):
+        line[x] = value
+
+
+@inner
+def copy(source, target, count):
+    """The first so many; a slice would bring along all that words its error."""
+    for x in range(count):
+        target[x] = source[x]
+
+
+@inner
 def wrap_up(nodes, gifts, k):
     """gifts[d − 1, REACH + x] = what node x of a row gives at distance d."""
     for d in range(2 * REACH):
@@ -115,7 +128,7 @@ def wrap_up(nodes, gifts, k):
             out[x] = nodes[x] * k.seed * weight * k.share
 
 
-@njit(cache=True, nogil=True)
+@inner
 def receive(cells, taken, far, near, same, k):
     """Cells meet their five donors of a row of nodes, those to the right first.
 
@@ -136,7 +149,7 @@ def receive(cells, taken, far, near, same, k):
         cells[c], taken[c] = e, n
 
 
-@njit(cache=True, nogil=True)
+@inner
 def receive_at(edge, e, columns, t, gifts, k):
     """A cell at an edge of row t, at which nodes meet whose cells lie beyond: all of an offset
     give if it is dark before. What it is, and the offsets that it took."""
@@ -147,17 +160,15 @@ def receive_at(edge, e, columns, t, gifts, k):
             if not e < k.dark:
                 return e, taken
             taken += k.one
-            d = away + abs(dx)
             first, last = (0, 1 - dx) if edge == 0 else (edge - dx, columns)
-            if (edge == 0 and dx > 0) or (edge > 0 and dx < 0):
-                first, last = edge - dx, edge - dx + 1
+            d = away + abs(dx)
             if d:
                 for x in range(max(first, 0), min(last, columns)):
                     e += row[d - 1, x + REACH]
     return e, taken
 
 
-@njit(cache=True, nogil=True)
+@inner
 def pay(nodes, one, two, three, four, five, k):
     """Nodes pay for what the cells of five rows took, in the order of the offsets.
 
@@ -196,31 +207,31 @@ def pay(nodes, one, two, three, four, five, k):
         nodes[x] = w
 
 
-@njit(cache=True, nogil=True)
+@inner
 def give_row(t, cells, taken, W, columns, gifts, none, k):
     """All rows of nodes around it give to a line of W cells, the lowest row last.
 
     taken: [REACH + W + REACH + …], cells beyond the edges included; what the line holds after
     its last cell is of no account.
     """
-    last = min(W - 1, columns + REACH)
-    left, at_left = receive_at(0, cells[0], columns, t, gifts, k)
+    first, last = np.int64(0), min(W - 1, columns + REACH)
+    left, at_left = receive_at(first, cells[first], columns, t, gifts, k)
     right, at_right = cells[last], k.zero
     if last == W - 1:
         right, at_right = receive_at(last, right, columns, t, gifts, k)
-    taken[:] = k.zero
-    inner = taken[REACH:]
+    fill(taken, k.zero)
+    within = taken[REACH:]
     for n in range(ROWS):
         row, away = gifts[(t - n + ROWS) % ROWS], abs(n - REACH)
         same = row[away - 1] if away else none
-        receive(cells, inner, row[away + 1], row[away], same, k)
-    cells[0], cells[last] = left, right
+        receive(cells, within, row[away + 1], row[away], same, k)
+    cells[first], cells[last] = left, right
     taken[0] = taken[1] = taken[2] = at_left
     if last == W - 1:
         taken[last + 2] = taken[last + 3] = taken[last + 4] = at_right
 
 
-@njit(cache=True, nogil=True)
+@inner
 def seed(E, w, room, k):
     """All 24 offsets. Row 0 of E is REACH above the cell that the first node looks at.
 
@@ -231,23 +242,25 @@ def seed(E, w, room, k):
     cells, paid, gifts, taken, none = room
     (h, columns), W = w.shape, E.shape[1]
     reached = min(W, columns + REACH + 1)
-    gifts[:], paid[:], cells[:] = k.zero, k.zero, k.zero
+    for n in range(ROWS):
+        for d in range(2 * REACH):
+            fill(gifts[n, d], k.zero)
     for t in range(h + 2 * REACH):
         here = t % ROWS
         if t < h:
-            paid[:columns] = w[t]
-            wrap_up(paid, gifts[here], k)
+            copy(w[t], paid, columns)
         else:
-            gifts[here] = k.zero
-        cells[:reached] = E[t, :reached]
+            fill(paid, k.zero)
+        wrap_up(paid, gifts[here], k)
+        copy(E[t], cells, reached)
         give_row(t, cells, taken[here], W, columns, gifts, none, k)
-        E[t, :reached] = cells[:reached]
+        copy(cells, E[t], reached)
         i = t - 2 * REACH
         if i >= 0:
-            paid[:columns] = w[i]
+            copy(w[i], paid, columns)
             a, b, c, d, e = i % ROWS, (i + 1) % ROWS, (i + 2) % ROWS, (i + 3) % ROWS, here
             pay(paid, taken[a], taken[b], taken[c], taken[d], taken[e], k)
-            w[i] = paid[:columns]
+            copy(paid, w[i], columns)
 
 
 @njit(cache=True, nogil=True)
@@ -271,13 +284,8 @@ def scratch(case: FieldCase) -> tuple[np.ndarray, ...]:
     reached = min(case.shape[1], case.workspace[1] + REACH + 1)
     line = -(-reached // LANES) * LANES
     beyond = line + 2 * REACH
-    return (
-        np.empty(line, kind),
-        np.empty(line, kind),
-        np.empty((ROWS, 2 * REACH, beyond), kind),
-        np.zeros((ROWS, beyond), kind),
-        np.zeros(beyond, kind),
-    )
+    shapes = (line, line, (ROWS, 2 * REACH, beyond), (ROWS, beyond), beyond)
+    return tuple(np.zeros(shape, kind) for shape in shapes)
 
 
 def workspace(case: FieldCase) -> Callable[[FieldState], tuple[Tensor, Tensor, float]]:

@@ -34,6 +34,7 @@ def inject(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
 
     def run(E: Tensor, R: Tensor, image: Tensor) -> None:
         whole = image.dtype == torch.uint8
+        image = image if whole else image.to(case.dtype)
         if tuple(image.shape) != region.shape:
             wide = image.to(case.dtype)[None, None]
             image = interpolate(wide, size=region.shape, mode="bilinear")[0, 0]

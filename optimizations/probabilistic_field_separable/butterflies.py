@@ -3,7 +3,7 @@
 A line is a column of a flat buffer: element x of the 16 real parts at 32 x, of the 16
 imaginary parts behind them. A butterfly of r elements, r of 2, 3, 4, 5, 8, computes
 y_q = Σ_l x_l w^l e^(2πi lq/r). A turn by w = c (1 + i t) is two accumulations, and c goes into
-the sums that follow, which take it for nothing.
+the sums that follow, which take it for nothing. Functions of values emit code: see `emission`.
 
 J. W. Cooley and J. W. Tukey, Math. Comp. 19, 297 (1965),
 doi:10.1090/S0025-5718-1965-0178586-1. E. N. Linzer and E. Feig, Math. Comp. 60, 347 (1993),
@@ -15,9 +15,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from .lanes import WIDTH, load, minus, plus, spread, store
+from .emission import WIDTH, load, minus, plus, spread, store
 
 PAIR = 2 * WIDTH  # floats of one element: 16 real parts, then 16 imaginary ones
 CONSTANTS = (
@@ -45,25 +44,21 @@ def turning(radix: int, angles: np.ndarray) -> np.ndarray:
     return np.stack((c, np.sin(angle) / c), -1).ravel()
 
 
-@njit(cache=True, nogil=True)
 def put(buf, at, re, im, r, i):
     store(buf, at + re, r)
     store(buf, at + im, i)
 
 
-@njit(cache=True, nogil=True)
 def get(buf, at, re, im):
     return load(buf, at + re), load(buf, at + im)
 
 
-@njit(cache=True, nogil=True)
 def leaned(tw, o, r, i):
     """x (1 + i t)."""
     t = spread(tw, o + 1)
     return minus(r, t, i), plus(i, t, r)
 
 
-@njit(cache=True, nogil=True)
 def cross(tw, o, ar, ai, br, bi):
     """a + w b and a − w b."""
     r, i = leaned(tw, o, br, bi)
@@ -71,7 +66,6 @@ def cross(tw, o, ar, ai, br, bi):
     return plus(ar, c, r), plus(ai, c, i), minus(ar, c, r), minus(ai, c, i)
 
 
-@njit(cache=True, nogil=True)
 def cross_i(tw, o, ar, ai, br, bi):
     """a + i w b and a − i w b."""
     r, i = leaned(tw, o, br, bi)
@@ -79,7 +73,6 @@ def cross_i(tw, o, ar, ai, br, bi):
     return minus(ar, c, i), plus(ai, c, r), plus(ar, c, i), minus(ai, c, r)
 
 
-@njit(cache=True, nogil=True)
 def four(tw, second, first, a, b, c, d):
     """Four elements, turned."""
     p, q = cross(tw, second, *a, *c), cross(tw, second, *b, *d)
@@ -87,7 +80,6 @@ def four(tw, second, first, a, b, c, d):
     return e[:2], o[:2], e[2:], o[2:]
 
 
-@njit(cache=True, nogil=True)
 def four_i(tw, second, first, a, b, c, d):
     """Four elements, turned; the second power by a quarter more."""
     p, q = cross_i(tw, second, *a, *c), cross_i(tw, second, *b, *d)
@@ -95,7 +87,6 @@ def four_i(tw, second, first, a, b, c, d):
     return e[:2], o[:2], e[2:], o[2:]
 
 
-@njit(cache=True, nogil=True)
 def eight(tw, o, x):
     """Eight elements, turned."""
     s, t = cross(tw, o, *x[0], *x[4]), cross(tw, o, *x[1], *x[5])
@@ -105,17 +96,14 @@ def eight(tw, o, x):
     return e[0], f[0], e[1], f[1], e[2], f[2], e[3], f[3]
 
 
-@njit(cache=True, nogil=True)
 def plain_cross(ar, ai, br, bi):
     return ar + br, ai + bi, ar - br, ai - bi
 
 
-@njit(cache=True, nogil=True)
 def plain_cross_i(ar, ai, br, bi):
     return ar - bi, ai + br, ar + bi, ai - br
 
 
-@njit(cache=True, nogil=True)
 def weighed(weights, o, a, b):
     """The first and the fifth of eight elements, each with its weight; sum and difference."""
     p, q, by = spread(weights, o), spread(weights, o + 4), (a[0], a[1])
@@ -123,7 +111,6 @@ def weighed(weights, o, a, b):
     return plus(r, q, b[0]), plus(i, q, b[1]), minus(r, q, b[0]), minus(i, q, b[1])
 
 
-@njit(cache=True, nogil=True)
 def eight_weighed(tw, weights, o, x):
     """Eight elements, weighed and not turned."""
     s, t = weighed(weights, o, x[0], x[4]), weighed(weights, o + 1, x[1], x[5])
@@ -135,7 +122,6 @@ def eight_weighed(tw, weights, o, x):
     return e[:2], g[:2], f[:2], h[:2], e[2:], g[2:], f[2:], h[2:]
 
 
-@njit(cache=True, nogil=True)
 def mirrored(tw, o, p, ar, ai, br, bi):
     """Sum and difference of two elements by the turns at ``o`` and at ``p``."""
     r, i = leaned(tw, o, ar, ai)
@@ -145,7 +131,6 @@ def mirrored(tw, o, p, ar, ai, br, bi):
     return plus(r, d, u), plus(i, d, v), minus(r, d, u), minus(i, d, v)
 
 
-@njit(cache=True, nogil=True)
 def three(tw, o, x):
     """Three elements, turned."""
     r, i = x[0]
@@ -156,7 +141,6 @@ def three(tw, o, x):
     return (r + tr, i + ti), one, two
 
 
-@njit(cache=True, nogil=True)
 def halves(tw, x, t, u, d, e):
     """One part of five elements: the even halves of two outputs and the odd ones."""
     c1, c2, s1, s2 = spread(tw, C1), spread(tw, C2), spread(tw, S1), spread(tw, S2)
@@ -164,7 +148,6 @@ def halves(tw, x, t, u, d, e):
     return even, odd, plus(s1 * d, s2, e), minus(s2 * d, s1, e)
 
 
-@njit(cache=True, nogil=True)
 def five(tw, o, x):
     """Five elements, turned."""
     r, i = x[0]

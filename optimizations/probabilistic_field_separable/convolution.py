@@ -21,7 +21,8 @@ from baselines.probabilistic_field_v1 import FieldCase
 from baselines.probabilistic_field_v1.rules import CORRECTED
 
 from .butterflies import PAIR
-from .lanes import WIDTH, fetch_to_read, fetch_to_write, filled, load, store, within
+from .emission import WIDTH
+from .lanes import fetch_to_read, fetch_to_write, filled, inner, load, store, within
 from .stages import Plan, convolve, plan, radices
 from .transposition import transpose
 
@@ -35,7 +36,7 @@ def line(n: int, dt: float) -> Plan:
     return plan(n, np.exp(-DIFFUSIVITY * CORRECTED.radians**2 * f**2 * dt))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def read_rows(E, y, buf):
     """32 rows from y on; the last block may overlap the one before."""
     H, W = E.shape
@@ -49,7 +50,7 @@ def read_rows(E, y, buf):
             transpose(flat, at, W, buf, x * PAIR + half, PAIR)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def write_rows(E, y, buf):
     """The reverse."""
     H, W = E.shape
@@ -60,35 +61,44 @@ def write_rows(E, y, buf):
             transpose(buf, x * PAIR + half, PAIR, flat, (y + half) * W + x, W)
 
 
-@njit(cache=True, nogil=True)
-def convolve_few(lines, buf, k):
-    """Fewer than 32 rows, or columns if transposed, one number at a time."""
-    count, n = lines.shape
+@inner
+def read_few(flat, at, across, along, count, n, buf):
+    """Fewer than 32 lines of n numbers, which lie so far apart, one number at a time."""
     for x in range(n):
         for i in range(count):
-            buf[x * PAIR + i] = lines[i, x]
+            buf[x * PAIR + i] = flat[at + i * across + x * along]
         for i in range(count, PAIR):
             buf[x * PAIR + i] = 0  # a partner's old values would decide the rounding
-    convolve(buf, n, k)
+
+
+@inner
+def write_few(flat, at, across, along, count, n, buf):
+    """The reverse."""
     for x in range(n):
         for i in range(count):
-            lines[i, x] = buf[x * PAIR + i]
+            flat[at + i * across + x * along] = buf[x * PAIR + i]
 
 
 @njit(cache=True, nogil=True)
 def along_rows(E, buf, k):
     """Every row of E convolved in place, 32 at a time."""
     H, W = E.shape
+    flat, one = E.reshape(H * W), np.int64(1)  # as a literal it would be compiled for itself
     many = H // PAIR * PAIR if W >= WIDTH else 0
-    for y in range(0, many, PAIR):
-        read_rows(E, y, buf)
+    for y in range(0, H, PAIR):
+        count = min(PAIR, H - y)
+        if y < many:
+            read_rows(E, y, buf)
+        else:
+            read_few(flat, y * W, W, one, count, W, buf)
         convolve(buf, W, k)
-        write_rows(E, y, buf)
-    for y in range(many, H, PAIR):
-        convolve_few(E[y : y + PAIR], buf, k)
+        if y < many:
+            write_rows(E, y, buf)
+        else:
+            write_few(flat, y * W, W, one, count, W, buf)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def read_panels(E, x, count, buf):
     """Columns from x on, 32 to a panel."""
     H, W = E.shape
@@ -101,7 +111,7 @@ def read_panels(E, x, count, buf):
                 store(buf, there + half, load(flat, here + half))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def write_panels(E, x, count, buf):
     """The reverse, within the bound."""
     H, W = E.shape
@@ -115,6 +125,16 @@ def write_panels(E, x, count, buf):
                 store(flat, here + half, within(load(buf, there + half), bound))
 
 
+@inner
+def bounded(E):
+    """Within the bound; what is no number is 0."""
+    H, W = E.shape
+    for y in range(H):
+        for x in range(W):
+            v = min(max(E[y, x], -BOUND), BOUND)
+            E[y, x] = 0.0 if math.isnan(E[y, x]) else v
+
+
 @njit(cache=True, nogil=True)
 def along_columns(E, buf, k):
     """Every column of E convolved in place, within the bound, 32 at a time.
@@ -122,26 +142,28 @@ def along_columns(E, buf, k):
     The last panel overlaps the one before, so it is read first and written last.
     """
     H, W = E.shape
+    flat, one = E.reshape(H * W), np.int64(1)
     size, whole = H * PAIR, W // PAIR
     last = buf[PANELS * size :]
     overlap = W % PAIR > 0 and whole > 0
-    if overlap:
-        read_panels(E, W - PAIR, 1, last)
-        convolve(last, H, k)
-    for first in range(0, whole, PANELS):
-        count = min(PANELS, whole - first)
-        read_panels(E, first * PAIR, count, buf)
+    for group in range(-1 if overlap else 0, max(-(-whole // PANELS), 1)):
+        x, count, room = group * PANELS * PAIR, min(PANELS, whole - group * PANELS), buf
+        if group < 0:
+            x, count, room = W - PAIR, one, last
+        if whole == 0:
+            count = one
+            read_few(flat, 0, one, W, W, H, room)
+        else:
+            read_panels(E, x, count, room)
         for p in range(count):
-            convolve(buf[p * size :], H, k)
-        write_panels(E, first * PAIR, count, buf)
+            convolve(room[p * size :], H, k)
+        if whole == 0:
+            write_few(flat, 0, one, W, W, H, room)
+            bounded(E)
+        elif group >= 0:
+            write_panels(E, x, count, room)
     if overlap:
-        write_panels(E, W - PAIR, 1, last)
-    if whole == 0:
-        convolve_few(E.T, buf, k)
-        for y in range(H):
-            for x in range(W):
-                v = min(max(E[y, x], -BOUND), BOUND)
-                E[y, x] = 0.0 if math.isnan(E[y, x]) else v
+        write_panels(E, W - PAIR, one, last)
 
 
 def aligned(size: int) -> np.ndarray:

@@ -1,23 +1,25 @@
-"""Sixteen float32 numbers as one value in numba: + − ×, sums with products, loads and stores.
+"""Sixteen float32 numbers as one value in numba: + − ×, loads, stores, and all that is emitted.
 
 numba leaves vectors to the compiler's loop vectorizer, which gives up on a butterfly: it cannot
-see that the rows of an in-place transform do not overlap. Here the vector is said outright;
-the code generator splits it on machines with narrower registers.
+see that the rows of an in-place transform do not overlap. Here the vector is said outright.
 """
 
 from __future__ import annotations
 
+import inspect
 import operator
+from collections.abc import Callable
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
+from numba import njit, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-WIDTH = 16
-NEAREST, DATA = 3, 1  # of caches, in a request for a line
-VECTOR = ir.VectorType(ir.FloatType(), WIDTH)
+from . import emission
+from .emission import VECTOR, Flat, Value
+
+# of functions that native code alone calls: to compile a way in from Python takes as long again
+inner = njit(cache=True, nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 class Lanes(types.Type):
@@ -55,134 +57,37 @@ for symbol, method in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator
         return getattr(builder, method)(*values)
 
 
-def accumulating(sign: int):
-    """An intrinsic: a ± b·c, rounded once where the machine can."""
+def emitted(body: Callable, gives: types.Type = types.void):
+    """A function of arrays, vectors and places for native code to call: in the place of the call
+    stand the instructions that the body emits."""
 
-    def accumulate(typing_context, a, b, c):
-        def generate(context, builder, signature_, values):
-            a, b, c = values
-            kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-            name = f"llvm.fmuladd.v{WIDTH}f32"
-            call = cgutils.get_or_insert_function(builder.module, kind, name)
-            return builder.call(call, [b if sign > 0 else builder.fneg(b), c, a])
+    def definition(typing_context, *given):
+        kept = (types.Array, Lanes, types.Float)
+        kinds = [kind if isinstance(kind, kept) else types.intp for kind in given]
 
-        return lanes(lanes, lanes, lanes), generate
+        def generate(context, builder, signature_, codes):
+            values = (known(context, builder, *x) for x in zip(kinds, codes, strict=True))
+            found = body(*values)
+            return context.get_dummy_value() if found is None else found.code
 
-    return intrinsic(accumulate)
+        return gives(*kinds), generate
 
-
-plus, minus = accumulating(1), accumulating(-1)
-
-
-def place(context, builder, kind, array, at):
-    """Pointer to the vector that starts at an element of a contiguous array."""
-    data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [at]), VECTOR.as_pointer())
+    own = inspect.signature(body).parameters.values()
+    names = ["typing_context", *(p.name for p in own if p.default is p.empty)]
+    definition.__signature__ = inspect.Signature(
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    return intrinsic(definition)
 
 
-@intrinsic
-def load(typing_context, array, at):
-    """The vector at elements at … at + 15 of a flat float32 array."""
-
-    def generate(context, builder, signature_, values):
-        pointer = place(context, builder, signature_.args[0], *values)
-        return builder.load(pointer, align=4)
-
-    return lanes(array, types.intp), generate
+def known(context, builder: ir.IRBuilder, kind: types.Type, code: ir.Value) -> Flat | Value:
+    """An argument as the body has it."""
+    if isinstance(kind, types.Array):
+        return Flat(builder, context.make_array(kind)(context, builder, code).data)
+    return Value(builder, code)
 
 
-@intrinsic
-def store(typing_context, array, at, value):
-    """Write the vector to elements at … at + 15 of a flat float32 array."""
-
-    def generate(context, builder, signature_, values):
-        pointer = place(context, builder, signature_.args[0], *values[:2])
-        builder.store(values[2], pointer, align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, lanes), generate
-
-
-def fetching(to_write: bool):
-    """An intrinsic: ask for the cache line of an element, which need not exist."""
-
-    def fetch(typing_context, array, at):
-        def generate(context, builder, signature_, values):
-            pointer = place(context, builder, signature_.args[0], *values)
-            pointer = builder.bitcast(pointer, cgutils.voidptr_t)
-            whole = cgutils.int32_t
-            kind = ir.FunctionType(ir.VoidType(), [pointer.type, whole, whole, whole])
-            ask = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-            builder.call(ask, [pointer, whole(int(to_write)), whole(NEAREST), whole(DATA)])
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp), generate
-
-    return intrinsic(fetch)
-
-
-fetch_to_read, fetch_to_write = fetching(False), fetching(True)
-
-
-@intrinsic
-def within(typing_context, value, bound):
-    """The vector, no larger than the bound on either side; what is no number is 0."""
-
-    def generate(context, builder, signature_, values):
-        value, bound = values
-        for sign, beyond in ((bound, ">"), (builder.fneg(bound), "<")):
-            value = builder.select(builder.fcmp_ordered(beyond, value, sign), sign, value)
-        number = builder.fcmp_ordered("ord", value, value)
-        return builder.select(number, value, ir.Constant(VECTOR, [0.0] * WIDTH))
-
-    return lanes(lanes, lanes), generate
-
-
-def repeated(builder, number):
-    """Sixteen times a number."""
-    nothing = ir.Constant(VECTOR, ir.Undefined)
-    first = builder.insert_element(nothing, number, cgutils.int32_t(0))
-    return builder.shuffle_vector(first, nothing, picked([0] * WIDTH))
-
-
-@intrinsic
-def spread(typing_context, array, at):
-    """The vector of sixteen times the element ``at`` of a flat float32 array."""
-
-    def generate(context, builder, signature_, values):
-        array, at = values
-        data = context.make_array(signature_.args[0])(context, builder, array).data
-        return repeated(builder, builder.load(builder.gep(data, [at])))
-
-    return lanes(array, types.intp), generate
-
-
-@intrinsic
-def filled(typing_context, number):
-    """The vector of sixteen times a float32 number."""
-
-    def generate(context, builder, signature_, values):
-        return repeated(builder, *values)
-
-    return lanes(types.float32), generate
-
-
-def picked(order: list[int]) -> ir.Constant:
-    """The mask of a shuffle."""
-    return ir.Constant(ir.VectorType(cgutils.int32_t, WIDTH), order)
-
-
-def interleaving(first: int):
-    """An intrinsic: elements of two vectors in turn, from that place of both on."""
-    order = [first + i // 2 + (i % 2) * WIDTH for i in range(WIDTH)]
-
-    def interleave(typing_context, one, other):
-        def generate(context, builder, signature_, values):
-            return builder.shuffle_vector(*values, picked(order))
-
-        return lanes(lanes, lanes), generate
-
-    return intrinsic(interleave)
-
-
-lower_halves, upper_halves = interleaving(0), interleaving(WIDTH // 2)
+load, spread = emitted(emission.load, lanes), emitted(emission.spread, lanes)
+filled, within = emitted(emission.filled, lanes), emitted(emission.within, lanes)
+store = emitted(emission.store)
+fetch_to_read, fetch_to_write = emitted(emission.fetch_to_read), emitted(emission.fetch_to_write)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from .butterflies import (
     CONSTANTS,
@@ -28,7 +27,8 @@ from .butterflies import (
     three,
     turning,
 )
-from .lanes import WIDTH, load, spread, store
+from .emission import WIDTH
+from .lanes import emitted, inner, load, spread, store
 
 BLOCK_BYTES = 24 * 1024  # of the first-level cache
 
@@ -88,60 +88,53 @@ def plan(n: int, weights: np.ndarray) -> Plan:
     )
 
 
-@njit(cache=True, nogil=True)
+def elements(count, buf, at, d, re, im):
+    """So many, d apart."""
+    return [get(buf, at + d * i, re, im) for i in range(count)]
+
+
+def put_back(buf, at, d, re, im, values):
+    """The reverse."""
+    for i, value in enumerate(values):
+        put(buf, at + d * i, re, im, *value)
+
+
+@emitted
 def by_two(buf, at, d, re, im, tw, o):
-    a, b = get(buf, at, re, im), get(buf, at + d, re, im)
+    a, b = elements(2, buf, at, d, re, im)
     y = cross(tw, o, *a, *b)
-    put(buf, at, re, im, y[0], y[1])
-    put(buf, at + d, re, im, y[2], y[3])
+    put_back(buf, at, d, re, im, (y[:2], y[2:]))
 
 
-@njit(cache=True, nogil=True)
-def get_four(buf, at, d, re, im):
-    a, b = get(buf, at, re, im), get(buf, at + d, re, im)
-    return a, b, get(buf, at + 2 * d, re, im), get(buf, at + 3 * d, re, im)
-
-
-@njit(cache=True, nogil=True)
-def put_four(buf, at, d, re, im, a, b, c, e):
-    put(buf, at, re, im, *a)
-    put(buf, at + d, re, im, *b)
-    put(buf, at + 2 * d, re, im, *c)
-    put(buf, at + 3 * d, re, im, *e)
-
-
-@njit(cache=True, nogil=True)
+@emitted
 def by_three(buf, at, d, re, im, tw, o):
-    a, b = get(buf, at, re, im), get(buf, at + d, re, im)
-    y = three(tw, o, (a, b, get(buf, at + 2 * d, re, im)))
-    put(buf, at, re, im, *y[0])
-    put(buf, at + d, re, im, *y[1])
-    put(buf, at + 2 * d, re, im, *y[2])
+    put_back(buf, at, d, re, im, three(tw, o, elements(3, buf, at, d, re, im)))
 
 
-@njit(cache=True, nogil=True)
+@emitted
 def by_four(buf, at, d, re, im, tw, o):
-    y = four(tw, o, o + 2, *get_four(buf, at, d, re, im))
-    put_four(buf, at, d, re, im, *y)
+    put_back(buf, at, d, re, im, four(tw, o, o + 2, *elements(4, buf, at, d, re, im)))
 
 
-@njit(cache=True, nogil=True)
+@emitted
 def by_five(buf, at, d, re, im, tw, o):
-    x = get_four(buf, at, d, re, im) + (get(buf, at + 4 * d, re, im),)
-    a, b, c, e, f = five(tw, o, x)
-    put_four(buf, at, d, re, im, a, b, c, e)
-    put(buf, at + 4 * d, re, im, *f)
+    put_back(buf, at, d, re, im, five(tw, o, elements(5, buf, at, d, re, im)))
 
 
-@njit(cache=True, nogil=True)
+@emitted
 def by_eight(buf, at, d, re, im, tw, o):
-    x = get_four(buf, at, d, re, im) + get_four(buf, at + 4 * d, d, re, im)
-    a, b, c, e, f, g, h, i = eight(tw, o, x)
-    put_four(buf, at, d, re, im, a, b, c, e)
-    put_four(buf, at + 4 * d, d, re, im, f, g, h, i)
+    put_back(buf, at, d, re, im, eight(tw, o, elements(8, buf, at, d, re, im)))
 
 
-@njit(cache=True, nogil=True)
+@emitted
+def core_of_eight(buf, at, tw, o, weights, p):
+    """The last split by eight, the weights and the first join, in registers."""
+    y = eight(tw, o, elements(8, buf, at, PAIR, 0, WIDTH))
+    y = eight_weighed(tw, weights, p, [(i, r) for r, i in y])
+    put_back(buf, at, PAIR, WIDTH, 0, y)
+
+
+@inner
 def stage(buf, first, count, m, radix, tw, o, by_block, by_place, re, im):
     """Butterflies on blocks of m elements; turns lie so far apart by block and by place."""
     d = m // radix * PAIR
@@ -164,7 +157,7 @@ def stage(buf, first, count, m, radix, tw, o, by_block, by_place, re, im):
                 by_two(buf, at + j * PAIR, d, re, im, tw, w + j * by_place)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def split(buf, first, count, m, s, k):
     """Stage s on ``count`` blocks of m elements from ``first`` on."""
     step = k.stages[s, STEP]
@@ -172,14 +165,14 @@ def split(buf, first, count, m, s, k):
     stage(buf, first, count, m, k.stages[s, FACTOR], k.turns, o, step, 0, 0, WIDTH)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def join(buf, first, count, m, s, k):
     """What undoes it, but for a factor."""
     o, step = k.stages[s, JOIN], k.stages[s, STEP]
     stage(buf, first, count, m, k.stages[s, FACTOR], k.turns, o, 0, step, WIDTH, 0)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def weigh(buf, first, count, weights):
     """Each frequency has its weight."""
     for p in range(first, first + count):
@@ -189,35 +182,22 @@ def weigh(buf, first, count, weights):
         store(buf, at + WIDTH, load(buf, at + WIDTH) * by)
 
 
-@njit(cache=True, nogil=True)
-def core_of_eight(buf, first, count, o, k):
-    """The last split by eight, the weights and the first join, in registers."""
-    tw, d = k.turns, PAIR
-    for p in range(first, first + count, 8):
-        at = p * PAIR
-        x = get_four(buf, at, d, 0, WIDTH) + get_four(buf, at + 4 * d, d, 0, WIDTH)
-        a, b, c, e, f, g, h, i = eight(tw, o + p, x)
-        a, b, c, e = (a[1], a[0]), (b[1], b[0]), (c[1], c[0]), (e[1], e[0])
-        f, g, h, i = (f[1], f[0]), (g[1], g[0]), (h[1], h[0]), (i[1], i[0])
-        y = eight_weighed(tw, k.weights, p, (a, b, c, e, f, g, h, i))
-        put_four(buf, at, d, WIDTH, 0, y[0], y[1], y[2], y[3])
-        put_four(buf, at + 4 * d, d, WIDTH, 0, y[4], y[5], y[6], y[7])
-
-
-@njit(cache=True, nogil=True)
+@inner
 def core(buf, first, count, k):
     """The last split, the weights and the first join."""
     s = len(k.stages) - 1
     r = k.stages[s, FACTOR]
     if r == 8:
-        core_of_eight(buf, first, count, k.stages[s, SPLIT], k)
+        for p in range(first, first + count, 8):
+            o = k.stages[s, SPLIT] + p
+            core_of_eight(buf, p * PAIR, k.turns, o, k.weights, p)
     else:
         split(buf, first, count // r, r, s, k)
         weigh(buf, first, count, k.weights)
         join(buf, first, count // r, r, s, k)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def convolve(buf, n, k):
     """The 32 lines in the buffer, in place: later stages block by block."""
     last = len(k.stages) - 1

@@ -10,7 +10,8 @@ Loops see T and H flat, both planes from end to end; places in them are numbers.
 
 from numba import njit
 
-from optimizations.probabilistic_field_separable.lanes import WIDTH, load, spread, store
+from optimizations.probabilistic_field_separable.emission import WIDTH
+from optimizations.probabilistic_field_separable.lanes import load, spread, store
 
 PANEL_BYTES = 128 * 1024  # of a line: three of them and one of H of both planes fit the cache
 
