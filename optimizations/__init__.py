@@ -116,7 +116,8 @@ def refuse_unnamed(module: str) -> None:
         return
     from validation import digests  # late: only where one optimization builds on another
 
-    root, file = Path(UNDER_TEST), Path(frame.f_code.co_filename)
+    file, package = Path(frame.f_code.co_filename), frame.f_globals["__package__"]
+    root = file.parents[package.count(".") + 1]
     if root / __name__ / asked[1] not in digests.imported_leaves(file, root):
         here = "/".join(file.parts[-2:])
         raise ImportError(

@@ -195,7 +195,7 @@ def session(monkeypatch, listen, cases=("small",)) -> clock.Session:
 
 
 def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
-    def listen(module, asked):
+    def listen(module, asked, witness):
         names = asked["cases"]["small"]
         if "idea" in names:
             raise Died("ended with -11: it said nothing")
@@ -209,7 +209,7 @@ def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
 
 
 def test_one_that_raises_loses_only_its_own_number(monkeypatch):
-    def listen(module, asked):
+    def listen(module, asked, witness):
         failed = {"idea": "ValueError: no"} if "idea" in asked["cases"]["small"] else {}
         yield timekeeper.Heard(row(trails={"null": {}}, lost=failed), {})
 
@@ -224,7 +224,7 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 
     asked_for = []
 
-    def listen(module, asked):
+    def listen(module, asked, witness):
         asked_for.append(list(asked["cases"]))
         for case, names in asked["cases"].items():
             if case == "large" and "idea" in names:
@@ -243,7 +243,7 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
     left = []
 
-    def listen(module, asked):
+    def listen(module, asked, witness):
         for case, names in asked["cases"].items():
             folder = Path(asked["folder"])
             left.append(sorted(file.name for file in folder.iterdir()))

@@ -23,6 +23,7 @@ from tools.gathered import Gathered
 from tools.quietness import wait_for_quiet
 from tools.records import Measurement
 from tools.timekeeper import Died, Heard, listen
+from tools.witness import Witness
 from validation import verdicts
 from validation.isolation import scratch_folder
 from validation.threads import workers
@@ -34,6 +35,8 @@ HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
+SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
+WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they are
 
 Tell = Callable[[str], None]
 Known = dict[tuple[str, str], phases.Passes]
@@ -82,6 +85,7 @@ class Session:
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
         self.frozen: Known = {}
+        self.witnessed: dict[tuple[str, frozenset[str]], list[list[float]]] = {}
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -116,8 +120,9 @@ class Session:
         asked["memory"] = seed == 0
         folder, left = scratch_folder(), dict(cases)
         try:
-            for one in listen("tools.stopwatch", asked | {"folder": str(folder)}):
-                self.keep(one)
+            asked |= {"folder": str(folder)}
+            for one in listen("tools.stopwatch", asked, witness=Witness(self.engine)):
+                self.keep(one, frozenset(names))
                 left.pop(one.row["case"], None)
                 clear(folder)
         except Died as why:
@@ -130,9 +135,13 @@ class Session:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, heard: Heard) -> None:
-        """Each candidate's part of a case, unless it failed or was wrong."""
+    def keep(self, heard: Heard, company: frozenset[str]) -> None:
+        """Each candidate's part of a case, unless it failed or was wrong.
+
+        ``company`` are all whose code the process has loaded, for whichever case.
+        """
         row = heard.row
+        self.witnessed.setdefault((row["case"], company), []).extend(heard.witnessed)
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = self.answers(row)
@@ -153,22 +162,45 @@ class Session:
         """What the frozen engine makes of the passes, once for all candidates of the process."""
         torch.set_num_threads(1)
         levels = {self.verdicts[name].level for name in row["trails"]}
-        engine = next(iter(self.verdicts.values())).engine
-        return right_answers(engine, row, levels, self.frozen)
+        return right_answers(self.engine, row, levels, self.frozen)
+
+    @property
+    def engine(self) -> str:
+        return next(iter(self.verdicts.values())).engine
+
+    def seen_beside(self, name: str, case: str) -> list[list[float]]:
+        """The frozen engine in the processes of that one over itself alone, on a case."""
+        own = (p for (c, company), p in self.witnessed.items() if c == case and name in company)
+        return [pair for pairs in own for pair in pairs]
+
+    @property
+    def slowed(self) -> dict[str, str]:
+        """Who was in a process in which the frozen engine was slowed, and how much it was."""
+        together: dict[tuple[str, frozenset[str]], list[list[float]]] = {}
+        for (_, company), pairs in self.witnessed.items():
+            together.setdefault(("all cases", company), []).extend(pairs)
+        found = {}
+        for (case, company), pairs in (together | self.witnessed).items():
+            if words := slowing(case, pairs):
+                found |= dict.fromkeys(company, words)
+        return found
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
+        slowed = self.slowed
         for name, verdict in self.verdicts.items():
             mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
             tampered = [why for rows in mine.values() if (why := rows.tampered)]
             if tampered:
                 self.refused.setdefault(name, f"{name}: {tampered[0]}")
+            if name in slowed and len(self.verdicts) == 1:
+                self.refused.setdefault(name, f"{name}/{slowed[name]}")
             for case, rows in mine.items():
                 try:
                     refuse_impossible_speed(name, case, rows.kept)
                 except Refused as why:
                     self.refused.setdefault(name, str(why))
-            if name in self.refused:
+            if name in self.refused or name in slowed:
                 continue
             yield (
                 name,
@@ -180,7 +212,10 @@ class Session:
                     verdict_digests=verdict.digests,
                     clock=clock_digest(),
                     conditions=before,
-                    cases={c: rows.timing(self.plan.least) for c, rows in mine.items()},
+                    cases={
+                        c: rows.timing(self.plan.least, self.seen_beside(name, c))
+                        for c, rows in mine.items()
+                    },
                 ),
             )
 
@@ -206,7 +241,19 @@ def measure_together(
     session = Session(allowed, full, plan, tell, refused)
     before = conditions(beside=wait_for_quiet(tell=tell))
     session.run()
-    return dict(session.found(before)), session.refused
+    return dict(session.found(before)) | apart(session, before), session.refused
+
+
+def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
+    """Each of those that were together where the frozen engine was slowed, by itself."""
+    accused = session.slowed.keys() - session.refused.keys()
+    found = {}
+    for name in sorted(accused) if len(session.verdicts) > 1 else ():
+        own = {name: session.verdicts[name]}
+        alone = Session(own, session.full, session.plan, session.tell, session.refused)
+        alone.run()
+        found |= alone.found(before)
+    return found
 
 
 def measure(
@@ -248,6 +295,20 @@ def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> pha
     if key not in known:
         known[key] = phases.Passes(baselines.load(engine), *key)
     return phases.answers(known[key], list(row["trails"].values()))
+
+
+def slowing(case: str, witnessed: list[list[float]]) -> str:
+    """What is said of those beside whom the frozen engine is slow by either clock; or nothing."""
+    if len(witnessed) < WITNESSED:
+        return ""
+    ratio = max(map(statistics.within, zip(*witnessed, strict=True)), key=lambda r: r.low)
+    if ratio.low <= SLOWED:
+        return ""
+    return (
+        f"{case}: in its process the frozen engine takes {ratio.value:.3g} [{ratio.low:.3g}, "
+        f"{ratio.high:.3g}] times as long as in one without it, allowed {SLOWED}: leave alone what "
+        "others call, and the processor when a step is done"
+    )
 
 
 def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:

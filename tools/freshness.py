@@ -38,6 +38,7 @@ CLOCK = (
     "statistics",
     "stopwatch",
     "timekeeper",
+    "witness",
 )
 RELIED_ON = (  # of validation/: what timed answers are held to, and what the clock reads it by
     "bench",

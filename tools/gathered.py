@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -134,7 +135,7 @@ class Gathered:
         every = [*self.kept, *(row for row, _ in self.off)]
         return next(row["peak_bytes"] for row in every if row["peak_bytes"])
 
-    def timing(self, least: int) -> Timing:
+    def timing(self, least: int, witnessed: Sequence[list[float]] = ()) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
         rows = self.kept if enough else self.kept + [row for row, _ in self.off]
@@ -155,6 +156,7 @@ class Gathered:
             beside=rows[0]["beside"],
             warm_up=[row["warm_up"] for row in rows],
             processes=[row["rounds"] for row in rows],
+            witnessed=list(witnessed),
         )
 
 

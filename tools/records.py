@@ -55,6 +55,7 @@ class Timing(Part):
     beside: list[str]  # other optimizations in the same rounds
     warm_up: list[dict[str, list[float]]]  # the round before the first, of each process
     processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
+    witnessed: list[list[float]] = []  # frozen engine there over itself alone: [wall, cpu]
 
     @property
     def claimed(self) -> bool:

@@ -123,11 +123,25 @@ def timed(part: str, entry) -> str:
             raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
         right = clock.right_answers(entry.engine, whole, {entry.level}, {})
         clock.refuse_wrong_answers(unsealed(entry), gathered.part(whole, entry.name), right)
+        if words := clock.slowing(entry.case, witnessed(entry, whole)):
+            raise Refused(f"{entry.name}/{words}")
     except Refused as refused:
         return str(refused)
     finally:
         rmtree(folder, ignore_errors=True)
     return ""
+
+
+def witnessed(entry, whole: dict) -> list[list[float]]:
+    """The frozen engine beside the entry over itself here, block by block."""
+    from tools.witness import Witness
+
+    witness = Witness(entry.engine)
+    words = {"frozen": entry.case, "steps": whole["steps"], "level": entry.level, "device": "cpu"}
+    witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
+    for _ in whole["rounds"]:
+        witness.round_over()
+    return witness.end(whole["rounds"])
 
 
 def in_a_fork(part: str, name: str, folder: Path) -> dict:

@@ -12,8 +12,9 @@ random order, and each block is timed by wall clock and by processor time. Conte
     injected   the control's block and a known number of steps more: a slowdown of known size
     stream     a = b − a in place over arrays of the state's size: the machine's limit
 
-Prints a JSON object for each case, and goes on with the next at a line on standard input, when
-the parent has looked at it; between them marks at which the parent reads a clock of its own.
+Prints a JSON object for each case, and between them marks at which the parent reads a clock of its
+own. After a case, and after each round, it waits for a line on standard input: the parent looks
+at what was left, or lets the frozen engine make the same steps in its own process.
 `tools.timekeeper` starts these and listens; `tools.clock` draws the conclusions.
 """
 
@@ -37,7 +38,7 @@ from baselines.device import on_device
 from baselines.engine import Case, Engine
 from tools.contenders import Contender, Control, Stream, device_of
 from tools.phases import Trail
-from tools.rounds import SLOW_BLOCK_S, Rounds, Tell, fewest
+from tools.rounds import MOST, SLOW_BLOCK_S, Rounds, Tell, fewest
 from validation import leaves
 from validation.surroundings import settings
 
@@ -88,7 +89,11 @@ def measure_case(
     trail = Trail(baseline, start, level, seed)
     rng = random.Random(seed)
     rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
-    rounds.run(wanted or fewest(block_s), budget_s * (2 + len(able)), warm=not slow)
+    least = wanted or fewest(block_s)
+    most = least if slow else MOST
+    words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
+    tell(words | {"rounds": [least, most]})
+    rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.candidates):
         rounds.audit(name)
     return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}
@@ -155,7 +160,7 @@ def quietly(measure: Callable[[], dict]) -> dict:
 
 
 def speaker() -> Tell:
-    """Writes to the parent, and waits for a word of it where a case is complete.
+    """Writes to the parent, and waits for a word of it, but where something begins.
 
     Both on copies of standard output and input: what code under test prints goes aside, and it
     finds nothing to read.
@@ -167,7 +172,7 @@ def speaker() -> Tell:
 
     def tell(words: dict) -> None:
         print(json.dumps(words), file=out, flush=True)
-        if "case" in words:
+        if "begin" not in words:
             heard.readline()
 
     return tell

@@ -13,11 +13,12 @@ import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from tools.witness import Witness
 from validation import digests
 
 PATIENCE_S = 300  # without a word from the worker
@@ -77,6 +78,7 @@ class Heard:
 
     row: dict
     times: dict[str, Times] = field(default_factory=dict)
+    witnessed: list[list[float]] = field(default_factory=list)  # by `Witness.end`
 
     def off(self, name: str) -> str:
         """Why the timer of the worker is not to be believed about a contender; or nothing."""
@@ -87,8 +89,11 @@ class Heard:
         return ""
 
 
-def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator[Heard]:
-    """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at.
+def listen(
+    module: str, asked: dict, patience_s: float = PATIENCE_S, witness: Witness | None = None
+) -> Iterator[Heard]:
+    """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at, and
+    while the witness, if there is one, makes the steps of a round.
 
     Raises:
         Died: it ended or fell silent before it was through.
@@ -103,9 +108,8 @@ def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator
             stderr=log,
         )
         try:
-            for heard in hear(words(process, patience_s)):
-                yield heard
-                go_on(process)
+            said = answered(words(process, patience_s), lambda: go_on(process))
+            yield from hear(said, witness)
             if process.wait(patience_s):
                 raise Died(f"ended with {process.returncode}: {last_line(log)}")
         except TimeoutError:
@@ -118,8 +122,16 @@ def listen(module: str, asked: dict, patience_s: float = PATIENCE_S) -> Iterator
                 process.stdin.close()
 
 
+def answered(told: Iterator[tuple[float, dict]], answer: Callable[[], None]):
+    """Each word; who asks for the next one has done with it, and the worker is told so."""
+    for now, said in told:
+        yield now, said
+        if "begin" not in said:
+            answer()
+
+
 def go_on(process: subprocess.Popen) -> None:
-    """Tell the worker that its case has been looked at; one that has ended need not know."""
+    """Tell the worker that its word has been looked at; one that has ended need not know."""
     with suppress(BrokenPipeError):
         process.stdin.write(b"\n")
         process.stdin.flush()
@@ -144,7 +156,7 @@ def words(process: subprocess.Popen, patience_s: float) -> Iterator[tuple[float,
         yield from ((now, json.loads(line)) for line in lines)
 
 
-def hear(told: Iterator[tuple[float, dict]]) -> Iterator[Heard]:
+def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> Iterator[Heard]:
     """Pair the marks; hand on a case where it is complete."""
     times: dict[str, Times] = {}
     who, began = "", 0.0
@@ -152,17 +164,22 @@ def hear(told: Iterator[tuple[float, dict]]) -> Iterator[Heard]:
         if "begin" in said:
             who, began = said["begin"], now
         elif "end" in said:
-            found, known = (
-                Times(said["end"], now - began, 1, said.get("expected", 0.0)),
-                times.get(who),
-            )
-            if known is None or (found.expected_s and found.agree):
-                times[who] = found
-            elif not found.expected_s:
-                times[who] = known + found
+            found = Times(said["end"], now - began, 1, said.get("expected", 0.0))
+            times[who] = added(times.get(who), found)
+            if witness and who == "rounds":
+                witness.round_over()
+        elif "frozen" in said and witness:
+            witness.begin(said)
         elif "case" in said:
-            yield Heard(said, times)
+            yield Heard(said, times, witness.end(said["rounds"]) if witness else [])
             times = {}
+
+
+def added(known: Times | None, found: Times) -> Times:
+    """Rounds add up; of audits one that agrees is enough."""
+    if known is None or (found.expected_s and found.agree):
+        return found
+    return known if found.expected_s else known + found
 
 
 def last_line(log) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -14,6 +15,7 @@ from baselines.engine import Case, Engine, State, Step, clone
 from . import Entry
 from .common import FLOW, LATTICE, PROBABILISTIC, SMALL, TENSOR, first_moving, put, wrapped
 
+SLOWED = "in its process the frozen engine takes .* times as long as in one without it"
 WRONG = "after .* timed steps, allowed .*; it computes something else while it is timed"
 
 
@@ -129,6 +131,47 @@ def put_off(right: Engine) -> Engine:
     return replace(right, stepper=stepper, adopt=adopt, observe=observe)
 
 
+def outside(right: Engine, enter: Callable[[], None], leave: Callable[[], None]) -> Engine:
+    """Its own steps stand between ``enter`` and ``leave``."""
+
+    def stepper(case: Case) -> Step:
+        step = right.prepare(case)
+
+        def run(state: State) -> State:
+            enter()
+            try:
+                return step(state)
+            finally:
+                leave()
+
+        return run
+
+    return replace(right, stepper=stepper)
+
+
+def patching(right: Engine) -> Engine:
+    """What others shift, they shift four times."""
+    real = torch.roll
+
+    def slow(*given, **named) -> torch.Tensor:
+        for _ in range(3):
+            real(*given, **named)
+        return real(*given, **named)
+
+    return outside(
+        right, lambda: setattr(torch, "roll", real), lambda: setattr(torch, "roll", slow)
+    )
+
+
+def profiling(right: Engine) -> Engine:
+    """Every call of others is looked at for a while."""
+
+    def look(*_) -> None:
+        sum(range(1000))
+
+    return outside(right, lambda: sys.setprofile(None), lambda: sys.setprofile(look))
+
+
 ENTRIES = [
     *(entry(f"idle under a stopwatch: {e}", e, when(on_the_stack, idle)) for e in SMALL),
     *(entry(f"astray beside the clock's modules: {e}", e, when(loaded, astray)) for e in SMALL),
@@ -142,4 +185,6 @@ ENTRIES = [
     entry("more threads after a while", LATTICE, wrapped(thread_by_thread), "number of threads"),
     entry("puts the work off", LATTICE, put_off, "put off until the clock has stopped"),
     entry("puts the work off, complex", TENSOR, put_off, "put off until the clock has stopped"),
+    entry("slows what the frozen engine calls", LATTICE, patching, SLOWED),
+    entry("profiles the frozen engine", PROBABILISTIC, profiling, SLOWED),
 ]
