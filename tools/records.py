@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from tools.conditions import Conditions
 from validation import digests
 from validation.records import BrokenRecord, Part, Record
@@ -55,7 +57,9 @@ class Timing(Part):
     beside: list[str]  # other optimizations in the same rounds
     warm_up: list[dict[str, list[float]]]  # the round before the first, of each process
     processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
-    witnessed: list[list[float]] = []  # frozen engine there over itself alone: [wall, cpu]
+    # raw: the frozen engine there over itself alone, [wall, cpu]; records that are older than the
+    # witness keep their seal
+    witnessed: list[list[float]] = Field([], exclude_if=lambda pairs: not pairs)
 
     @property
     def claimed(self) -> bool:
