@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from tools import console
+from tools.forerunner import compiled_ahead
 from tools.freshness import forget, judged
 from validation import leaves, memory
 from validation.coverage import Coverage
@@ -41,12 +44,15 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     """Fresh verdicts on the named ones."""
     if not names:
         return {}
-    if len(names) == 1:  # several are judged in processes of their own
-        memory.keep_freed()
-        get_ready(names)
-    with memory.importing():
-        from validation.judge import judge as hear  # late: torch
-    with console.progress("judging") as tell:
+    with ExitStack() as meanwhile:
+        if len(names) == 1:  # several are judged in processes of their own
+            memory.keep_freed()
+            get_ready(names)
+        with memory.importing():
+            from validation.judge import judge as hear  # late: torch
+        if len(names) == 1:
+            meanwhile.enter_context(compiled_ahead(names[0]))
+        tell = meanwhile.enter_context(console.progress("judging"))
         found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
     forget()
     return found

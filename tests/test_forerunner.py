@@ -1,0 +1,91 @@
+"""Compiling ahead of the judge: what a second process is asked, and that nobody misses it."""
+
+from threading import Event
+
+import pytest
+
+from tools.forerunner import compiled_ahead
+from validation import claims, isolation, leaves
+from validation.coverage import Coverage
+from validation.isolation import Failed
+
+COMPILED = "lattice_field_compiled"
+
+
+class Second:
+    """A process of a candidate that answers nothing, and notes what it was asked."""
+
+    made: list = []
+
+    def __init__(self, name):
+        self.name, self.asked, self.stopped = name, [], Event()
+        self.done = Event()
+        Second.made.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        assert self.stopped.is_set()
+
+    def claim(self):
+        return claims.described(leaves.claim(self.name))
+
+    def after(self, case, state, at):
+        self.asked.append((case, tuple(at)))
+
+    def stop(self):
+        self.stopped.set()
+
+
+class Broken(Second):
+    """One that fails when it is first asked."""
+
+    def after(self, case, state, at):
+        self.done.set()
+        raise Failed("died")
+
+
+class Endless(Second):
+    """One that answers when it is ended."""
+
+    def after(self, case, state, at):
+        self.stopped.wait()
+        raise Failed("was ended")
+
+
+@pytest.fixture
+def second(monkeypatch):
+    """Puts another class in the place of candidates, and says which were made."""
+
+    def put(kind):
+        monkeypatch.setattr(isolation, "Candidate", kind)
+        Second.made = []
+        return Second.made
+
+    return put
+
+
+def test_all_small_cases_but_the_first_are_compiled_from_the_last_on(second):
+    made = second(Second)
+    small = list(leaves.claim(COMPILED).covered(Coverage.SMALL))
+    assert len(small) > 1
+    with compiled_ahead(COMPILED) as thread:
+        thread.join()
+    (one,) = made
+    assert one.asked == [(case, (2,)) for case in small[:0:-1]]
+
+
+def test_what_torch_does_not_compile_starts_no_second_process(second):
+    made = second(Second)
+    with compiled_ahead("lattice_field_numba"):
+        pass
+    assert made == []
+
+
+@pytest.mark.parametrize("kind", [Broken, Endless])
+def test_nobody_waits_for_it_or_hears_of_its_failure(second, kind):
+    made = second(kind)
+    with pytest.raises(ZeroDivisionError), compiled_ahead(COMPILED):
+        raise ZeroDivisionError
+    assert made[0].stopped.is_set()
