@@ -1,10 +1,19 @@
-"""The workspace as compiled loops: a cell meets all its donors at once, then nodes pay.
+"""The workspace as one compiled graph: cells meet all their donors, then nodes pay.
 
 What a cell becomes depends on its own value and its donors alone, so each cell goes through
 the 24 offsets in the frozen order by itself, in a register, and counts those that found it
-dark: the first so many. Nodes then read the counts of their cells and pay, in that order again.
-Zeros stand around the workspace, so that a cell without a donor takes nothing. Columns at the
-edges of the grid, where nodes meet, are loops of their own.
+dark: the first so many, since a cell that is bright never changes. While it is dark it holds
+what it was and all gifts so far, a sum that waits for no comparison. Nodes then read the
+counts of their cells and pay, in that order again.
+
+A cell at an edge of the grid, where nodes meet, has a place of its own in each row, with the
+sums of its donors beside it; zeros stand around all nodes, so that a cell without a donor
+takes nothing. With the left edge at L and the right one at R, a row of donors is::
+
+    0 0 L l l   0 w w w … w w w 0   r r R 0 0
+
+Compiling takes time by the operation: columns at the edges, as loops with donors one by one,
+were half of it.
 """
 
 from __future__ import annotations
@@ -26,74 +35,75 @@ from baselines.probabilistic_field_v1 import FieldCase, FieldState
 from optimizations.probabilistic_field_blocked.nodes import exchange
 from optimizations.probabilistic_field_blocked.stepping import REACH, strip
 
-OFFSETS = tuple(offsets())
-ACROSS = [dx for _, dx, _ in OFFSETS]
+from .cells import to_loops
+
+LEFT, FIRST = REACH, 3 * REACH  # places of the cell at the left edge, and of the first column
+VECTOR = 16  # numbers, of which rows are whole ones
+BESIDE = REACH + 1  # the places from which nodes look at an edge cell, and those of its donors
 
 
-def meet(e: Tensor, gifts: list[list[Tensor]]) -> tuple[Tensor, Tensor]:
-    """Cells after the gifts of every offset, and how many offsets found them dark: the first so
-    many, since a cell that is bright never changes."""
-    taken = torch.zeros_like(e)
-    for together in gifts:
-        dark = e < INACTIVE
-        taken = taken + torch.where(dark, 1.0, 0.0)
-        for gift in together:
-            e = e + torch.where(dark, gift, 0.0)
-    return e, taken
+def meet(cells: Tensor, donors: Tensor, row: int) -> tuple[Tensor, Tensor]:
+    """Cells after the gifts of every offset, and how many offsets found them dark: rows of cells
+    and of donors one after another, so many places each."""
+    total, after, n = cells, cells, len(cells)
+    dark, count = torch.ones_like(cells), torch.zeros_like(cells)  # a number adds up faster
+    for dy, dx, weight in offsets():
+        first = (REACH - dy) * row + REACH - dx
+        dark = torch.where(total < INACTIVE, dark, 0.0)
+        total = total + donors[first : first + n] * (weight * SEED_SHARE)
+        after = torch.where(dark > 0, total, after)
+        count = count + dark
+    return after, count
+
+
+def taken(counts: Tensor, w: Tensor) -> Tensor:
+    """The share of what a node could give to all cells that its cells took, in the type of w."""
+    (h, columns), one, share = w.shape, w.new_ones(()), 0.0
+    for number, (dy, dx, weight) in enumerate(offsets()):
+        y, x = REACH + dy, REACH + dx
+        took = counts[y : y + h, x : x + columns] > number
+        share = share + torch.where(took, one * (weight * SEED_SHARE), 0.0)
+    return share
 
 
 def seeding(case: FieldCase) -> Callable[[Tensor, Tensor, Tensor], None]:
     """(E, w, push): all offsets, then nodes pay; E is the strip of cells that they reach."""
-    (h, columns), W, rate = case.workspace, case.shape[1], SEED_RATE * case.dt
-    reached = min(W - 1, columns + REACH)  # interior cells end here
-    edges = [0] if columns <= W - 1 - REACH else [0, W - 1]
-    around = torch.zeros(h + 4 * REACH, columns + 3 * REACH, dtype=case.dtype)
+    (h, columns), rate = case.workspace, SEED_RATE * case.dt
+    width = min(case.shape[1], columns + BESIDE)  # no node reaches further
+    last, right = FIRST + width - 1, FIRST + width + BESIDE
+    row = -(-(right + BESIDE) // VECTOR) * VECTOR
+    cells = torch.zeros((h + 2 * REACH) * row, dtype=case.dtype)
+    inner = cells.view(-1, row)[:, FIRST + 1 : last]
+    edges = cells.view(-1, row)[:, LEFT : right + 1 : right - LEFT]
+    donors = torch.zeros((h + 4 * REACH) * row + 2 * REACH, dtype=case.dtype)
+    giving = donors[REACH:-REACH].view(-1, row)[2 * REACH : -2 * REACH]
+    nodes = giving[:, FIRST : FIRST + columns]
+    sums = torch.ones(BESIDE, BESIDE, dtype=case.dtype).triu()
+    meeting = [  # nodes near an edge, the sums that they are taken into, and the places of those
+        (giving[:, FIRST:][:, :BESIDE], sums, giving[:, LEFT:][:, :BESIDE]),
+        (giving[:, last - REACH :][:, :BESIDE], sums.t(), giving[:, right - REACH :][:, :BESIDE]),
+    ]
 
-    def gift(around: Tensor, number: int, x: int, count: int) -> Tensor:
-        """From the nodes of columns x … to all rows of cells, by that offset."""
-        dy, _, weight = OFFSETS[number]
-        first = REACH - dy
-        donors = around[first : first + h + 2 * REACH, REACH + x : REACH + x + count]
-        return donors * rate * weight * SEED_SHARE
+    def exchanged(cells: Tensor, donors: Tensor, w: Tensor, push: Tensor) -> None:
+        after, count = meet(cells, donors, row)
+        cells.copy_(after)
+        count = count.view(-1, row)
+        first, final = (count[:, x : x + 1].expand(-1, BESIDE) for x in (LEFT, right))
+        line = torch.cat([first, count[:, FIRST + 1 : last], final], 1)
+        w.copy_(torch.clamp(w - w * rate * taken(line, w) - push, *BAND))
 
-    def inside(E: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
-        cells = E[:, 1:reached]
-        gifts = [[gift(around, number, 1 - dx, reached - 1)] for number, dx in enumerate(ACROSS)]
-        return meet(cells, gifts)
-
-    def edge(E: Tensor, around: Tensor, at: int) -> tuple[Tensor, Tensor]:
-        gifts = []
-        for number, dx in enumerate(ACROSS):
-            donors = [x for x in range(columns) if min(max(x + dx, 0), W - 1) == at]
-            gifts.append([gift(around, number, x, 1) for x in donors])
-        return meet(E[:, at : at + 1], gifts)
-
-    def pay(w: Tensor, taken: Tensor) -> Tensor:
-        """``taken`` holds what the cells took, those at an edge once more for each beyond."""
-        after = w
-        for number, (dy, dx, weight) in enumerate(OFFSETS):
-            y, x = REACH + dy, REACH + dx
-            took = taken[y : y + h, x : x + columns] > number
-            after = after - torch.where(took, w * rate * weight * SEED_SHARE, 0.0)
-        return after
-
-    def whole(E: Tensor, w: Tensor, push: Tensor, around: Tensor) -> tuple[Tensor, ...]:
-        e, taken = inside(E, around)
-        rims = [edge(E, around, at) for at in edges]
-        line = [rims[0][1].expand(-1, 1 + REACH), taken]
-        line += [rim.expand(-1, 1 + REACH) for _, rim in rims[1:]]
-        after = torch.clamp(pay(w, torch.cat(line, 1)) - push, *BAND)
-        return after, e, *(rim for rim, _ in rims)
-
-    whole = torch.compile(whole, dynamic=False, fullgraph=True)
+    fused = to_loops(exchanged)
 
     def run(E: Tensor, w: Tensor, push: Tensor) -> None:
-        around[2 * REACH : -2 * REACH, REACH : REACH + columns] = w
-        after, e, *rims = whole(E, w, push, around)
-        E[:, 1:reached] = e
-        for at, rim in zip(edges, rims, strict=True):
-            E[:, at : at + 1] = rim
-        w.copy_(after)
+        torch.mul(w, rate, out=nodes)
+        for near, into, at in meeting:
+            torch.mm(near, into, out=at)
+        within, rims = E[:, 1 : width - 1], E[:, 0 : width : width - 1]
+        inner.copy_(within)
+        edges.copy_(rims)
+        fused(cells, donors, w, push)
+        within.copy_(inner)
+        rims.copy_(edges)
 
     return run
 
