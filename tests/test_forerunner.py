@@ -76,10 +76,24 @@ def test_all_small_cases_but_the_first_are_compiled_from_the_last_on(second):
     assert one.asked == [(case, (2,)) for case in small[:0:-1]]
 
 
-def test_what_torch_does_not_compile_starts_no_second_process(second):
+def test_of_numbas_other_parts_of_the_step_are_compiled_each_once(second):
     made = second(Second)
-    with compiled_ahead("lattice_field_numba"):
-        pass
+    with compiled_ahead("probabilistic_field_numba") as thread:
+        thread.join()
+    assert made[0].asked == [("seeding_only_128x120", (2,)), ("diffusion_only_512x384", (2,))]
+
+
+def test_a_step_that_has_no_parts_asks_nothing_of_numba_ahead(second):
+    made = second(Second)
+    with compiled_ahead("lattice_field_numba") as thread:
+        thread.join()
+    assert made[0].asked == []
+
+
+def test_what_is_not_compiled_starts_no_second_process(second):
+    made = second(Second)
+    with compiled_ahead("lattice_field_null") as thread:
+        assert thread is None
     assert made == []
 
 
