@@ -1,5 +1,7 @@
 """Compiling ahead of the judge: what a second process is asked, and that nobody misses it."""
 
+import subprocess
+import sys
 from threading import Event
 
 import pytest
@@ -103,3 +105,8 @@ def test_nobody_waits_for_it_or_hears_of_its_failure(second, kind):
     with pytest.raises(ZeroDivisionError), compiled_ahead(COMPILED):
         raise ZeroDivisionError
     assert made[0].stopped.is_set()
+
+
+def test_the_verb_starts_the_server_of_forks_before_it_imports_torch():
+    command = "import sys, tools.validate; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", command], check=True)

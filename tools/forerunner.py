@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Thread
+from typing import TYPE_CHECKING
 
-from baselines.engine import Case
 from validation import leaves
+
+if (
+    TYPE_CHECKING
+):  # the process that candidates are forked from starts before torch is imported here
+    from baselines.engine import Case
 
 TORCH, NUMBA = "torch.compile(", "numba"  # by what text calls them
 CALLS = 2  # a step may take another way from a start than later on
