@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 from validation import leaves
 
-if (
-    TYPE_CHECKING
-):  # the process that candidates are forked from starts before torch is imported here
+if TYPE_CHECKING:  # torch, which is imported while the server of forks starts
     from baselines.engine import Case
 
 TORCH, NUMBA = "torch.compile(", "numba"  # by what text calls them
