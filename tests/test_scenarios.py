@@ -85,7 +85,7 @@ def scratch_map(tmp_path, monkeypatch):
     row = Scenario(optimization="lattice_field_buffers", size=size, dtype=dtype, threads=threads,
                    device=device, ratio=0.5, low=0.4, high=0.6, rests_on=basis)  # fmt: skip
     known = scenarios.Map(
-        engine="lattice_field_v1", conditions=scenarios.conditions(), scenarios=[row]
+        engine="lattice_field_v1", conditions=scenarios.timing_conditions(), scenarios=[row]
     )
     known.write(tmp_path / "lattice_field_v1.json")
     return lambda: scenarios.today("lattice_field_v1", ["lattice_field_buffers"])

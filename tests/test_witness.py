@@ -1,29 +1,41 @@
 """A candidate that slows the frozen engine is found out by the one that never met it."""
 
+import gc
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import baselines
 from tools import clock, contenders, phases, stopwatch, timekeeper
+from tools.conditions import ALLOCATOR
 from tools.witness import Witness
+from tools.witness_worker import Turns, to_the_processor_of
 
 LATTICE = "lattice_field_v1"
 
 
 @pytest.fixture
 def told(monkeypatch, tmp_path):
-    """A case timed in this process with a witness that hears all; the blocks of both."""
+    """A case timed here with a witness whose process is this one too; the blocks of both."""
     made: dict[bool, list] = {True: [], False: []}
     make, here = contenders.Contender.make, [False]
 
     def seen(self, steps):
-        if type(self) is contenders.Contender and self is not getattr(witness, "warming", None):
+        others = any(self is one for one in turns.others)
+        if type(self) is contenders.Contender and not others:
             made[here[0]].append((self.engine, self.state.E.double().sum().item(), steps))
         return make(self, steps)
 
     monkeypatch.setattr(contenders.Contender, "make", seen)
-    witness = Witness(LATTICE)
+    witness, turns = Witness(LATTICE), Turns(LATTICE)
+    witness.worker, turns.others, before = os.getpid(), [], os.sched_getaffinity(0)
+    monkeypatch.setattr(witness, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
     candidate = baselines.load(LATTICE)
 
     def tell(said):
@@ -40,6 +52,8 @@ def told(monkeypatch, tmp_path):
     row = stopwatch.measure_case(
         {"idea": candidate}, "odd_2d", 0, 0.0, tell, "exact", tmp_path, (9, steps), memory=False
     )
+    os.sched_setaffinity(0, before)
+    gc.enable()
     return made, witness, row
 
 
@@ -58,18 +72,78 @@ def pairs(ratio: float, count: int = 9) -> list[list[float]]:
     return [[ratio * (1 + 0.01 * (i % 3)), 1.0] for i in range(count)]
 
 
+def processes(*ratios: float, count: int = 9) -> list[list[list[float]]]:
+    return [pairs(ratio, count) for ratio in ratios]
+
+
 def test_what_is_slowed_is_said_and_what_is_not_is_not():
-    assert clock.slowing("small", pairs(1.0)) == ""
-    assert clock.slowing("small", pairs(0.8)) == ""
-    assert "small: in its process the frozen engine takes 1.31 [1.3" in clock.slowing(
-        "small", pairs(1.3)
-    )
-    assert clock.slowing("small", [one[::-1] for one in pairs(1.3)]), "by processor time alone"
+    for one in (1.0, 0.8):
+        assert clock.slowing("small", processes(one, 1.01 * one, 0.99 * one)) == ""
+    slow = processes(1.30, 1.31, 1.29)
+    assert "small: in its process the frozen engine takes 1.31 [1.2" in clock.slowing("small", slow)
+    by_processor_time = [[one[::-1] for one in pairs] for pairs in slow]
+    assert clock.slowing("small", by_processor_time)
+
+
+def test_one_process_is_judged_by_its_rounds():
+    assert clock.slowing("small", processes(1.0)) == ""
+    assert "takes 1.31 [1.3" in clock.slowing("small", processes(1.3))
+
+
+def test_a_process_that_fell_on_slow_memory_accuses_nobody():
+    """Its rounds agree with one another, and those of the others do not with them."""
+    assert clock.slowing("small", processes(1.5, 1.0, 1.0, count=90)) == ""
+    assert clock.slowing("small", processes(1.5, 1.4, 1.3, count=90))
 
 
 def test_few_rounds_say_nothing():
     assert clock.slowing("small", []) == ""
-    assert clock.slowing("small", pairs(2.0, clock.WITNESSED - 1)) == ""
+    assert clock.slowing("small", [[], []]) == ""
+    assert clock.slowing("small", processes(2.0, count=clock.WITNESSED - 1)) == ""
+    assert clock.slowing("small", processes(2.0, 2.0, count=clock.WITNESSED // 2))
+
+
+def test_it_goes_where_the_worker_last_ran():
+    allowed = os.sched_getaffinity(0)
+    busy = "import os; os.sched_setaffinity(0, {%d}); print(1, flush=True); input()"
+    try:
+        for processor in allowed:
+            words = [sys.executable, "-c", busy % processor]
+            with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+                worker.stdout.readline()
+                to_the_processor_of(worker.pid)
+                assert os.sched_getaffinity(0) == {processor}
+                worker.communicate(b"\n")
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
+    witness = Witness(LATTICE)
+    with closing(witness):
+        witness.follow(os.getpid())
+        process = witness.process
+        witness.begin(
+            {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu", "rounds": [3, 9]}
+        )
+        for _ in range(9):
+            witness.round_over()
+        environment = Path(f"/proc/{process.pid}/environ").read_text().split("\0")
+    block = {"baseline": [1.0, 2.0]}
+    found = witness.end([block] * 9)
+    assert 3 <= len(found) <= 9
+    wall, processor = witness.own[0]
+    assert found[0] == pytest.approx([2 / wall, 4 / processor], rel=1e-3)
+    assert process.poll() is not None
+    for name, value in ALLOCATOR.items():
+        assert f"{name}={value}" in environment, "the memory of the worker's own processes"
+
+
+def test_one_that_ends_is_said_to_have_ended():
+    with closing(Witness("no_such_engine")) as witness:
+        witness.follow(os.getpid())
+        with pytest.raises(RuntimeError, match="the witness of no_such_engine ended with 1"):
+            witness.ask({})
 
 
 def session(monkeypatch, listen) -> clock.Session:
@@ -92,7 +166,8 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch)
             "first_call_s": dict.fromkeys(("baseline", *names), 1.0),
             "peak_bytes": dict.fromkeys(("baseline", *names), 1),
         }  # fmt: skip
-        yield timekeeper.Heard(row, {}, pairs(1.5 if "guilty" in names else 1.0))
+        slow = 1.5 if "guilty" in names else 1.0
+        yield timekeeper.Heard(row, {}, pairs(slow * (1 + 0.01 * asked["seed"])))
 
     found, kept = session(monkeypatch, listen), []
     monkeypatch.setattr(
@@ -106,7 +181,7 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch)
     alone = clock.apart(found, None)
     assert (list(alone), kept) == (["null"], ["null"])
     assert "guilty/small: in its process the frozen engine takes 1.5" in found.refused["guilty"]
-    assert len(alone["null"]["cases"]["small"].witnessed) == 27
+    assert [len(own) for own in alone["null"]["cases"]["small"].witnessed] == [9, 9, 9]
 
 
 def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):

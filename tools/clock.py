@@ -8,6 +8,7 @@ another process; one that fails, or computes something else, loses its own numbe
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 
 import baselines
 from tools import gathered, phases, statistics
-from tools.conditions import Conditions, changes, conditions
+from tools.conditions import Conditions, changes, timing_conditions
 from tools.freshness import Refused, clock_digest, timed_cases
 from tools.gathered import Gathered
 from tools.quietness import wait_for_quiet
@@ -40,6 +41,7 @@ WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they ar
 
 Tell = Callable[[str], None]
 Known = dict[tuple[str, str], phases.Passes]
+Pairs = list[list[float]]  # of one process, by `Witness.end`
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Session:
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
         self.frozen: Known = {}
-        self.witnessed: dict[tuple[str, frozenset[str]], list[list[float]]] = {}
+        self.witnessed: dict[tuple[str, frozenset[str]], dict[int, Pairs]] = {}
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -118,11 +120,11 @@ class Session:
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
         asked["levels"] = {name: self.verdicts[name].level for name in names}
         asked["memory"] = seed == 0
-        folder, left = scratch_folder(), dict(cases)
+        folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
         try:
             asked |= {"folder": str(folder)}
-            for one in listen("tools.stopwatch", asked, witness=Witness(self.engine)):
-                self.keep(one, frozenset(names))
+            for one in listen("tools.stopwatch", asked, witness=witness):
+                self.keep(one, frozenset(names), seed)
                 left.pop(one.row["case"], None)
                 clear(folder)
         except Died as why:
@@ -133,15 +135,16 @@ class Session:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
                     self.one_process(seed, mine)
         finally:
+            witness.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, heard: Heard, company: frozenset[str]) -> None:
+    def keep(self, heard: Heard, company: frozenset[str], number: int) -> None:
         """Each candidate's part of a case, unless it failed or was wrong.
 
-        ``company`` are all whose code the process has loaded, for whichever case.
+        ``company`` are all whose code the process of that number has loaded, for whichever case.
         """
         row = heard.row
-        self.witnessed.setdefault((row["case"], company), []).extend(heard.witnessed)
+        self.witnessed.setdefault((row["case"], company), {})[number] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = self.answers(row)
@@ -168,20 +171,22 @@ class Session:
     def engine(self) -> str:
         return next(iter(self.verdicts.values())).engine
 
-    def seen_beside(self, name: str, case: str) -> list[list[float]]:
+    def seen_beside(self, name: str, case: str) -> list[Pairs]:
         """The frozen engine in the processes of that one over itself alone, on a case."""
         own = (p for (c, company), p in self.witnessed.items() if c == case and name in company)
-        return [pair for pairs in own for pair in pairs]
+        return [pairs for processes in own for pairs in processes.values()]
 
     @property
     def slowed(self) -> dict[str, str]:
         """Who was in a process in which the frozen engine was slowed, and how much it was."""
-        together: dict[tuple[str, frozenset[str]], list[list[float]]] = {}
-        for (_, company), pairs in self.witnessed.items():
-            together.setdefault(("all cases", company), []).extend(pairs)
+        together: dict[tuple[str, frozenset[str]], dict[int, Pairs]] = {}
+        for (_, company), processes in self.witnessed.items():
+            whole = together.setdefault(("all cases", company), defaultdict(list))
+            for number, pairs in processes.items():
+                whole[number] += pairs
         found = {}
-        for (case, company), pairs in (together | self.witnessed).items():
-            if words := slowing(case, pairs):
+        for (case, company), processes in (together | self.witnessed).items():
+            if words := slowing(case, list(processes.values())):
                 found |= dict.fromkeys(company, words)
         return found
 
@@ -239,7 +244,7 @@ def measure_together(
     if len(engines) > 1:
         raise ValueError(f"candidates of {sorted(engines)} asked for; allowed: of one baseline")
     session = Session(allowed, full, plan, tell, refused)
-    before = conditions(beside=wait_for_quiet(tell=tell))
+    before = timing_conditions(beside=wait_for_quiet(tell=tell))
     session.run()
     return dict(session.found(before)) | apart(session, before), session.refused
 
@@ -297,11 +302,16 @@ def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> pha
     return phases.answers(known[key], list(row["trails"].values()))
 
 
-def slowing(case: str, witnessed: list[list[float]]) -> str:
-    """What is said of those beside whom the frozen engine is slow by either clock; or nothing."""
-    if len(witnessed) < WITNESSED:
+def slowing(case: str, processes: list[Pairs]) -> str:
+    """What is said of those beside whom the frozen engine is slow by either clock; or nothing.
+
+    The interval is that between processes, as that of a speed is: the rounds of one process
+    follow one another, and are no independent pairs.
+    """
+    processes = [pairs for pairs in processes if pairs]
+    if sum(map(len, processes)) < WITNESSED:
         return ""
-    ratio = max(map(statistics.within, zip(*witnessed, strict=True)), key=lambda r: r.low)
+    ratio = max((over_processes(processes, i) for i in (0, 1)), key=lambda r: r.low)
     if ratio.low <= SLOWED:
         return ""
     return (
@@ -309,6 +319,14 @@ def slowing(case: str, witnessed: list[list[float]]) -> str:
         f"{ratio.high:.3g}] times as long as in one without it, allowed {SLOWED}: leave alone what "
         "others call, and the processor when a step is done"
     )
+
+
+def over_processes(processes: list[Pairs], clock: int) -> statistics.Interval:
+    """Of one clock's ratios: between the processes' medians; of a single one, of its rounds."""
+    ratios = [[pair[clock] for pair in pairs] for pairs in processes]
+    if len(ratios) == 1:
+        return statistics.within(ratios[0])
+    return statistics.between([median(own) for own in ratios])
 
 
 def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:

@@ -17,6 +17,10 @@ from tools.quietness import Beside
 from validation import digests, machine
 from validation.records import Part
 
+# Of processes in which frozen engines and optimizations are timed together: what glibc's own rule
+# comes to once 32 MiB have been freed in one piece, and nothing is given back. Else the same step
+# meets from none to thousands of page faults, by what others have freed before it.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
 
 
@@ -51,10 +55,18 @@ class Conditions(Part):
         return digests.of_plain(told)[:16]
 
 
+def timing_conditions(beside: Beside | None = None) -> Conditions:
+    """As they are now, for processes that have been given the settings of ``ALLOCATOR``."""
+    return conditions(beside=beside, memory=ALLOCATOR)
+
+
 def conditions(
-    root: Path = digests.ROOT, threads: int = 1, beside: Beside | None = None
+    root: Path = digests.ROOT,
+    threads: int = 1,
+    beside: Beside | None = None,
+    memory: dict[str, str] | None = None,
 ) -> Conditions:
-    """As they are now."""
+    """As they are now; ``memory`` are allocator settings beside those of the environment."""
     here = machine.machine()
     return Conditions(
         machine=fingerprint(),
@@ -64,7 +76,7 @@ def conditions(
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         governor=governor(),
-        allocator=allocator(),
+        allocator=allocator(memory or {}),
         threads=threads,
         denormals="kept",
         python=platform.python_version(),
@@ -109,11 +121,12 @@ def accelerator() -> str:
     return f"{name.strip()}, driver {driver.strip()}" if driver else ""
 
 
-def allocator() -> str:
+def allocator(settings: dict[str, str]) -> str:
     """What serves the arrays: its settings change ratios above 32 MB two- to threefold."""
-    settings = {k: v for k, v in sorted(os.environ.items()) if k.startswith("MALLOC_")}
+    ours = {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")}
     preload = os.environ.get("LD_PRELOAD", "")
-    return " ".join([platform.libc_ver()[0] or "libc", preload, *map("=".join, settings.items())])
+    told = map("=".join, sorted((settings | ours).items()))
+    return " ".join([platform.libc_ver()[0] or "libc", preload, *told])
 
 
 def git(root: Path, *words: str) -> str:

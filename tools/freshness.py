@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from tools import records
-from tools.conditions import conditions
+from tools.conditions import timing_conditions
 from tools.records import Measurement
 from validation import digests, machine, seal, verdicts
 from validation.coverage import Coverage
@@ -39,6 +39,7 @@ CLOCK = (
     "stopwatch",
     "timekeeper",
     "witness",
+    "witness_worker",
 )
 RELIED_ON = (  # of validation/: what timed answers are held to, and what the clock reads it by
     "bench",
@@ -87,7 +88,7 @@ def forget() -> None:
 @cache
 def here() -> str:
     """The comparability key of this machine, now."""
-    return conditions().key
+    return timing_conditions().key
 
 
 def checked_path(name: str, root: Path = digests.ROOT) -> Path:

@@ -135,7 +135,7 @@ class Gathered:
         every = [*self.kept, *(row for row, _ in self.off)]
         return next(row["peak_bytes"] for row in every if row["peak_bytes"])
 
-    def timing(self, least: int, witnessed: Sequence[list[float]] = ()) -> Timing:
+    def timing(self, least: int, witnessed: Sequence[list[list[float]]] = ()) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
         rows = self.kept if enough else self.kept + [row for row, _ in self.off]

@@ -57,9 +57,9 @@ class Timing(Part):
     beside: list[str]  # other optimizations in the same rounds
     warm_up: list[dict[str, list[float]]]  # the round before the first, of each process
     processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
-    # raw: the frozen engine there over itself alone, [wall, cpu]; records that are older than the
-    # witness keep their seal
-    witnessed: list[list[float]] = Field([], exclude_if=lambda pairs: not pairs)
+    # raw: the frozen engine there over itself alone, by process and round, [wall, cpu]; records
+    # that are older than the witness keep their seal
+    witnessed: list[list[list[float]]] = Field([], exclude_if=lambda pairs: not pairs)
 
     @property
     def claimed(self) -> bool:

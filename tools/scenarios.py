@@ -21,7 +21,7 @@ from time import monotonic
 import baselines
 from baselines.engine import Engine, describe
 from tools import console, freshness
-from tools.conditions import Conditions, conditions
+from tools.conditions import ALLOCATOR, Conditions, timing_conditions
 from validation import digests, leaves, machine
 from validation.records import BrokenRecord, Part, Record
 from validation.verdicts import Status
@@ -110,7 +110,7 @@ def on_file(engine: str) -> list[Scenario]:
         found = Map.read(path(engine))
     except (FileNotFoundError, BrokenRecord):
         return []
-    return found.scenarios if found.conditions.key == conditions().key else []
+    return found.scenarios if found.conditions.key == timing_conditions().key else []
 
 
 def today(engine: str, names: list[str]) -> list[Scenario]:
@@ -178,11 +178,11 @@ class Worker:
 
     def started(self) -> subprocess.Popen:
         only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        threads = dict.fromkeys(only, str(self.threads))
+        settings = ALLOCATOR | os.environ | dict.fromkeys(only, str(self.threads))
         return subprocess.Popen(
             [sys.executable, "-m", "tools.scenario_worker", self.engine, str(self.threads)],
             cwd=digests.ROOT,
-            env=os.environ | threads | {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": "0"},
+            env=settings | {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -202,7 +202,7 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
     """Measure what is missing until the time is over; written after every scenario."""
     scenarios = today(engine, names)
     others = [s for s in on_file(engine) if s.optimization not in names]
-    before = conditions()
+    before = timing_conditions()
     workers = {threads: Worker(engine, threads) for threads in THREADS}
     try:
         for scenario in in_turn(scenarios):

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
@@ -123,7 +124,7 @@ def timed(part: str, entry) -> str:
             raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
         right = clock.right_answers(entry.engine, whole, {entry.level}, {})
         clock.refuse_wrong_answers(unsealed(entry), gathered.part(whole, entry.name), right)
-        if words := clock.slowing(entry.case, witnessed(entry, whole)):
+        if words := clock.slowing(entry.case, [witnessed(entry, whole)]):
             raise Refused(f"{entry.name}/{words}")
     except Refused as refused:
         return str(refused)
@@ -133,15 +134,16 @@ def timed(part: str, entry) -> str:
 
 
 def witnessed(entry, whole: dict) -> list[list[float]]:
-    """The frozen engine beside the entry over itself here, block by block."""
+    """The frozen engine beside the entry over itself alone, block by block."""
     from tools.witness import Witness
 
-    witness = Witness(entry.engine)
     words = {"frozen": entry.case, "steps": whole["steps"], "level": entry.level, "device": "cpu"}
-    witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
-    for _ in whole["rounds"]:
-        witness.round_over()
-    return witness.end(whole["rounds"])
+    with closing(Witness(entry.engine)) as witness:
+        witness.follow(os.getpid())
+        witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
+        for _ in whole["rounds"]:
+            witness.round_over()
+        return witness.end(whole["rounds"])
 
 
 def in_a_fork(part: str, name: str, folder: Path) -> dict:

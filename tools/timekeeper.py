@@ -17,9 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from tools.witness import Witness
+from tools.conditions import ALLOCATOR
 from validation import digests
+
+if TYPE_CHECKING:
+    from tools.witness import Witness
 
 PATIENCE_S = 300  # without a word from the worker
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
@@ -102,11 +106,13 @@ def listen(
         process = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(asked)],
             cwd=digests.ROOT,
-            env=os.environ | dict.fromkeys(SINGLE_THREAD, "1") | {"PYTHONHASHSEED": "0"},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
         )
+        if witness:
+            witness.follow(process.pid)
         try:
             said = answered(words(process, patience_s), lambda: go_on(process))
             yield from hear(said, witness)
@@ -120,6 +126,11 @@ def listen(
             process.stdout.close()
             with suppress(BrokenPipeError):
                 process.stdin.close()
+
+
+def environment() -> dict[str, str]:
+    """Of a process that is timed: one thread, and memory that others have not upset."""
+    return ALLOCATOR | os.environ | dict.fromkeys(SINGLE_THREAD, "1") | {"PYTHONHASHSEED": "0"}
 
 
 def answered(told: Iterator[tuple[float, dict]], answer: Callable[[], None]):
