@@ -124,7 +124,14 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
         witness.follow(os.getpid())
         process = witness.process
         witness.begin(
-            {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu", "rounds": [3, 9]}
+            {
+                "frozen": "odd_2d",
+                "steps": 2,
+                "level": "exact",
+                "device": "cpu",
+                "rounds": [3, 9],
+                "company": 4,
+            }
         )
         for _ in range(9):
             witness.round_over()

@@ -8,9 +8,9 @@ another process; one that fails, or computes something else, loses its own numbe
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -37,6 +37,7 @@ CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs fast
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
+ALL_CASES = "all cases"
 WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they are
 
 Tell = Callable[[str], None]
@@ -75,6 +76,14 @@ def allowed_to_run(name: str, dirty: bool) -> Verdict:
 
 
 @dataclass
+class Process:
+    """One that timed: whose code it had loaded, and what its witness saw of each case."""
+
+    company: list[str]
+    witnessed: dict[str, Pairs] = field(default_factory=dict)
+
+
+@dataclass
 class Session:
     """A measurement of several candidates of one baseline, under way."""
 
@@ -87,7 +96,7 @@ class Session:
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
         self.frozen: Known = {}
-        self.witnessed: dict[tuple[str, frozenset[str]], dict[int, Pairs]] = {}
+        self.processes: list[Process] = []
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -121,10 +130,11 @@ class Session:
         asked["levels"] = {name: self.verdicts[name].level for name in names}
         asked["memory"] = seed == 0
         folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
+        self.processes.append(Process(names))
         try:
             asked |= {"folder": str(folder)}
             for one in listen("tools.stopwatch", asked, witness=witness):
-                self.keep(one, frozenset(names), seed)
+                self.keep(one)
                 left.pop(one.row["case"], None)
                 clear(folder)
         except Died as why:
@@ -138,13 +148,10 @@ class Session:
             witness.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, heard: Heard, company: frozenset[str], number: int) -> None:
-        """Each candidate's part of a case, unless it failed or was wrong.
-
-        ``company`` are all whose code the process of that number has loaded, for whichever case.
-        """
+    def keep(self, heard: Heard) -> None:
+        """Each candidate's part of a case, unless it failed or was wrong."""
         row = heard.row
-        self.witnessed.setdefault((row["case"], company), {})[number] = heard.witnessed
+        self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = self.answers(row)
@@ -171,24 +178,21 @@ class Session:
     def engine(self) -> str:
         return next(iter(self.verdicts.values())).engine
 
-    def seen_beside(self, name: str, case: str) -> list[Pairs]:
-        """The frozen engine in the processes of that one over itself alone, on a case."""
-        own = (p for (c, company), p in self.witnessed.items() if c == case and name in company)
-        return [pairs for processes in own for pairs in processes.values()]
+    def seen_beside(self, name: str) -> dict[str, list[Pairs]]:
+        """The frozen engine over itself alone in each process of that one: by case, then in all."""
+        mine = [process.witnessed for process in self.processes if name in process.company]
+        cases = {case: None for witnessed in mine for case in witnessed}
+        found = {case: [own[case] for own in mine if case in own] for case in cases}
+        return found | {ALL_CASES: [list(chain(*own.values())) for own in mine]}
 
     @property
     def slowed(self) -> dict[str, str]:
-        """Who was in a process in which the frozen engine was slowed, and how much it was."""
-        together: dict[tuple[str, frozenset[str]], dict[int, Pairs]] = {}
-        for (_, company), processes in self.witnessed.items():
-            whole = together.setdefault(("all cases", company), defaultdict(list))
-            for number, pairs in processes.items():
-                whole[number] += pairs
-        found = {}
-        for (case, company), processes in (together | self.witnessed).items():
-            if words := slowing(case, list(processes.values())):
-                found |= dict.fromkeys(company, words)
-        return found
+        """In whose processes the frozen engine was slowed, and how much it was."""
+        said = {
+            name: [words for seen in self.seen_beside(name).items() if (words := slowing(*seen))]
+            for name in self.verdicts
+        }
+        return {name: words[0] for name, words in said.items() if words}
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
@@ -218,7 +222,7 @@ class Session:
                     clock=clock_digest(),
                     conditions=before,
                     cases={
-                        c: rows.timing(self.plan.least, self.seen_beside(name, c))
+                        c: rows.timing(self.plan.least, self.seen_beside(name).get(c, []))
                         for c, rows in mine.items()
                     },
                 ),
@@ -305,8 +309,8 @@ def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> pha
 def slowing(case: str, processes: list[Pairs]) -> str:
     """What is said of those beside whom the frozen engine is slow by either clock; or nothing.
 
-    The interval is that between processes, as that of a speed is: the rounds of one process
-    follow one another, and are no independent pairs.
+    The interval is that between processes, as that of a speed is. Of a single one it is that of its
+    rounds, which follow one another and share its memory: narrower than it should be.
     """
     processes = [pairs for pairs in processes if pairs]
     if sum(map(len, processes)) < WITNESSED:

@@ -13,16 +13,19 @@ from __future__ import annotations
 import gc
 import json
 import os
-import random
 import sys
 
 import psutil
 import torch
+from torch import Tensor
 
 import baselines
 from baselines.device import on_device
+from baselines.engine import State
 from tools.contenders import Contender, Stream
 from tools.phases import start_of_pass
+
+COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer
 
 
 class Turns:
@@ -48,8 +51,8 @@ class Turns:
         self.level, self.steps, self.start = said["level"], said["steps"], engine.initial(case)
         self.baseline = Contender(engine, case, self.start, cold=said["alone"])
         if not said["alone"]:
-            largest = max(self.start, key=lambda t: t.numel() * t.element_size())
-            self.others = [Contender(engine, case, self.start, cold=True), Stream(largest, device)]
+            self.others = [Contender(engine, case, self.start, cold=True)]
+            self.memory = Stream(company(self.start, said["company"]), device)
         self.passes, self.made = 0, case.steps
 
     def block(self) -> tuple[float, float]:
@@ -57,14 +60,20 @@ class Turns:
         if self.made + self.steps > self.baseline.case.steps:
             first = start_of_pass(self.frozen, self.start, self.level, self.passes)
             for runner in (self.baseline, *self.others):
-                if isinstance(runner, Contender):
-                    runner.restart(first)
+                runner.restart(first)
             self.passes, self.made = self.passes + 1, 0
-        random.shuffle(self.others)
         for other in self.others:
             other.make(self.steps)
+            self.memory.make(1)
         self.made += self.steps
         return self.baseline.make(self.steps)
+
+
+def company(start: State, count: int) -> Tensor:
+    """As much memory as so many contenders go through in a round, or as no cache holds."""
+    largest = max(start, key=lambda t: t.numel() * t.element_size())
+    most = COLD_BYTES // largest.element_size()
+    return largest.new_empty(min(count * largest.numel(), most))
 
 
 def to_the_processor_of(process: int) -> None:
