@@ -140,7 +140,7 @@ def witnessed(entry, whole: dict) -> list[list[float]]:
     words = {"frozen": entry.case, "steps": whole["steps"], "level": entry.level, "device": "cpu"}
     with closing(Witness(entry.engine)) as witness:
         witness.follow(os.getpid())
-        witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1], "company": 4})
+        witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
         for _ in whole["rounds"]:
             witness.round_over()
         return witness.end(whole["rounds"])

@@ -92,7 +92,7 @@ def measure_case(
     least = wanted or fewest(block_s)
     most = least if slow else MOST
     words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
-    tell(words | {"rounds": [least, most], "company": len(contenders)})
+    tell(words | {"rounds": [least, most]})
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.candidates):
         rounds.audit(name)

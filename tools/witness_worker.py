@@ -4,8 +4,9 @@
 
 Reads requests, one JSON object a line, and answers likewise: a case as the worker tells it, then
 its rounds one by one. A block is made on the processor that the worker has just left, since those
-of a shared machine differ in speed for seconds at a time; and after blocks of others, as over
-there, where it finds the caches as these leave them.
+of a shared machine differ in speed for seconds at a time. It starts with the code warm and the
+caches cold: candidates go through more memory than the frozen engine or less, and what their
+blocks leave in the caches is no fault of theirs, so the coldest start is what they are held to.
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ import sys
 
 import psutil
 import torch
-from torch import Tensor
 
 import baselines
 from baselines.device import on_device
-from baselines.engine import State
 from tools.contenders import Contender, Stream
 from tools.phases import start_of_pass
 
-COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer
+COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 
 
 class Turns:
@@ -43,7 +42,7 @@ class Turns:
 
     def begin(self, said: dict) -> None:
         """A case as the worker tells it; of slow steps nobody cares who came before."""
-        self.baseline, self.others = None, []  # their memory, before the next takes its own
+        self.baseline = self.warming = None  # their memory, before the next takes its own
         collect()
         device = said["device"]
         engine = self.frozen if device == "cpu" else on_device(self.frozen, device)
@@ -51,29 +50,22 @@ class Turns:
         self.level, self.steps, self.start = said["level"], said["steps"], engine.initial(case)
         self.baseline = Contender(engine, case, self.start, cold=said["alone"])
         if not said["alone"]:
-            self.others = [Contender(engine, case, self.start, cold=True)]
-            self.memory = Stream(company(self.start, said["company"]), device)
+            self.warming = Contender(engine, case, self.start, cold=True)
+            self.memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
         self.passes, self.made = 0, case.steps
 
     def block(self) -> tuple[float, float]:
         """The next steps; a trajectory starts anew at its end."""
         if self.made + self.steps > self.baseline.case.steps:
             first = start_of_pass(self.frozen, self.start, self.level, self.passes)
-            for runner in (self.baseline, *self.others):
+            for runner in filter(None, (self.baseline, self.warming)):
                 runner.restart(first)
             self.passes, self.made = self.passes + 1, 0
-        for other in self.others:
-            other.make(self.steps)
+        if self.warming:
+            self.warming.make(self.steps)
             self.memory.make(1)
         self.made += self.steps
         return self.baseline.make(self.steps)
-
-
-def company(start: State, count: int) -> Tensor:
-    """As much memory as so many contenders go through in a round, or as no cache holds."""
-    largest = max(start, key=lambda t: t.numel() * t.element_size())
-    most = COLD_BYTES // largest.element_size()
-    return largest.new_empty(min(count * largest.numel(), most))
 
 
 def to_the_processor_of(process: int) -> None:
