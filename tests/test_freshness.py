@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tools import freshness, records
+from validation import judge, machine, verdicts
 from validation.verdicts import Status
 
 NAME = "lattice_field_null"
@@ -58,3 +59,34 @@ def test_another_clock_and_another_machine_do(speed):
 def test_no_speed_is_shown_until_todays_judge_has_come_to_an_end(speed):
     speed.patch.setattr(freshness, "judged", lambda name: (Status.STALE, None, "judge changed"))
     assert not speed.shown()
+
+
+@pytest.mark.parametrize(
+    ("needs", "installed", "status"),
+    [
+        (("no_such_package",), (), Status.UNAVAILABLE),
+        (("no_such_package",), ("no_such_package",), Status.STALE),
+        (("no_such_package", "nor_this"), ("no_such_package",), Status.UNAVAILABLE),
+        (("cuda", "no_such_package"), ("no_such_package",), Status.UNAVAILABLE),
+    ],
+)
+def test_what_wanted_for_a_package_is_judged_again_when_it_is_there(
+    monkeypatch, needs, installed, status
+):
+    monkeypatch.setitem(machine.ABLE, "cuda", (lambda: False, machine.ABLE["cuda"][1]))
+    agreement = SimpleNamespace(engine=SimpleNamespace(needs=needs))
+    then, reason = judge.conclude(agreement, {})
+    assert then is Status.UNAVAILABLE
+    monkeypatch.setattr(verdicts, "standing", lambda name, coverage: (then, "a verdict", reason))
+    find = freshness.importlib.util.find_spec
+    monkeypatch.setattr(
+        freshness.importlib.util,
+        "find_spec",
+        lambda name, *rest: "found" if name in installed else find(name, *rest),
+    )
+    freshness.judged.cache_clear()
+    now, verdict, words = freshness.judged("idea")
+    freshness.judged.cache_clear()
+    assert (now, verdict) == (status, "a verdict")
+    if status is Status.STALE:
+        assert words == "no_such_package: here now; run: groundspeed validate idea"
