@@ -91,8 +91,29 @@ def test_one_process_is_judged_by_its_rounds():
 
 def test_a_process_that_fell_on_slow_memory_accuses_nobody():
     """Its rounds agree with one another, and those of the others do not with them."""
-    assert clock.slowing("small", processes(1.5, 1.0, 1.0, count=90)) == ""
+    assert clock.slowing("small", processes(1.5, 1.5, 1.0, count=90)) == ""
     assert clock.slowing("small", processes(1.5, 1.4, 1.3, count=90))
+
+
+def test_only_the_processes_that_it_was_in_are_held_against_a_candidate(monkeypatch):
+    found = session(monkeypatch, None)
+    for seed in range(3):
+        both = {"small": pairs(1.5 + 0.01 * seed)}
+        found.processes.append(clock.Process(["guilty"], both))
+        found.processes.append(clock.Process(["null"], {"small": pairs(1.0)}))
+    assert set(found.slowed) == {"guilty"}
+
+
+def test_each_block_starts_with_cold_caches():
+    turns, order = Turns(LATTICE), []
+    turns.begin({"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu", "alone": False})
+    gc.enable()
+    memory, block = turns.memory.make, turns.baseline.make
+    turns.memory.make = lambda steps: order.append("memory") or memory(steps)
+    turns.baseline.make = lambda steps: order.append("block") or block(steps)
+    turns.block(), turns.block()
+    assert order == ["memory", "block"] * 2
+    assert turns.memory.bytes >= 1 << 26
 
 
 def test_few_rounds_say_nothing():
