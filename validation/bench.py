@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import chain
 from threading import RLock
 
 from baselines.engine import Case, Engine, State, replace
 
 from . import cache
+from .branches import Branches, branches
 from .claims import Agreement
-from .envelope import FACTOR, ROUNDED, SENSITIVE, Envelope, envelope, floating, unrelated
+from .envelope import (
+    FACTOR,
+    ROUNDED,
+    SENSITIVE,
+    Envelope,
+    envelope,
+    floating,
+    floor,
+    rounded_run,
+    unrelated,
+)
 from .errors import ZERO, Distance, widest
 from .findings import Check, refuse_vacuity, same_bits
 from .isolation import Candidate
 from .seal import Answer
 from .trajectory import (
     Reference,
+    States,
     after_one,
     checkpoints,
     departures,
@@ -59,6 +72,7 @@ class Bench:
         self.base, self.name, self.case, self.answer, self.full = base, name, case, answer, full
         self.lock = RLock()
         self.exact: dict[int, State] = {}  # one step from step n, in truth
+        self.on_branches: dict[str, dict[str, Branches]] = {}  # by check
         self.reference: Reference = cache.reference(base, case, base.initial(case))
         self.still = tuple(f for f in base.fixed if not self.reference.evolving(f))
         refuse_vacuity(base, name, self.reference)
@@ -187,7 +201,38 @@ class Bench:
             SEALED,
             self.locked(lambda field: self.floor(name, n).get(field, ZERO)),
             f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs",
+            self.locked(lambda field: self.other_branches(name, n, true)[field]),
         )
+
+    def other_branches(self, check: str, n: int, true: Callable[[], State]) -> dict[str, Branches]:
+        """The right answers on other branches at a check, by field."""
+        known = self.on_branches
+        if check not in known:
+            here, wide = self.reference.states[n], true()
+            reach = self.allowance(check, n) if self.answer is None else self.sealed(check)
+            values = set(floating(here))
+            held_to = {f: getattr(wide if f in values else here, f) for f in here._fields}
+            known[check] = branches(
+                held_to,
+                chain((here, wide), self.rounded_states(check, n)),
+                {f: reach(f).largest if f in values else 0.0 for f in here._fields},
+            )
+        return known[check]
+
+    def rounded_states(self, check: str, n: int) -> Iterator[State]:
+        """What random rounding makes of a check: of the one call always, of a run where it is
+        affordable."""
+        if check.startswith("step"):
+            yield from (run[n] for run in (self.rounded_runs if self.affordable else ()))
+            return
+        start = int(check.removeprefix("from "))
+        run = (self.base, self.case, self.reference.states[start], [n - start])
+        yield from (rounded_run(*run, seed)[n - start] for seed in range(ROUNDED))
+
+    @cached_property
+    def rounded_runs(self) -> list[States]:
+        """The case's own run, every result rounded at random."""
+        return floor(self.base, self.case, self.reference.start, checkpoints(self.case))
 
     def origin(self, check: str) -> str:
         """Where the allowance of a check comes from."""

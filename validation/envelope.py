@@ -80,13 +80,15 @@ def perturbed(state: State, seed: int, still: tuple[str, ...] = ()) -> State:
     return type(state)(*(t if name in still else ulp(t, generator) for name, t in pairs))
 
 
+def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
+    """A run of the frozen engine in which every result is rounded at random."""
+    with RandomRounding(seed):
+        return along(engine, case, start, at)
+
+
 def floor(engine: Engine, case: Case, start: State, at: list[int], count: int = ROUNDED):
-    """Runs of the frozen engine in which every result is rounded at random."""
-    members = []
-    for seed in range(count):
-        with RandomRounding(seed):
-            members.append(along(engine, case, start, at))
-    return members
+    """So many of these."""
+    return [rounded_run(engine, case, start, at, seed) for seed in range(count)]
 
 
 def sensitivity(engine: Engine, case: Case, start: State, at: list[int], still, count=SENSITIVE):

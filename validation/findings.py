@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.testing import assert_close
@@ -11,6 +12,7 @@ from torch.testing import assert_close
 from baselines.engine import Engine, State, fields
 
 from . import digests
+from .branches import NONE, Branches, explicable, far, on_branch
 from .claims import Agreement
 from .errors import ZERO, Distance, distance, least, size, widest
 from .trajectory import Reference
@@ -42,6 +44,7 @@ class Check:
     sealed_origin: str = ""
     floor: Callable[[str], Distance] = lambda field: ZERO  # of rounding alone, measured anew
     floor_origin: str = ""
+    branches: Callable[[str], Branches] = lambda field: NONE  # other right answers; dear
 
 
 def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
@@ -64,6 +67,8 @@ def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding)
     worst = result.closest.get(name)
     if worst is None or found.share >= worst.share:
         result.closest[name] = found
+    if found.otherwise:
+        result.otherwise[name] = max(found.otherwise, result.otherwise.get(name, 0))
     if check.last:
         same = found.share == 0 and found.origin == BITS
         result.relative_rms[name] = 0.0 if same else relative(check, name)
@@ -71,45 +76,74 @@ def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding)
         report(result, str(found), decision=not floats(getattr(check.want, name)))
 
 
+class Held(NamedTuple):
+    """What a field is held to, and how far it is off."""
+
+    to: torch.Tensor
+    off: Distance
+    allowed: Distance
+    origin: str  # of what is allowed
+    otherwise: int = 0  # cells on another right branch
+
+
 def finding(agreement: Agreement, check: Check, name: str) -> Finding:
     """How far the field is off, and how far it may be."""
-    ours, theirs = getattr(check.got, name), getattr(check.want, name)
-    if agreement.level == "exact" or not floats(ours) or name in check.still:
-        # the library's comparison decides; ours puts a number on it
-        off, allowed, held_to = exact_distance(ours, theirs), ZERO, theirs
-        origin = BITS
-    elif agreement.level == "approximate":
-        off, held_to = distance(ours, theirs), theirs
-        rms = agreement.budget.get(name, 0.0) * size(theirs)
-        allowed = Distance(rms, float("inf"), float("inf"))
-        origin = BUDGET
-    elif same_bits((ours,), (theirs,)):
-        held_to, off, allowed = theirs, ZERO, ZERO  # no closer can anything be
-        origin = BITS
-    else:
-        held_to = getattr(check.true(), name)
-        off, allowed, origin = distance(ours, held_to), check.sealed(name), check.sealed_origin
-        if off.over(allowed) > 1:
-            allowed, origin = widest(check.allowed(name), least(theirs)), check.origin()
-        if theirs.numel() <= FEW and 1 < off.over(allowed) <= LUCK:
-            floor = check.floor(name)
-            if off.over(allowed) > off.over(floor):
-                allowed, origin = widest(allowed, floor), check.floor_origin
-    share = off.over(allowed)
-    if 0 < share <= 1 and allowed.largest < float("inf"):
-        agree(ours, held_to, allowed.largest)
-    cell = worst_cell(ours, held_to) if share else [0] * ours.ndim
+    ours = getattr(check.got, name)
+    held = held_to(agreement, check, name)
+    if held.off.over(held.allowed) > 1 and agreement.level != "exact" and name not in check.still:
+        held = on_right_branch(ours, held, check, name)
+    share = held.off.over(held.allowed)
+    if 0 < share <= 1 and held.allowed.largest < float("inf"):
+        agree(ours, held.to, held.allowed.largest)
+    cell = worst_cell(ours, held.to) if share else [0] * ours.ndim
     return Finding(
         check=check.name,
         field=name,
-        **off._asdict(),
-        **{f"allowed_{key}": value for key, value in allowed._asdict().items()},
+        **held.off._asdict(),
+        **{f"allowed_{key}": value for key, value in held.allowed._asdict().items()},
         share=share,
-        origin=origin,
+        origin=held.origin,
         cell=cell,
         got=number(ours, cell),
-        want=number(held_to, cell),
+        want=number(held.to, cell),
+        otherwise=held.otherwise,
     )
+
+
+def held_to(agreement: Agreement, check: Check, name: str) -> Held:
+    """By the claim: bits, a budget of the frozen answer, or what is allowed around the truth."""
+    ours, theirs = getattr(check.got, name), getattr(check.want, name)
+    if agreement.level == "exact" or not floats(ours) or name in check.still:
+        # the library's comparison decides; ours puts a number on it
+        return Held(theirs, exact_distance(ours, theirs), ZERO, BITS)
+    if agreement.level == "approximate":
+        rms = agreement.budget.get(name, 0.0) * size(theirs)
+        allowed = Distance(rms, float("inf"), float("inf"))
+        return Held(theirs, distance(ours, theirs), allowed, BUDGET)
+    if same_bits((ours,), (theirs,)):
+        return Held(theirs, ZERO, ZERO, BITS)  # no closer can anything be
+    true = getattr(check.true(), name)
+    off, allowed, origin = distance(ours, true), check.sealed(name), check.sealed_origin
+    if off.over(allowed) > 1:
+        allowed, origin = widest(check.allowed(name), least(theirs)), check.origin()
+    if theirs.numel() <= FEW and 1 < off.over(allowed) <= LUCK:
+        floor = check.floor(name)
+        if off.over(allowed) > off.over(floor):
+            allowed, origin = widest(allowed, floor), check.floor_origin
+    return Held(true, off, allowed, origin)
+
+
+def on_right_branch(ours: torch.Tensor, held: Held, check: Check, name: str) -> Held:
+    """Held to the branch that it is on, in cells that another rounding decides otherwise."""
+    reach = held.allowed.largest
+    if not explicable(ours, held.to, reach):
+        return held
+    to = on_branch(ours, held.to, check.branches(name), reach)
+    taken = far(to, held.to, 0)
+    if not taken:
+        return held
+    off = distance(ours, to) if floats(ours) else exact_distance(ours, to)
+    return held._replace(to=to, off=off, otherwise=taken)
 
 
 def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:

@@ -251,6 +251,14 @@ def conclude(
         )
     if mutation and not mutation.applied:
         return Status.INCONCLUSIVE, "no saboteur changes anything on these cases: they tell nothing"
-    checks = sum(result.checks for result in found.values())
-    words = f"{checks} comparisons on {len(found)} cases"
-    return Status.VERIFIED, f"{words}, {mutation}" if mutation else words
+    return Status.VERIFIED, ", ".join(said(found, mutation))
+
+
+def said(found: dict[str, CaseResult], mutation: Mutation | None) -> Iterator[str]:
+    """What a verdict that holds rests on."""
+    yield f"{sum(result.checks for result in found.values())} comparisons on {len(found)} cases"
+    cells = sum(sum(result.otherwise.values()) for result in found.values())
+    if cells:
+        yield f"{cells} cells as another rounding decides them"
+    if mutation:
+        yield str(mutation)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from enum import StrEnum
 from pathlib import Path
+
+from pydantic import Field
 
 from . import digests, leaves, machine, seal
 from .coverage import Coverage
@@ -37,6 +40,7 @@ class Finding(Part):
     cell: list[int] = []
     got: float | None = None
     want: float | None = None
+    otherwise: int = Field(0, exclude_if=operator.not_)  # cells held to another right branch
 
     @property
     def holds(self) -> bool:
@@ -100,6 +104,7 @@ class CaseResult(Part):
     power: Power = Power()
     tried: list[str] = []  # trials beyond the case's own run
     declined: list[str] = []  # of those, what the candidate refuses to do
+    otherwise: dict[str, int] = Field({}, exclude_if=operator.not_)  # the most of them, by field
     degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
