@@ -44,7 +44,9 @@ def timed(tmp_path, wrap, level="exact", **others):
 def refuse(row, level="exact"):
     """What the clock says of that row."""
     right_answers = clock.right_answers(right.name, row, {level}, {})
-    clock.refuse_wrong_answers(verdict(level), gathered.part(row, "it"), right_answers)
+    own = gathered.part(row, "it")
+    clock.refuse_wrong_answers(verdict(level), own, right_answers)
+    clock.refuse_work_put_off("it", CASE, [own])
 
 
 def spoiled(state):
@@ -186,6 +188,21 @@ def test_work_put_off_until_the_clock_has_stopped_is_refused(tmp_path):
     row = timed(tmp_path, later, adopt=adopt, observe=observe)
     with pytest.raises(Refused, match="put off until the clock has stopped"):
         refuse(row)
+
+
+def reading(*excess: float) -> list[dict]:
+    """Processes in which reading takes so much longer; 0.5 s are allowed."""
+    rounds = [{"baseline": [2.0, 2.0], "candidate": [0.1, 0.1]}]
+    return [{"observing_s": s, "steps": 1, "rounds": rounds} for s in excess]
+
+
+def test_one_process_of_three_in_which_reading_took_long_accuses_nobody():
+    clock.refuse_work_put_off("it", CASE, reading(0.4, 0.64, 0.3))
+    with pytest.raises(Refused, match=r"takes 0.6 s longer .* allowed 0.5 s"):
+        clock.refuse_work_put_off("it", CASE, reading(0.6, 0.64, 0.3))
+    with pytest.raises(Refused, match="takes 0.6 s longer"):
+        clock.refuse_work_put_off("it", CASE, reading(0.6))
+    clock.refuse_work_put_off("it", CASE, [])
 
 
 def test_each_pass_starts_from_fresh_values_and_addresses():

@@ -181,7 +181,7 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch)
         row = {
             "case": "small", "steps": 1, "extra": 0, "stream_bytes": 1, "least_bytes": None,
             "rounds": [block] * 9, "warm_up": block, "lost": {},
-            "trails": {name: {} for name in names},
+            "trails": {name: {"observing_s": 0.0} for name in names},
             "first_call_s": dict.fromkeys(("baseline", *names), 1.0),
             "peak_bytes": dict.fromkeys(("baseline", *names), 1),
         }  # fmt: skip

@@ -132,13 +132,17 @@ class Gathered:
     @property
     def peak_bytes(self) -> dict[str, int]:
         """Of baseline and candidate, from the process that traced allocations."""
-        every = [*self.kept, *(row for row, _ in self.off)]
-        return next(row["peak_bytes"] for row in every if row["peak_bytes"])
+        return next(row["peak_bytes"] for row in self.every if row["peak_bytes"])
+
+    @property
+    def every(self) -> list[dict]:
+        """Those that are kept, and those that are not."""
+        return [*self.kept, *(row for row, _ in self.off)]
 
     def timing(self, least: int, witnessed: Sequence[list[list[float]]] = ()) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
-        rows = self.kept if enough else self.kept + [row for row, _ in self.off]
+        rows = self.kept if enough else self.every
         found = summary(rows)
         note = remark(found) if enough else (
             f"noisy: the controls were off in {len(self.off)} of {len(rows)} processes; "

@@ -123,7 +123,9 @@ def timed(part: str, entry) -> str:
         if whole["lost"]:
             raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
         right = clock.right_answers(entry.engine, whole, {entry.level}, {})
-        clock.refuse_wrong_answers(unsealed(entry), gathered.part(whole, entry.name), right)
+        own = gathered.part(whole, entry.name)
+        clock.refuse_wrong_answers(unsealed(entry), own, right)
+        clock.refuse_work_put_off(entry.name, entry.case, [own])
         if words := clock.slowing(entry.case, [witnessed(entry, whole)]):
             raise Refused(f"{entry.name}/{words}")
     except Refused as refused:
