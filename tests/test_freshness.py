@@ -77,16 +77,17 @@ def test_what_wanted_for_a_package_is_judged_again_when_it_is_there(
     agreement = SimpleNamespace(engine=SimpleNamespace(needs=needs))
     then, reason = judge.conclude(agreement, {})
     assert then is Status.UNAVAILABLE
-    monkeypatch.setattr(verdicts, "standing", lambda name, coverage: (then, "a verdict", reason))
-    find = freshness.importlib.util.find_spec
+    given = SimpleNamespace(needs=list(needs))
+    monkeypatch.setattr(verdicts, "standing", lambda name, coverage: (then, given, reason))
+    find = machine.importlib.util.find_spec
     monkeypatch.setattr(
-        freshness.importlib.util,
+        machine.importlib.util,
         "find_spec",
         lambda name, *rest: "found" if name in installed else find(name, *rest),
     )
     freshness.judged.cache_clear()
     now, verdict, words = freshness.judged("idea")
     freshness.judged.cache_clear()
-    assert (now, verdict) == (status, "a verdict")
+    assert (now, verdict) == (status, given)
     if status is Status.STALE:
         assert words == "no_such_package: here now; run: groundspeed validate idea"

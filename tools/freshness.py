@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -15,9 +13,6 @@ from validation import digests, machine, seal, verdicts
 from validation.coverage import Coverage
 from validation.records import BrokenRecord, Record
 from validation.verdicts import Status, Verdict
-
-LACKS = "this machine lacks "  # the judge's words before what `machine.missing` tells
-INSTALLABLE = re.compile(r"(?P<package>\w+): pip install (?P=package)")
 
 
 class Refused(RuntimeError):
@@ -130,20 +125,13 @@ def checked(name: str, full: bool = False) -> Checked | None:
 def judged(name: str, coverage: Coverage = Coverage.EVERYDAY) -> tuple[Status, Verdict | None, str]:
     """Where an optimization stands: `validation.verdicts.standing`, asked once.
 
-    One that wanted for packages only goes stale when all of them have been installed.
+    One that the machine could not run goes stale when it can.
     """
     status, verdict, reason = verdicts.standing(name, coverage)
-    packages = wanted(reason) if status is Status.UNAVAILABLE else []
-    if packages and all(map(importlib.util.find_spec, packages)):
-        told = f"{', '.join(packages)}: here now; run: groundspeed validate {name}"
+    if status is Status.UNAVAILABLE and not machine.missing(tuple(verdict.needs)):
+        told = f"{', '.join(verdict.needs)}: here now; run: groundspeed validate {name}"
         return Status.STALE, verdict, told
     return status, verdict, reason
-
-
-def wanted(reason: str) -> list[str]:
-    """The packages that `machine.missing` told of; none where it told of anything else too."""
-    told = [INSTALLABLE.fullmatch(one) for one in reason.removeprefix(LACKS).split("; ")]
-    return [found["package"] for found in told] if all(told) else []
 
 
 def timed_cases(verdict: Verdict, full: bool) -> list[str]:

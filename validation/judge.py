@@ -143,6 +143,7 @@ def judge_engine(
             coverage=coverage,
             standard=held_to.model_dump(),
             loosened=agreement.loosened,
+            needs=list(agreement.engine.needs),
             digests=before[name],
             cases={case: found[case] for case in cases.get(name, ()) if case in found},
             mutation=mutation,

@@ -62,7 +62,9 @@ def has_compiler() -> bool:
 
 
 def has_cuda() -> bool:
-    import torch  # late: asked only where an engine needs it
+    if version("torch").endswith("+cpu"):
+        return False
+    import torch  # late: importing it takes seconds, and `list` asks this too
 
     return torch.cuda.is_available()
 

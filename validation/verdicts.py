@@ -137,6 +137,7 @@ class Verdict(Record):
     coverage: Coverage
     standard: dict = {}  # the closest that it was ever held to without a reason to loosen
     loosened: str = ""  # the reason, where there is one
+    needs: list[str] = Field([], exclude_if=operator.not_)  # of a machine: see `machine.missing`
     digests: dict[str, str]
     cases: dict[str, CaseResult]
     mutation: Mutation | None = None  # none where a refusal is expected, or was found
