@@ -19,7 +19,6 @@ from .envelope import (
     Envelope,
     envelope,
     floating,
-    floor,
     rounded_run,
     unrelated,
 )
@@ -29,7 +28,6 @@ from .isolation import Candidate
 from .seal import Answer
 from .trajectory import (
     Reference,
-    States,
     after_one,
     checkpoints,
     departures,
@@ -52,6 +50,7 @@ SLACK = 2.0  # of the sealed own error: two right answers lie on either side of 
 SEALED = f"{SLACK:g} times the sealed own error"
 FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
 BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs
+SHORT = 2  # steps of a run, of which cell by cell other right answers are known
 WORK = 120_000  # operator calls that the envelope of a case's own run may take
 
 
@@ -220,19 +219,14 @@ class Bench:
         return known[check]
 
     def rounded_states(self, check: str, n: int) -> Iterator[State]:
-        """What random rounding makes of a check: of the one call always, of a run where it is
-        affordable."""
-        if check.startswith("step"):
-            yield from (run[n] for run in (self.rounded_runs if self.affordable else ()))
+        """What random rounding makes of a call, or of the first steps of a run: later a cell that
+        was decided otherwise has moved others."""
+        word, at = check.split()
+        start = 0 if word == "step" else int(at)
+        if word == "step" and n > SHORT:
             return
-        start = int(check.removeprefix("from "))
         run = (self.base, self.case, self.reference.states[start], [n - start])
         yield from (rounded_run(*run, seed)[n - start] for seed in range(ROUNDED))
-
-    @cached_property
-    def rounded_runs(self) -> list[States]:
-        """The case's own run, every result rounded at random."""
-        return floor(self.base, self.case, self.reference.start, checkpoints(self.case))
 
     def origin(self, check: str) -> str:
         """Where the allowance of a check comes from."""
