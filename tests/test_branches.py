@@ -8,7 +8,7 @@ import torch
 
 from baselines.engine import Case, Engine, Stage
 from validation.bench import Bench
-from validation.branches import MOST, NONE, branches, explicable, on_branch
+from validation.branches import MOST, NONE, Branches, branches, explicable, on_branch
 from validation.claims import Agreement
 from validation.findings import compare
 from validation.trajectory import own_error
@@ -181,3 +181,26 @@ def test_answers_of_another_shape_say_nothing():
     assert found.values.tolist() == [1.0]
     assert on_branch(torch.ones(3), held["x"], NONE, 0.5) is held["x"]
     assert on_branch(torch.ones(3), held["x"], found, 0.5).tolist() == [0.0, 1.0, 0.0]
+
+
+def test_a_cell_is_put_on_a_branch_only_if_that_is_out_of_reach_and_the_candidate_on_it():
+    held = torch.zeros(4)
+    found = Branches(torch.arange(4), torch.tensor([1.0, 1.0, 0.4, 1.0]))
+    ours = torch.tensor([1.2, 9.0, 0.6, 0.3])  # on it, beyond it, no branch, where it was
+    assert on_branch(ours, held, found, 0.5).tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_of_a_long_run_the_frozen_engines_own_branch_is_left(monkeypatch):
+    """Where no run is spent, who decides as the frozen engine does is right all the same."""
+    bench = bench_of()
+    monkeypatch.setattr(bench, "rounded_states", lambda *_: ())
+    frozen, true = bench.reference.states[1], bench.truth.states[1]
+    assert (frozen.warm != true.warm).any()
+
+    def alike(state: Marked) -> Marked:
+        paid = torch.nextafter(frozen.paid, torch.full_like(frozen.paid, 9.0))
+        return frozen._replace(paid=torch.where(frozen.warm, paid, 0.0))
+
+    result = heard(bench, Room(alike))
+    assert not result.broken
+    assert result.otherwise == {"paid": int((frozen.warm != true.warm).sum())}

@@ -1,5 +1,7 @@
 """What findings add up to: nothing that was not shown is called VERIFIED."""
 
+import sys
+
 import pytest
 
 from baselines.lattice_field_v1 import engine
@@ -26,6 +28,12 @@ def test_what_an_engine_needs_may_be_any_package():
     assert machine.missing(("no_such_package",)) == ["no_such_package: pip install no_such_package"]
 
 
+def test_a_build_of_torch_for_processors_is_not_imported_to_look_for_a_gpu(monkeypatch):
+    monkeypatch.setattr(machine, "version", lambda name: "2.13.0+cpu")
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
+    assert not machine.has_cuda()
+
+
 @pytest.mark.parametrize("had", Coverage)
 @pytest.mark.parametrize("asked", Coverage)
 def test_a_verdict_on_few_cases_does_not_stand_for_many(had, asked):
@@ -37,6 +45,8 @@ def test_a_verdict_on_few_cases_does_not_stand_for_many(had, asked):
     ("found", "mutation", "status", "words"),
     [
         ({"odd_2d": RIGHT}, FULL, Status.VERIFIED, "3 comparisons on 1 cases"),
+        ({"odd_2d": RIGHT, "slab": CaseResult(otherwise={"E": 2, "n": 1})}, FULL,
+         Status.VERIFIED, "on 2 cases, 3 cells as another rounding decides them, 1 of 1 sab"),
         ({}, None, Status.INCONCLUSIVE, "covers no case"),
         ({"odd_2d": RIGHT, "slab": CaseResult(unfinished="was at work for 120 s")}, FULL,
          Status.INCONCLUSIVE, "slab: was at work for 120 s"),

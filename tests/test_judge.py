@@ -134,3 +134,13 @@ def test_bits_and_not_only_values_are_compared():
 
     assert exact_distance(torch.zeros(3), -torch.zeros(3)).largest > 0
     assert exact_distance(torch.ones(3), torch.ones(3)).largest == 0
+
+
+def test_what_a_machine_lacks_is_on_file_and_no_refusal(scratch):
+    leaf = "lattice_field_buffers"
+    scratch.plant(leaf, "import dataclasses\n"
+                  "engine = dataclasses.replace(right, needs=('no_such_package',))")  # fmt: skip
+    done = scratch.run("validate", leaf)
+    assert done.returncode == 0
+    filed = json.loads(scratch.file("reports", "verdicts", f"{leaf}.json").read_text())
+    assert (filed["status"], filed["needs"]) == ("UNAVAILABLE", ["no_such_package"])

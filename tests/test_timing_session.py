@@ -208,6 +208,23 @@ def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
     assert len(found.rows["null", "small"].kept) == 3
 
 
+def test_work_put_off_in_most_processes_costs_the_number(monkeypatch):
+    def listen(module, asked, witness):
+        late = 99.0 if asked["seed"] else 0.0  # in two processes of three
+        read = {"idea": late, "null": 99.0 - late}
+        trails = {name: {"observing_s": s, "stride": 1} for name, s in read.items()}
+        yield timekeeper.Heard(row(trails=trails), {})
+
+    found = session(monkeypatch, listen)
+    monkeypatch.setattr(clock, "Measurement", lambda **words: words)
+    for verdict in found.verdicts.values():
+        verdict.seal, verdict.digests = "", {}
+    found.run()
+    assert [name for name, _ in found.found(None)] == ["null"]
+    assert "idea/small: reading the state takes 99 s longer" in found.refused["idea"]
+    assert "null" not in found.refused
+
+
 def test_one_that_raises_loses_only_its_own_number(monkeypatch):
     def listen(module, asked, witness):
         failed = {"idea": "ValueError: no"} if "idea" in asked["cases"]["small"] else {}

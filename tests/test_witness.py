@@ -197,7 +197,12 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch)
     found.run()
     assert set(found.slowed) == {"guilty", "null"}
     assert dict(found.found(None)) == {}
+    said = []
+    found.tell = said.append
     alone = clock.apart(found, None)
+    assert any(
+        "null once more, without the others of its process: small: in" in line for line in said
+    )
     assert (list(alone), kept) == (["null"], ["null"])
     assert "guilty/small: in its process the frozen engine takes 1.5" in found.refused["guilty"]
     assert [len(own) for own in alone["null"]["cases"]["small"].witnessed] == [9, 9, 9]
