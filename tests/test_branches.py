@@ -174,6 +174,13 @@ def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
     assert not explicable(held, held, 0.5)
 
 
+def test_no_run_is_spent_on_a_field_that_must_come_back_untouched(monkeypatch):
+    bench = bench_of()
+    monkeypatch.setattr(bench, "rounded_states", lambda *_: pytest.fail("a run was spent"))
+    result = heard(bench, Room(marking(CASE), changed("x", 7, lambda x: x + 1)))
+    assert result.broken[0].startswith("x[7]")
+
+
 def test_answers_of_another_shape_say_nothing():
     held = {"x": torch.zeros(3)}
     found = branches(held, [(torch.ones(2),), (torch.tensor([0.0, 1.0, 0.1]),)], {"x": 0.5})["x"]

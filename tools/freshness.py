@@ -1,4 +1,7 @@
-"""What on file still says something about today's code, on this machine. Imports no torch."""
+"""What on file still says something about today's code, on this machine.
+
+Imports no torch, but where only a build of it for CUDA can tell whether there is a device.
+"""
 
 from __future__ import annotations
 
