@@ -11,7 +11,7 @@ import torch
 
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools import clock, gathered, phases, stopwatch
+from tools import clock, gathered, phases, plausibility, stopwatch
 from tools.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
 from tools.freshness import Refused
 from validation.coverage import Coverage
@@ -45,8 +45,8 @@ def refuse(row, level="exact"):
     """What the clock says of that row."""
     right_answers = clock.right_answers(right.name, row, {level}, {})
     own = gathered.part(row, "it")
-    clock.refuse_wrong_answers(verdict(level), own, right_answers)
-    clock.refuse_work_put_off("it", CASE, [own])
+    plausibility.refuse_wrong_answers(verdict(level), own, right_answers)
+    plausibility.refuse_work_put_off("it", CASE, [own])
 
 
 def spoiled(state):
@@ -197,12 +197,12 @@ def reading(*excess: float) -> list[dict]:
 
 
 def test_one_process_of_three_in_which_reading_took_long_accuses_nobody():
-    clock.refuse_work_put_off("it", CASE, reading(0.4, 0.64, 0.3))
+    plausibility.refuse_work_put_off("it", CASE, reading(0.4, 0.64, 0.3))
     with pytest.raises(Refused, match=r"takes 0.6 s longer .* allowed 0.5 s"):
-        clock.refuse_work_put_off("it", CASE, reading(0.6, 0.64, 0.3))
+        plausibility.refuse_work_put_off("it", CASE, reading(0.6, 0.64, 0.3))
     with pytest.raises(Refused, match="takes 0.6 s longer"):
-        clock.refuse_work_put_off("it", CASE, reading(0.6))
-    clock.refuse_work_put_off("it", CASE, [])
+        plausibility.refuse_work_put_off("it", CASE, reading(0.6))
+    plausibility.refuse_work_put_off("it", CASE, [])
 
 
 def test_each_pass_starts_from_fresh_values_and_addresses():
@@ -235,15 +235,15 @@ def rows(candidate_s, moved=1.0, stride=1):
 
 def test_a_speed_above_the_stream_is_refused_as_impossible():
     with pytest.raises(Refused, match="no step can do that"):
-        clock.refuse_impossible_speed("it", CASE, rows(1e-4))
-    clock.refuse_impossible_speed("it", CASE, rows(9e-4))
+        plausibility.refuse_impossible_speed("it", CASE, rows(1e-4))
+    plausibility.refuse_impossible_speed("it", CASE, rows(9e-4))
 
 
 def test_temporal_blocking_and_fields_at_rest_are_not_impossible():
-    clock.refuse_impossible_speed("it", CASE, rows(2e-4, stride=4))
-    clock.refuse_impossible_speed("it", CASE, rows(1e-4, moved=0.05))
+    plausibility.refuse_impossible_speed("it", CASE, rows(2e-4, stride=4))
+    plausibility.refuse_impossible_speed("it", CASE, rows(1e-4, moved=0.05))
     with pytest.raises(Refused, match="no step can do that"):
-        clock.refuse_impossible_speed("it", CASE, rows(1e-5, moved=0.05))
+        plausibility.refuse_impossible_speed("it", CASE, rows(1e-5, moved=0.05))
 
 
 def test_the_frozen_engine_runs_once_over_passes_that_are_asked_for_again(monkeypatch):

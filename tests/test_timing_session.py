@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools import bench, clock, gathered, phases, quietness, timekeeper
+from tools import bench, clock, gathered, phases, plausibility, quietness, timekeeper
 from tools.gathered import Gathered
 from tools.quietness import Beside
 from tools.timekeeper import Died, Times, hear
@@ -187,7 +187,7 @@ def test_timers_off_in_most_processes_refuse_the_candidate():
 def session(monkeypatch, listen, cases=("small",)) -> clock.Session:
     monkeypatch.setattr(clock, "listen", listen)
     monkeypatch.setattr(clock, "timed_cases", lambda verdict, full: list(cases))
-    monkeypatch.setattr(clock, "refuse_wrong_answers", lambda verdict, row, right: None)
+    monkeypatch.setattr(plausibility, "refuse_wrong_answers", lambda verdict, row, right: None)
     nothing = phases.Answers()
     monkeypatch.setattr(clock.Session, "answers", lambda self, row: nothing)
     made = dict.fromkeys(("idea", "null"), SimpleNamespace(level="exact", engine="e_v1"))

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import baselines
-from tools import clock, contenders, phases, stopwatch, timekeeper
+from tools import clock, contenders, phases, plausibility, stopwatch, timekeeper
 from tools.conditions import ALLOCATOR
 from tools.witness import Witness
 from tools.witness_worker import Turns, to_the_processor_of
@@ -77,22 +77,23 @@ def processes(*ratios: float, count: int = 9) -> list[list[list[float]]]:
 
 def test_what_is_slowed_is_said_and_what_is_not_is_not():
     for one in (1.0, 0.8):
-        assert clock.slowing("small", processes(one, 1.01 * one, 0.99 * one)) == ""
+        assert plausibility.slowing("small", processes(one, 1.01 * one, 0.99 * one)) == ""
     slow = processes(1.30, 1.31, 1.29)
-    assert "small: in its process the frozen engine takes 1.31 [1.2" in clock.slowing("small", slow)
+    said = plausibility.slowing("small", slow)
+    assert "small: in its process the frozen engine takes 1.31 [1.2" in said
     by_processor_time = [[one[::-1] for one in pairs] for pairs in slow]
-    assert clock.slowing("small", by_processor_time)
+    assert plausibility.slowing("small", by_processor_time)
 
 
 def test_one_process_is_judged_by_its_rounds():
-    assert clock.slowing("small", processes(1.0)) == ""
-    assert "takes 1.31 [1.3" in clock.slowing("small", processes(1.3))
+    assert plausibility.slowing("small", processes(1.0)) == ""
+    assert "takes 1.31 [1.3" in plausibility.slowing("small", processes(1.3))
 
 
 def test_a_process_that_fell_on_slow_memory_accuses_nobody():
     """Its rounds agree with one another, and those of the others do not with them."""
-    assert clock.slowing("small", processes(1.5, 1.5, 1.0, count=90)) == ""
-    assert clock.slowing("small", processes(1.5, 1.4, 1.3, count=90))
+    assert plausibility.slowing("small", processes(1.5, 1.5, 1.0, count=90)) == ""
+    assert plausibility.slowing("small", processes(1.5, 1.4, 1.3, count=90))
 
 
 def test_only_the_processes_that_it_was_in_are_held_against_a_candidate(monkeypatch):
@@ -117,10 +118,10 @@ def test_each_block_starts_with_cold_caches():
 
 
 def test_few_rounds_say_nothing():
-    assert clock.slowing("small", []) == ""
-    assert clock.slowing("small", [[], []]) == ""
-    assert clock.slowing("small", processes(2.0, count=clock.WITNESSED - 1)) == ""
-    assert clock.slowing("small", processes(2.0, 2.0, count=clock.WITNESSED // 2))
+    assert plausibility.slowing("small", []) == ""
+    assert plausibility.slowing("small", [[], []]) == ""
+    assert plausibility.slowing("small", processes(2.0, count=plausibility.WITNESSED - 1)) == ""
+    assert plausibility.slowing("small", processes(2.0, 2.0, count=plausibility.WITNESSED // 2))
 
 
 def test_it_goes_where_the_worker_last_ran():
@@ -168,7 +169,7 @@ def test_one_that_ends_is_said_to_have_ended():
 def session(monkeypatch, listen) -> clock.Session:
     monkeypatch.setattr(clock, "listen", listen)
     monkeypatch.setattr(clock, "timed_cases", lambda verdict, full: ["small"])
-    monkeypatch.setattr(clock, "refuse_wrong_answers", lambda verdict, row, right: None)
+    monkeypatch.setattr(plausibility, "refuse_wrong_answers", lambda verdict, row, right: None)
     monkeypatch.setattr(clock.Session, "answers", lambda self, row: phases.Answers())
     made = dict.fromkeys(("guilty", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return clock.Session(made, False, clock.EVERYDAY, lambda line: None, {})

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from statistics import median
 
 import torch
 
 import baselines
-from tools import gathered, phases, statistics
+from tools import gathered, phases, plausibility
 from tools.conditions import Conditions, changes, timing_conditions
 from tools.freshness import Refused, clock_digest, timed_cases
 from tools.gathered import Gathered
+from tools.plausibility import Pairs
 from tools.quietness import wait_for_quiet
 from tools.records import Measurement
 from tools.timekeeper import Died, Heard, listen
@@ -32,17 +32,12 @@ from validation.verdicts import Status, Verdict
 
 PROCESSES = 3  # fresh ones, for an everyday number
 BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
-HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
-CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
-SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
 ALL_CASES = "all cases"
-WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they are
 
 Tell = Callable[[str], None]
 Known = dict[tuple[str, str], phases.Passes]
-Pairs = list[list[float]]  # of one process, by `Witness.end`
 
 
 @dataclass(frozen=True)
@@ -159,7 +154,7 @@ class Session:
         def look(name: str) -> None:
             own = gathered.part(row, name)
             try:
-                refuse_wrong_answers(self.verdicts[name], own, right)
+                plausibility.refuse_wrong_answers(self.verdicts[name], own, right)
             except Refused as why:
                 self.refused[name] = str(why)
             own["moved"] = right.moved
@@ -188,11 +183,11 @@ class Session:
     @property
     def slowed(self) -> dict[str, str]:
         """In whose processes the frozen engine was slowed, and how much it was."""
-        said = {
-            name: [words for seen in self.seen_beside(name).items() if (words := slowing(*seen))]
-            for name in self.verdicts
-        }
-        return {name: words[0] for name, words in said.items() if words}
+        said = {}
+        for name in self.verdicts:
+            told = (plausibility.slowing(*seen) for seen in self.seen_beside(name).items())
+            said[name] = next(filter(None, told), "")
+        return {name: words for name, words in said.items() if words}
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
@@ -206,8 +201,8 @@ class Session:
                 self.refused.setdefault(name, f"{name}/{slowed[name]}")
             for case, rows in mine.items():
                 try:
-                    refuse_work_put_off(name, case, rows.every)
-                    refuse_impossible_speed(name, case, rows.kept)
+                    plausibility.refuse_work_put_off(name, case, rows.every)
+                    plausibility.refuse_impossible_speed(name, case, rows.kept)
                 except Refused as why:
                     self.refused.setdefault(name, str(why))
             if name in self.refused or name in slowed:
@@ -238,7 +233,7 @@ def measure_together(
     plan: Plan = EVERYDAY,
     tell: Tell = lambda line: None,
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
-    """Time optimizations of one baseline beside it: records, not yet written, and refusals."""
+    """Time optimizations of one baseline beside it: records, not yet written, and plausibility."""
     allowed, refused = {}, {}
     for name in names:
         try:
@@ -306,88 +301,3 @@ def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> pha
     if key not in known:
         known[key] = phases.Passes(baselines.load(engine), *key)
     return phases.answers(known[key], list(row["trails"].values()))
-
-
-def slowing(case: str, processes: list[Pairs]) -> str:
-    """What is said of those beside whom the frozen engine is slow by either clock; or nothing.
-
-    The interval is that between processes, as that of a speed is. Of a single one it is that of its
-    rounds, which follow one another and share its memory: narrower than it should be.
-    """
-    processes = [pairs for pairs in processes if pairs]
-    if sum(map(len, processes)) < WITNESSED:
-        return ""
-    ratio = max((over_processes(processes, i) for i in (0, 1)), key=lambda r: r.low)
-    if ratio.low <= SLOWED:
-        return ""
-    return (
-        f"{case}: in its process the frozen engine takes {ratio.value:.3g} [{ratio.low:.3g}, "
-        f"{ratio.high:.3g}] times as long as in one without it, allowed {SLOWED}: leave alone what "
-        "others call, and the processor when a step is done"
-    )
-
-
-def over_processes(processes: list[Pairs], clock: int) -> statistics.Interval:
-    """Of one clock's ratios: between the processes' medians; of a single one, of its rounds."""
-    ratios = [[pair[clock] for pair in pairs] for pairs in processes]
-    if len(ratios) == 1:
-        return statistics.within(ratios[0])
-    return statistics.between([median(own) for own in ratios])
-
-
-def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:
-    """The timed calls themselves must have computed the right thing, inside the window."""
-    name = f"{verdict.optimization}/{row['case']}"
-    if row["changed"]:
-        raise Refused(f"{name}: changed global state while timed: {', '.join(row['changed'])}")
-    try:
-        phases.check(verdict, row["case"], row, len(row["rounds"]), right)
-    except phases.WrongAnswer as wrong:
-        raise Refused(f"{name}: {wrong}; it computes something else while it is timed") from None
-
-
-def refuse_work_put_off(name: str, case: str, rows: list[dict]) -> None:
-    """Reading a state must cost little, whether or not a block came before it.
-
-    By the median over processes, as a speed is: in a single one the system may have to map the
-    memory anew that a large state is read into.
-    """
-    excess = median(row["observing_s"] for row in rows) if rows else 0.0
-    allowed = median(reading_allowed(row) for row in rows) if rows else 0.0
-    if excess > allowed:
-        raise Refused(
-            f"{name}/{case}: reading the state takes {excess:.3g} s longer after a block than "
-            f"before it, allowed {allowed:.3g} s; the work is put off until the clock has stopped: "
-            "finish it in the step"
-        )
-
-
-def reading_allowed(row: dict) -> float:
-    """Seconds: the candidate's own block, or a share of the baseline's."""
-    base, ours = (
-        row["steps"] * gathered.middle([row["rounds"]], who) for who in ("baseline", "candidate")
-    )
-    return max(ours, HIDDEN * base)
-
-
-def refuse_impossible_speed(name: str, case: str, rows: list[dict]) -> None:
-    """More bytes a second than the machine's own stream over as much memory: not computed.
-
-    A step must move at least ``least_bytes``, of which only the share of cells that a block
-    changes is certain; and one pass of memory may serve all steps of a call.
-    """
-    if not rows or rows[0]["least_bytes"] is None:
-        return
-    shares = []
-    for row in rows:
-        stream = row["stream_bytes"] / min(r["stream"][0] for r in row["rounds"])
-        needed = row["least_bytes"] * row["moved"] / row["stride"]
-        own = gathered.middle([row["rounds"]], "candidate")
-        shares.append(max(needed / stream / max(own, 1e-12), 1e-12))
-    low = statistics.between(shares).low if len(shares) > 1 else shares[0]
-    if low > CEILING:
-        raise Refused(
-            f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
-            f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
-            "look for work that is skipped, remembered, or done outside the step"
-        )

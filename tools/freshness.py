@@ -37,6 +37,7 @@ CLOCK = (
     "fingerprints",
     "gathered",
     "phases",
+    "plausibility",
     "rounds",
     "statistics",
     "stopwatch",

@@ -21,7 +21,8 @@ from time import monotonic
 import baselines
 from baselines.engine import Engine, describe
 from tools import console, freshness
-from tools.conditions import ALLOCATOR, Conditions, timing_conditions
+from tools.conditions import Conditions, timing_conditions
+from tools.timekeeper import environment
 from validation import digests, leaves, machine
 from validation.records import BrokenRecord, Part, Record
 from validation.verdicts import Status
@@ -177,12 +178,10 @@ class Worker:
             return {"reason": "the process died here"}
 
     def started(self) -> subprocess.Popen:
-        only = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        settings = ALLOCATOR | os.environ | dict.fromkeys(only, str(self.threads))
         return subprocess.Popen(
             [sys.executable, "-m", "tools.scenario_worker", self.engine, str(self.threads)],
             cwd=digests.ROOT,
-            env=settings | {"OMP_WAIT_POLICY": "passive", "PYTHONHASHSEED": "0"},
+            env=environment(self.threads) | {"OMP_WAIT_POLICY": "passive"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -115,7 +115,7 @@ def hear(part: str, tell: Callable[[str], None]) -> Iterator[Heard]:
 
 def timed(part: str, entry) -> str:
     """What the clock says of an entry: its refusal, or nothing."""
-    from tools import clock, gathered
+    from tools import clock, gathered, plausibility
 
     folder = scratch_folder()
     try:
@@ -124,9 +124,9 @@ def timed(part: str, entry) -> str:
             raise Refused(f"{entry.name}: {whole['lost'][entry.name]}")
         right = clock.right_answers(entry.engine, whole, {entry.level}, {})
         own = gathered.part(whole, entry.name)
-        clock.refuse_wrong_answers(unsealed(entry), own, right)
-        clock.refuse_work_put_off(entry.name, entry.case, [own])
-        if words := clock.slowing(entry.case, [witnessed(entry, whole)]):
+        plausibility.refuse_wrong_answers(unsealed(entry), own, right)
+        plausibility.refuse_work_put_off(entry.name, entry.case, [own])
+        if words := plausibility.slowing(entry.case, [witnessed(entry, whole)]):
             raise Refused(f"{entry.name}/{words}")
     except Refused as refused:
         return str(refused)

@@ -29,7 +29,7 @@ PATIENCE_S = 300  # without a word from the worker
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
-SINGLE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 class Died(RuntimeError):
@@ -128,9 +128,10 @@ def listen(
                 process.stdin.close()
 
 
-def environment() -> dict[str, str]:
-    """Of a process that is timed: one thread, and memory that others have not upset."""
-    return ALLOCATOR | os.environ | dict.fromkeys(SINGLE_THREAD, "1") | {"PYTHONHASHSEED": "0"}
+def environment(threads: int = 1) -> dict[str, str]:
+    """Of a process that is timed: so many threads, and memory that others have not upset."""
+    counts = dict.fromkeys(THREADS, str(threads))
+    return ALLOCATOR | os.environ | counts | {"PYTHONHASHSEED": "0"}
 
 
 def answered(told: Iterator[tuple[float, dict]], answer: Callable[[], None]):
