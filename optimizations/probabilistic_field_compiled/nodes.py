@@ -2,9 +2,8 @@
 
 What a cell becomes depends on its own value and its donors alone, so each cell goes through
 the 24 offsets in the frozen order by itself, in a register, and counts those that found it
-dark: the first so many, since a cell that is bright never changes. While it is dark it holds
-what it was and all gifts so far, a sum that waits for no comparison. Nodes then read the
-counts of their cells and pay, in that order again.
+dark: the first so many, since a cell that is bright takes nothing and stays so. Nodes then
+read the counts of their cells and pay, in that order again.
 
 A cell at an edge of the grid, where nodes meet, has a place of its own in each row, with the
 sums of its donors beside it; zeros stand around all nodes, so that a cell without a donor
@@ -45,15 +44,14 @@ BESIDE = REACH + 1  # the places from which nodes look at an edge cell, and thos
 def meet(cells: Tensor, donors: Tensor, row: int) -> tuple[Tensor, Tensor]:
     """Cells after the gifts of every offset, and how many offsets found them dark: rows of cells
     and of donors one after another, so many places each."""
-    total, after, n = cells, cells, len(cells)
-    dark, count = torch.ones_like(cells), torch.zeros_like(cells)  # a number adds up faster
+    n, count = len(cells), torch.zeros_like(cells)  # a number adds up faster
     for dy, dx, weight in offsets():
         first = (REACH - dy) * row + REACH - dx
-        dark = torch.where(total < INACTIVE, dark, 0.0)
-        total = total + donors[first : first + n] * (weight * SEED_SHARE)
-        after = torch.where(dark > 0, total, after)
+        dark = cells < INACTIVE
+        gift = donors[first : first + n] * (weight * SEED_SHARE)
+        cells = cells + torch.where(dark, gift, 0.0)
         count = count + dark
-    return after, count
+    return cells, count
 
 
 def taken(counts: Tensor, w: Tensor) -> Tensor:
