@@ -10,7 +10,8 @@ from baselines.engine import Case, Engine, Stage
 from validation.bench import Bench
 from validation.branches import MOST, NONE, Branches, branches, explicable, on_branch
 from validation.claims import Agreement
-from validation.findings import compare
+from validation.findings import compare, worst_cell
+from validation.forensics import Run, first_difference
 from validation.trajectory import own_error
 from validation.verdicts import CaseResult
 
@@ -95,6 +96,10 @@ def bench_of() -> Bench:
     return Bench(ENGINE, "c", CASE, Answer(own_error(far_off, far_off.cases["c"])))
 
 
+def spent(*_):
+    pytest.fail("a run was spent")
+
+
 def heard(bench: Bench, room: Room, claim: Agreement = ROUNDING) -> CaseResult:
     result = CaseResult()
     for check in bench.comparisons(claim, room):
@@ -150,6 +155,20 @@ def test_in_a_cell_that_rounding_decides_only_the_two_answers_are_right():
         assert f"paid[{cell}]" in result.broken[0]
 
 
+def test_what_is_filed_of_a_refusal_names_no_cell_that_rounding_decides():
+    bench = bench_of()
+    run = Run("c", CASE, bench.reference.start)
+    assert first_difference(bench, ROUNDING, Room(rewritten(CASE)), run) is None
+    cell = CELLS - CELLS // 4  # cold
+    room = Room(rewritten(CASE), changed("warm", cell, torch.logical_not))
+    found = first_difference(bench, ROUNDING, room, run)
+    assert (found.got.warm != found.want.warm).nonzero().tolist() == [[cell]]
+    room = Room(rewritten(CASE), changed("paid", cell, lambda _: 0.5))
+    found = first_difference(bench, ROUNDING, room, run)
+    assert torch.equal(found.got.warm, found.want.warm)
+    assert worst_cell(found.got.paid, found.want.paid) == [cell]
+
+
 def test_who_claims_every_bit_is_held_to_the_frozen_branch():
     claim = Agreement(engine=ENGINE, level="exact", because="it is the same")
     result = heard(bench_of(), Room(rewritten(CASE)), claim)
@@ -163,7 +182,8 @@ def test_the_frozen_step_itself_needs_none():
 
 def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr(bench, "rounded_states", lambda *_: pytest.fail("a run was spent"))
+    monkeypatch.setattr("validation.bench.rounded_calls", spent)
+    monkeypatch.setattr("validation.orbit.Orbit.answer", spent)
     assert heard(bench, Room(lambda s: Marked(s.x, ~marking(CASE)(s).warm, s.x))).broken
     few = int(MOST * CELLS)
     held, ours = torch.zeros(CELLS), torch.zeros(CELLS)
@@ -176,7 +196,8 @@ def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
 
 def test_no_run_is_spent_on_a_field_that_must_come_back_untouched(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr(bench, "rounded_states", lambda *_: pytest.fail("a run was spent"))
+    monkeypatch.setattr("validation.bench.rounded_calls", spent)
+    monkeypatch.setattr("validation.orbit.Orbit.answer", spent)
     result = heard(bench, Room(marking(CASE), changed("x", 7, lambda x: x + 1)))
     assert result.broken[0].startswith("x[7]")
 
@@ -195,19 +216,3 @@ def test_a_cell_is_put_on_a_branch_only_if_that_is_out_of_reach_and_the_candidat
     found = Branches(torch.arange(4), torch.tensor([1.0, 1.0, 0.4, 1.0]))
     ours = torch.tensor([1.2, 9.0, 0.6, 0.3])  # on it, beyond it, no branch, where it was
     assert on_branch(ours, held, found, 0.5).tolist() == [1.0, 0.0, 0.0, 0.0]
-
-
-def test_of_a_long_run_the_frozen_engines_own_branch_is_left(monkeypatch):
-    """Where no run is spent, who decides as the frozen engine does is right all the same."""
-    bench = bench_of()
-    monkeypatch.setattr(bench, "rounded_states", lambda *_: ())
-    frozen, true = bench.reference.states[1], bench.truth.states[1]
-    assert (frozen.warm != true.warm).any()
-
-    def alike(state: Marked) -> Marked:
-        paid = torch.nextafter(frozen.paid, torch.full_like(frozen.paid, 9.0))
-        return frozen._replace(paid=torch.where(frozen.warm, paid, 0.0))
-
-    result = heard(bench, Room(alike))
-    assert not result.broken
-    assert result.otherwise == {"paid": int((frozen.warm != true.warm).sum())}

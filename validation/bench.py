@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from threading import RLock
 
-from baselines.engine import Case, Engine, State, replace
+from baselines.engine import Case, Engine, State, fields, replace
 
 from . import cache
-from .branches import Branches, branches
+from .branches import Branches, branches, far, joined, leaving, on_branch, rounded_calls
 from .claims import Agreement
 from .envelope import (
     FACTOR,
@@ -19,12 +19,12 @@ from .envelope import (
     Envelope,
     envelope,
     floating,
-    rounded_run,
     unrelated,
 )
 from .errors import ZERO, Distance, widest
 from .findings import Check, refuse_vacuity, same_bits
 from .isolation import Candidate
+from .orbit import Orbit
 from .seal import Answer
 from .trajectory import (
     Reference,
@@ -50,7 +50,6 @@ SLACK = 2.0  # of the sealed own error: two right answers lie on either side of 
 SEALED = f"{SLACK:g} times the sealed own error"
 FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
 BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs
-SHORT = 2  # steps of a run, of which cell by cell other right answers are known
 WORK = 120_000  # operator calls that the envelope of a case's own run may take
 
 
@@ -71,7 +70,7 @@ class Bench:
         self.base, self.name, self.case, self.answer, self.full = base, name, case, answer, full
         self.lock = RLock()
         self.exact: dict[int, State] = {}  # one step from step n, in truth
-        self.on_branches: dict[str, dict[str, Branches]] = {}  # by check
+        self.on_branches: dict[tuple[int, int], dict[str, Branches]] = {}  # of calls, by field
         self.reference: Reference = cache.reference(base, case, base.initial(case))
         self.still = tuple(f for f in base.fixed if not self.reference.evolving(f))
         refuse_vacuity(base, name, self.reference)
@@ -175,18 +174,29 @@ class Bench:
             if not {n, n + stride} <= set(states):  # kept for single steps only
                 continue
             got = candidate.after(self.name, states[n], [stride], guard=n == 0)[stride]
-            yield self.check(f"from {n}", got, n + stride, self.after(n, stride))
+            true, to = self.after(n, stride), n + stride
+            other = self.locked(partial(self.branches_of_call, n, to, true))
+            yield self.check(f"from {n}", got, to, true, other)
         at = self.checkpoints(stride)
         if most and self.large:
             every = checkpoints(self.case, stride)
             at = [n for n in every if n <= most * stride][-1:] or every[:1]
         run = candidate.after(self.name, self.reference.start, at)
+        orbit = Orbit(self, agreement, candidate)
         for n in at:
-            last = n == self.case.steps
-            yield self.check(f"step {n}", run[n], n, lambda n=n: self.truth.states[n], last)
+            other = partial(self.branches_of_run, orbit, n, run[n])
+            yield self.check(f"step {n}", run[n], n, lambda n=n: self.truth.states[n], other)
 
-    def check(self, name: str, got: State, n: int, true, last: bool = False) -> Check:
-        want = self.reference.states[n]
+    def check(
+        self,
+        name: str,
+        got: State,
+        n: int,
+        true: Callable[[], State],
+        other: Callable[[str], Branches],
+    ) -> Check:
+        """Of what a candidate gave after n steps, in a run or in a single call to there."""
+        want, last = self.reference.states[n], name == f"step {self.case.steps}"
         return Check(
             name,
             got,
@@ -200,33 +210,37 @@ class Bench:
             SEALED,
             self.locked(lambda field: self.floor(name, n).get(field, ZERO)),
             f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs",
-            self.locked(lambda field: self.other_branches(name, n, true)[field]),
+            other,
         )
 
-    def other_branches(self, check: str, n: int, true: Callable[[], State]) -> dict[str, Branches]:
-        """The right answers on other branches at a check, by field."""
+    def branches_of_call(self, n: int, to: int, true: Callable[[], State], field: str) -> Branches:
+        """The right answers on other branches of a call from step n of the frozen run."""
         known = self.on_branches
-        if check not in known:
-            here, wide = self.reference.states[n], true()
-            reach = self.allowance(check, n) if self.answer is None else self.sealed(check)
-            values = set(floating(here))
-            held_to = {f: getattr(wide if f in values else here, f) for f in here._fields}
-            known[check] = branches(
-                held_to,
-                chain((here, wide), self.rounded_states(check, n)),
-                {f: reach(f).largest if f in values else 0.0 for f in here._fields},
-            )
-        return known[check]
+        if (n, to) not in known:
+            states, check = self.reference.states, f"from {n}"
+            reach = self.allowance(check, to) if self.answer is None else self.sealed(check)
+            most = dict.fromkeys(states[to]._fields, 0.0)
+            most |= {f: reach(f).largest for f in floating(states[to])}
+            wide, here = true(), states[to]
+            held_to = fields(here) | {f: getattr(wide, f) for f in floating(here)}
+            others = rounded_calls(self.base, self.case, states[n], to - n)
+            known[n, to] = branches(held_to, chain((here, wide), others), most)
+        return known[n, to][field]
 
-    def rounded_states(self, check: str, n: int) -> Iterator[State]:
-        """What random rounding makes of a call, or of the first steps of a run: later a cell that
-        was decided otherwise has moved others."""
-        word, at = check.split()
-        start = 0 if word == "step" else int(at)
-        if word == "step" and n > SHORT:
-            return
-        run = (self.base, self.case, self.reference.states[start], [n - start])
-        yield from (rounded_run(*run, seed)[n - start] for seed in range(ROUNDED))
+    def branches_of_run(self, orbit: Orbit, n: int, got: State, field: str) -> Branches:
+        """Where a run is right after n steps though it is far from the truth: as the frozen run is
+        on this processor, and else on a branch of its own."""
+        with self.lock:
+            states = self.reference.states[n], self.truth.states[n], got
+        here, true, ours = (getattr(state, field) for state in states)
+        values = field in floating(got)
+        held_to = true if values else here
+        reach = self.allowance(f"step {n}", n)(field).largest if values else 0.0
+        frozen = leaving(here, held_to, reach)
+        if not far(ours, on_branch(ours, held_to, frozen, reach), reach):
+            return frozen
+        own = getattr(orbit.answer(n, got), field, None)
+        return frozen if own is None else joined([frozen, leaving(own, held_to, reach)])
 
     def origin(self, check: str) -> str:
         """Where the allowance of a check comes from."""

@@ -11,17 +11,21 @@ every result rounded at random: `rounding`), o is right too
     and then |x − o| ≤ a     is asked of the candidate's x, for one of these o.
 
 Whole numbers and branches have a = 0: they are one of the right answers, bit for bit. All other
-cells are held to what they were, so a wrong cell elsewhere gains nothing.
+cells are held to what they were, so a wrong cell elsewhere gains nothing. Of whole runs: `orbit`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
 
-from .errors import widened
+from baselines.engine import Case, Engine, State, fields
+
+from .envelope import ROUNDED, floating
+from .errors import Distance, least, widened, widest
+from .trajectory import rounded_run
 
 MOST = 1 / 16  # of the cells of a field: rounding does not decide more of one call otherwise
 
@@ -48,6 +52,12 @@ def branches(
         for (name, theirs), other in zip(held_to.items(), state, strict=True):
             found[name].append(leaving(other, theirs, reach[name]))
     return {name: joined(parts) for name, parts in found.items()}
+
+
+def rounded_calls(base: Engine, case: Case, start: State, steps: int) -> Iterator[State]:
+    """What random rounding makes of one call."""
+    for seed in range(ROUNDED):
+        yield rounded_run(base, case, start, [steps], seed)[steps]
 
 
 def leaving(other: torch.Tensor, held_to: torch.Tensor, reach: float) -> Branches:
@@ -99,3 +109,35 @@ def on_branch(
     taken = other & (gap(here, found.values) <= reach)
     theirs[found.cells[taken]] = found.values[taken]
     return theirs.reshape(held_to.shape)
+
+
+def reaches(allowed: Callable[[str], Distance], state: State) -> dict[str, float]:
+    """What a cell of each field of values may be off, if that is allowed of the field."""
+    values = {name: getattr(state, name) for name in floating(state)}
+    return {name: widest(allowed(name), least(t)).largest for name, t in values.items()}
+
+
+def own_branch(
+    ours: State,
+    held_to: State,
+    reach: dict[str, float],
+    still: tuple[str, ...],
+    others: Callable[[], list[State]],
+) -> State:
+    """What a state is held to, on the branches that ``ours`` is on where one of ``others`` is too.
+
+    Args:
+        reach: what a cell may be off, by field; 0 where a field is not named.
+        still: fields that must come back untouched.
+        others: right answers, asked for only where so few cells are out of reach that rounding
+            could have decided them.
+    """
+    want, got = fields(held_to), fields(ours)
+    most = {name: reach.get(name, 0.0) for name in want if name not in still}
+    fitting = [name for name in most if got[name].shape == want[name].shape]
+    few = [name for name in fitting if explicable(got[name], want[name], most[name])]
+    right = others() if few else []
+    for name in few:
+        found = joined([leaving(getattr(one, name), want[name], most[name]) for one in right])
+        want[name] = on_branch(got[name], want[name], found, most[name])
+    return type(held_to)(**want)

@@ -36,8 +36,7 @@ import torch
 from baselines.engine import Case, Engine, State
 
 from .errors import ZERO, Distance, distance, quantile, widest
-from .rounding import RandomRounding
-from .trajectory import States, along
+from .trajectory import States, along, rounded_run
 
 SENSITIVE = 16  # runs from starts that differ in the last place
 ROUNDED = 6  # runs in which every result is rounded at random
@@ -78,12 +77,6 @@ def perturbed(state: State, seed: int, still: tuple[str, ...] = ()) -> State:
     generator = torch.Generator("cpu").manual_seed(seed)
     pairs = zip(state._fields, state, strict=True)
     return type(state)(*(t if name in still else ulp(t, generator) for name, t in pairs))
-
-
-def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
-    """A run of the frozen engine in which every result is rounded at random."""
-    with RandomRounding(seed):
-        return along(engine, case, start, at)
 
 
 def floor(engine: Engine, case: Case, start: State, at: list[int], count: int = ROUNDED):

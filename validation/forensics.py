@@ -14,6 +14,7 @@ and `groundspeed replay <name>` runs that call again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,12 @@ import baselines
 from baselines.engine import Case, Engine, State, fields, replace
 
 from . import digests, tensors
+from .branches import own_branch, reaches, rounded_calls
 from .findings import Check, compare, exact_distance, misfit, number, worst_cell
 from .isolation import Candidate, Failed, hashable
+from .orbit import Orbit
 from .records import Record
-from .trajectory import along, checkpoints
+from .trajectory import along, checkpoints, like
 from .verdicts import CaseResult
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again
@@ -126,28 +129,70 @@ def first_difference(bench, agreement, candidate: Candidate, run: Run) -> Found 
     how = {"changes": run.changes, "layout": run.layout}
     ours = candidate.after(bench.name, run.start, at, **how)
     theirs = along(base, run.case, run.start, at)
+    orbit = Orbit(bench, agreement, candidate, run.case, run.start, **how)
     for n in at:
-        if not refused(bench, agreement, ours[n], theirs[n], f"step {n}", n):
+
+        def own(n=n) -> list[State]:
+            return list(filter(None, [orbit.answer(n, ours[n])]))
+
+        want = held_against(bench, agreement, ours[n], theirs[n], f"step {n}", n, own)
+        if want is None:
             continue
         before = theirs[n - stride] if n > stride else run.start
-        again = candidate.after(bench.name, before, [stride], **how)[stride]
-        if refused(bench, agreement, again, theirs[n], "from 0", 1):
-            return Found(run, n - stride, stride, before, again, theirs[n])
-        return Found(run, 0, n, run.start, ours[n], theirs[n])
+        found = differs(bench, agreement, candidate, run, n - stride, before, theirs[n])
+        return found or Found(run, 0, n, run.start, ours[n], want)
+    states = {} if run.trial else bench.reference.states
+    for n in bench.departures(stride):
+        if {n, n + stride} <= set(states):
+            call = n, states[n], states[n + stride]
+            if found := differs(bench, agreement, candidate, run, *call):
+                return found
     return None
 
 
-def refused(bench, agreement, ours: State, theirs: State, check: str, n: int) -> bool:
-    """Whether the difference is more than is allowed at the next checkpoint of the case."""
+def differs(bench, agreement, candidate, run: Run, n: int, before: State, frozen: State):
+    """The call from step n of the frozen run, if it differs by more than is allowed of one."""
+    base, stride = bench.base, agreement.engine.stride
+    how = {"changes": run.changes, "layout": run.layout}
+    got = candidate.after(bench.name, before, [stride], **how)[stride]
+
+    def others() -> list[State]:
+        true = along(base, run.case.truth, like(before, bench.truth.start), [stride])[stride]
+        return [true, *rounded_calls(base, run.case, before, stride)]
+
+    check = f"from {n}" if n in bench.departures(1) else "from 0"
+    want = held_against(bench, agreement, got, frozen, check, n + stride, others)
+    return None if want is None else Found(run, n, stride, before, got, want)
+
+
+def held_against(
+    bench,
+    agreement,
+    ours: State,
+    theirs: State,
+    check: str,
+    n: int,
+    others: Callable[[], list[State]],
+) -> State | None:
+    """What ``ours`` is refused against: the frozen state, but for cells in which ``ours`` is on
+    another right branch. None where it differs by no more than is allowed at the next checkpoint.
+    """
     if agreement.level == "exact":
-        return bool(unequal(ours, theirs))
+        return theirs if unequal(ours, theirs) else None
     if check.startswith("step"):
         n = min((c for c in checkpoints(bench.case) if c >= n), default=bench.case.steps)
         check = f"step {n}"
-    result = CaseResult()
     allowed = bench.allowance(check, n)
-    compare(agreement, result, Check(check, ours, theirs, lambda: theirs, allowed, bench.still))
-    return bool(result.broken)
+
+    def broken(want: State) -> bool:
+        result = CaseResult()
+        compare(agreement, result, Check(check, ours, want, lambda: want, allowed, bench.still))
+        return bool(result.broken)
+
+    if not broken(theirs):
+        return None
+    want = own_branch(ours, theirs, reaches(allowed, theirs), bench.still, others)
+    return want if broken(want) else None
 
 
 def unequal(ours: State, theirs: State) -> str:

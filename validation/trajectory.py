@@ -55,6 +55,12 @@ def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
     return states
 
 
+def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
+    """A run of the frozen engine in which every result is rounded at random."""
+    with RandomRounding(seed):
+        return along(engine, case, start, at)
+
+
 def stops(case: Case, stride: int = 1) -> list[int]:
     """Steps of the frozen run that are asked for, of whole trajectories or of single calls."""
     ends = {n + k for n in departures(case, stride) for k in (0, stride)}
@@ -105,18 +111,15 @@ def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
         for n in checkpoints(case):
             table[f"step {n}"].append(errors(other.states[n], true.states[n]))
         for n in exact:
-            moved = other.states[1] if n == 0 else single(engine, case, base, n, seed)
+            if n == 0:
+                moved = other.states[1]
+            else:
+                moved = rounded_run(engine, case, base.states[n], [1], seed)[1]
             table[f"from {n}"].append(errors(moved, exact[n]))
     return {
         key: {name: widest(*(row[name] for row in rows)) for name in rows[0]}
         for key, rows in table.items()
     }
-
-
-def single(engine: Engine, case: Case, base: Reference, n: int, seed: int) -> State:
-    """One step from step n of the frozen run, rounded at random."""
-    with RandomRounding(seed):
-        return engine.runner(case)(base.states[n], 1)
 
 
 def after_one(
