@@ -100,6 +100,12 @@ def test_a_speed_is_bound_to_all_that_the_clock_relies_on():
     assert parts_of("validation", files) == set(RELIED_ON)
 
 
+def test_what_refuses_a_number_and_what_makes_one_is_the_clock():
+    """The rest that it imports says when and where, and files what it found."""
+    about = {"clock", "conditions", "freshness", "quietness", "records"}
+    assert parts_of("tools", [ROOT / "tools" / "clock.py"]) | {"clock"} <= {*CLOCK, *about}
+
+
 def test_a_scenario_is_bound_to_all_that_its_worker_relies_on():
     """Sizes, which it looks up too, are bound one by one."""
     files = [ROOT / "tools" / "scenario_worker.py"]

@@ -209,6 +209,18 @@ def test_a_run_on_the_frozen_engines_own_branch_is_not_followed(monkeypatch):
     assert (frozen[STEPS].warm != bench.truth.states[STEPS].warm).any()
 
 
+def test_a_call_from_late_in_the_run_is_traced_by_what_one_from_there_may_be_off():
+    def late(state: Heat, n: int, run: int) -> Heat:
+        return state if run or state.x[QUIET] < 2.5 else moved(QUIET, 2.3e-6)(state)
+
+    bench = bench_of()
+    run = Run("c", CASE, bench.reference.start)
+    room = Room(heating(CASE), late)
+    got = room.after("c", bench.reference.states[4], [1])[1]
+    assert got.x[QUIET] != bench.reference.states[5].x[QUIET]
+    assert first_difference(bench, ROUNDING, room, run) is None
+
+
 def test_nothing_is_filed_of_such_a_run_and_of_a_wrong_one_the_wrong_cell():
     bench = bench_of()
     run = Run("c", CASE, bench.reference.start)

@@ -9,7 +9,7 @@ import pytest
 
 import baselines
 from baselines.engine import replace_stage
-from tools import heatmap, scales, scenario_worker, scenarios
+from tools import conditions, heatmap, scales, scenario_worker, scenarios
 from tools.scenarios import WAITING, Scenario
 from validation import leaves
 from validation.claims import Agreement
@@ -72,6 +72,15 @@ def test_a_worker_that_dies_leaves_a_reason(monkeypatch):
     found = worker.ask(Scenario(optimization="x", size="1", dtype="y", threads=1, device="cpu"))
     assert found == {"reason": "the process died here"}
     worker.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_has_its_threads_and_the_memory_of_a_timed_process(monkeypatch, threads):
+    told = {}
+    monkeypatch.setattr(scenarios.subprocess, "Popen", lambda *_, **how: told.update(how))
+    scenarios.Worker("lattice_field_v1", threads).started()
+    assert told["env"]["OMP_NUM_THREADS"] == told["env"]["NUMBA_NUM_THREADS"] == str(threads)
+    assert told["env"].keys() >= conditions.ALLOCATOR.keys()
 
 
 @pytest.fixture

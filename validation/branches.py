@@ -121,19 +121,17 @@ def own_branch(
     ours: State,
     held_to: State,
     reach: dict[str, float],
-    still: tuple[str, ...],
     others: Callable[[], list[State]],
 ) -> State:
     """What a state is held to, on the branches that ``ours`` is on where one of ``others`` is too.
 
     Args:
         reach: what a cell may be off, by field; 0 where a field is not named.
-        still: fields that must come back untouched.
         others: right answers, asked for only where so few cells are out of reach that rounding
             could have decided them.
     """
     want, got = fields(held_to), fields(ours)
-    most = {name: reach.get(name, 0.0) for name in want if name not in still}
+    most = {name: reach.get(name, 0.0) for name in want}
     fitting = [name for name in most if got[name].shape == want[name].shape]
     few = [name for name in fitting if explicable(got[name], want[name], most[name])]
     right = others() if few else []

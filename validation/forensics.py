@@ -191,7 +191,7 @@ def held_against(
 
     if not broken(theirs):
         return None
-    want = own_branch(ours, theirs, reaches(allowed, theirs), bench.still, others)
+    want = own_branch(ours, theirs, reaches(allowed, theirs), others)
     return want if broken(want) else None
 
 

@@ -105,7 +105,7 @@ class Orbit:
             own = [self.wide(before), self.next(before)] if self.kept else []
             return [*rounded, *(one for one in own if leaps(one, held_to, reach))]
 
-        self.right = own_branch(ours, held_to, reach, self.bench.still, others)
+        self.right = own_branch(ours, held_to, reach, others)
         want = self.right._replace(**{name: getattr(here, name) for name in values})
         check = Check(f"step {n}", ours, want, lambda: self.right, allowed, self.bench.still)
         compare(self.agreement, result := CaseResult(), check)
