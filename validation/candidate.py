@@ -23,7 +23,8 @@ from baselines.engine import Case, Engine, State, Step, clone, replace
 from . import digests, leaves, saboteurs, surroundings, tensors
 from .claims import described
 from .gradients import own_gradients
-from .isolation import CLAIM, hashable
+from .isolation import CLAIM, FILES, hashable
+from .protocol import CONTRACT
 
 
 def serve(name: str) -> None:
@@ -33,17 +34,53 @@ def serve(name: str) -> None:
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before, functions = surroundings.settings(), surroundings.originals()
     steps: dict[str, object] = {}
+    files = LoadedFiles()
     for line in sys.stdin:
         request = json.loads(line)
         try:
             if request["case"] == CLAIM:
                 answer = {"claim": claimed(name)}
+            elif request["case"] == FILES:
+                answer = {"files": files.seen}
             else:
                 answer = respond(subject(name), steps, request)
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {first_line(error)}"}
+        files.look()
         changed = surroundings.changed(before, functions)
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
+
+
+class LoadedFiles:
+    """Files of the project that modules were loaded from, with their digests when first seen."""
+
+    def __init__(self):
+        self.before, self.count = set(sys.modules), len(sys.modules)
+        self.seen: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Note what was imported since."""
+        if len(sys.modules) == self.count:
+            return
+        self.count = len(sys.modules)
+        for name in set(sys.modules) - self.before:
+            path = project_file(getattr(sys.modules[name], "__file__", None))
+            if path and path not in self.seen:
+                self.seen[path] = digests.of_file(digests.ROOT / path)[:16]
+
+
+def project_file(file: str | None) -> str:
+    """Its place in the project; "" for what is installed, and for the harness itself."""
+    if not isinstance(file, str) or "site-packages" in file:
+        return ""
+    path = Path(file).resolve()
+    if not path.is_relative_to(digests.ROOT) or not path.is_file():
+        return ""
+    place = path.relative_to(digests.ROOT)
+    harness = place.parts[0] in ("validation", "tools") or place.parts[0].startswith(".")
+    contract = place.parts[0] == "baselines" and place.parts[1] in CONTRACT
+    hook = place.parts == ("optimizations", "__init__.py")
+    return "" if harness or contract or hook else place.as_posix()
 
 
 def claimed(name: str) -> dict:

@@ -16,12 +16,11 @@ from .branches import NONE, Branches, explicable, far, on_branch
 from .claims import Agreement
 from .errors import ZERO, Distance, distance, least, size, widest
 from .trajectory import Reference
-from .verdicts import CaseResult, Finding
+from .verdicts import BITS, BUDGET, CaseResult, Finding
 
 SHOWN = 4  # failures kept of each case
 FEW = 32  # numbers of a field, of which all sealed errors may be small by luck; and so many times
 LUCK = 4.0  # what is allowed luck can explain
-BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
 
 
 class Vacuous(ValueError):

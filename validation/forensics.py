@@ -6,8 +6,8 @@ it shows the difference, the run is shrunk to that call, and where the candidate
 the frozen engine's stages it is followed stage by stage. Of several cases that fail the
 smallest is kept:
 
-    reports/failures/<name>.json          what, where, how it was found
-    reports/failures/<name>.safetensors   the state from which one call shows it
+    .groundspeed/failures/<name>.json          what, where, how it was found
+    .groundspeed/failures/<name>.safetensors   the state from which one call shows it
 
 and `groundspeed replay <name>` runs that call again.
 """
@@ -55,7 +55,7 @@ class Failure(Record):
     ulps: dict[str, int]  # histogram of the distance in units in the last place
     words: str  # the finding
     stored: bool
-    digests: dict[str, str]
+    rests_on: str  # names the code and the rules under which it was found
 
     @property
     def lines(self) -> list[str]:
@@ -73,7 +73,7 @@ class Failure(Record):
 
 
 def path(name: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "failures" / f"{name}.json"
+    return root / ".groundspeed" / "failures" / f"{name}.json"
 
 
 @dataclass
@@ -232,7 +232,7 @@ def file(name, agreement, base, found: Found, words, rests_on, candidate) -> Fai
         ulps=histogram(ours, theirs) if fits else {},
         words=words,
         stored=stored,
-        digests=rests_on,
+        rests_on=digests.of_plain(rests_on),
     ).write(place)
 
 

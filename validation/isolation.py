@@ -21,7 +21,7 @@ from .forked import Forked
 from .leaves import BrokenLeaf
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
-CLAIM = "its claim"  # asked for in the place of a case
+CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
 AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
 
 
@@ -120,6 +120,13 @@ class Candidate:
         if "broken" in told:
             raise BrokenLeaf(told["broken"])
         return told
+
+    def loaded(self) -> dict[str, str]:
+        """Files of the project that its process has loaded, with digests; none of a dead one."""
+        try:
+            return self.ask({"case": FILES}, PATIENCE_S)["files"]
+        except Failed:
+            return {}
 
     def after(
         self,

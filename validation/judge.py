@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
+from functools import partial
 
 import torch
 
 import baselines
 from baselines.engine import Engine
 
-from . import hearing, machine, seal, standard, verdicts
+from . import digests, hearing, machine, seal, standard, verdicts
 from .ahead import made_ahead
 from .bench import BRIEF, Bench
 from .claims import Agreement, from_description
@@ -37,20 +38,25 @@ from .verdicts import CaseResult, Mutation, Status, Verdict
 __all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
 
 
-def judge(names: list[str], coverage=Coverage.EVERYDAY, tell: Tell = lambda name, line: None):
-    """Judge the named optimizations and write their verdicts; yields each as it is ready."""
+def judge(
+    names: list[str],
+    coverage=Coverage.EVERYDAY,
+    tell: Tell = lambda name, line: None,
+    file: bool = True,
+) -> Iterator[Verdict]:
+    """Judge the named optimizations and file their verdicts; yields each as it is ready."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(kin(name), []).append(name)
     parts = portions(groups)
     if len(parts) > 1:
-        yield from side_by_side(judge_group, parts, coverage, tell)
+        yield from side_by_side(partial(judge_group, file=file), parts, coverage, tell)
     for part in parts if len(parts) == 1 else ():
-        yield from judge_group(part, coverage, tell, parallel=PROCESSES)
+        yield from judge_group(part, coverage, tell, parallel=PROCESSES, file=file)
 
 
 def judge_group(
-    names: list[str], coverage: Coverage, tell: Tell, parallel: int = 1
+    names: list[str], coverage: Coverage, tell: Tell, parallel: int = 1, file: bool = True
 ) -> Iterator[Verdict]:
     """Judge some optimizations; those of one engine share what is made of it for each case.
 
@@ -63,7 +69,8 @@ def judge_group(
         claims = {name: stated(room) for name, room in rooms.items()}
         for engine in sorted({c.engine.name for c in claims.values()}):
             group = {name: c for name, c in claims.items() if c.engine.name == engine}
-            yield from judge_engine(engine, group, rooms, code, coverage, tell, parallel)
+            for verdict in judge_engine(engine, group, rooms, code, coverage, tell, parallel):
+                yield verdict.file() if file else verdict
 
 
 def warm_up() -> None:
@@ -95,7 +102,7 @@ def judge_engine(
     """Judge the optimizations of one engine, case by case."""
     torch.set_num_threads(1)
     base = baselines.load(engine)
-    before = {name: verdicts.foundations(name, engine) | code[name] for name in claims}
+    before = {name: verdicts.foundations(name, engine) | {"files": code[name]} for name in claims}
     seal.check_sources(engine, seal.manifest(engine))
     standards = {name: standard.last(name) for name in claims}
     refused = {n: words for n, c in claims.items() if (words := refusal(c, standards[n]))}
@@ -130,8 +137,10 @@ def judge_engine(
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         held_to = standards[name] if name in refused else standard.of(agreement)
-        if verdicts.foundations(name, engine) != before[name]:
-            status, reason = Status.STALE, "files changed while they were judged; judge again"
+        ran = rooms[name].loaded()
+        rests_on = verdicts.foundations(name, engine, ran)
+        if changed := changed_meanwhile(before[name], rests_on, ran):
+            status, reason = Status.STALE, f"{changed} changed while it was judged; judge again"
         yield Verdict(
             optimization=name,
             engine=engine,
@@ -144,10 +153,18 @@ def judge_engine(
             standard=held_to.model_dump(),
             loosened=agreement.loosened,
             needs=list(agreement.engine.needs),
-            digests=before[name],
+            **rests_on,
             cases={case: found[case] for case in cases.get(name, ()) if case in found},
             mutation=mutation,
-        ).write(verdicts.path(name))
+        )
+
+
+def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:
+    """What is no longer as it was when the candidate was started, or when it loaded a file."""
+    files = after["files"]
+    moved = [p for p, d in (before["files"] | ran).items() if files.get(p) != d]
+    moved += [key for key in ("baseline", "torch", "modified") if before[key] != after[key]]
+    return moved[0] if moved else ""
 
 
 def goes_on(found: dict[str, CaseResult]) -> bool:
@@ -164,7 +181,7 @@ def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room
         known = Failure.read(failure_path(name))
     except (FileNotFoundError, BrokenRecord):
         known = None
-    if known is not None and known.digests == rests_on:
+    if known is not None and known.rests_on == digests.of_plain(rests_on):
         return
     investigate(name, agreement, bench, result, room, rests_on)
 

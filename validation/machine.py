@@ -1,11 +1,20 @@
-"""What decides the bits of a result besides the code, and what the machine can do."""
+"""The machine: the kind that evidence is filed under, and what it can do.
+
+A *kind* is a readable class of machines: processor model, instruction set and cores, or the model
+of the GPU for what works on one. Evidence is kept, and shown side by side, by kind. What differs
+between two machines of one kind (kernel, memory, driver, load) is recorded and never compared; an
+*instance* says whether two results come from the same box.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sysconfig
 from functools import cache
 from importlib.metadata import version
@@ -42,6 +51,70 @@ def capability() -> str:
     if flags >= {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}:
         return "AVX512"
     return "AVX2" if flags >= {"avx2", "fma"} else "DEFAULT"
+
+
+# Of a processor's name: what says nothing about its kind.
+NOISE = r"\((r|tm)\)|@.*|\b\d+-core\b|\b(processor|cpu|with|radeon|graphics)\b"
+
+
+def slug(text: str) -> str:
+    """Lower-case words and digits joined by hyphens: a folder's name on any system."""
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(NOISE, " ", text.lower())).strip("-")
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def accelerator() -> tuple[str, str]:
+    """(model, driver) of the first GPU, asked without torch; two "" where there is none."""
+    if not shutil.which("nvidia-smi"):
+        return "", ""
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    name, _, driver = (done.stdout.splitlines() or [""])[0].partition(",")
+    return (name.strip(), driver.strip()) if driver else ("", "")
+
+
+def kind(device: str = "cpu") -> str:
+    """Kind of this machine for what works on that device.
+
+    GROUNDSPEED_MACHINE names it otherwise, for machines that their owner can tell apart better.
+    """
+    named = os.environ.get("GROUNDSPEED_MACHINE", "")
+    if named:
+        if slug(named) != named:
+            raise ValueError(
+                f"GROUNDSPEED_MACHINE is {named!r}; allowed: lower-case letters, digits and "
+                f"hyphens, such as {slug(named) or 'my-machine'!r}"
+            )
+        return named
+    gpu = accelerator()[0] if device == "cuda" else ""
+    return slug(gpu) if gpu else f"{slug(processor())}-{slug(capability())}-{cores()}"
+
+
+def description(of: str) -> dict[str, str | int]:
+    """What `machine.json` says of a kind, seen from a machine of it."""
+    return {
+        "machine": of,
+        "processor": processor(),
+        "capability": capability(),
+        "cores": cores(),
+        "accelerator": accelerator()[0] if of == kind("cuda") else "",
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+@cache
+def instance() -> str:
+    """Tells boxes of one kind apart without naming them."""
+    try:
+        own = Path("/etc/machine-id").read_text()
+    except OSError:
+        own = platform.node()
+    return hashlib.sha256(own.encode()).hexdigest()[:12]
 
 
 def machine() -> dict[str, str]:

@@ -37,19 +37,10 @@ class Record(Part):
         return digests.of_bytes(self.model_dump_json(exclude={"seal"}).encode())
 
     def write(self, path: Path) -> Self:
-        """Seal, write beside the place, then rename into it."""
-        self.made = self.made or datetime.now(UTC).isoformat(timespec="seconds")
+        """Seal, and write the whole file or nothing."""
+        self.made = self.made or today()
         self.seal = self.digest()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomic(path, self.model_dump_json(indent=1) + "\n")
         return self
 
     @classmethod
@@ -64,10 +55,8 @@ class Record(Part):
         try:
             record = cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the whole file"
             raise BrokenRecord(
-                f"{path} is not a {cls.__name__} record ({where}: {first['msg']}); "
+                f"{path} is not a {cls.__name__} record ({first_fault(error)}); "
                 "delete it and run the tool again"
             ) from None
         if record.digest() != record.seal:
@@ -75,3 +64,29 @@ class Record(Part):
                 f"{path} was edited or damaged: its seal does not fit; delete it and run again"
             )
         return record
+
+
+def today() -> str:
+    """The moment, to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a record does not fit its schema, and how."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write beside the place, then rename into it: a reader sees the old file or the new one."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

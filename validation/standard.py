@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
+from pathlib import PurePath
 
-from . import digests, verdicts
+from . import digests, results, verdicts
 from .claims import LEVELS, Agreement
 from .records import BrokenRecord, Part
+from .verdicts import Status
+
+NOTHING_HELD = (Status.UNAVAILABLE,)  # a machine that could not run it held it to nothing
 
 
 class Standard(Part):
@@ -32,31 +35,48 @@ def of(agreement: Agreement) -> Standard:
 
 
 def last(name: str) -> Standard | None:
-    """Of the last verdict on file, or where it was removed, of the last one committed."""
+    """Of the newest verdict on file from any machine, or where those were removed, of the newest
+    committed one."""
+    found = [v for on in results.machines() if (v := on_file(name, on))] or committed(name)
+    found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]
+    if not found:
+        return None
+    newest = max(found, key=lambda v: v.made)
+    if newest.standard:
+        return Standard(**newest.standard)
+    return Standard(level=newest.level) if newest.level != "approximate" else None
+
+
+def on_file(name: str, on: str) -> verdicts.Summary | None:
     try:
-        found = verdicts.Verdict.read(verdicts.path(name)).model_dump()
+        return verdicts.on_file(name, on)
     except (FileNotFoundError, BrokenRecord):
-        found = committed(name)
-    if not found or found.get("expected") != "verified":
         return None
-    if found.get("standard"):
-        return Standard(**found["standard"])
-    return Standard(level=found["level"]) if found["level"] != "approximate" else None
 
 
-def committed(name: str) -> dict | None:
-    """The verdict in the last commit; none where there is no history."""
-    place = verdicts.path(name).relative_to(digests.ROOT)
+def committed(name: str) -> list[verdicts.Summary]:
+    """The verdicts in the last commit; none where there is no history."""
+    place = f"{results.FOLDER.as_posix()}/*/{name}.json"
+    listed = git("ls-files", "--", place)
+    found = []
+    for path in listed.splitlines():
+        text, on = git("show", f"HEAD:./{path}"), PurePath(path).parent.name
+        try:
+            section = results.parsed(text, path, name, on)[verdicts.SECTION]
+            found.append(results.as_model(verdicts.Summary, section, path))
+        except (BrokenRecord, KeyError):
+            continue
+    return found
+
+
+def git(*words: str) -> str:
+    """What git says in this folder; "" where it says nothing."""
     try:
-        shown = subprocess.run(
-            ["git", "show", f"HEAD:{place.as_posix()}"],
-            cwd=digests.ROOT,
-            capture_output=True,
-            timeout=10,
-        )
-        return json.loads(shown.stdout) if shown.returncode == 0 else None
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return None
+        asked = ["git", *words]
+        done = subprocess.run(asked, cwd=digests.ROOT, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def refusal(agreement: Agreement, before: Standard | None) -> str:

@@ -1,16 +1,23 @@
-"""The verdict on an optimization: a record bound to everything that produced it."""
+"""The verdict on an optimization, bound to what can change the answer and to nothing else.
+
+That is: the baseline's manifest, every file of the project that the candidate ran, its claim, the
+release of torch, and the number of the judge's protocol. The judge keeps everything that it found
+as samples on this machine; the summary, a line a case, is the evidence that is committed.
+"""
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
-from pydantic import Field
-
-from . import digests, leaves, machine, seal
+from . import digests, leaves, machine, results, samples, seal
 from .coverage import Coverage
-from .records import BrokenRecord, Part, Record
+from .protocol import JUDGE
+from .records import BrokenRecord, Part, today
+
+BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
 
 
 class Status(StrEnum):
@@ -40,7 +47,7 @@ class Finding(Part):
     cell: list[int] = []
     got: float | None = None
     want: float | None = None
-    otherwise: int = Field(0, exclude_if=operator.not_)  # cells held to another right branch
+    otherwise: int = 0  # cells held to another right branch
 
     @property
     def holds(self) -> bool:
@@ -69,6 +76,11 @@ class LawFinding(Part):
     @property
     def holds(self) -> bool:
         return self.residual <= self.allowed
+
+    @property
+    def share(self) -> float:
+        """Of what is allowed."""
+        return self.residual / self.allowed if self.allowed else float(self.residual > 0)
 
 
 class Margin(Part):
@@ -104,7 +116,7 @@ class CaseResult(Part):
     power: Power = Power()
     tried: list[str] = []  # trials beyond the case's own run
     declined: list[str] = []  # of those, what the candidate refuses to do
-    otherwise: dict[str, int] = Field({}, exclude_if=operator.not_)  # the most of them, by field
+    otherwise: dict[str, int] = {}  # the most of them, by field
     degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
@@ -124,8 +136,8 @@ class Mutation(Part):
         return f"{len(self.killed)} of {self.applied} saboteurs refused"
 
 
-class Verdict(Record):
-    """What the judge found, and what it rests on."""
+class Conclusion(Part):
+    """What was concluded, and what it rests on."""
 
     optimization: str
     engine: str
@@ -137,10 +149,13 @@ class Verdict(Record):
     coverage: Coverage
     standard: dict = {}  # the closest that it was ever held to without a reason to loosen
     loosened: str = ""  # the reason, where there is one
-    needs: list[str] = Field([], exclude_if=operator.not_)  # of a machine: see `machine.missing`
-    digests: dict[str, str]
-    cases: dict[str, CaseResult]
-    mutation: Mutation | None = None  # none where a refusal is expected, or was found
+    needs: list[str] = []  # of a machine: see `machine.missing`
+    made: str = ""
+    protocol: int  # of the judge
+    modified: str = ""  # names rules that no protocol number stands for: see `Protocol.modified`
+    baseline: str = ""  # seal of its manifest
+    torch: str = ""  # release
+    files: dict[str, str] = {}  # every file of the project that it ran, and its claim, with digests
 
     @property
     def holds(self) -> bool:
@@ -149,65 +164,244 @@ class Verdict(Record):
             return True
         return self.status.lower() == self.expected
 
+    @property
+    def tags(self) -> set[str]:
+        """What a change of the protocol names to make it stale."""
+        return {f"{self.level} {self.status.lower()}"}
 
-def path(name: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "verdicts" / f"{name}.json"
+    @property
+    def code(self) -> str:
+        """Names the code that it is about, with its baseline and torch, and no rules."""
+        return digests.of_plain([self.baseline, self.torch, self.files])[:32]
 
 
-def code_of(name: str) -> dict[str, str]:
-    """Digests of what the author of an optimization wrote: its code, and its claim.
+class Verdict(Conclusion):
+    """Everything that the judge found."""
+
+    cases: dict[str, CaseResult]
+    mutation: Mutation | None = None  # none where a refusal is expected, or was found
+
+    def file(self) -> Verdict:
+        """Keep the whole as samples, and the summary as evidence of this kind of machine."""
+        self.made = self.made or today()
+        whole = samples.keep(self.model_dump(mode="json"))
+        here = machine.kind(leaves.device(self.optimization))
+        results.put(SECTION, self.summary(whole), self.optimization, here)
+        return self
+
+    def summary(self, whole: str = "") -> Summary:
+        """A line a case."""
+        shared = {name: getattr(self, name) for name in Conclusion.model_fields}
+        return Summary(
+            **shared,
+            samples=whole,
+            cases={name: CaseSummary.of(case) for name, case in self.cases.items()},
+            laws=worst_laws(self.cases.values()),
+            mutation=self.mutation and MutationSummary.of(self.mutation),
+        )
+
+
+class Closest(Part):
+    """The check of a case that used most of its tolerance."""
+
+    field: str
+    check: str
+    share: float  # of what is allowed; above 1 is rejected
+    largest: float  # error of a cell
+    allowed: float
+    relative_rms: float = 0.0  # of the field, at the end
+
+
+class CaseSummary(Part):
+    """The closest call of one case, and what failed."""
+
+    checks: int = 0
+    closest: Closest | None = None  # of all fields and checks; none where all were bit for bit
+    origins: list[str] = []  # where the allowances came from, without bits and budgets
+    budget: dict[str, float] = {}  # RMS allowed by field, where a budget was declared
+    broken: str = ""
+    unfinished: str = ""
+    otherwise: int = 0  # cells held to another right branch
+    declined: int = 0  # inputs that the candidate refuses
+    horizon: int | None = None  # steps after which values tell nothing, where there is such
+
+    @classmethod
+    def of(cls, case: CaseResult) -> CaseSummary:
+        found = case.closest.values()
+        reached = [n for n in case.power.horizon.values() if n is not None]
+        return cls(
+            checks=case.checks,
+            closest=closest_call(case),
+            origins=sorted({f.origin for f in found} - {"", BITS, BUDGET}),
+            budget={f.field: f.allowed_rms for f in found if f.origin == BUDGET},
+            broken=case.broken[0] if case.broken else "",
+            unfinished=case.unfinished,
+            otherwise=sum(case.otherwise.values()),
+            declined=len(case.declined),
+            horizon=min(reached, default=None),
+        )
+
+
+def closest_call(case: CaseResult) -> Closest | None:
+    off = [f for f in case.closest.values() if f.share]
+    if not off:
+        return None
+    worst = max(off, key=lambda f: f.share)
+    return Closest(
+        field=worst.field,
+        check=worst.check,
+        share=worst.share,
+        largest=worst.largest,
+        allowed=worst.allowed_largest,
+        relative_rms=case.relative_rms.get(worst.field, 0.0),
+    )
+
+
+def worst_laws(cases: Iterable[CaseResult]) -> dict[str, tuple[float, float]]:
+    """Residual of each law and what it is allowed, where it used most of that."""
+    found: dict[str, LawFinding] = {}
+    for law in (law for case in cases for law in case.laws):
+        known = found.get(law.law)
+        if known is None or law.share > known.share:
+            found[law.law] = law
+    return {name: (law.residual, law.allowed) for name, law in found.items()}
+
+
+class MutationSummary(Part):
+    """The mutation score, by name."""
+
+    killed: list[str]
+    survived: list[str]
+    within_budget: list[str]
+    no_mutant: list[str]
+
+    @classmethod
+    def of(cls, score: Mutation) -> MutationSummary:
+        return cls(
+            killed=sorted(score.killed),
+            survived=sorted(score.survived),
+            within_budget=sorted(score.within_budget),
+            no_mutant=sorted(score.no_mutant),
+        )
+
+    @property
+    def applied(self) -> int:
+        return len(self.killed) + len(self.survived)
+
+    def __str__(self) -> str:
+        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+
+
+class Summary(Conclusion):
+    """The committed form of a verdict."""
+
+    samples: str = ""  # digest of the whole
+    cases: dict[str, CaseSummary]
+    laws: dict[str, tuple[float, float]] = {}  # residual and allowed, at their worst
+    mutation: MutationSummary | None = None
+
+
+SECTION = "verdict"
+
+
+def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
+    """Digests of every file of an optimization: its own, those that their text imports, and those
+    that its process has loaded.
 
     Raises:
         BrokenLeaf: a file is missing.
     """
     leaves.refuse_absent(name)
-    folder = leaves.folder(name)
-    claim = folder / "validation.py"
-    code = [p for p in digests.sources(folder, skip=("benchmark.py",)) if p != claim]
-    return {"implementation": digests.of_files(code), "claim": digests.of_file(claim)}
+    own = digests.sources(leaves.folder(name), skip=("benchmark.py",))
+    paths = {str(p.relative_to(digests.ROOT)) for p in own} | set(ran)
+    return {path: digest_now(path) for path in sorted(paths)}
 
 
-def foundations(name: str, engine: str, threads: int = 1) -> dict[str, str]:
-    """Digests of everything that a verdict on ``name`` rests on."""
-    here = machine.machine()
+def digest_now(path: str, root: Path = digests.ROOT) -> str:
+    """Of a file as it is now, 16 digits; "" where it is gone."""
+    try:
+        now = (root / path).stat()
+    except OSError:
+        return ""
+    return _digest(root / path, now.st_mtime_ns, now.st_size)
+
+
+@cache
+def _digest(path: Path, changed_ns: int, size: int) -> str:
+    return digests.of_file(path)[:16]
+
+
+def foundations(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
+    """What a verdict on ``name`` given now would rest on, by the fields of a conclusion."""
     return {
+        "protocol": JUDGE.number,
+        "modified": JUDGE.modified(),
         "baseline": seal.manifest(engine).seal,
-        "baseline sources": digests.of_plain(seal.source_digests(engine)),
-        **code_of(name),
-        "judge": digests.harness(),
-        "torch": here.pop("torch"),
-        "machine": ", ".join(here.values()),
-        "threads": str(threads),
+        "torch": machine.torch_version(),
+        "files": code_of(name, ran),
     }
 
 
-def stale(verdict: Verdict) -> list[str]:
-    """What has changed since the verdict was given."""
-    now = foundations(verdict.optimization, verdict.engine)
-    return sorted(k for k in now if now[k] != verdict.digests.get(k))
+def stale(found: Conclusion, here: bool = True) -> list[str]:
+    """What has changed since the verdict was given, in words.
+
+    The release of torch is compared with the one installed ``here``; evidence of another machine
+    stands under the release that it names.
+    """
+    try:
+        now = foundations(found.optimization, found.engine, found.files)
+    except (seal.Sealed, leaves.BrokenLeaf) as broken:
+        return [str(broken)]
+    said = []
+    if now["baseline"] != found.baseline:
+        said.append(f"baseline {found.engine} changed")
+    files = {*now["files"], *found.files}
+    said += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
+    if here and now["torch"] != found.torch:
+        said.append(f"torch {found.torch} → {now['torch']}")
+    if now["modified"] != found.modified:
+        said.append("made while the judge's rules were being changed" if found.modified else
+                    "the judge's rules are being changed; see: groundspeed protocol")  # fmt: skip
+    overturned = JUDGE.overturned(found.protocol, found.tags)
+    return said + ([overturned] if overturned else [])
+
+
+def on_file(name: str, on: str, root: Path = digests.ROOT) -> Summary:
+    """The verdict of that kind of machine, whatever it is still worth.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BrokenRecord: its file cannot be trusted.
+    """
+    found = results.section(Summary, SECTION, name, on, root)
+    if found.optimization != name:
+        where = results.path(name, on, root)
+        raise BrokenRecord(f"{where} is a verdict on {found.optimization}, expected {name}")
+    return found
 
 
 def standing(
-    name: str, coverage: Coverage = Coverage.EVERYDAY
-) -> tuple[Status, Verdict | None, str]:
-    """Where an optimization stands now: status, the record if there is one, and a reason.
+    name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
+) -> tuple[Status, Summary | None, str]:
+    """Where an optimization stands now: status, the verdict if there is one, and a reason.
 
-    A verdict on few cases does not stand for one on many.
+    Here and now, or as the machine of a kind that is named has found it. A verdict on few cases
+    does not stand for one on many.
     """
+    kind = on or machine.kind(leaves.device(name))
+    again = f"run: groundspeed validate {name}"
     try:
-        verdict = Verdict.read(path(name))
+        verdict = on_file(name, kind)
     except FileNotFoundError:
-        return Status.UNJUDGED, None, f"not judged yet; run: groundspeed validate {name}"
+        return Status.UNJUDGED, None, f"not judged on {kind} yet; {again}"
     except BrokenRecord as error:
         return Status.UNJUDGED, None, str(error)
-    if verdict.optimization != name:
-        return Status.UNJUDGED, None, f"{path(name)} is the record of {verdict.optimization}"
-    changed = stale(verdict)
+    changed = stale(verdict, here=not on)
     if changed:
-        reason = f"{', '.join(changed)} changed since; run: groundspeed validate {name}"
-        return Status.STALE, verdict, reason
+        was = f"was {verdict.status} on {verdict.made[:10]}"
+        return Status.STALE, verdict, f"{was}; {'; '.join(changed)}; {again}"
     if not verdict.coverage.includes(coverage):
         more = " --full" if coverage is Coverage.FULL else ""
-        reason = f"judged on its {verdict.coverage} cases only; run: groundspeed validate {name}"
+        reason = f"judged on its {verdict.coverage} cases only; {again}"
         return Status.STALE, verdict, reason + more
     return verdict.status, verdict, verdict.reason
