@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
-from pathlib import Path
 
-from validation import digests
+from validation import machine, results
 from validation.processes import end_with_parent
-from validation.records import BrokenRecord, Record
+from validation.protocol import JUDGE
+from validation.records import BrokenRecord, Part, today
 
 STARTS = 10
 AT_ONCE = 2
-JUDGE = "the judge"
+OURS = "the judge"
 
 Counts = dict[str, dict[str, int]]  # rule: candidate: how often it was accepted
 
 
-class Acceptance(Record):
-    """The table, and the judge that it is about."""
+class Acceptance(Part):
+    """The table, and the rules that it is about."""
 
-    judge: str
+    made: str
+    protocol: int  # of the judge
+    modified: str = ""
     starts: int
     table: dict[str, Counts]  # by system
     wanted: dict[str, dict[str, int]]  # by system: what the judge's own row must read
@@ -34,10 +36,10 @@ class Acceptance(Record):
     def wrong(self) -> list[str]:
         """Where the judge's own row is not as it must be."""
         return [
-            f"toys: {system}: {name} accepted {self.table[system][JUDGE][name]} times, not {count}"
+            f"toys: {system}: {name} accepted {self.table[system][OURS][name]} times, not {count}"
             for system, right in self.wanted.items()
             for name, count in right.items()
-            if self.table[system][JUDGE][name] != count
+            if self.table[system][OURS][name] != count
         ]
 
     def lines(self) -> dict[str, str]:
@@ -49,17 +51,17 @@ class Acceptance(Record):
         }
 
 
-def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "acceptance.json"
+SECTION, NAME = "acceptance", "tools/acceptance"
 
 
-def on_file() -> Acceptance | None:
-    """The table of this judge, if it was made."""
+def on_file(on: str = "") -> Acceptance | None:
+    """The table of today's protocol, if a kind of machine, this one by default, has made it."""
     try:
-        found = Acceptance.read(path())
+        found = results.section(Acceptance, SECTION, NAME, on or machine.kind())
     except (FileNotFoundError, BrokenRecord):
         return None
-    return found if found.judge == digests.harness() else None
+    right = found.protocol == JUDGE.number and found.modified == JUDGE.modified()
+    return found if right else None
 
 
 def one_start(system: str, seed: int) -> Counts:
@@ -71,13 +73,13 @@ def one_start(system: str, seed: int) -> Counts:
 
     torch.set_num_threads(1)
     toy = {"Lorenz-96": lorenz96, "heat": heat}[system]
-    found: Counts = {JUDGE: dict.fromkeys(toy.CANDIDATES, 0)}
+    found: Counts = {OURS: dict.fromkeys(toy.CANDIDATES, 0)}
     for name, accepted in commonly(toy, seed).items():
         for rule, times in accepted.items():
             found.setdefault(rule, {})[name] = times
     for steps in toy.HORIZONS:
         for name, result in by_the_judge(toy, seed, steps).items():
-            found[JUDGE][name] += not result.broken
+            found[OURS][name] += not result.broken
     return found
 
 
@@ -100,10 +102,18 @@ def measure(starts: int = STARTS, tell: Callable[[str], None] = lambda line: Non
                 for name, count in row.items():
                     kept[name] += count
     table = {system: dict(sorted(rows.items(), key=by_place)) for system, rows in table.items()}
-    found = Acceptance(judge=digests.harness(), starts=starts, table=table, wanted=right)
-    return found.write(path())
+    found = Acceptance(
+        made=today(),
+        protocol=JUDGE.number,
+        modified=JUDGE.modified(),
+        starts=starts,
+        table=table,
+        wanted=right,
+    )
+    results.put(SECTION, found, NAME, machine.kind())
+    return found
 
 
 def by_place(row: tuple[str, dict]) -> bool:
     """The judge's own row last."""
-    return row[0] == JUDGE
+    return row[0] == OURS

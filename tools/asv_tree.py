@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from validation.results import FOLDER
+
 UNDER_TEST = ("baselines", "optimizations")
 STICK = ("validation", "tools")
-VERDICTS = Path("reports", "verdicts")
 
 
 @contextmanager
 def measurable(commit: Path, stick: Path) -> Iterator[Path]:
     """``commit``'s engines and optimizations beside the judge and the clock of ``stick``.
 
-    The verdicts on file come along: one still holds where every byte it rests on is the
-    same. Gone on leaving.
+    The evidence on file comes along: a verdict still holds where every file that it rests on is
+    the same. Gone on leaving.
     """
     with TemporaryDirectory(prefix="groundspeed-") as place:
         tree = Path(place).resolve()
@@ -26,8 +27,8 @@ def measurable(commit: Path, stick: Path) -> Iterator[Path]:
             bring(commit / package, tree / package)
         for package in STICK:
             bring(stick / package, tree / package)
-        if (stick / VERDICTS).is_dir():
-            bring(stick / VERDICTS, tree / VERDICTS)
+        if (stick / FOLDER).is_dir():
+            bring(stick / FOLDER, tree / FOLDER)
         yield tree
 
 

@@ -13,7 +13,7 @@ import json
 import sys
 
 from validation import leaves, verdicts
-from validation.verdicts import Status, Verdict
+from validation.verdicts import Conclusion, Status
 
 NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
 
@@ -31,7 +31,7 @@ def timed(name: str) -> list[str] | None:
     return [n for n, case in covered.items() if case.timed]
 
 
-def verdict_on(name: str) -> Verdict:
+def verdict_on(name: str) -> Conclusion:
     """The standing verdict on these very bytes, or a new one."""
     from validation.judge import judge  # late: heavy
 
@@ -43,7 +43,7 @@ def verdict_on(name: str) -> Verdict:
 
 def judged(name: str) -> dict:
     """Where the optimization stands, and the cases that the clock may take."""
-    from tools import freshness
+    from tools import evidence
 
     found = verdict_on(name)
     right = found.status is Status.VERIFIED
@@ -51,7 +51,7 @@ def judged(name: str) -> dict:
         "status": found.status.value,
         "holds": found.holds,
         "reason": found.reason,
-        "cases": freshness.timed_cases(found, full=False) if right else [],
+        "cases": evidence.timed_cases(found, full=False) if right else [],
     }
 
 
@@ -61,7 +61,7 @@ def measure(name: str) -> dict:
     Raises:
         clock.Refused: it is not what it claims to be, or cannot be timed.
     """
-    from tools import clock, freshness
+    from tools import clock, evidence
 
     verdict = verdict_on(name)
     status, reason = verdict.status, verdict.reason
@@ -69,7 +69,7 @@ def measure(name: str) -> dict:
         return {"absent": f"{status}, as expected: {reason}"}
     if status is not Status.VERIFIED:
         raise clock.Refused(f"{name} is {status}: {reason}")
-    if not freshness.timed_cases(verdict, full=False):
+    if not evidence.timed_cases(verdict, full=False):
         return {"absent": "it covers no timed case"}
     timings = clock.measure(name).cases.items()
     return {

@@ -19,7 +19,7 @@ from baselines.room import Program
 from tools.conditions import conditions
 from tools.create import FROZEN_BYTES, HARNESS, Wish
 from tools.observed import Failed, Observed
-from tools.report import PAGES
+from tools.templates import PAGES
 from validation import digests
 from validation.errors import distance, widened
 

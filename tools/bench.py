@@ -1,13 +1,13 @@
-"""Time optimizations beside their baselines, where a fresh VERIFIED verdict allows it."""
+"""Time optimizations beside their baselines, where a current VERIFIED verdict allows it."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
 
-from tools import console, freshness, records
+from tools import console, evidence
 from tools.records import CLAIMED, Measurement, Timing
-from validation import leaves
+from validation import leaves, results
 from validation.coverage import Coverage
 from validation.verdicts import Status
 
@@ -25,7 +25,7 @@ def run(
     passing_over: bool = False,
     publish: bool | None = None,
 ) -> int:
-    """The verb ``bench``; without ``again``, fresh measurements stand as they are.
+    """The verb ``bench``; without ``again``, current measurements stand as they are.
 
     Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
     for, or with ``passing_over``, the refused optimizations are passed over with a word.
@@ -35,12 +35,12 @@ def run(
     passing_over |= not names
     refused, found, due = {}, {}, {}
     for name in leaves.chosen(names):
-        known = None if again else freshness.measured(name, full)
+        known = None if again else evidence.measured(name, full)
         if known:
             found[name] = known
             continue
-        status, verdict, reason = freshness.judged(name, Coverage.of(full))
-        if status is Status.VERIFIED and freshness.timed_cases(verdict, full):
+        status, verdict, reason = evidence.judged(name, Coverage.of(full))
+        if status is Status.VERIFIED and evidence.timed_cases(verdict, full):
             due[name] = verdict.engine
         elif status is Status.VERIFIED:
             refused[name] = (status, "its claim covers no case that is marked as timed")
@@ -107,8 +107,8 @@ def measure(
     with console.progress(f"timing {title}", total=plan.least) as tell:
         found, refused = clock.measure_together(names, full=full, dirty=dirty, plan=plan, tell=tell)
     for name, one in found.items():
-        one.write(records.path(name))
-    freshness.forget()
+        one.file(evidence.here(name))
+    evidence.forget()
     return found, refused
 
 
@@ -146,7 +146,5 @@ def injected(t: Timing) -> str:
 
 
 def brief(found: Measurement) -> dict:
-    """Everything but the raw pairs."""
-    told = found.model_dump(exclude={"cases"})
-    cases = {n: t.model_dump(exclude={"processes"}) for n, t in found.cases.items()}
-    return told | {"cases": cases}
+    """As it stands on file."""
+    return results.plain(found)

@@ -22,7 +22,8 @@ from numba import njit
 
 from tools import console
 from tools.conditions import conditions
-from tools.limits import Ceiling, Ceilings, on_file, path
+from tools.limits import Ceiling, Ceilings, file, on_file
+from validation.records import today
 
 TRIAL_S = 2e-3
 TRIALS = (12, 40)  # of each kind, at least and at most
@@ -147,7 +148,7 @@ def measure(budget_s: float = BUDGET_S, tell: Callable[[str], None] = lambda tex
             tell(f"round {rounds}")
     torch.set_num_threads(1)
     rows = [row(kind, rates) for kind, rates in zip(kinds, found, strict=True)]
-    return Ceilings(conditions=before, ceilings=rows)
+    return Ceilings(made=today(), conditions=before, ceilings=rows)
 
 
 def row(kind: Stream | Product, rates: list[float]) -> Ceiling:
@@ -167,7 +168,7 @@ def fresh(again: bool = False) -> Ceilings:
     found = None if again else on_file()
     if found is None:
         with console.progress("measuring the machine") as tell:
-            found = measure(tell=tell).write(path())
+            found = file(measure(tell=tell))
     return found
 
 

@@ -1,6 +1,6 @@
 """The clock: what optimizations are worth, taken turn about in fresh processes.
 
-It refuses whatever has no fresh VERIFIED verdict: a speed without one is not a number. All
+It refuses whatever has no current VERIFIED verdict: a speed without one is not a number. All
 candidates of a baseline share its rounds; a case whose controls are off is taken again in
 another process; one that fails, or computes something else, loses its own number only.
 """
@@ -18,17 +18,18 @@ import torch
 import baselines
 from tools import gathered, phases, plausibility
 from tools.conditions import Conditions, changes, timing_conditions
-from tools.freshness import Refused, clock_digest, timed_cases
+from tools.evidence import Refused, here, timed_cases
 from tools.gathered import Gathered
 from tools.plausibility import Pairs
+from tools.protocols import CLOCK
 from tools.quietness import wait_for_quiet
 from tools.records import Measurement
 from tools.timekeeper import Died, Heard, listen
 from tools.witness import Witness
-from validation import verdicts
+from validation import leaves, samples, verdicts
 from validation.isolation import scratch_folder
 from validation.threads import workers
-from validation.verdicts import Status, Verdict
+from validation.verdicts import Conclusion, Status
 
 PROCESSES = 3  # fresh ones, for an everyday number
 BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
@@ -52,8 +53,8 @@ class Plan:
 EVERYDAY = Plan()
 
 
-def allowed_to_run(name: str, dirty: bool) -> Verdict:
-    """The fresh VERIFIED verdict that a measurement needs.
+def allowed_to_run(name: str, dirty: bool) -> Conclusion:
+    """The current VERIFIED verdict that a measurement needs.
 
     Raises:
         Refused: there is none, or the tree differs from the commit.
@@ -82,7 +83,7 @@ class Process:
 class Session:
     """A measurement of several candidates of one baseline, under way."""
 
-    verdicts: dict[str, Verdict]
+    verdicts: dict[str, Conclusion]
     full: bool
     plan: Plan
     tell: Tell
@@ -207,22 +208,27 @@ class Session:
                     self.refused.setdefault(name, str(why))
             if name in self.refused or name in slowed:
                 continue
-            yield (
-                name,
-                Measurement(
-                    optimization=name,
-                    engine=verdict.engine,
-                    level=verdict.level,
-                    verdict=verdict.seal,
-                    verdict_digests=verdict.digests,
-                    clock=clock_digest(),
-                    conditions=before,
-                    cases={
-                        c: rows.timing(self.plan.least, self.seen_beside(name).get(c, []))
-                        for c, rows in mine.items()
-                    },
-                ),
-            )
+            yield name, self.measurement(name, verdict, mine, before)
+
+    def measurement(
+        self, name: str, verdict: Conclusion, mine: dict[str, Gathered], before: Conditions
+    ) -> Measurement:
+        """What the processes of one candidate add up to; their pairs are kept as samples."""
+        seen, least = self.seen_beside(name), self.plan.least
+        pairs = {c: rows.raw(least) | {"beside": seen.get(c, [])} for c, rows in mine.items()}
+        return Measurement(
+            optimization=name,
+            engine=verdict.engine,
+            level=verdict.level,
+            code=verdict.code,
+            baseline=verdict.baseline,
+            protocol=CLOCK.number,
+            modified=CLOCK.modified(),
+            device=leaves.device(name),
+            conditions=before.model_copy(update={"machine": here(name)}),
+            samples=samples.keep({"optimization": name, "cases": pairs}),
+            cases={case: rows.timing(least) for case, rows in mine.items()},
+        )
 
 
 def measure_together(
@@ -233,7 +239,8 @@ def measure_together(
     plan: Plan = EVERYDAY,
     tell: Tell = lambda line: None,
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
-    """Time optimizations of one baseline beside it: records, not yet written, and plausibility."""
+    """Time optimizations of one baseline beside it: measurements, not yet written, and reasons of
+    those that were refused, by name."""
     allowed, refused = {}, {}
     for name in names:
         try:
@@ -274,7 +281,7 @@ def measure(
     """Time one optimization beside its baseline; the record, not yet written.
 
     Raises:
-        Refused: no fresh VERIFIED verdict, a dirty tree, a candidate that fails or computes
+        Refused: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
             something else while it is timed, or a timer that the parent's clock contradicts.
     """
     plan = Plan(processes, processes, budget_s)

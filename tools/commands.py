@@ -23,7 +23,7 @@ Dirty = Annotated[bool, typer.Option("--dirty", help="Measure uncommitted code; 
 
 @app.command("list")
 def list_(json: Json = False) -> int:
-    """Engines and optimizations with verdict, speedup and freshness at a glance."""
+    """Engines and optimizations at a glance: verdict, speedup, and which machine found them."""
     from tools import listing
 
     return listing.run(json)
@@ -130,7 +130,7 @@ def bench(
         bool, typer.Option("--recheck", help="Old claims again, under today's versions.")
     ] = False,
 ) -> int:
-    """The clock: how much faster is it, really? Refuses what has no fresh VERIFIED verdict."""
+    """The clock: how much faster is it, really? Refuses what has no current VERIFIED verdict."""
     if recheck:
         from tools import recheck as again
 
@@ -142,7 +142,7 @@ def bench(
 
 @app.command()
 def gpu(names: Names = None, full: Full = False) -> int:
-    """Judge and time what runs on a GPU, and keep the evidence: reports/gpu."""
+    """Judge and time what runs on a GPU; its model is a machine of its own in reports/results."""
     from tools import gpu as verb
 
     return verb.run(names or [], full)
@@ -229,11 +229,10 @@ def experiment(
 
 @app.command()
 def publish() -> int:
-    """Build the asv site of every result on file; it works without the internet."""
+    """File what was measured at this commit in asv's committed history, and build its site."""
     from tools import publish as verb
 
-    print(verb.publish())
-    return 0
+    return verb.run()
 
 
 @app.command()
@@ -246,16 +245,59 @@ def preview() -> int:
 
 
 @app.command()
-def report(json: Json = False) -> int:
-    """Refill the generated block of every report.md, reports/index.md and the plots."""
+def report(
+    json: Json = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compute every figure again from its samples.")
+    ] = False,
+) -> int:
+    """Write the committed pages from the committed evidence: report.md files, reports/, plots."""
+    if verify:
+        from tools import verification
+
+        return verification.run(json)
     from tools import report as verb
 
     return verb.run(json)
 
 
 @app.command()
-def run(full: Full = False, dirty: Dirty = False) -> int:
-    """The main job: check, validate, bench, publish, report; only what is not fresh."""
+def samples(
+    export: Annotated[Path | None, typer.Option(help="Bundle those that evidence names.")] = None,
+    add: Annotated[Path | None, typer.Option(help="Take those in from such a bundle.")] = None,
+    json: Json = False,
+) -> int:
+    """Raw samples on this machine: which evidence they belong to; bundle them for a release."""
+    from tools import sample_store as verb
+
+    return verb.run(export, add, json)
+
+
+@app.command()
+def protocol(
+    raised: Annotated[
+        bool, typer.Option("--raised", help="A rule changed: lock it under its new number.")
+    ] = False,
+    same: Annotated[
+        bool, typer.Option("--same", help="No verdict changes: judge everything, then lock.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Rules of judge, clock and counter: their numbers, and what changed since. Exit 1 if any."""
+    from tools import protocol_lock as verb
+
+    return verb.run(raised, same, json)
+
+
+@app.command()
+def run(
+    full: Full = False,
+    dirty: Dirty = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Also what only other kinds of machine have evidence of.")
+    ] = False,
+) -> int:
+    """The main job: check, validate, bench, publish; only what has no current evidence."""
     from tools import run as verb
 
-    return verb.run(full, dirty)
+    return verb.run(full, dirty, here)

@@ -8,6 +8,7 @@ conditions allow it, each by its ratio to the frozen baseline.
 from __future__ import annotations
 
 import io
+import json
 import math
 import subprocess
 import tarfile
@@ -17,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools import console, records, statistics
+from tools import console, evidence, records, statistics
 from tools.asv_tree import UNDER_TEST, measurable
-from tools.conditions import PASSING
 from tools.records import Measurement
 from tools.statistics import Interval
 from tools.timekeeper import Died, listen
-from validation import digests, leaves
+from validation import digests, leaves, results
+from validation.records import BrokenRecord
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
 BUDGET_S = 3.0  # of rounds for each case in each process
@@ -79,27 +80,47 @@ def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool 
 
 
 def record(asked: str) -> Measurement | None:
-    """A record file, NAME (the record on file now) or NAME@COMMIT (as it was there).
+    """A file of results, NAME (what is on file now, of this kind of machine where it has some) or
+    NAME@COMMIT (as it was there).
 
     Raises:
-        Incomparable: that commit has no such record.
+        Incomparable: there is none, or that commit has none.
     """
     if asked.endswith(".json"):
-        return Measurement.read(Path(asked))
+        return in_text(Path(asked).read_text(encoding="utf-8"), asked)
     name, at, commit = asked.partition("@")
     if name not in leaves.names():
         return None
-    path = records.path(name)
-    if not at:
-        return Measurement.read(path)
-    place = f"{commit}:{path.relative_to(digests.ROOT)}"
-    text = git("show", place)
-    if text is None:
-        raise Incomparable(f"git has no {place}; see: git log -- {path.relative_to(digests.ROOT)}")
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / f"{name} at {commit}.json"
-        copy.write_bytes(text)
-        return Measurement.read(copy)
+    own = evidence.here(name)
+    machines = sorted({own, *results.machines()}, key=lambda m: (m != own, m))
+    places = [results.path(name, on).relative_to(digests.ROOT) for on in machines]
+    for place in places:
+        if at:
+            text = git("show", f"{commit}:./{place.as_posix()}")
+            if text is not None:
+                return in_text(text.decode(), f"{commit}:{place}")
+        elif (digests.ROOT / place).exists():
+            return in_text((digests.ROOT / place).read_text(encoding="utf-8"), str(place))
+    where = f"git has no {commit}:{places[0]}; see: git log -- " if at else "there is no "
+    raise Incomparable(f"{where}{places[0]}, and no other machine has one")
+
+
+def in_text(text: str, where: str) -> Measurement:
+    """The measurement in a file of results.
+
+    Raises:
+        BrokenRecord: it cannot be trusted.
+        Incomparable: it holds none.
+    """
+    try:
+        told = json.loads(text)
+        name, on = told["name"], told["machine"]
+    except (ValueError, KeyError, TypeError):
+        raise BrokenRecord(f"{where} is no file of results; see reports/results/") from None
+    found = results.parsed(text, where, name, on)
+    if records.SECTION not in found:
+        raise Incomparable(f"{where} holds no timing; run: groundspeed bench {name}")
+    return results.as_model(Measurement, found[records.SECTION], where)
 
 
 def git(*words: str) -> bytes | None:
@@ -113,15 +134,15 @@ def of_records(a: Measurement, b: Measurement) -> list[Row]:
     Raises:
         Incomparable: other conditions, another baseline, or no case in common.
     """
-    if a.conditions.key != b.conditions.key:
-        mine, yours = (m.conditions.model_dump() for m in (a, b))
-        apart = [k for k in mine if mine[k] != yours[k] and k not in PASSING]
+    mine, yours = ({"machine": m.conditions.machine} | m.conditions.settings for m in (a, b))
+    apart = [f"{k} {mine[k]} and {yours[k]}" for k in mine if mine[k] != yours[k]]
+    if apart:
         raise Incomparable(
             f"measured under other conditions ({', '.join(apart)}): such times are never compared; "
             "measure both on one machine: groundspeed compare COMMIT COMMIT"
         )
-    if a.verdict_digests["baseline"] != b.verdict_digests["baseline"]:
-        raise Incomparable(f"{a.engine} and {b.engine} are other baselines; allowed: one and same")
+    if a.baseline != b.baseline:
+        raise Incomparable(f"cannot compare results of different baselines: {a.engine}, {b.engine}")
     cases = [case for case in a.cases if case in b.cases]
     if not cases:
         raise Incomparable(f"no case in common; A has {list(a.cases)}, B has {list(b.cases)}")
@@ -135,7 +156,9 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Row:
     half = math.hypot(*(t.between_width / 2 for t in (one, two)))
     ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
     noise = max(t.least_effect for t in (one, two))
-    return Row(name, case, word(ratio, math.log1p(noise)), ratio)
+    boxes = {a.conditions.instance, b.conditions.instance}
+    note = "" if len(boxes) == 1 else "two machines of one kind"
+    return Row(name, case, word(ratio, math.log1p(noise)), ratio, note=note)
 
 
 def word(ratio: Interval, margin: float) -> str:

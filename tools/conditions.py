@@ -1,13 +1,14 @@
-"""The conditions of a measurement; records under different ones are never compared."""
+"""The conditions of a measurement: all are recorded, and few of them are compared.
+
+The kind of machine is the folder that a number lies in. Beside it only settings are compared that
+a user chooses and that move ratios: allocator, threads, treatment of denormals, and torch.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
-import shutil
 import subprocess
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,13 +25,14 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": 
 PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
 
 
-PASSING = {"commit", "dirty", "load_before", "memory_gib", "beside"}  # not compared
+COMPARED = ("allocator", "threads", "denormals", "torch")
 
 
 class Conditions(Part):
     """Machine, versions, settings, code."""
 
-    machine: str  # fingerprint of this very machine
+    machine: str  # its kind
+    instance: str  # the very box
     processor: str
     capability: str
     cores: int
@@ -41,6 +43,7 @@ class Conditions(Part):
     threads: int
     denormals: str
     python: str
+    torch: str  # release
     packages: dict[str, str]
     commit: str
     dirty: bool
@@ -49,10 +52,9 @@ class Conditions(Part):
     accelerator: str = ""  # the GPU and its driver, where there is one
 
     @property
-    def key(self) -> str:
-        """Comparability: two measurements may be compared only if these agree."""
-        told = self.model_dump(exclude=PASSING | (set() if self.accelerator else {"accelerator"}))
-        return digests.of_plain(told)[:16]
+    def settings(self) -> dict[str, object]:
+        """What must agree before two measurements of one kind of machine are compared."""
+        return {name: getattr(self, name) for name in COMPARED}
 
 
 def timing_conditions(beside: Beside | None = None) -> Conditions:
@@ -67,12 +69,13 @@ def conditions(
     memory: dict[str, str] | None = None,
 ) -> Conditions:
     """As they are now; ``memory`` are allocator settings beside those of the environment."""
-    here = machine.machine()
+    gpu, driver = machine.accelerator()
     return Conditions(
-        machine=fingerprint(),
-        processor=here["processor"],
-        capability=here["capability"],
-        cores=os.cpu_count() or 1,
+        machine=machine.kind(),
+        instance=machine.instance(),
+        processor=machine.processor(),
+        capability=machine.capability(),
+        cores=machine.cores(),
         memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         governor=governor(),
@@ -80,12 +83,13 @@ def conditions(
         threads=threads,
         denormals="kept",
         python=platform.python_version(),
+        torch=machine.torch_version(),
         packages={name: v for name in PACKAGES if (v := installed(name))},
         commit=git(root, "rev-parse", "HEAD"),
         dirty=bool(changes(root)),
         load_before=round(os.getloadavg()[0], 2),
         beside=beside,
-        accelerator=accelerator(),
+        accelerator=f"{gpu}, driver {driver}" if gpu else "",
     )
 
 
@@ -96,29 +100,9 @@ def installed(package: str) -> str:
         return ""
 
 
-def fingerprint() -> str:
-    """Tells machines apart without naming them."""
-    try:
-        own = Path("/etc/machine-id").read_text()
-    except OSError:
-        own = platform.node()
-    return hashlib.sha256(own.encode()).hexdigest()[:12]
-
-
 def governor() -> str:
     path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return path.read_text().strip() if path.exists() else "not available: no cpufreq here"
-
-
-@cache
-def accelerator() -> str:
-    """Name and driver of the first GPU, asked without torch; "" where there is none."""
-    if not shutil.which("nvidia-smi"):
-        return ""
-    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    name, _, driver = (done.stdout.splitlines() or [""])[0].partition(",")
-    return f"{name.strip()}, driver {driver.strip()}" if driver else ""
 
 
 def allocator(settings: dict[str, str]) -> str:

@@ -10,8 +10,9 @@ from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING
 
 import baselines
-from tools import console, freshness
-from tools.counts import Compared, Count, forget, on_file, path, rests_on, words
+from tools import console, evidence
+from tools.counts import Compared, Total, budget_now, code_now, forget, on_file, words
+from tools.protocols import COUNTER
 from validation import leaves, machine
 from validation.records import BrokenRecord
 from validation.verdicts import Status
@@ -93,10 +94,10 @@ def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:
 
 def settled(name: str) -> dict | None:
     """What is known without counting anything anew; none where that is nothing."""
-    known = on_file(name)
+    known = on_file(name, installed=True)
     if known:
         return {"outgrown": known.outgrown}
-    status, verdict, _ = freshness.judged(name)
+    status, verdict, _ = evidence.judged(name)
     if verdict is None or status in (Status.STALE, Status.UNJUDGED):
         return None
     return passed("rejected") if verdict.expected == "rejected" else None
@@ -134,16 +135,16 @@ def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
         return {"outgrown": [str(error)]}
 
 
-_frozen: dict[tuple[str, str], Count] = {}
+_frozen: dict[tuple[str, str], Total] = {}
 
 
-def frozen(engine: Engine, case_name: str, case: Case) -> Count:
+def frozen(engine: Engine, case_name: str, case: Case) -> Total:
     """Of a baseline: counted once, however many optimizations it has."""
     key = (engine.name, case_name)
     if key not in _frozen:
         from tools import counting  # late: torch
 
-        _frozen[key] = counting.count(engine, case)
+        _frozen[key] = Total.of(counting.count(engine, case)).model_copy(update={"waits_at": []})
     return _frozen[key]
 
 
@@ -162,14 +163,18 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
     return Compared(
         optimization=name,
         engine=base.name,
-        rests_on=rests_on(name, base.name),
+        protocol=COUNTER.number,
+        modified=COUNTER.modified(),
+        torch=machine.torch_version(),
+        code=code_now(name, base.name),
+        budget=budget_now(name),
         outgrown=outgrown,
         baseline={n: frozen(base, n, case) for n, case in timed.items()},
-        candidate={n: counting.count(claim.engine, case) for n, case in timed.items()},
+        candidate={n: Total.of(counting.count(claim.engine, case)) for n, case in timed.items()},
         least_bytes={n: least.least_bytes(base, n) for n in timed},
         working_set={n: least.working_set(base, n) for n in timed},
         dtypes={n: str(case.dtype).removeprefix("torch.") for n, case in timed.items()},
-    ).write(path(name))
+    ).file()
 
 
 def show(told: dict[str, dict], shown: list[Compared]) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-from validation import digests, leaves
-from validation.records import BrokenRecord, Part, Record
-from validation.verdicts import foundations
+from tools.protocols import COUNTER
+from validation import digests, leaves, machine, results, verdicts
+from validation.records import BrokenRecord, Part, today
 
 
 class Line(Part):
@@ -56,45 +55,99 @@ class Count(Part):
         return self.per_step("read") + self.per_step("written")
 
 
-class Compared(Record):
+class Total(Part):
+    """A count without its lines: what is kept as evidence."""
+
+    steps: int
+    opaque: str
+    totals: dict[str, int]  # by column, over all steps
+    waits_at: list[str] = []  # of a candidate: lines at which a host would wait for a GPU
+
+    @classmethod
+    def of(cls, count: Count) -> Total:
+        return cls(
+            steps=count.steps,
+            opaque=count.opaque,
+            totals={column: count.total(column) for column in COLUMNS},
+            waits_at=sorted({line.where for line in count.lines if line.waits}),
+        )
+
+    def total(self, column: str) -> int:
+        return self.totals[column]
+
+    def per_step(self, column: str) -> float:
+        return self.totals[column] / self.steps
+
+    @property
+    def moved(self) -> float:
+        """Bytes read and written a step."""
+        return self.per_step("read") + self.per_step("written")
+
+
+class Compared(Part):
     """Counts of an optimization and of its baseline, case by case."""
 
     optimization: str
     engine: str
-    rests_on: dict[str, str]
+    made: str = ""
+    protocol: int  # of the counter
+    modified: str = ""
+    torch: str  # release
+    code: str  # names the code that was counted
+    budget: str  # digest of the accepted costs
     outgrown: list[str]  # of its budget, in words
-    baseline: dict[str, Count]
-    candidate: dict[str, Count]
+    baseline: dict[str, Total]
+    candidate: dict[str, Total]
     least_bytes: dict[str, int]  # that any step moves, see tools.least
     working_set: dict[str, int]  # bytes of the state
     dtypes: dict[str, str]
 
+    def file(self) -> Compared:
+        self.made = self.made or today()
+        results.put(
+            SECTION, self, self.optimization, machine.kind(leaves.device(self.optimization))
+        )
+        forget()
+        return self
 
-def path(name: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "costs" / f"{name}.json"
+
+SECTION = "counts"
 
 
-def rests_on(name: str, engine: str) -> dict[str, str]:
-    """What decides the counts: the code of both, this code, and the release of torch."""
-    here = Path(__file__).parent
-    found = foundations(name, engine)
-    own = ("counts.py", "counting.py", "operators.py", "least.py", "costs.py", "budget.py")
+def code_now(name: str, engine: str, torch: str = "") -> str:
+    """Names the code that decides the counts, that of both, under the installed torch or another
+    release."""
+    now = verdicts.foundations(name, engine)
+    return digests.of_plain([now["baseline"], torch or now["torch"], now["files"]])[:32]
+
+
+def budget_now(name: str) -> str:
     accepted = leaves.folder(name) / "costs.json"
-    kept = ("baseline", "baseline sources", "implementation", "torch")
-    return {key: found[key] for key in kept} | {
-        "counter": digests.of_files([here / f for f in own]),
-        "budget": digests.of_file(accepted) if accepted.exists() else "none",
-    }
+    return digests.of_file(accepted)[:32] if accepted.exists() else "none"
 
 
 @cache
-def on_file(name: str) -> Compared | None:
-    """The counts on file, if nothing has changed that decides them."""
-    try:
-        found = Compared.read(path(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    return found if found.rests_on == rests_on(name, found.engine) else None
+def on_file(name: str, installed: bool = False) -> Compared | None:
+    """The counts on file from any machine, if nothing has changed that decides them: they do not
+    depend on the machine. With ``installed``, those of the installed torch only."""
+    for on in results.machines():
+        try:
+            found = results.section(Compared, SECTION, name, on)
+        except (FileNotFoundError, BrokenRecord):
+            continue
+        if current(found, installed):
+            return found
+    return None
+
+
+def current(found: Compared, installed: bool) -> bool:
+    name = found.optimization
+    return (
+        found.code == code_now(name, found.engine, "" if installed else found.torch)
+        and found.budget == budget_now(name)
+        and found.modified == COUNTER.modified()
+        and not COUNTER.overturned(found.protocol, {"counts"})
+    )
 
 
 def forget() -> None:
@@ -102,7 +155,7 @@ def forget() -> None:
     on_file.cache_clear()
 
 
-def words(theirs: Count, ours: Count) -> str:
+def words(theirs: Total, ours: Total) -> str:
     """Operators, bytes, arithmetic, allocations and waits of a step."""
     columns = {"operators": 1, "moved": 1e6, "flops": 1e6, "allocations": 1, "stalls": 1}
     units = ("operators", "MB moved", "Mflop", "allocations", "waits")
@@ -116,7 +169,7 @@ def words(theirs: Count, ours: Count) -> str:
     return text + inside + blind
 
 
-def number(count: Count, column: str, scale: float = 1) -> str:
+def number(count: Total, column: str, scale: float = 1) -> str:
     """What was counted of a step; where that cannot be all, it says so instead of a zero."""
     value = (count.moved if column == "moved" else count.per_step(column)) / scale
     if not count.opaque or column == "stalls":

@@ -2,8 +2,8 @@
 
 A hundred fresh processes; in each the same code is timed against itself, and against itself
 with 2 % and 5 % more work. What the clock says of them, and what usual methods say of the
-very same seconds, goes into reports/experiment.md. Every process is kept as soon as it is
-through, so the experiment may be stopped and resumed.
+very same seconds, is committed as evidence of this kind of machine; the seconds are samples.
+Every process is kept as soon as it is through, so the experiment may be stopped and resumed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from scipy.stats import mannwhitneyu, t
 
 from tools import console, statistics
 from tools.conditions import Conditions, conditions
+from tools.evidence import View
+from tools.protocols import CLOCK
 from tools.quietness import wait_for_quiet
-from tools.report import PAGES, write
-from validation import digests
-from validation.records import BrokenRecord, Part, Record
+from tools.templates import PAGES
+from validation import digests, machine, results, samples
+from validation.records import BrokenRecord, Part, Record, today
 
 TRIALS = 100
 SAME, CHANGED = "A/A", ("+2 %", "+5 %")
@@ -61,8 +63,37 @@ class Experiment(Record):
     trials: list[Trial] = []
 
 
+class ErrorRates(Part):
+    """What the experiment shows: everything on its page."""
+
+    made: str
+    protocol: int  # of the clock
+    conditions: Conditions
+    samples: str  # digest of the experiment with every single time
+    trials: int
+    rounds: int
+    longest_s: float  # of measuring that a comparison took
+    block_ms: float
+    call_us: float
+    rows: list[dict[str, str | int]]  # for each method: how often it is wrong, and right
+    overhead: tuple[float, float, float]  # of the loop, as shares: value and interval
+    same_call: tuple[float, float, float]
+    spread: dict[str, tuple[float, float]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the clock keeps to what is allowed."""
+        first = self.rows[0]
+        seen = all(first[who] >= ALLOWED[who] * self.trials for who in CHANGED)
+        right = first[SAME] <= ALLOWED[SAME] * self.trials
+        return seen and right and self.overhead[0] < OVERHEAD
+
+
+SECTION, NAME = "error_rates", "tools/experiment"
+
+
 def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "experiment.json"
+    return root / ".groundspeed" / "experiment.json"
 
 
 def run(trials: int = TRIALS, as_json: bool = False) -> int:
@@ -76,13 +107,31 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
             found.trials.append(one(seed))
             found.made = ""
             found.write(path())
-    table = rows(found)
-    write(path().with_suffix(".md"), page(found, table))
+    rates = error_rates(found)
+    results.put(SECTION, rates, NAME, machine.kind())
     if as_json:
-        console.as_json({"rows": table, "overhead": overhead(found)})
+        console.as_json({"rows": rates.rows, "overhead": rates.overhead})
     else:
-        show(found, table)
-    return int(not passed(found, table))
+        show(rates)
+    return int(not rates.passed)
+
+
+def error_rates(found: Experiment) -> ErrorRates:
+    return ErrorRates(
+        made=found.made or today(),
+        protocol=CLOCK.number,
+        conditions=found.conditions,
+        samples=samples.keep(found.model_dump(mode="json")),
+        trials=len(found.trials),
+        rounds=len(found.trials[0].times("A")),
+        longest_s=max(trial.measured_s for trial in found.trials),
+        block_ms=median(1e-4 * x for trial in found.trials for x in trial.times("A")),
+        call_us=median(1e6 * t for trial in found.trials for _, t in trial.overhead["call"]),
+        rows=rows(found),
+        overhead=tuple(x - 1 for x in overhead(found)),
+        same_call=tuple(x - 1 for x in same_call(found)),
+        spread=spread(found),
+    )
 
 
 def begun() -> Experiment:
@@ -90,7 +139,7 @@ def begun() -> Experiment:
     method = method_digest()
     try:
         found = Experiment.read(path())
-        if found.method == method and found.conditions.key == conditions().key:
+        if found.method == method and found.conditions.settings == conditions().settings:
             return found
     except (FileNotFoundError, BrokenRecord):
         pass
@@ -223,40 +272,28 @@ def moments(x: list[float]) -> tuple[float, float]:
     return mean(x), error(x) * math.sqrt(len(x))
 
 
-def passed(found: Experiment, table: list[dict]) -> bool:
-    """Whether the clock keeps to what is allowed."""
-    count, first = len(found.trials), table[0]
-    seen = all(first[who] >= ALLOWED[who] * count for who in CHANGED)
-    return seen and first[SAME] <= ALLOWED[SAME] * count and overhead(found).value < 1 + OVERHEAD
+def page(view: View) -> str:
+    """The text of reports/experiment.md, from the first machine that has made it."""
+    found = [(on, rates) for on in view.machines if (rates := on_file(on))]
+    return PAGES.get_template("experiment.md").render(found=found[:1], same=SAME, changed=CHANGED)
 
 
-def page(found: Experiment, table: list[dict]) -> str:
-    return PAGES.get_template("experiment.md").render(
-        trials=len(found.trials),
-        rows=table,
-        same=SAME,
-        changed=CHANGED,
-        c=found.conditions,
-        made=found.made,
-        longest=max(trial.measured_s for trial in found.trials),
-        block_ms=median(1e-4 * x for trial in found.trials for x in trial.times("A")),
-        rounds=len(found.trials[0].times("A")),
-        overhead=overhead(found),
-        same_call=same_call(found),
-        call_us=median(1e6 * t for trial in found.trials for _, t in trial.overhead["call"]),
-        spread=spread(found),
-    )
+def on_file(on: str) -> ErrorRates | None:
+    try:
+        return results.section(ErrorRates, SECTION, NAME, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
 
 
-def show(found: Experiment, table: list[dict]) -> None:
-    for line in lines(found, table):
+def show(rates: ErrorRates) -> None:
+    for line in lines(rates):
         console.line(*line, widths=(72, 14, 14))
 
 
-def lines(found: Experiment, table: list[dict]) -> Iterator[tuple[str, ...]]:
-    yield f"of {len(found.trials)}", "A/A different", "+2 % seen", "+5 % seen"
-    for row in table:
+def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:
+    yield f"of {rates.trials}", "A/A different", "+2 % seen", "+5 % seen"
+    for row in rates.rows:
         yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
-    for what, interval in (("the loop", overhead(found)), ("the same call", same_call(found))):
-        o = [f"{x - 1:+.2%}" for x in interval]
+    for what, interval in (("the loop", rates.overhead), ("the same call", rates.same_call)):
+        o = [f"{x:+.2%}" for x in interval]
         yield f"of 100 µs by torch's timer, {what}: {o[0]} [{o[1]}, {o[2]}]", ""

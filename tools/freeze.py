@@ -7,8 +7,11 @@ from multiprocessing import get_context
 
 import baselines
 from tools import console
-from tools.freshness import Checked, checked, checked_path, foundations
+from tools.evidence import CHECK, Checked, check_name, checked, foundations
+from validation import machine, results
 from validation.processes import end_with_parent
+from validation.protocol import JUDGE
+from validation.records import today
 from validation.seal import Sealed
 
 
@@ -70,9 +73,16 @@ def check_one(name: str, full: bool) -> tuple[str, str]:
     try:
         words = frozen.check(name, full)
     except Sealed as broken:
-        checked_path(name).unlink(missing_ok=True)
+        results.remove(CHECK, check_name(name), machine.kind())
         return "BROKEN", str(broken)
-    Checked(engine=name, full=full, words=words, rests_on=foundations(name)).write(
-        checked_path(name)
+    found = Checked(
+        engine=name,
+        full=full,
+        words=words,
+        made=today(),
+        protocol=JUDGE.number,
+        torch=machine.torch_version(),
+        rests_on=foundations(name),
     )
+    results.put(CHECK, found, check_name(name), machine.kind())
     return "SEALED", words

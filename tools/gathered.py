@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -13,6 +12,18 @@ from tools.statistics import Interval
 
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
+RAW = (
+    "case",
+    "steps",
+    "extra",
+    "rounds",
+    "warm_up",
+    "first_call_s",
+    "peak_bytes",
+    "stream_bytes",
+    "least_bytes",
+    "beside",
+)  # of a process's row: what figures are computed from
 PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
 
 Rounds = list[dict[str, list[float]]]
@@ -139,7 +150,23 @@ class Gathered:
         """Those that are kept, and those that are not."""
         return [*self.kept, *(row for row, _ in self.off)]
 
-    def timing(self, least: int, witnessed: Sequence[list[list[float]]] = ()) -> Timing:
+    def raw(self, least: int) -> dict:
+        """All that `timing` needs, as plain data."""
+        return {
+            "least": least,
+            "kept": [{k: row[k] for k in RAW} for row in self.kept],
+            "off": [
+                {"row": {k: row[k] for k in RAW}, "why": why.model_dump()} for row, why in self.off
+            ],
+        }
+
+    @classmethod
+    def of_raw(cls, name: str, case: str, raw: dict) -> Gathered:
+        """The processes as they were when their samples were kept."""
+        off = [(found["row"], Discarded(**found["why"])) for found in raw["off"]]
+        return cls(name, case, raw["kept"], off)
+
+    def timing(self, least: int) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
         rows = self.kept if enough else self.every
@@ -157,10 +184,7 @@ class Gathered:
             peak_bytes=self.peak_bytes,
             steps=rows[0]["steps"],
             extra=rows[0]["extra"],
-            beside=rows[0]["beside"],
-            warm_up=[row["warm_up"] for row in rows],
-            processes=[row["rounds"] for row in rows],
-            witnessed=list(witnessed),
+            processes=len(rows),
         )
 
 

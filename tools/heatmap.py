@@ -8,31 +8,33 @@ from pathlib import Path
 import matplotlib as mpl
 
 import baselines
-from tools.plots import INK, saved, styled
-from tools.scenarios import Scenario, on_file, path, today
-from validation import digests, leaves
+from tools.evidence import View
+from tools.plots import INK, is_drawn, saved, shows, styled
+from tools.protocols import CLOCK
+from tools.scenarios import Scenario, on_file, today
+from tools.templates import PAGES
+from validation import leaves
 
 mpl.use("svg")
-FOLDER = digests.ROOT / "reports"
 GAIN, EVEN, LOSS = "#2f9e6e", "#f1ede4", "#d1495b"
 
 
-def write_all() -> list[Path]:
-    """reports/map.md and its pictures, from the records on file."""
-    from tools import report  # late: both draw pages
-
+def page(view: View, folder: Path) -> str:
+    """The text of map.md; its pictures are drawn into the folder."""
     engines = []
     for name in baselines.names():
-        own = [n for n in leaves.names() if leaves.engine(n).name == name]
-        if not path(name).exists() or not on_file(name):
+        having = [m for m in view.machines if on_file(name, m)]
+        if not having:
             continue
-        scenarios = today(name, own)
-        shown = [n for n in own if any(s.ratio for s in scenarios if s.optimization == n)]
+        own = [n for n in leaves.names() if leaves.engine(n).name == name]
+        found = today(name, own, having[0])
+        shown = [n for n in own if any(s.ratio for s in found if s.optimization == n)]
         if shown:
-            picture = draw(name, [s for s in scenarios if s.optimization in shown])
-            engines.append(told(name, scenarios, shown, picture))
-    page = report.PAGES.get_template("map.md").render(engines=engines)
-    return [report.write(FOLDER / "map.md", page)]
+            picture = draw(name, [s for s in found if s.optimization in shown], folder)
+            kept = on_file(name, having[0])
+            made = {"machine": having[0], "kept": kept, "mark": CLOCK.mark(kept.protocol)}
+            engines.append(told(name, found, shown, picture) | made)
+    return PAGES.get_template("map.md").render(engines=engines)
 
 
 def told(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) -> dict:
@@ -63,10 +65,14 @@ def columns(scenarios: list[Scenario]) -> list[tuple[str, int, str, str]]:
     return sorted(places, key=lambda p: (p[0], p[1], p[2], order.index(p[3])))
 
 
-def draw(engine: str, scenarios: list[Scenario]) -> Path:
+def draw(engine: str, scenarios: list[Scenario], folder: Path) -> Path:
     """A row an optimization, a column a scenario; hatched where nothing was measured."""
     import matplotlib.pyplot as plt
 
+    path = folder / f"map_{engine}.svg"
+    drawn = shows([s.model_dump(exclude={"reason", "rests_on"}) for s in scenarios])
+    if is_drawn(path, drawn):
+        return path
     names = list(dict.fromkeys(s.optimization for s in scenarios))
     across = columns(scenarios)
     logs = [-math.log2(s.ratio) for s in scenarios if s.ratio is not None]
@@ -74,25 +80,33 @@ def draw(engine: str, scenarios: list[Scenario]) -> Path:
     with styled():
         size = (3.2 + 0.52 * len(across), 1.7 + 0.42 * len(names))
         figure, axes = plt.subplots(figsize=size, layout="constrained")
+        unmeasured(axes, len(across), len(names))
         for s in scenarios:
             place = s.device, s.threads, s.dtype, s.size
             if place in across:
                 cell(axes, across.index(place), names.index(s.optimization), s, span)
         label(axes, across, names)
         axes.set_title(f"{engine}: speedup over the frozen baseline", loc="left", pad=34)
-        return saved(figure, FOLDER / f"map_{engine}.svg")
+        return saved(figure, path, drawn)
+
+
+def unmeasured(axes, columns: int, rows: int) -> None:
+    """The ground of the map: what no cell covers was not measured."""
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(
+        Rectangle((0, 0), columns, rows, fill=False, hatch="////", edgecolor=INK, lw=0, alpha=0.6)
+    )
 
 
 def cell(axes, x: int, y: int, s: Scenario, span: float) -> None:
     from matplotlib.patches import Rectangle
 
-    box = {"xy": (x, y), "width": 1, "height": 1}
     if s.ratio is None:
-        axes.add_patch(Rectangle(**box, fill=False, hatch="////", edgecolor=INK, lw=0, alpha=0.6))
         return
     shades = mpl.colors.LinearSegmentedColormap.from_list("gain", [LOSS, EVEN, GAIN])
     colour = shades(0.5 - math.log2(s.ratio) / span / 2)
-    axes.add_patch(Rectangle(**box, facecolor=colour, lw=0))
+    axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, lw=0, clip_on=False))
     speedup = 1 / s.ratio
     text = (
         f"{speedup:.0f}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from tools import freshness, gpu
+from tools.evidence import View
 from validation import digests, leaves
 
 
@@ -117,15 +117,14 @@ def exists(test: str, root: Path) -> bool:
     return all(re.search(rf"(def|class) {re.escape(n.partition('[')[0])}\b", text) for n in names)
 
 
-def best(row: Row) -> list[dict]:
+def best(row: Row, view: View) -> list[dict]:
     """The measured speedups of a row's optimizations, the best case of each, and where."""
     found = []
     for name in row.optimizations:
-        evidence = gpu.on_file(name)
-        measured = evidence.timed if evidence else freshness.measured(name)
-        if measured:
-            case, timing = min(measured.cases.items(), key=lambda pair: pair[1].ratio)
-            where = evidence.accelerator if evidence else ""
+        evidence = view.of(name)
+        if evidence.timing:
+            case, timing = min(evidence.timing.cases.items(), key=lambda pair: pair[1].ratio)
+            where = "" if evidence.machine == view.machines[0] else evidence.machine
             found.append({"name": name, "case": case, "timing": timing, "where": where})
     return found
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import math
 from bisect import bisect
 from collections.abc import Iterable
-from pathlib import Path
+from functools import cache
 
-from tools.conditions import Conditions, conditions
-from validation import digests
-from validation.records import BrokenRecord, Part, Record
+from tools.conditions import Conditions
+from validation import machine, results
+from validation.records import BrokenRecord, Part
 
 
 class Ceiling(Part):
@@ -31,9 +31,10 @@ class Ceiling(Part):
     trials: int
 
 
-class Ceilings(Record):
+class Ceilings(Part):
     """Everything measured in one run, and under which conditions."""
 
+    made: str
     conditions: Conditions
     ceilings: list[Ceiling]
 
@@ -62,17 +63,22 @@ class Ceilings(Record):
         return 1e9 * rows.get(kind, rows["float64"])
 
 
-def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "ceilings.json"
+SECTION, NAME = "ceilings", "tools/ceilings"
 
 
-def on_file() -> Ceilings | None:
-    """The ceilings of this machine under these conditions, if they were measured."""
+@cache
+def on_file(on: str = "") -> Ceilings | None:
+    """The ceilings of a kind of machine, this one by default, if they were measured."""
     try:
-        found = Ceilings.read(path())
+        return results.section(Ceilings, SECTION, NAME, on or machine.kind())
     except (FileNotFoundError, BrokenRecord):
         return None
-    return found if found.conditions.key == conditions().key else None
+
+
+def file(found: Ceilings) -> Ceilings:
+    results.put(SECTION, found, NAME, machine.kind())
+    on_file.cache_clear()
+    return found
 
 
 class Floor(Part):

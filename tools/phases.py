@@ -38,7 +38,7 @@ from validation.findings import exact_distance, misfit
 from validation.seal import manifest
 from validation.threads import workers
 from validation.trajectory import checkpoints
-from validation.verdicts import Verdict
+from validation.verdicts import Conclusion
 
 KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
 
@@ -199,7 +199,7 @@ def answers(run: Passes, trails: list[dict]) -> Answers:
     return found
 
 
-def check(verdict: Verdict, name: str, trail: dict, count: int, right: Answers) -> None:
+def check(verdict: Conclusion, name: str, trail: dict, count: int, right: Answers) -> None:
     """Hold the trail of a candidate on one case to the frozen engine.
 
     Raises:
@@ -229,14 +229,13 @@ def along(engine: Engine, case: Case, step, start: State, at: list[int]) -> Iter
         yield clone(engine.observe(case, working))
 
 
-def allowances(verdict: Verdict, name: str, case: Case, made: int) -> dict[str, Distance]:
+def allowances(verdict: Conclusion, name: str, case: Case, made: int) -> dict[str, Distance]:
     """How far apart candidate and frozen engine may be then; nothing said means equal bits."""
     if verdict.level == "exact":
         return {}
     if verdict.level == "approximate":
-        closest = verdict.cases[name].closest.values()
-        return {f.field: Distance(SLACK * f.allowed_rms, float("inf"), float("inf"))
-                for f in closest}  # fmt: skip
+        allowed = verdict.cases[name].budget.items()
+        return {f: Distance(SLACK * rms, float("inf"), float("inf")) for f, rms in allowed}
     mark = next(n for n in checkpoints(case) if n >= made)
     table = manifest(verdict.engine).answers[name].own_error[f"step {mark}"]
     # both sides may lie on either side of the truth

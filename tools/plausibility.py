@@ -9,8 +9,8 @@ from __future__ import annotations
 from statistics import median
 
 from tools import gathered, phases, statistics
-from tools.freshness import Refused
-from validation.verdicts import Verdict
+from tools.evidence import Refused
+from validation.verdicts import Conclusion
 
 HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
@@ -47,7 +47,7 @@ def over_processes(processes: list[Pairs], clock: int) -> statistics.Interval:
     return statistics.between([median(own) for own in ratios])
 
 
-def refuse_wrong_answers(verdict: Verdict, row: dict, right: phases.Answers) -> None:
+def refuse_wrong_answers(verdict: Conclusion, row: dict, right: phases.Answers) -> None:
     """The timed calls themselves must have computed the right thing, inside the window."""
     name = f"{verdict.optimization}/{row['case']}"
     if row["changed"]:

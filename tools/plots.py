@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import matplotlib as mpl
 
 from tools.records import Measurement
+from validation import digests
+from validation.protocol import syntax_digest
+from validation.records import write_atomic
 
 mpl.use("svg")
+DRAWING = ("plots", "roofline", "heatmap")
 INK = "#7d8590"  # mid grey: enough contrast with white and with black
 COLOURS = {"FASTER": "#2f9e6e", "SLOWER": "#d1495b", "INCONCLUSIVE": "#8d99ae"}
 
@@ -24,6 +30,10 @@ def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
     import matplotlib.pyplot as plt
 
     rows = [(m.optimization, case, t) for m in measured for case, t in m.cases.items()]
+    path = folder / f"speedups_{engine}.svg"
+    drawn = shows([(name, case, t.model_dump()) for name, case, t in rows])
+    if is_drawn(path, drawn):
+        return path
     with styled():
         figure, axes = plt.subplots(figsize=(9, 1 + 0.26 * len(rows)), layout="constrained")
         for y, (_, _, t) in enumerate(rows):
@@ -44,23 +54,55 @@ def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("speedup over the frozen baseline, with its 95 % interval")
         axes.set_title(engine, loc="left")
-        return saved(figure, folder / f"speedups_{engine}.svg")
+        return saved(figure, path, drawn)
 
 
 def styled():
-    """Mid grey on nothing, the same bytes every time."""
+    """Mid grey on nothing; text stays text, which is small and can be searched."""
     return mpl.rc_context(
         {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9}
+         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9,
+         "svg.fonttype": "none", "font.family": "sans-serif"}
     )  # fmt: skip
 
 
-def saved(figure, path: Path) -> Path:
-    """The figure in its file, whole or not at all."""
+def shows(data: object) -> str:
+    """Names what a picture shows, and the code that draws it."""
+    code = [syntax_digest(Path(__file__).with_name(f"{m}.py")) for m in DRAWING]
+    return digests.of_plain([data, code])[:32]
+
+
+def is_drawn(path: Path, data: str) -> bool:
+    """Whether the file is a picture of that data already: another release of the plotting library
+    gives other bytes, and that is no reason to draw it again."""
+    return path.exists() and data in path.read_text(encoding="utf-8")
+
+
+def saved(figure, path: Path, data: str) -> Path:
+    """The figure in its file, whole or not at all; ``data`` names what it shows."""
     import matplotlib.pyplot as plt
 
-    partial = path.with_suffix(".tmp")
-    figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
+    text = io.StringIO()
+    about = {"Date": None, "Creator": None, "Source": data}
+    figure.savefig(text, format="svg", transparent=True, metadata=about)
     plt.close(figure)
-    partial.replace(path)
+    write_atomic(path, compact(text.getvalue()))
     return path
+
+
+SHORTER = (  # what a picture is as good without
+    (r"\s*\n\s*", " "),
+    (r"> <", "><"),
+    (r"font-family: [^;\"]*", "font-family: sans-serif"),
+    (r"<g id=\"(?:patch|text)_\d+\">(<(?:path|text)[^>]*(?:/>|>[^<]*</text>))</g>", r"\1"),
+    (r" id=\"(?:patch|text|line2d|[xy]tick|matplotlib\.axis)_\d+\"", ""),
+    (r"M (\S+) (\S+) L (\S+) \2 L \3 (\S+) L \1 \4 (?:L \1 \2 )?z ?", r"M\1 \2H\3V\4H\1z"),
+)
+
+
+def compact(svg: str) -> str:
+    """Without line ends, needless digits and names: pictures are looked at, their text is not."""
+    svg = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.1f}", svg)
+    for pattern, short in SHORTER:
+        svg = re.sub(pattern, short, svg)
+    return svg.strip() + "\n"

@@ -6,21 +6,29 @@ it puts local copies beside the page, from packages that ship these files and fr
 `tools/site/` for the three that no package ships, and points the page at them.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from asv.publishing import OutputPublisher
+from asv.util import load_json
+
+from validation import leaves, machine
+from validation.records import write_atomic
+from validation.results import FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent
 OWN = ROOT / "tools" / "site"
-RESULTS = ROOT / "reports" / "asv" / "results" / "benchmarks.json"
+CONFIG, LOCAL = "asv.conf.json", ".asv.local.json"
 VENDOR = "vendor"
 REMOTE = re.compile(r'(src|href)="(https?://[^"]+\.(?:js|css))"([^>]*)')
 SHIPPED = {  # what the page asks for: the distribution that has it, and where
@@ -94,25 +102,67 @@ def known() -> list[str]:
     return [*SHIPPED, *(path.name for path in OWN.glob("*.js"))]
 
 
-def publish(root: Path = ROOT) -> Path:
+@contextmanager
+def local_results(root: Path = ROOT) -> Iterator[str]:
+    """A configuration of asv whose results are a copy: what is recorded there is on the site of
+    this machine and not in the committed history."""
+    committed = results_folder(CONFIG, root)
+    copy = root / ".asv" / "results"
+    shutil.rmtree(copy, ignore_errors=True)
+    if committed.is_dir():
+        shutil.copytree(committed, copy)
+    told = load_json(root / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
+    write_atomic(root / LOCAL, json.dumps(told))
+    try:
+        yield LOCAL
+    finally:
+        (root / LOCAL).unlink(missing_ok=True)
+
+
+def results_folder(config: str, root: Path = ROOT) -> Path:
+    return root / load_json(root / config, js_comments=True)["results_dir"]
+
+
+def has_results(config: str = CONFIG, root: Path = ROOT) -> bool:
+    return (root / config).exists() and (results_folder(config, root) / "benchmarks.json").exists()
+
+
+def run() -> int:
+    """The verb ``publish``."""
+    from tools import evidence
+    from tools.conditions import changes
+
+    timed = [n for n in leaves.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
+    if changed := changes():
+        print(f"the tree differs from HEAD ({changed[0]}, …): nothing is filed under it")
+    elif timed:
+        record(timed)
+    print(publish())
+    return 0
+
+
+def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
     """Build the site of ``root`` from the recorded results; its folder.
 
     Raises:
         Refused: there are no results yet, or asv fails.
     """
-    if not (root / "reports" / "asv" / "results" / "benchmarks.json").exists():
+    if not has_results(config, root):
         raise Refused("no results in reports/asv/results yet; run: groundspeed bench")
-    asv(root, "publish", "--no-pull")
+    asv(root, "publish", "--no-pull", config=config)
     return root / "reports" / "asv" / "html"
 
 
-def record(names: list[str], root: Path = ROOT, measurements: Path | None = None) -> None:
+def record(
+    names: list[str], root: Path = ROOT, measurements: Path | None = None, config: str = CONFIG
+) -> None:
     """File the measurements of these optimizations in asv's results, under HEAD.
 
-    ``measurements`` is a record, or the folder of records; nothing is measured again.
+    ``measurements`` is a file of results, or the folder of those of each machine; nothing is
+    measured again.
 
     Raises:
-        Refused: the tree differs from HEAD, or a record is about something else.
+        Refused: the tree differs from HEAD, or a measurement is about something else.
     """
     from tools.conditions import changes
 
@@ -122,20 +172,31 @@ def record(names: list[str], root: Path = ROOT, measurements: Path | None = None
             f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
             "results under a commit; commit, and record again"
         )
-    suites = f"^({'|'.join(map(re.escape, names))})\\.benchmark\\."
-    handed = measurements or root / "reports" / "measurements"
-    words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--bench", suites)
-    asv(root, *words, GROUNDSPEED_MEASUREMENT=str(handed.resolve()))
+    handed = (measurements or root / FOLDER).resolve()
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(machine.kind(leaves.device(name, root)), []).append(name)
+    for kind, own in kinds.items():
+        suites = f"^({'|'.join(map(re.escape, own))})\\.benchmark\\."
+        words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--machine", kind)
+        asv(root, *words, "--bench", suites, config=config, GROUNDSPEED_MEASUREMENT=str(handed))
+    one_line(results_folder(config, root) / "benchmarks.json")
 
 
-def asv(root: Path, *words: str, **settings: str) -> None:
+def one_line(path: Path) -> None:
+    """The list of benchmarks as compact as asv's results are: it says the same of each suite."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    write_atomic(path, json.dumps(told, separators=(",", ":")))
+
+
+def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
     """Run an asv command in ``root``; its output only where it fails.
 
     Raises:
         Refused: it fails.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "asv", *words],
+        [sys.executable, "-m", "asv", "--config", config, *words],
         cwd=root,
         env=os.environ | settings,
         stdin=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Old claims under today's versions: judged again, timed again, and what no longer holds.
 
-The old record is kept in reports/measurements/earlier/ before a new one takes its place.
+The old evidence is kept in .groundspeed/earlier/ before new one takes its place.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tools import bench, console, records, validate
-from tools.conditions import PASSING, Conditions
+from tools import bench, console, evidence, records, validate
+from tools.conditions import Conditions
 from tools.records import Measurement, Timing
-from tools.report import PAGES, write
-from validation import digests, leaves
+from tools.templates import PAGES, write
+from validation import digests, leaves, results
 from validation.coverage import Coverage
-from validation.records import Part, Record
+from validation.records import BrokenRecord, Part, Record
 from validation.verdicts import Status
 
 
@@ -37,14 +37,14 @@ class Recheck(Record):
 
 
 def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "recheck.json"
+    return root / ".groundspeed" / "recheck.json"
 
 
 def run(
     names: list[str], full: bool, dirty: bool, as_json: bool, processes: int | None = None
 ) -> int:
     """``bench --recheck``; exit 1 where anything that was claimed is no longer true."""
-    old = {name: found for name in leaves.chosen(names) if (found := records.measured(name))}
+    old = {name: found for name in leaves.chosen(names) if (found := on_file(name))}
     if not old:
         raise LookupError("no measurement on file to check again; run: groundspeed bench")
     for found in old.values():
@@ -64,11 +64,19 @@ def run(
     return int(not all(claim.holds for claim in claims))
 
 
+def on_file(name: str) -> Measurement | None:
+    """What this kind of machine has measured, whatever it is still worth."""
+    try:
+        return records.on_file(name, evidence.here(name))
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
 def keep(found: Measurement) -> Path:
-    """A copy of the record that no later one replaces."""
-    here = records.path(found.optimization)
+    """A copy of the file that no later one replaces."""
+    here = results.path(found.optimization, evidence.here(found.optimization))
     when = found.made[:19].replace(":", "")
-    there = here.parent / "earlier" / f"{found.optimization}_{when}.json"
+    there = digests.ROOT / ".groundspeed" / "earlier" / f"{found.optimization}_{when}.json"
     there.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(here, there)
     return there
@@ -92,9 +100,9 @@ def again(old: Measurement, new: Measurement | None, why: str) -> list[Claim]:
 
 
 def apart(old: Conditions, new: Conditions) -> list[str]:
-    """What is compared of the conditions and is no longer the same, in words."""
-    was, now = (c.model_dump(exclude=PASSING) for c in (old, new))
-    packages = [was.pop("packages"), now.pop("packages")]
+    """What of the conditions could matter and is no longer the same, in words."""
+    was, now = (c.model_dump(include={*c.settings, "machine", "python"}) for c in (old, new))
+    packages = [old.packages, new.packages]
     said = [f"{k} {was[k]} → {now[k]}" for k in was if was[k] != now[k]]
     names = sorted({*packages[0], *packages[1]})
     versions = [(n, *(p.get(n, "none") for p in packages)) for n in names]

@@ -1,14 +1,15 @@
-"""What a measurement leaves behind: raw pairs, what they add up to, and the conditions."""
+"""What a measurement leaves behind: what its pairs add up to, and the conditions.
+
+The pairs themselves are samples (`validation.samples`); the digest of those stands beside.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
-
 from tools.conditions import Conditions
-from validation import digests
-from validation.records import BrokenRecord, Part, Record
+from validation import digests, results
+from validation.records import Part, today
 
 CLAIMED = 10  # fresh processes that a published number needs
 
@@ -54,22 +55,17 @@ class Timing(Part):
     share_of_limit: float | None  # least bytes of a step at stream speed / candidate's time
     steps: int  # a block
     extra: int  # steps that the injected slowdown adds to a block
-    beside: list[str]  # other optimizations in the same rounds
-    warm_up: list[dict[str, list[float]]]  # the round before the first, of each process
-    processes: list[list[dict[str, list[float]]]]  # raw: process, round, contender: [wall, cpu]
-    # raw: the frozen engine there over itself alone, by process and round, [wall, cpu]; records
-    # that are older than the witness keep their seal
-    witnessed: list[list[list[float]]] = Field([], exclude_if=lambda pairs: not pairs)
+    processes: int
 
     @property
     def claimed(self) -> bool:
         """Whether enough fresh processes stand behind it to publish it."""
-        return len(self.processes) >= CLAIMED
+        return self.processes >= CLAIMED
 
     @property
     def kind(self) -> str:
         kind = "published" if self.claimed else "everyday"
-        return f"{kind} ({len(self.processes)} processes)"
+        return f"{kind} ({self.processes} processes)"
 
     @property
     def speedup(self) -> float:
@@ -81,26 +77,42 @@ class Timing(Part):
         return 1 / self.high
 
 
-class Measurement(Record):
-    """The clock's word on an optimization, bound to the verdict that allowed it."""
+class Measurement(Part):
+    """What the clock found of an optimization, bound to the code that its verdict is on."""
 
     optimization: str
     engine: str
     level: str
-    verdict: str  # seal of the verdict that it rests on
-    verdict_digests: dict[str, str]
-    clock: str  # digest of the measuring code
+    made: str = ""
+    code: str  # of the verdict: `Conclusion.code`
+    baseline: str  # seal of its manifest
+    protocol: int  # of the clock
+    modified: str = ""  # see `Protocol.modified`
+    device: str = "cpu"
     conditions: Conditions
+    samples: str = ""  # digest of the raw pairs of every case
     cases: dict[str, Timing]
 
+    @property
+    def tags(self) -> set[str]:
+        """What a change of the clock's protocol names to make it stale."""
+        return {self.device}
 
-def path(name: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "measurements" / f"{name}.json"
+    def file(self, on: str) -> Measurement:
+        """Write it down as evidence of that kind of machine."""
+        self.made = self.made or today()
+        results.put(SECTION, self, self.optimization, on)
+        return self
 
 
-def measured(name: str) -> Measurement | None:
-    """The measurement on file, whatever it is still worth; none where there is none."""
-    try:
-        return Measurement.read(path(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
+SECTION = "timing"
+
+
+def on_file(name: str, on: str, root: Path = digests.ROOT) -> Measurement:
+    """The measurement of that kind of machine, whatever it is still worth.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BrokenRecord: its file cannot be trusted.
+    """
+    return results.section(Measurement, SECTION, name, on, root)

@@ -17,9 +17,11 @@ def run(name: str, as_json: bool = False) -> int:
     try:
         failure, field = forensics.replay(name)
     except FileNotFoundError:
-        raise LookupError(f"no failure of {name!r} on file in reports/failures/") from None
+        raise LookupError(
+            f"no failure of {name!r} on file on this machine; run: groundspeed validate {name}"
+        ) from None
     if as_json:
-        console.as_json(failure.model_dump(exclude={"digests"}) | {"differs now": field})
+        console.as_json(failure.model_dump(exclude={"rests_on"}) | {"differs now": field})
         return int(bool(field))
     print("\n".join(failure.lines))
     print(f"  now: {f'{field} still differs' if field else 'equal, bit for bit'}")

@@ -1,38 +1,31 @@
-"""Every number into the reports, from the records on file and from nothing else."""
+"""Every page, from the evidence on file and from nothing else.
+
+Committed pages are written as seen from one kind of machine, that with the most evidence, so that
+they are the same wherever they are written. What `groundspeed run` renders for this machine goes
+to an ignored folder.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import jinja2
-
 import baselines
-from tools import console, counts, freshness, gpu, ledger, limits, targets, tolerances
+from tools import console, counts, evidence, ledger, limits, listing, selftest, targets, tolerances
+from tools.evidence import View
 from tools.records import Measurement, Timing
-from validation import digests, leaves, seal
-from validation.verdicts import Status, Verdict
+from tools.templates import PAGES, with_block, write
+from validation import digests, leaves, results, seal
+from validation.verdicts import Status, Summary
 
-HERE = Path(__file__).parent
-START, END = "<!-- generated -->", "<!-- /generated -->"
-PAGES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(HERE / "pages"),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-PAGES.filters["g"] = lambda x: f"{x:.3g}"
-PAGES.filters["cell"] = lambda text: " ".join(text.split()).replace("|", "\\|")
-PAGES.filters["size"] = lambda n: next(
-    f"{n / 2**p:.3g} {unit}" for p, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
-    if n >= 2**p or not p
-)  # fmt: skip
+LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
 
 def run(as_json: bool = False) -> int:
-    """The verb ``report``."""
-    written = [*reports(), index(), claims(), speeds(), on_a_gpu(), tolerances.write()]
+    """The verb ``report``: the committed pages."""
+    written = pages(View(evidence.home()), digests.ROOT)
+    listing.say_what_is_broken()
     if as_json:
         console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
     else:
@@ -40,60 +33,91 @@ def run(as_json: bool = False) -> int:
     return 0
 
 
-def rows() -> list[dict]:
+def local() -> Path:
+    """All pages as seen from this machine, in an ignored folder; the index."""
+    for name in leaves.names():
+        theirs, ours = (root / "optimizations" / name for root in (digests.ROOT, LOCAL))
+        ours.mkdir(parents=True, exist_ok=True)
+        if (theirs / "report.md").exists():
+            shutil.copyfile(theirs / "report.md", ours / "report.md")
+    pages(View(), LOCAL)
+    return LOCAL / "reports" / "index.md"
+
+
+def pages(view: View, root: Path) -> list[Path]:
+    """Every page below ``root``."""
+    from tools import experiment, heatmap  # late: scipy, matplotlib
+
+    folder = root / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "index.md": index(view, folder),
+        "claims.md": claims(view),
+        "targets.md": speeds(view),
+        "tolerances.md": tolerances.page(view),
+        "selftest.md": selftest.page(view),
+        "experiment.md": experiment.page(view),
+        "map.md": heatmap.page(view, folder),
+    }
+    own = [write(folder / name, text) for name, text in texts.items()]
+    return [*reports(view, root), *own]
+
+
+def rows(view: View) -> list[dict]:
     """What is known about every optimization."""
     found = []
     for name in leaves.names():
-        status, verdict, reason = freshness.judged(name)
-        measured = freshness.measured(name) if status is Status.VERIFIED else None
+        best = view.of(name)
         found.append(
             {
                 "name": name,
-                "status": status,
-                "verdict": verdict,
-                "reason": reason,
-                "measured": measured,
-                "tightest": tightest(verdict) if verdict else None,
+                "every": view.every(name),
+                "best": best,
+                "kinds": view.kinds(name),
+                "status": best.status,
+                "verdict": best.verdict,
+                "reason": best.reason,
+                "measured": best.timing,
+                "tightest": tightest(best.verdict) if best.verdict else None,
             }
         )
     return found
 
 
-def tightest(verdict: Verdict) -> dict | None:
+def tightest(verdict: Summary) -> dict | None:
     """The finding that used most of what it was allowed, over all cases and fields."""
     closest = [
-        {"case": case, "finding": finding}
+        {"case": case, "finding": result.closest}
         for case, result in verdict.cases.items()
-        for finding in result.closest.values()
+        if result.closest
     ]
     return max(closest, key=lambda row: row["finding"].share, default=None)
 
 
-def reports() -> Iterator[Path]:
+def reports(view: View, root: Path) -> Iterator[Path]:
     """Refill the generated block of each optimization's report.md."""
     page = PAGES.get_template("optimization.md")
-    for row in rows():
-        path = leaves.folder(row["name"]) / "report.md"
+    for row in rows(view):
+        path = root / "optimizations" / row["name"] / "report.md"
         text = path.read_text(encoding="utf-8") if path.exists() else f"# {row['name']}\n"
         block = page.render(
             **row,
-            **counted(row["name"]),
+            **counted(row["name"], view),
             left_out=left_out(row["verdict"]),
-            evidence=gpu.on_file(row["name"]),
             slow=slow(row["measured"]),
         )
         yield write(path, with_block(text, block))
 
 
-def counted(name: str) -> dict:
+def counted(name: str, view: View) -> dict:
     """Costs on file that are still about today's code, and how far each case is from its floor."""
     from tools import roofline  # late: matplotlib
 
     PAGES.globals["seen"] = counts.number
-    return {"costs": counts.on_file(name), "floors": roofline.shares(name)}
+    return {"costs": counts.on_file(name), "floors": roofline.shares(name, view)}
 
 
-def left_out(verdict: Verdict | None) -> list[str]:
+def left_out(verdict: Summary | None) -> list[str]:
     """Cases of the baseline that the claim does not cover, or that were not judged."""
     if verdict is None:
         return []
@@ -105,69 +129,68 @@ def slow(measured: Measurement | None) -> list[str]:
     return [n for n, t in measured.cases.items() if t.word != "FASTER"] if measured else []
 
 
-def with_block(text: str, block: str, start: str = START, end: str = END) -> str:
-    """The page with what stands between the markers replaced; markers added if absent."""
-    if start not in text or end not in text:
-        text = f"{text.rstrip()}\n\n{start}\n{end}\n"
-    before, _, rest = text.partition(start)
-    _, _, after = rest.partition(end)
-    return f"{before}{start}\n{block.strip()}\n{end}{after}"
-
-
-def index() -> Path:
-    """reports/index.md and its plot."""
+def index(view: View, folder: Path) -> str:
+    """The text of reports/index.md; its plots are drawn into the folder."""
     from tools import plots, roofline  # late: matplotlib
 
-    found = rows()
-    folder = digests.ROOT / "reports"
+    found = rows(view)
     measured = [row["measured"] for row in found if row["measured"]]
     figures = plots.speedups(measured, folder) if measured else []
-    roofs = [p for name in baselines.names() if (p := roofline.draw(name, folder))]
-    page = PAGES.get_template("index.md").render(
-        engines=[engine_row(name) for name in baselines.names()],
+    roofs = [p for name in baselines.names() if (p := roofline.draw(name, folder, view))]
+    return PAGES.get_template("index.md").render(
+        engines=[engine_row(name, view) for name in baselines.names()],
+        machines=[machine_row(on, found) for on in view.machines],
         rows=found,
-        conditions=measured[0].conditions if measured else None,
+        first=view.machines[0] if view.machines else "",
         figures=[p.relative_to(folder) for p in figures],
         roofs=[p.relative_to(folder) for p in roofs],
-        ceilings=limits.on_file(),
-        mapped=(folder / "map.md").exists(),
+        ceilings={on: c for on in view.machines if (c := limits.on_file(on))},
     )
-    return write(folder / "index.md", page)
 
 
-def claims() -> Path:
-    """reports/claims.md: the ledger beside the records."""
-    page = PAGES.get_template("claims.md").render(
+def machine_row(on: str, found: list[dict]) -> dict:
+    """What one kind of machine has found, counted."""
+    own = [e for row in found for e in row["every"] if e.machine == on]
+    made = [m.made[:10] for e in own for m in (e.verdict, e.timing) if m]
+    return {
+        "machine": on,
+        "judged": sum(e.decided for e in own),
+        "verified": sum(e.status is Status.VERIFIED for e in own),
+        "rejected": sum(e.status is Status.REJECTED for e in own),
+        "timed": sum(bool(e.timing) for e in own),
+        "from": min(made, default=""),
+        "to": max(made, default=""),
+        "about": results.description(on),
+        "torch": next((e.verdict.torch for e in own if e.verdict), ""),
+        "marks": sorted({mark for e in own if e.current for mark in e.marks}),
+    }
+
+
+def claims(view: View) -> str:
+    """The text of reports/claims.md: the ledger beside the evidence."""
+    return PAGES.get_template("claims.md").render(
         documents=ledger.documents(),
         decisions=[d.value for d in ledger.Decision],
         counted=ledger.counted,
         outcome=ledger.outcome,
-        best=ledger.best,
+        best=lambda row: ledger.best(row, view),
     )
-    return write(digests.ROOT / "reports" / "claims.md", page)
 
 
-def speeds() -> Path:
-    """reports/targets.md: what was asked of the fast ones, and what else one might pick."""
+def speeds(view: View) -> str:
+    """The text of reports/targets.md: what was asked, and what else one might pick."""
     every = targets.targets()
     engines = dict.fromkeys(target.engine for target in every.target)
-    page = PAGES.get_template("targets.md").render(
+    return PAGES.get_template("targets.md").render(
         by_engine={
-            e: [row for t in every.target if t.engine == e for row in targets.rows(t)]
+            e: [row for t in every.target if t.engine == e for row in targets.rows(t, view)]
             for e in engines
         },
-        ahead={e: targets.ahead(e) for e in engines},
+        first=view.machines[0] if view.machines else "",
+        ahead={e: targets.ahead(e, view) for e in engines},
         alternatives=every.alternatives,
         speedup=speedup,
     )
-    return write(digests.ROOT / "reports" / "targets.md", page)
-
-
-def on_a_gpu() -> Path:
-    """reports/gpu.md: what a machine with a GPU found."""
-    found = [evidence for name in gpu.names() if (evidence := gpu.on_file(name))]
-    page = PAGES.get_template("gpu.md").render(rows=found)
-    return write(digests.ROOT / "reports" / "gpu.md", page)
 
 
 def speedup(timing: Timing) -> str:
@@ -176,31 +199,16 @@ def speedup(timing: Timing) -> str:
     return f"{1 / timing.cpu_ratio:.2f}× [{1 / timing.cpu_high:.2f}, {high}]"
 
 
-def engine_row(name: str) -> dict:
-    """Seal of a baseline, and its own error against the float64 truth."""
+def engine_row(name: str, view: View) -> dict:
+    """Seal of a baseline, its last check on each kind of machine, and its own error against the
+    float64 truth."""
     try:
         sealed = seal.manifest(name)
     except seal.Sealed as broken:
-        return {"name": name, "sealed": None, "words": str(broken), "check": None, "worst": None}
+        return {"name": name, "sealed": None, "words": str(broken), "checks": {}, "worst": None}
     worst = max(
         (value[0] for answer in sealed.answers.values() for value in answer.float64_error.values()),
         default=0.0,
     )
-    return {
-        "name": name,
-        "sealed": sealed,
-        "words": "",
-        "check": freshness.checked(name),
-        "worst": worst,
-    }
-
-
-def write(path: Path, text: str) -> Path:
-    """Whole or not at all, and only where it changes anything."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return path
-    partial = path.with_name(f".{path.name}.tmp")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-    return path
+    checks = {on: c for on in view.machines if (c := evidence.checked(name, on=on))}
+    return {"name": name, "sealed": sealed, "words": "", "checks": checks, "worst": worst}

@@ -9,15 +9,17 @@ and measures nothing. S. Williams, A. Waterman and D. Patterson, Commun. ACM 52(
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
 
-from tools import counts, freshness, limits
+from tools import counts, limits
 from tools.counts import Compared
+from tools.evidence import View
 from tools.limits import Ceilings, Floor
-from tools.plots import INK, saved, styled
+from tools.plots import INK, is_drawn, saved, shows, styled
 from validation import leaves
 
 mpl.use("svg")
@@ -40,24 +42,24 @@ class Point(NamedTuple):
         return self.floor.seconds / self.candidate_s
 
 
-def points(engine: str) -> list[Point]:
-    """Every measured case of the engine's optimizations whose costs are on file and fresh."""
-    ceilings = limits.on_file()
-    if ceilings is None:
-        return []
+def points(engine: str, view: View) -> list[Point]:
+    """Every measured case of the engine's optimizations whose costs are on file and current."""
     counted = all_counted(engine)
-    return [point for name in counted for point in of_one(name, counted, ceilings)]
+    return [point for name in counted for point in of_one(name, counted, view)]
 
 
+@cache
 def all_counted(engine: str) -> dict[str, Compared]:
     """The counts on file of the engine's optimizations."""
-    found = {n: counts.on_file(n) for n in leaves.names() if counts.path(n).exists()}
+    found = {n: counts.on_file(n) for n in leaves.names()}
     return {n: record for n, record in found.items() if record and record.engine == engine}
 
 
-def of_one(name: str, counted: dict[str, Compared], ceilings: Ceilings) -> list[Point]:
-    record, measured = counted[name], freshness.measured(name)
-    if measured is None:
+def of_one(name: str, counted: dict[str, Compared], view: View) -> list[Point]:
+    """Its cases, against the ceilings of the machine that measured it."""
+    evidence, record = view.of(name), counted[name]
+    measured, ceilings = evidence.timing, limits.on_file(evidence.machine)
+    if measured is None or ceilings is None:
         return []
     return [
         Point(
@@ -83,22 +85,28 @@ def floor(record: Compared, case: str, counted: dict[str, Compared], ceilings: C
     )
 
 
-def shares(name: str) -> dict[str, Point]:
+def shares(name: str, view: View) -> dict[str, Point]:
     """Percent of the floor of each measured case of an optimization, by case."""
-    record, ceilings = counts.on_file(name), limits.on_file()
-    if record is None or ceilings is None:
+    record = counts.on_file(name)
+    if record is None:
         return {}
     counted = all_counted(record.engine)
-    return {point.case: point for point in of_one(name, counted, ceilings)}
+    return {point.case: point for point in of_one(name, counted, view)}
 
 
-def draw(engine: str, folder: Path) -> Path | None:
+def draw(engine: str, folder: Path, view: View) -> Path | None:
     """The plot; none where nothing is measured, or no arithmetic was counted."""
     import matplotlib.pyplot as plt
 
-    found, ceilings = [p for p in points(engine) if p.floor.flops], limits.on_file()
-    if not found or ceilings is None:
+    on = next(filter(limits.on_file, view.machines), "")
+    found = [p for p in points(engine, view) if p.floor.flops and view.of(p[0]).machine == on]
+    if not found:
         return None
+    ceilings = limits.on_file(on)
+    path = folder / f"roofline_{engine}.svg"
+    drawn = shows([ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]])
+    if is_drawn(path, drawn):
+        return path
     with styled():
         figure, axes = plt.subplots(figsize=(9, 5.6), layout="constrained")
         across = [p.floor.flops / p.floor.bytes for p in found]
@@ -114,7 +122,7 @@ def draw(engine: str, folder: Path) -> Path | None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(f"{engine}, one thread", loc="left")
         axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return saved(figure, folder / f"roofline_{engine}.svg")
+        return saved(figure, path, drawn)
 
 
 def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:

@@ -1,16 +1,22 @@
-"""The main job: check, validate, bench, count, publish, report; only what is not fresh."""
+"""The main job: check, validate, bench, count, publish; what has current evidence stays as it is.
+
+Evidence of any machine is enough: a new machine is no reason to measure again. One that has none
+of its own takes a sample, the best optimization of each baseline; ``here`` takes everything.
+Committed pages are left alone; those of this machine are rendered beside them.
+"""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import baselines
 from tools import (
     bench,
     console,
     costs,
+    evidence,
     freeze,
-    freshness,
     limits,
     listing,
     publish,
@@ -19,46 +25,83 @@ from tools import (
     validate,
 )
 from tools.conditions import changes
-from validation import digests, leaves
+from tools.evidence import View
+from validation import digests, leaves, machine, results
 from validation.coverage import Coverage
+from validation.records import write_atomic
 from validation.verdicts import Status
 
+SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"
+STAMP = report.LOCAL / "made_from"
 
-def run(full: bool = False, dirty: bool = False) -> int:
+
+def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     """The verb ``run``; exit 1 if anything is not as claimed."""
-    before = state()
     say("check", "are the frozen baselines still what was sealed?")
     code = freeze.check([], full, as_json=False, again=False)
     if code:
         return code
-    say("validate", "does each optimization still compute the same thing?")
     names = [name for name in leaves.names() if full or leaves.quick(name)]
+    wanted = set(names) if here else sample()
     parts = portions(names, targets.asked_of_large() if full else set())
+    say("validate", "does each optimization still compute the same thing?")
     for chosen, large in parts:
-        code |= validate.run(chosen, Coverage.of(large), again=False)
+        due = [n for n in chosen if n in wanted or not judged_anywhere(n, Coverage.of(large))]
+        code |= validate.run(due, Coverage.of(large), again=False) if due else 0
     say("bench", "how much faster is it, really?")
     changed = [] if dirty else changes()
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
     dirty = dirty or bool(changed)
     for chosen, large in parts:
-        code |= bench.run(chosen, large, dirty, again=False, passing_over=True, publish=False)
+        due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
+        due = [n for n in due if evidence.judged(n)[0] is Status.VERIFIED]
+        if due:
+            code |= bench.run(due, large, dirty, again=False, passing_over=True, publish=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= costs.run(names, accept=False, check=False, as_json=False, again=False)
-    if limits.on_file() is None:
+    if machine.kind() in results.machines() and limits.on_file() is None:
         measure_machine()
-    site = digests.ROOT / "reports" / "asv" / "html" / "index.html"
-    if state() != before or not site.exists():
-        say("publish", "the history, as a site that works without the internet; then the reports")
+    if not SITE.exists() or not STAMP.exists() or STAMP.read_text() != state():
+        say("publish", "the pages and the history as this machine sees them")
         with ThreadPoolExecutor(1) as beside:  # asv works in processes of its own
             published = beside.submit(publish_results)
-            report.run()
+            report.local()
             published.result()
-    show_results(site)
+        write_atomic(STAMP, state())
+    show_results()
     left = [name for name in leaves.names() if name not in names]
     if left:
         print(f"{len(left)} more proposals are judged and timed by: groundspeed run --full")
     return code
+
+
+def judged_anywhere(name: str, coverage: Coverage) -> bool:
+    """Whether some kind of machine has a current verdict, or this one cannot run it."""
+    found = [evidence.judged(name, coverage, on)[0] for on in ("", *results.machines())]
+    return any(status not in (Status.STALE, Status.UNJUDGED) for status in found)
+
+
+def timed_anywhere(name: str, full: bool) -> bool:
+    return any(evidence.measured(name, full, on) for on in ("", *results.machines()))
+
+
+def sample() -> set[str]:
+    """For a machine without evidence: of each baseline the fastest that it can run, so that its
+    owner sees numbers of their own in minutes."""
+    if any(results.section_names(machine.kind())):
+        return set()
+    view, best = View(), {}
+    for name in leaves.names():
+        found = view.of(name)
+        if not found.timing or found.verdict.level == "approximate":
+            continue
+        if machine.missing(tuple(found.verdict.needs)):
+            continue
+        speed = max(t.headline for t in found.timing.cases.values())
+        known = best.get(found.verdict.engine, (0.0, ""))
+        best[found.verdict.engine] = max(known, (speed, name))
+    return {name for _, name in best.values()}
 
 
 def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
@@ -78,31 +121,33 @@ def say(verb: str, question: str) -> None:
     print(f"\n{verb}: {question}", flush=True)
 
 
-def state() -> dict[str, str]:
-    """What the pages are made from: seals of every record on file."""
-    folders = ("checks", "verdicts", "measurements", "costs", "scenarios")
-    root = digests.ROOT / "reports"
-    files = [p for folder in folders for p in sorted((root / folder).glob("*.json"))]
-    return {str(p.relative_to(root)): leaves.digests.of_file(p) for p in files}
+def state() -> str:
+    """Names what the pages are made from: all evidence, and the code that it is about."""
+    root = digests.ROOT
+    files = [*(root / results.FOLDER).rglob("*.json"), *(root / "optimizations").rglob("*.*")]
+    return digests.of_files([p for p in files if p.is_file() and "__pycache__" not in p.parts])
 
 
 def publish_results() -> None:
-    """File the measurements of this commit with asv, and build its site."""
-    clean = [n for n in leaves.names() if (m := freshness.measured(n)) and not m.conditions.dirty]
-    with console.progress("publishing"):
+    """The asv site, with what was measured at this commit; committed results stay as they are."""
+    clean = [n for n in leaves.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
+    with console.progress("publishing"), publish.local_results() as config:
         if clean and not changes():
-            publish.record(clean)
-        if publish.RESULTS.exists():
-            publish.publish()
+            publish.record(clean, config=config)
+        if publish.has_results(config):
+            publish.publish(config=config)
 
 
-def show_results(site) -> None:
+def show_results() -> None:
     """The table that ends the job, and where to look further."""
     print()
     listing.run()
-    root = digests.ROOT
-    settled = [freshness.judged(name)[0] for name in leaves.names()]
+    settled = [View().of(name).status for name in leaves.names()]
     counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
-    print(f"\n{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
-    print(f"report  {(root / 'reports' / 'index.md').relative_to(root)}")
-    print(f"site    {site.relative_to(root) if site.is_relative_to(root) else site}")
+    print(f"{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
+    print(f"report  {shown(report.LOCAL / 'reports' / 'index.md')}")
+    print(f"site    {shown(SITE)}")
+
+
+def shown(path: Path) -> Path:
+    return path.relative_to(digests.ROOT)

@@ -2,38 +2,35 @@
 
 Quick paired ratios of one process each: enough to see where an optimization gains and where
 it loses, not enough for a claim (that is what ``bench`` is for). A scenario that was not
-measured says so and why; what was measured of other code, or without a fresh VERIFIED
+measured says so and why; what was measured of other code, or without a current VERIFIED
 verdict, counts as not measured.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
-from pathlib import Path
 from time import monotonic
 
 import baselines
 from baselines.engine import Engine, describe
-from tools import console, freshness
+from tools import console, evidence
 from tools.conditions import Conditions, timing_conditions
+from tools.protocols import CLOCK
 from tools.timekeeper import environment
-from validation import digests, leaves, machine
-from validation.records import BrokenRecord, Part, Record
+from validation import digests, leaves, machine, results
+from validation.records import BrokenRecord, Part
+from validation.records import today as now
 from validation.verdicts import Status
 
 BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
 EACH_S = 0.3  # of rounds, for each scenario
 WAITING = "not measured yet; run: groundspeed map"
 THREADS = (1, 2)
-
-METHOD = ("contenders", "rounds", "scenario_worker", "statistics")
-RELIED_ON = ("bench", "claims", "digests", "errors", "leaves", "trajectory")  # of validation/
 
 
 class Scenario(Part):
@@ -43,7 +40,7 @@ class Scenario(Part):
     size: str
     dtype: str
     threads: int
-    device: str
+    device: str = "cpu"
     reason: str = ""
     ratio: float | None = None  # candidate / baseline: processor time on one thread, else wall
     low: float | None = None  # inside one process
@@ -59,31 +56,53 @@ class Scenario(Part):
         return self.optimization, self.size, self.dtype, self.threads, self.device
 
 
-class Map(Record):
+class Map(Part):
     """The scenarios of an engine."""
 
     engine: str
+    made: str
+    protocol: int  # of the clock
+    modified: str = ""
     conditions: Conditions
-    scenarios: list[Scenario]
+    columns: list[str]
+    rows: dict[str, list[list]]  # by optimization: a scenario's values in the order of the columns
+
+    @classmethod
+    def of(cls, scenarios: list[Scenario], **about) -> Map:
+        rows: dict[str, list[list]] = {}
+        for s in scenarios:
+            told = s.model_dump(include=set(COLUMNS))
+            rows.setdefault(s.optimization, []).append([told[c] for c in COLUMNS])
+        return cls(columns=list(COLUMNS), rows=rows, **about)
+
+    @property
+    def scenarios(self) -> list[Scenario]:
+        return [
+            Scenario(optimization=name, **dict(zip(self.columns, row, strict=True)))
+            for name, rows in self.rows.items()
+            for row in rows
+        ]
 
 
-def path(engine: str, root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "scenarios" / f"{engine}.json"
+SECTION = "scenarios"
+COLUMNS = (
+    "size", "dtype", "threads", "ratio", "low", "high", "baseline_s", "candidate_s", "rounds",
+    "checked", "rests_on",
+)  # fmt: skip
 
 
-def method() -> str:
-    """Of the code that compares and times a scenario; sizes count one by one (`bound`)."""
-    return freshness.digest_of(METHOD, RELIED_ON)
+def name_of(engine: str) -> str:
+    return f"sweeps/{engine}"
 
 
-def rests_on(name: str) -> tuple[str, str]:
+def rests_on(name: str, on: str = "") -> tuple[str, str]:
     """(what its scenarios rest on, why it has none): one of the two is empty."""
-    status, verdict, reason = freshness.judged(name)
+    status, verdict, reason = evidence.judged(name, on=on)
     if status is not Status.VERIFIED or verdict is None:
         return "", f"{status}: {reason}"
     if verdict.level == "approximate":
         return "", "other physics: not a speedup of the baseline"
-    return digests.of_plain([freshness.timed_code(verdict.digests), method(), freshness.here()]), ""
+    return verdict.code, ""
 
 
 @cache
@@ -91,7 +110,7 @@ def bound(basis: str, engine: str, size: str, dtype: str) -> str:
     """What one scenario rests on: that of its optimization, and its case, in all that it says."""
     from tools.scales import case_at  # late: torch
 
-    return digests.of_plain([basis, describe(case_at(baselines.load(engine), size, dtype))])
+    return digests.of_plain([basis, describe(case_at(baselines.load(engine), size, dtype))])[:8]
 
 
 def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
@@ -105,28 +124,31 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
         yield size, dtype, 1, "cuda"
 
 
-def on_file(engine: str) -> list[Scenario]:
-    """Scenarios that were measured under today's conditions; none where there are none."""
+def on_file(engine: str, on: str = "") -> Map | None:
+    """What that kind of machine, this one by default, has measured under rules that still hold."""
     try:
-        found = Map.read(path(engine))
+        found = results.section(Map, SECTION, name_of(engine), on or machine.kind())
     except (FileNotFoundError, BrokenRecord):
-        return []
-    return found.scenarios if found.conditions.key == timing_conditions().key else []
+        return None
+    overturned = CLOCK.overturned(found.protocol, {"sweep"})
+    return None if overturned or found.modified != CLOCK.modified() else found
 
 
-def today(engine: str, names: list[str]) -> list[Scenario]:
+def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
     """Every scenario of the engine: measured on today's code, or with the reason why not."""
-    known = {s.place: s for s in on_file(engine)}
+    kept = on_file(engine, on)
+    known = {s.place: s for s in kept.scenarios} if kept else {}
     found = []
     for name in names:
-        basis, why_not = rests_on(name)
+        basis, why_not = rests_on(name, on)
         own = leaves.engine(name)
-        why_not = why_not or "; ".join(machine.missing(own.needs))
+        if not on:  # here and now
+            why_not = why_not or "; ".join(machine.missing(own.needs))
         for size, dtype, threads, device in places(engine):
             blank = Scenario(
                 optimization=name, size=size, dtype=dtype, threads=threads, device=device
             )
-            never = why_not or unreachable(threads, device) or too_short(own, size)
+            never = why_not or unreachable(threads, device, on) or too_short(own, size)
             row = known.get(blank.place)
             if not never and row and row.rests_on == bound(basis, engine, size, dtype):
                 found.append(row)
@@ -146,12 +168,12 @@ def too_short(own: Engine, size: str) -> str:
     )
 
 
-def unreachable(threads: int, device: str) -> str:
-    """Why this machine cannot have such a scenario."""
+def unreachable(threads: int, device: str, on: str = "") -> str:
+    """Why a kind of machine cannot have such a scenario."""
     if device == "cuda":
-        return "mapped on the CPU only" if machine.has_cuda() else "no CUDA device here"
-    cores = os.cpu_count() or 1
-    return "" if threads <= cores else f"{threads} threads on {cores} cores"
+        return "mapped on the CPU only"
+    cores = machine.cores()
+    return "" if on or threads <= cores else f"{threads} threads on {cores} cores"
 
 
 class Worker:
@@ -200,7 +222,8 @@ class Worker:
 def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> list[Scenario]:
     """Measure what is missing until the time is over; written after every scenario."""
     scenarios = today(engine, names)
-    others = [s for s in on_file(engine) if s.optimization not in names]
+    kept = on_file(engine)
+    others = [s for s in kept.scenarios if s.optimization not in names] if kept else []
     before = timing_conditions()
     workers = {threads: Worker(engine, threads) for threads in THREADS}
     try:
@@ -214,7 +237,15 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
             basis = rests_on(scenario.optimization)[0]
             scenario.rests_on = bound(basis, engine, scenario.size, scenario.dtype)
             done = [s for s in scenarios if s.rests_on]
-            Map(engine=engine, conditions=before, scenarios=[*others, *done]).write(path(engine))
+            made = Map.of(
+                [*others, *done],
+                engine=engine,
+                made=now(),
+                protocol=CLOCK.number,
+                modified=CLOCK.modified(),
+                conditions=before,
+            )
+            results.put(SECTION, made, name_of(engine), machine.kind())
     finally:
         for worker in workers.values():
             worker.close()
@@ -229,9 +260,7 @@ def in_turn(scenarios: list[Scenario]) -> list[Scenario]:
 
 
 def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
-    """The verb: measure what is missing within the budget, then draw all there is."""
-    from tools import heatmap  # late: matplotlib
-
+    """The verb: measure what is missing within the budget; `report` draws it."""
     end = monotonic() + budget_s
     chosen: dict[str, list[str]] = {}
     for name in leaves.chosen(names):
@@ -241,7 +270,6 @@ def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
         for left, (engine, own) in zip(range(len(chosen), 0, -1), chosen.items(), strict=True):
             until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
             found[engine] = measure(engine, own, until, tell)
-    heatmap.write_all()
     rows = [s for scenarios in found.values() for s in scenarios]
     if as_json:
         console.as_json([s.model_dump() for s in rows])

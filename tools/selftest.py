@@ -13,12 +13,14 @@ from shutil import rmtree
 
 import baselines
 from tools import acceptance, console
-from tools.freshness import Refused, judged
-from validation import digests, leaves
+from tools.evidence import Refused, View, judged
+from tools.templates import PAGES
+from validation import leaves, machine, results
 from validation.coverage import Coverage
 from validation.isolation import scratch_folder
-from validation.records import Part, Record
-from validation.verdicts import CaseResult, Mutation, Status, Verdict
+from validation.protocol import JUDGE
+from validation.records import BrokenRecord, Part, today
+from validation.verdicts import CaseSummary, MutationSummary, Status, Summary
 
 ROUNDS = 20  # blocks of timed calls for an entry that is heard by the clock
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
@@ -36,12 +38,14 @@ class Heard(Part):
     right: bool
 
 
-class SelfTest(Record):
+class SelfTest(Part):
     """The judge's own record."""
 
-    judge: str  # digest of the judge that was tried
+    made: str
+    protocol: int  # of the judge
+    modified: str = ""
     heard: dict[str, list[Heard]]  # by part of the corpus
-    mutation: dict[str, Mutation]  # of every claim with a fresh verdict
+    mutation: dict[str, MutationSummary]  # of every claim with a current verdict
     unscored: dict[str, str]  # claims without a score, and why
     acceptance: dict[str, str] = {}  # the toys' table, by row: accepted of heard, as it should be
     wrong: list[str]  # what is not as it must be
@@ -56,8 +60,7 @@ def run(as_json: bool = False, part: str = "") -> int:
     with console.progress("trying the judge") as tell:
         record = trial(tell, part)
     if not part:
-        record.write(path())
-        page().write_text(words(record), encoding="utf-8")
+        results.put(SECTION, shortened(record), NAME, machine.kind())
     if as_json:
         print(record.model_dump_json(indent=1))
     else:
@@ -65,12 +68,24 @@ def run(as_json: bool = False, part: str = "") -> int:
     return int(not record.holds)
 
 
-def path(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "selftest.json"
+SECTION, NAME = "selftest", "tools/selftest"
+SHOWN = 160  # characters of what was said of an entry
 
 
-def page(root: Path = digests.ROOT) -> Path:
-    return root / "reports" / "selftest.md"
+def shortened(record: SelfTest) -> SelfTest:
+    """As it is committed: scores of claims stand in their verdicts."""
+    short = {
+        part: [h.model_copy(update={"said": h.said[:SHOWN]}) for h in heard]
+        for part, heard in record.heard.items()
+    }
+    return record.model_copy(update={"heard": short, "mutation": {}, "unscored": {}})
+
+
+def on_file(on: str) -> SelfTest | None:
+    try:
+        return results.section(SelfTest, SECTION, NAME, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
 
 
 def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> SelfTest:
@@ -87,7 +102,9 @@ def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> Se
     mutation, unscored = scores()
     rows, astray = toys(tell, again=part == TOYS) if part in ("", TOYS) else ({}, [])
     return SelfTest(
-        judge=digests.harness(),
+        made=today(),
+        protocol=JUDGE.number,
+        modified=JUDGE.modified(),
         heard=heard,
         mutation=mutation,
         unscored=unscored,
@@ -189,9 +206,9 @@ def time_entry(key: str, folder: Path) -> None:
     os.replace(partial, folder / "row")
 
 
-def unsealed(entry) -> Verdict:
+def unsealed(entry) -> Summary:
     """A verdict as the clock wants one, of an entry that has no folder."""
-    return Verdict(
+    return Summary(
         optimization=entry.name,
         engine=entry.engine,
         level=entry.level,
@@ -200,13 +217,13 @@ def unsealed(entry) -> Verdict:
         status=Status.VERIFIED,
         reason="",
         coverage=Coverage.SMALL,
-        digests={},
-        cases={entry.case: CaseResult()},
+        protocol=JUDGE.number,
+        cases={entry.case: CaseSummary()},
     )
 
 
-def scores() -> tuple[dict[str, Mutation], dict[str, str]]:
-    """Mutation scores of the verdicts on file that are fresh; the rest, and why."""
+def scores() -> tuple[dict[str, MutationSummary], dict[str, str]]:
+    """Mutation scores of the verdicts on file that are current; the rest, and why."""
     found, missing = {}, {}
     for name in leaves.names():
         status, verdict, _ = judged(name)
@@ -245,7 +262,7 @@ def faults(heard: dict[str, list[Heard]]) -> list[str]:
     return found + small
 
 
-def survivors(mutation: dict[str, Mutation]) -> list[str]:
+def survivors(mutation: dict[str, MutationSummary]) -> list[str]:
     return [f"{n}: {', '.join(m.survived)} survive" for n, m in mutation.items() if m.survived]
 
 
@@ -271,20 +288,15 @@ def summary(record: SelfTest) -> list[str]:
     return lines + [f"WRONG  {line}" for line in record.wrong]
 
 
-def words(record: SelfTest) -> str:
-    """The page that people read, from the record alone."""
-    lines = ["# The judge on trial", "", f"Made {record.made}; judge {record.judge[:12]}.", ""]
-    lines += ["```", *summary(record), "```", ""]
-    for part, heard in record.heard.items():
-        lines += [f"## {part.replace('_', ' ').capitalize()}", "", "| entry | said |", "|---|---|"]
-        for h in heard:
-            told = (h.said or "accepted").replace("|", "\\|")
-            lines.append(f"| {h.name} | {'' if h.right else '**wrong:** '}{told[:160]} |")
-        lines.append("")
-    for name, score in record.mutation.items():
-        lines += [f"## Saboteurs of {name}", "", f"{score}.", ""]
-        lines += [f"* {who}: {why[:160]}" for who, why in score.killed.items()]
-        lines += [f"* {who}: changed nothing on any small case" for who in score.no_mutant]
-        lines += [f"* {who}: within the declared error" for who in score.within_budget]
-        lines += [f"* **{who}: survived**" for who in score.survived] + [""]
-    return "\n".join(lines)
+def page(view: View) -> str:
+    """The text of reports/selftest.md: the newest record of the first machine that has one, and
+    the mutation score of every claim as its verdict has it."""
+    record, on = next(((r, m) for m in view.machines if (r := on_file(m))), (None, ""))
+    verdicts = {name: view.of(name) for name in leaves.names()}
+    scored = {n: e.verdict.mutation for n, e in verdicts.items() if e.verdict and e.current}
+    return PAGES.get_template("selftest.md").render(
+        record=record,
+        machine=on,
+        lines=summary(record) if record else [],
+        scores={name: score for name, score in scored.items() if score},
+    )

@@ -16,7 +16,6 @@ import sys
 from abc import ABC, abstractmethod
 from functools import cache
 from hashlib import sha256
-from math import inf
 from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
@@ -78,19 +77,11 @@ class Suite(ABC):
             raise SkipNotImplemented("other physics is no speedup of the baseline")
         return rounded(1 / measured["ratio"])
 
-    def track_interval_low(self, found: Found, case: str = "") -> float:
-        return bound(found, case, "low")
-
-    def track_interval_high(self, found: Found, case: str = "") -> float:
-        return bound(found, case, "high")
-
     def track_step_time(self, found: Found, case: str = "") -> float:
         return rounded(numbers(found, case)["candidate_s"])
 
     track_relative_time.unit = "of baseline"
     track_speedup.unit = "x"
-    track_interval_low.unit = "of baseline"
-    track_interval_high.unit = "of baseline"
     track_step_time.unit = "seconds"
 
 
@@ -105,14 +96,6 @@ def numbers(found: Found, case: str = "") -> dict:
     if case not in found["cases"]:
         raise SkipNotImplemented(f"the commit does not time {case}")
     return found["cases"][case]
-
-
-def bound(found: Found, case: str, which: str) -> float:
-    """An end of the 95 % interval; a single process has none."""
-    value = numbers(found, case)[which]
-    if not 0 < value < inf:
-        raise SkipNotImplemented("one process gives no interval")
-    return rounded(value)
 
 
 def rounded(value: float) -> float:
@@ -171,18 +154,27 @@ def ask(tree: Path, *words: str) -> dict:
 
 
 def reuse(handed: Path, name: str, tree: Path) -> Found:
-    """The numbers of a record that `groundspeed bench` has written.
+    """The numbers that `groundspeed bench` has written.
 
     Raises:
+        BrokenRecord: the file cannot be trusted, or is about something else.
         Refused: it is not about the bytes of this commit.
     """
-    record = json.loads((handed / f"{name}.json" if handed.is_dir() else handed).read_text())
-    if record["optimization"] != name or record["conditions"]["dirty"]:
-        what = record["optimization"] if record["optimization"] != name else "a changed tree"
-        raise Refused(f"{handed} is about {what}, not about {name} as committed")
-    folder = tree / "optimizations" / name
-    code = digests.sources(folder, tree, skip=("benchmark.py",))
-    now = digests.of_files([path for path in code if path != folder / "validation.py"], tree)
-    if now != record["verdict_digests"]["implementation"]:
-        raise Refused(f"{handed} is about other bytes of {name} than this commit has")
-    return {"level": record["level"], "cases": record["cases"]}
+    from validation import (  # late: asv has no engines while it lists suites
+        leaves,
+        machine,
+        results,
+    )
+    from validation.verdicts import digest_now
+
+    here = machine.kind(leaves.device(name, tree))
+    place = handed / here / f"{name}.json" if handed.is_dir() else handed
+    found = results.parsed(place.read_text(encoding="utf-8"), place, name, here)
+    timing, verdict = found["timing"], found["verdict"]
+    if timing["conditions"]["dirty"]:
+        raise Refused(f"{place} is about a changed tree, not about {name} as committed")
+    now = {path: digest_now(path, tree) for path in verdict["files"]}
+    rests_on = digests.of_plain([verdict["baseline"], verdict["torch"], now])[:32]
+    if timing["code"] != rests_on:
+        raise Refused(f"{place} is about other bytes of {name} than this commit has")
+    return {"level": timing["level"], "cases": timing["cases"]}

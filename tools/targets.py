@@ -14,7 +14,7 @@ from functools import cache
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tools import freshness
+from tools.evidence import View
 from tools.records import Timing
 from validation import digests, seal
 
@@ -57,6 +57,7 @@ class Row:
     asked: float | None
     limit: float | None
     timing: Timing | None
+    machine: str = ""  # that measured it
 
     @property
     def profile(self) -> str:
@@ -116,13 +117,7 @@ def targets() -> Targets:
         raise BrokenTargets(f"{path.relative_to(digests.ROOT)}: {lines}") from None
 
 
-def timing(name: str, case: str) -> Timing | None:
-    """What is on file and fresh, of one optimization on one case."""
-    measured = freshness.measured(name)
-    return measured.cases.get(case) if measured else None
-
-
-def rows(target: Target) -> list[Row]:
+def rows(target: Target, view: View) -> list[Row]:
     """Every implementation that is named, on every case that asks something of its kind."""
     found = []
     for case, asked in target.cases.items():
@@ -136,15 +131,16 @@ def rows(target: Target) -> list[Row]:
                     name,
                     asked.get(kind),
                     limits.get(kind),
-                    timing(name, case),
+                    view.timing(name, case),
+                    view.of(name).machine,
                 )
                 for name in target.kinds[kind]
             ]
     return found
 
 
-def ahead(engine: str) -> list[Ahead]:
-    """Each case that ours and an alternative were timed on."""
+def ahead(engine: str, view: View) -> list[Ahead]:
+    """Each case that ours and an alternative were timed on, on one kind of machine."""
     every = targets()
     ours = {
         name
@@ -154,10 +150,13 @@ def ahead(engine: str) -> list[Ahead]:
         for name in names
     }
     others = every.alternatives.get(engine, [])
+    timed = {n: view.of(n) for n in (*sorted(ours), *others) if view.of(n).timing}
+    machines = [timed[n].machine for n in others if n in timed]
+    timings = {n: e.timing.cases for n, e in timed.items() if e.machine in machines[:1]}
     found = []
-    for case in sorted({case for name in others for case in cases(name)}):
-        mine = [(n, t) for n in ours if (t := timing(n, case))]
-        beside = [(n, t) for n in others if (t := timing(n, case))]
+    for case in sorted({case for name in others for case in timings.get(name, ())}):
+        mine = [(n, timings[n][case]) for n in sorted(ours) if case in timings.get(n, ())]
+        beside = [(n, timings[n][case]) for n in others if case in timings.get(n, ())]
         if mine and beside:
             best = min(mine, key=lambda one: one[1].cpu_ratio)
             found.append(Ahead(case, best, beside))
@@ -173,8 +172,3 @@ def asked_of_large() -> set[str]:
         if not all(known[case].case["quick"] for case in target.cases):
             found |= {name for names in target.kinds.values() for name in names}
     return found
-
-
-def cases(name: str) -> list[str]:
-    measured = freshness.measured(name)
-    return list(measured.cases) if measured else []

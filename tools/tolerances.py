@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from validation import digests, leaves, seal, verdicts
-from validation.verdicts import Finding, Status
+from tools.evidence import View
+from validation import leaves, seal
+from validation.verdicts import Status, Summary
 
 HEADER = """# Tolerances
 
@@ -21,43 +19,41 @@ last verdict did needs a reason, which stands here.
 """
 
 
-def write(root: Path = digests.ROOT) -> Path:
-    """reports/tolerances.md, from the verdicts on file."""
-    place = root / "reports" / "tolerances.md"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(f"{place.name}.{os.getpid()}.tmp")
-    partial.write_text(HEADER + "".join(row(name) for name in leaves.names()), encoding="utf-8")
-    os.replace(partial, place)
-    return place
+def page(view: View) -> str:
+    """The text of reports/tolerances.md, from the verdicts on file."""
+    return HEADER + "".join(row(name, view) for name in leaves.names())
 
 
-def row(name: str) -> str:
+def row(name: str, view: View) -> str:
     """One optimization: its closest call over all cases and fields."""
-    status, verdict, _ = verdicts.standing(name)
+    found = view.of(name)
+    verdict = found.verdict
     if verdict is None:
         return ""
-    calls = [(case, f) for case, r in verdict.cases.items() for f in r.closest.values()]
+    calls = [(case, r.closest) for case, r in verdict.cases.items() if r.closest]
     case, closest = max(calls, key=lambda c: c[1].share, default=("", None))
     margin = f"{closest.share:.3g}" if closest else "–"
     where = f"{case}: {closest.field}, {closest.check}" if closest else "–"
     made = seal.manifest(verdict.engine)
     measured = f"{made.made[:10]}, torch {made.machine['torch']}"
-    stale = " (STALE)" if status is Status.STALE else ""
+    stale = " (STALE)" if found.status is Status.STALE else ""
     cells = (
         name,
         verdict.level + stale,
-        allowance(verdict.level, [f for _, f in calls]),
+        allowance(verdict),
         measured if verdict.level == "rounding" else "–",
         where,
         margin,
-        verdict.made[:10],
+        f"{verdict.made[:10]}, {found.machine}",
         verdict.loosened or "–",
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def allowance(level: str, findings: list[Finding]) -> str:
-    if level == "exact":
+def allowance(verdict: Summary) -> str:
+    if verdict.level == "exact":
         return "none: every bit"
-    origins = sorted({f.origin for f in findings} - {"", "bits"})
-    return "; ".join(origins) or "none was needed: every bit"
+    origins = {origin for case in verdict.cases.values() for origin in case.origins}
+    budgets = any(case.budget for case in verdict.cases.values())
+    told = [*sorted(origins), *(["declared budget"] if budgets else [])]
+    return "; ".join(told) or "none was needed: every bit"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from tools import console
+from tools.evidence import forget, judged
 from tools.forerunner import compiled_ahead
-from tools.freshness import forget, judged
 from validation import leaves, memory
 from validation.coverage import Coverage
 from validation.forked import get_ready
-from validation.verdicts import Status, Verdict
+from validation.verdicts import Conclusion, Status, Verdict
 
 UNSETTLED = (Status.STALE, Status.UNJUDGED)
 
@@ -21,7 +21,7 @@ def run(
     again: bool = True,
     as_json: bool = False,
 ) -> int:
-    """The verb ``validate``; without ``again``, fresh verdicts stand as they are."""
+    """The verb ``validate``; without ``again``, current verdicts stand as they are."""
     chosen = leaves.chosen(names)
     settled, waiting = {}, []
     for name in chosen:
@@ -58,7 +58,7 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     return found
 
 
-def show(verdict: Verdict) -> None:
+def show(verdict: Conclusion) -> None:
     """One line, and what was expected where it came out otherwise."""
     word = verdict.status.value
     if verdict.holds and verdict.expected == "rejected":
@@ -69,13 +69,13 @@ def show(verdict: Verdict) -> None:
         console.line("", "", "", f"claimed {claimed}; {next_step(verdict)}")
 
 
-def undecided(verdict: Verdict) -> bool:
+def undecided(verdict: Conclusion) -> bool:
     """Whether a refusal is claimed that a first look need not show: of small cases alone."""
     first = verdict.coverage is Coverage.SMALL and verdict.status is Status.VERIFIED
     return first and verdict.expected == "rejected"
 
 
-def next_step(verdict: Verdict) -> str:
+def next_step(verdict: Conclusion) -> str:
     if undecided(verdict):
         return "its small cases need not show that; without --small it is judged on all of them"
     if verdict.expected == "rejected":
@@ -83,6 +83,6 @@ def next_step(verdict: Verdict) -> str:
     return "mend implementation.py; never the tolerance"
 
 
-def summary(verdict: Verdict) -> dict:
-    keep = {"optimization", "engine", "level", "expected", "status", "reason", "made", "seal"}
+def summary(verdict: Conclusion) -> dict:
+    keep = {"optimization", "engine", "level", "expected", "status", "reason", "made", "protocol"}
     return verdict.model_dump(include=keep) | {"holds": verdict.holds}

@@ -185,21 +185,21 @@ def rows(here: dict[str, float], there: dict[str, float], told: dict[str, str]) 
 
 def verdict(ours: Profile, theirs: Profile) -> str:
     """Whether it is known that both compute the same."""
-    from tools import freshness
+    from tools import evidence
     from validation import leaves
 
     judged = ours.what in leaves.names() and ours.kind == theirs.kind == "engine"
     if not judged or theirs.what != leaves.engine(ours.what).name:
         return "not judged: nothing says that both compute the same"
-    status, _, reason = freshness.judged(ours.what)
+    status, _, reason = evidence.judged(ours.what)
     return "VERIFIED" if status.value == "VERIFIED" else f"{status.value}: {reason}"
 
 
 def claim(ours: Profile, theirs: Profile) -> str:
     """What the clock measured for this optimization on this case, where it did."""
-    from tools import freshness
+    from tools import evidence
 
-    measured = freshness.measured(ours.what)
+    measured = evidence.measured(ours.what)
     if measured is None or measured.engine != theirs.what:
         return f"no fresh measurement of {ours.what} against {theirs.what} on file"
     timing = measured.cases.get(ours.case)
@@ -212,7 +212,7 @@ def claim(ours: Profile, theirs: Profile) -> str:
 def write(found: Comparison) -> Path:
     """Record and page into a folder of their own, whole or not at all."""
     from tools.profiling import verb
-    from tools.report import PAGES
+    from tools.templates import PAGES
 
     final = record.folder(f"{found.here}_against_{found.there}")
     partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")

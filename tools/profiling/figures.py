@@ -5,12 +5,10 @@ from __future__ import annotations
 from math import atan, degrees, log10
 from pathlib import Path
 
+from tools.plots import INK, saved, styled
 from tools.profiling.record import Operator, Profile
 
-INK = "#7d8590"  # mid grey: enough contrast with white and with black
 BOUND = {"bandwidth": "#3d7fc1", "launches": "#d1495b", "products": "#2f9e6e", "": "#8d99ae"}
-STYLE = {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9}  # fmt: skip
 
 
 def roofline(profile: Profile, path: Path) -> bool:
@@ -18,22 +16,16 @@ def roofline(profile: Profile, path: Path) -> bool:
     timed = [o for o in profile.operators if o.seconds and o.ceiling is not None][:10]
     if not timed or not profile.ceilings:
         return False
-    import matplotlib as mpl  # late: many programs have no such operators
-
-    mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    with mpl.rc_context(STYLE):
+    with styled():
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(10, 3.6), layout="constrained", width_ratios=(1.15, 1)
         )
         roofs(left, profile.ceilings)
         points(left, [o for o in timed if o.flops])
         bars(right, timed)
-        partial = path.with_suffix(".tmp")
-        figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    partial.replace(path)
+        saved(figure, path, profile.name)
     return True
 
 

@@ -75,7 +75,7 @@ def draw(stacks: list[Stack], own: Own, title: str) -> str:
             f'<rect x="{x:.1f}" y="{y}" width="{max(w - 0.6, 0.4):.1f}" height="{ROW - 1}" '
             f'rx="1.5" fill="{fill}"/>{label if room > 3 else ""}</g>'
         )
-    return "\n".join([*parts, "</svg>\n"])
+    return "".join([*parts, "</svg>\n"])
 
 
 def memory(file: Path, out: Path) -> bool:

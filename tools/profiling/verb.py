@@ -77,7 +77,7 @@ def write(found: Profile, raw: dict, passes: Passes) -> None:
             drawn = flames.draw(raw["stacks"], own, found.name)
             (partial / "flamegraph.svg").write_text(drawn, encoding="utf-8")
         roof = figures.roofline(found, partial / "roofline.svg")
-        found.write(partial / "profile.json")
+        found.write(partial / "raw" / "profile.json")
         (partial / "report.md").write_text(page(found, flame, roof), encoding="utf-8")
         swap(partial, final)
     finally:
@@ -96,7 +96,7 @@ def swap(partial: Path, final: Path) -> None:
 
 
 def page(found: Profile, flame: bool, roof: bool) -> str:
-    from tools.report import PAGES
+    from tools.templates import PAGES
 
     PAGES.filters["cell"] = cell
     return PAGES.get_template("profile.md").render(p=found, flame=flame, roof=roof)
@@ -109,7 +109,7 @@ def cell(text: str) -> str:
 
 def summarise(found: Profile) -> None:
     """The block of the baseline's own report.md, which is no part of its seal."""
-    from tools.report import PAGES, with_block, write
+    from tools.templates import PAGES, with_block, write
 
     path = digests.ROOT / "baselines" / found.what / "report.md"
     text = path.read_text(encoding="utf-8") if path.exists() else f"# {found.what}\n"
