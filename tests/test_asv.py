@@ -2,6 +2,7 @@
 
 import ast
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from tools import asv_environment, publish, suite
+from validation import machine
 
 pytestmark = pytest.mark.xdist_group("test_asv")  # its fixtures are costly: one worker
 
@@ -126,10 +128,6 @@ def test_numbers_are_read_as_measured():
         "number": 1,
     }
     assert leaf.track_speedup(FOUND, "small") == 4.0
-    assert (leaf.track_interval_low(FOUND, "small"), leaf.track_interval_high(FOUND, "small")) == (
-        0.24,
-        0.26,
-    )
     assert leaf.track_step_time(FOUND, "small") == 1e-3
 
 
@@ -148,13 +146,21 @@ def test_other_physics_has_a_time_and_no_speedup():
         Leaf().track_speedup(approximate, "small")
 
 
-def test_one_process_gives_a_ratio_and_no_interval():
-    line = FOUND["cases"]["small"] | {"low": 0.0, "high": float("inf")}
-    alone = FOUND | {"cases": {"small": line}}
-    assert Leaf().track_speedup(alone, "small") == 4.0
-    for track in (Leaf().track_interval_low, Leaf().track_interval_high):
-        with pytest.raises(SkipNotImplemented, match="no interval"):
-            track(alone, "small")
+def test_a_machine_is_described_by_its_kind_and_nothing_that_changes(tmp_path, monkeypatch):
+    """asv draws a series for each description: kernel and memory must not be in it."""
+    from asv.machine import Machine, MachineCollection
+
+    monkeypatch.setattr(
+        MachineCollection, "get_machine_file_path", staticmethod(lambda: str(tmp_path / "known"))
+    )
+    asv_environment.describe_machine()
+    try:
+        assert Machine.get_unique_machine_name() == machine.kind()
+        about = Machine.load().__dict__
+    finally:
+        Machine.hardcoded_machine_name = None
+    assert about["machine"] == machine.kind()
+    assert (about["os"], about["ram"]) == (platform.system(), "")
 
 
 def test_a_larger_speedup_is_not_reported_as_a_loss():

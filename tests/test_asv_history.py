@@ -21,7 +21,8 @@ from PIL import Image
 
 from tools import publish
 from tools.asv_tree import bring
-from validation import digests
+from validation import digests, machine, results
+from validation.verdicts import digest_now
 
 pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are costly: one worker
 
@@ -283,7 +284,7 @@ def test_the_grid_and_the_list_show_it_too(site, browse):
     assert "decay_repeat" in browse(f"{site}/#/")
     rows = re.findall(r"<tr>.*?track_(\w+)", browse(f"{site}/#summarylist?sort=0&dir=desc"), re.S)
     assert rows == sorted(rows, reverse=True)
-    assert set(rows) == {"interval_high", "interval_low", "relative_time", "speedup", "step_time"}
+    assert set(rows) == {"relative_time", "speedup", "step_time"}
 
 
 def test_our_md5_is_md5(site, browse, history):
@@ -325,23 +326,26 @@ def test_a_refusal_is_a_failure_and_one_broken_leaf_no_end_of_all(stubbed):
 
 
 def test_a_measurement_just_made_is_filed_under_its_commit(stubbed):
-    commit, folder = stubbed.git("rev-parse", "HEAD"), stubbed.root / "optimizations/decay_repeat"
-    skipped = ("benchmark.py", "validation.py")
-    code = digests.sources(folder, stubbed.root, skip=skipped)
+    commit = stubbed.git("rev-parse", "HEAD")
+    code = "optimizations/decay_repeat/implementation.py"
+    files = {code: digest_now(code, stubbed.root)}
     line = {"ratio": 0.5, "low": 0.4, "high": 0.6, "ratios": [0.5] * 5, "candidate_s": 1e-3}
-    record = {"optimization": "decay_repeat", "level": "exact", "cases": {"line": line}}
-    record |= {"conditions": {"dirty": False}}
-    record |= {"verdict_digests": {"implementation": digests.of_files(code, stubbed.root)}}
+    timing = {"level": "exact", "cases": {"line": line}, "conditions": {"dirty": False}}
+    verdict = {"baseline": "sealed", "torch": "2", "files": files}
+    timing["code"] = digests.of_plain(["sealed", "2", files])[:32]
+    place = results.path("decay_repeat", machine.kind(), Path()).as_posix()
 
     def file(**changed) -> subprocess.CompletedProcess:
-        stubbed.write("reports/measurements/decay_repeat.json", json.dumps(record | changed))
+        head = {"schema": results.SCHEMA, "name": "decay_repeat", "machine": machine.kind()}
+        text = results.layout(head | {"timing": timing | changed, "verdict": verdict})
+        stubbed.write(place, text)
         code = "from tools.publish import record; record(['decay_repeat'])"
         return stubbed.run(sys.executable, "-c", code)
 
     assert file().returncode == 0
     assert stubbed.result(commit, SPEEDUP) == 2.0
     assert "about a changed tree" in file(conditions={"dirty": True}).stderr
-    assert "about other bytes" in file(verdict_digests={"implementation": "0"}).stderr
+    assert "about other bytes" in file(code="0").stderr
     stubbed.write("baselines/decay_v1/__init__.py", ENGINE + "\n")
     assert "the tree differs from HEAD" in file().stderr
     stubbed.git("checkout", "-q", ".")

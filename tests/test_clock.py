@@ -3,11 +3,13 @@
 import json
 import math
 import random
+import re
 
 import pytest
 
 from tools import statistics
 from tools.statistics import Interval
+from validation import machine, results
 
 
 def test_bench_refuses_without_a_verdict(scratch):
@@ -39,14 +41,23 @@ def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     done = scratch.run("bench", "lattice_field_null", "--processes", "3", "--dirty")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "(dirty)" in done.stdout
-    record = json.loads(
-        scratch.file("reports", "measurements", "lattice_field_null.json").read_text()
-    )
+    file = results.path("lattice_field_null", machine.kind(), scratch.root)
+    record = json.loads(file.read_text())["timing"]
     assert record["conditions"]["dirty"]
     found = record["cases"]["packet_64"]
-    assert len(found["processes"]) + len(found["discarded"]) >= 3
+    assert found["processes"] + len(found.get("discarded", [])) >= 3
     assert found["injected_truth"] > 1
-    assert found["warm_up"][0]["baseline"][0] > 0
+    verified = scratch.run("report", "--verify")
+    assert verified.returncode == 0, verified.stdout
+    assert re.search(r"[0-9]+ figures in 2 sections computed again and the same", verified.stdout)
+    record["cases"]["packet_64"]["ratio"] = 2 * found["ratio"]
+    forged = json.loads(file.read_text()) | {"timing": record}
+    del forged["seal"]
+    file.write_text(results.layout(forged))
+    differs = scratch.run("report", "--verify")
+    assert differs.returncode == 1
+    assert "DIFFERS" in differs.stdout
+    assert "cases.packet_64.ratio: on file" in " ".join(differs.stdout.split())
 
 
 def test_code_that_behaves_only_while_judged_is_caught(scratch):

@@ -1,15 +1,18 @@
 """Two records or two commits: what counts as slower, and what is never compared."""
 
 import math
+from pathlib import Path
 
 import pytest
 
-from tools import compare, duel, recheck
+from tools import compare, duel, recheck, records
 from tools.compare import Incomparable, Row
 from tools.conditions import conditions
 from tools.gathered import Gathered, part
 from tools.records import Measurement, Timing
 from tools.statistics import Interval
+from validation import results
+from validation.records import BrokenRecord
 
 
 def timing(ours: float, width: float = 0.004) -> Timing:
@@ -27,9 +30,15 @@ def timing(ours: float, width: float = 0.004) -> Timing:
 def measurement(ours: float, **changed) -> Measurement:
     here = conditions().model_copy(update=changed)
     return Measurement(
-        optimization="idea", engine="e_v1", level="exact", verdict="", clock="",
-        verdict_digests={"baseline": "sealed"}, conditions=here, cases={"small": timing(ours)},
+        optimization="idea", engine="e_v1", level="exact", code="c", baseline="sealed",
+        protocol=1, conditions=here, cases={"small": timing(ours)},
     )  # fmt: skip
+
+
+def filed(folder, name: str, ours: float) -> str:
+    """A file of results with that measurement."""
+    results.put(records.SECTION, measurement(ours), name, "here", folder)
+    return str(results.path(name, "here", folder))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,7 @@ def test_wide_intervals_are_inconclusive_and_never_the_same():
 
 
 def test_records_under_other_conditions_are_refused_and_the_message_says_which():
-    with pytest.raises(Incomparable, match=r"\(threads\)"):
+    with pytest.raises(Incomparable, match=r"\(threads 1 and 2\)"):
         compare.of_records(measurement(1), measurement(1, threads=2))
 
 
@@ -59,17 +68,35 @@ def test_another_load_or_commit_is_no_other_condition():
 
 
 def test_records_on_file_are_read_and_the_exit_says_which_is_slower(tmp_path, capsys):
-    for name, ours in (("a", 0.5), ("b", 1.0)):
-        measurement(ours).write(tmp_path / f"{name}.json")
-    a, b = (str(tmp_path / f"{name}.json") for name in "ab")
+    a, b = filed(tmp_path, "a", 0.5), filed(tmp_path, "b", 1.0)
     assert [compare.run(a, b, []), compare.run(b, a, []), compare.run(a, a, [])] == [1, 0, 0]
     assert "B takes 2.000 of A" in capsys.readouterr().out
 
 
 def test_a_record_and_a_commit_are_two_kinds(tmp_path):
-    measurement(1).write(tmp_path / "a.json")
     with pytest.raises(Incomparable, match="two of a kind"):
-        compare.run(str(tmp_path / "a.json"), "HEAD", [])
+        compare.run(filed(tmp_path, "a", 1), "HEAD", [])
+
+
+def test_an_edited_file_of_results_is_never_compared(tmp_path):
+    path = filed(tmp_path, "a", 0.5)
+    Path(path).write_text(Path(path).read_text().replace("0.5", "0.1"))
+    with pytest.raises(BrokenRecord, match=r"a\.json was edited"):
+        compare.run(path, path, [])
+
+
+def test_records_of_two_kinds_of_machine_are_refused_and_of_two_boxes_of_one_kind_said():
+    with pytest.raises(Incomparable, match="machine .* and elsewhere"):
+        compare.of_records(measurement(1), measurement(1, machine="elsewhere"))
+    (row,) = compare.of_records(measurement(1), measurement(1, instance="another"))
+    assert row.note == "two machines of one kind"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"system": "Linux 9"}, {"memory_gib": 1.0}, {"accelerator": "a GPU, driver 2"}]
+)
+def test_kernel_memory_and_driver_are_recorded_and_not_compared(changed):
+    assert compare.of_records(measurement(1), measurement(1, **changed))
 
 
 def rows(monkeypatch, *said: tuple[str, float]) -> Row:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tools import selftest
+from tools.templates import PAGES
 from validation import corpus
 from validation.verdicts import Status
 
@@ -64,10 +65,13 @@ def test_the_record_counts_and_names_what_is_wrong():
     found = selftest.faults(heard)
     assert "honest: b: said 'nothing', expected 'E'" in found
     assert "honest: 3 entries, at least 20 are needed" in found
-    record = selftest.SelfTest(judge="j", heard=heard, mutation={}, unscored={}, wrong=found)
+    record = selftest.SelfTest(
+        made="today", protocol=1, heard=heard, mutation={}, unscored={}, wrong=found
+    )
     assert not record.holds
     assert any("refused 40 of 40, for the right reason 40" in s for s in selftest.summary(record))
-    assert "**wrong:** accepted" in selftest.words(record)
+    page = PAGES.get_template("selftest.md")
+    assert "**wrong:** accepted" in page.render(record=record, machine="m", lines=[], scores={})
 
 
 def test_what_this_machine_cannot_judge_is_not_called_refused(monkeypatch):

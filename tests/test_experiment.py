@@ -1,6 +1,7 @@
 """The experiment counts what it is given, keeps every process, and resumes."""
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
@@ -35,27 +36,31 @@ def trial(seed: int, scale: dict[str, float] = TRUE, loop_s: float = 2e-7) -> Tr
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """The experiment's files in a folder of its own; processes are made up."""
-    made = []
+    made, filed = [], []
 
     def one(seed: int) -> Trial:
         made.append(seed)
         return trial(seed)
 
     monkeypatch.setattr(experiment, "path", lambda: tmp_path / "experiment.json")
+    monkeypatch.setattr(experiment.results, "put", lambda *words: filed.append(words[1]))
+    monkeypatch.setattr(experiment.samples, "FOLDER", tmp_path / "samples")
     monkeypatch.setattr(experiment, "one", one)
     monkeypatch.setattr(experiment, "method_digest", lambda: "this")
     monkeypatch.setattr(experiment, "wait_for_quiet", lambda: QUIET)
-    return tmp_path, made
+    return tmp_path, made, filed
 
 
-def test_the_table_counts_what_each_method_says(place):
+def test_the_table_counts_what_each_method_says(place, monkeypatch):
     assert experiment.run(trials=6) == 0
     found = Experiment.read(place[0] / "experiment.json")
     ours, *_ = table = experiment.rows(found)
     assert [ours[who] for who in ("A/A", "+2 %", "+5 %")] == [0, 6, 6]
     naive = next(row for row in table if row["method"].startswith("one after the other, means"))
     assert naive["A/A"] == 6, "drift between blocks made in a row looks like a difference"
-    page = (place[0] / "experiment.md").read_text()
+    view = SimpleNamespace(machines=["m"])
+    monkeypatch.setattr(experiment, "on_file", lambda on: place[2][-1])
+    page = experiment.page(view)
     assert "| 0 | 6 | 6 |" in page
     assert "+0.20 % [+0.20, +0.20]" in page
 

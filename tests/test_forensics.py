@@ -21,7 +21,7 @@ def test_a_refusal_is_traced_to_step_stage_and_cell_and_replayed(scratch):
     scratch.only(leaf, ("odd_2d",))
     scratch.plant(leaf, WRONG)
     assert scratch.run("validate", leaf).returncode == 1
-    record = json.loads(scratch.file("reports", "failures", f"{leaf}.json").read_text())
+    record = json.loads(scratch.file(".groundspeed", "failures", f"{leaf}.json").read_text())
     assert (record["steps"], record["calls"], record["stage"]) == (0, 1, "field")
     assert record["field"] == "E"
     assert sum(record["ulps"].values()) == 17 * 13

@@ -5,18 +5,15 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 import baselines
 from baselines.device import moved, on_device
-from tools import bench, gpu, records, report
-from tools.conditions import Conditions
-from validation import digests, leaves, machine, verdicts
-from validation.coverage import Coverage
-from validation.verdicts import Status, Verdict
+from tools import bench, evidence, gpu
+from validation import digests, leaves, machine
+from validation.verdicts import Status
 
 ENGINES = ("energy_flow", "lattice_field", "probabilistic_field", "tensor_field")
 CASES = {
@@ -56,12 +53,17 @@ def test_without_a_gpu_their_claims_load_and_no_compiler_of_it_is_imported():
     assert "triton" not in sys.modules
 
 
-def test_what_a_gpu_found_can_still_be_read():
-    """A new field of a record would break the seal of those that nobody here can take again."""
-    files = sorted((digests.ROOT / "reports" / "gpu").glob("*.json"))
-    assert files
-    for file in files:
-        assert gpu.on_file(file.stem) is not None, f"{file} is no record any more"
+def test_what_a_gpu_found_is_evidence_like_that_of_any_machine():
+    """It was made where there is one, and stands on the pages with its machine and date."""
+    found = {name: evidence.of(name, "nvidia-h200") for name in gpu.names()}
+    page = (digests.ROOT / "reports" / "index.md").read_text()
+    for name, one in found.items():
+        assert one.verdict is not None
+        row = next(line for line in page.splitlines() if line.startswith(f"| [{name}]"))
+        assert one.verdict.made[:10] in row
+        assert "nvidia-h200" in row
+        assert one.timing is None or "× [" in row
+    assert sum(one.timing is not None for one in found.values()) >= 5
 
 
 def test_each_engine_has_its_own_on_a_gpu():
@@ -72,7 +74,7 @@ def test_each_engine_has_its_own_on_a_gpu():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 def test_without_a_gpu_it_says_what_is_lacking_and_where_to_look(capsys):
     assert gpu.run([]) == 1
-    assert "a CUDA device; what one that has it found: reports/gpu.md" in capsys.readouterr().out
+    assert "a CUDA device; what others found: reports/index.md" in capsys.readouterr().out
     assert machine.missing(leaves.engine("lattice_field_cuda").needs) == ["a CUDA device"]
 
 
@@ -131,77 +133,18 @@ def test_kernels_compute_the_same_where_they_are_interpreted(engine):
         assert max(off.values(), default=0.0) < 1e-6, found
 
 
-@pytest.fixture
-def evidence(tmp_path, monkeypatch):
-    """A verdict of today's code from a machine with another torch, on file elsewhere."""
-    name = "lattice_field_triton"
-    now = verdicts.foundations(name, "lattice_field_v1") | {"torch": "9.9", "machine": "other"}
-    verdict = Verdict(
-        optimization=name, engine="lattice_field_v1", level="exact", because="b",
-        expected="verified", status=Status.VERIFIED, reason="checked | all",
-        coverage=Coverage.EVERYDAY, digests=now, cases={},
-    )  # fmt: skip
-    place = tmp_path / "evidence.json"
-    gpu.Evidence(optimization=name, accelerator="a GPU", verdict=verdict).write(place)
-    monkeypatch.setattr(gpu, "path", lambda name, root=None: place)
-    return name, place
-
-
-def test_evidence_says_what_changed_since_but_not_that_it_is_of_another_machine(evidence):
-    name, place = evidence
-    found = gpu.on_file(name)
-    assert found.changed == []
-    found.verdict.digests["implementation"] = "other"
-    assert found.changed == ["implementation"]
-
-
-def test_damaged_evidence_is_none(evidence):
-    name, place = evidence
-    place.write_text(place.read_text().replace("a GPU", "no GPU"))
-    assert gpu.on_file(name) is None
-
-
-def test_the_page_shows_evidence_with_its_conditions(evidence, monkeypatch):
-    name, _ = evidence
-    monkeypatch.setattr(gpu, "names", lambda: [name])
-    written = {}
-    monkeypatch.setattr(report, "write", lambda path, text: written.setdefault(path.name, text))
-    report.on_a_gpu()
-    page = written["gpu.md"]
-    assert "| VERIFIED | exact | everyday | checked \\| all | as it was judged |" in page
-    assert "Found on a GPU; other; torch 9.9" in page
-
-
-def test_no_speed_is_shown_whose_verdict_is_not_fresh(evidence):
-    found = gpu.on_file(evidence[0]).model_copy(update={"measurement": "a speed"})
-    assert found.timed == "a speed"
-    found.verdict.digests["judge"] = "other"
-    assert found.timed is None
-
-
-def test_what_has_no_gpu_keeps_the_key_that_it_had():
-    fields = {f: "" for f in Conditions.model_fields} | {
-        "cores": 1, "memory_gib": 1.0, "threads": 1, "packages": {}, "dirty": False,
-        "load_before": 0.0, "beside": None,
-    }  # fmt: skip
-    plain = Conditions(**fields)
-    told = plain.model_dump(exclude={"commit", "dirty", "load_before", "memory_gib", "beside"})
-    del told["accelerator"]
-    assert plain.key == digests.of_plain(told)[:16]
-    assert plain.model_copy(update={"accelerator": "a GPU"}).key != plain.key
-    assert records.measured("nobody") is None
-
-
 def test_where_none_was_verified_nothing_is_timed(monkeypatch):
     """`bench` without names would time everything there is."""
     monkeypatch.setattr(gpu, "missing", lambda needs: [])
     monkeypatch.setattr(gpu.validate, "run", lambda names, coverage, again: 1)
-    rejected = SimpleNamespace(status=Status.REJECTED)
-    monkeypatch.setattr(gpu.verdicts, "standing", lambda name: (Status.REJECTED, rejected, ""))
+    monkeypatch.setattr(gpu.evidence, "judged", lambda name: (Status.REJECTED, None, ""))
     monkeypatch.setattr(gpu.bench, "run", lambda *words, **more: pytest.fail("timed"))
-    monkeypatch.setattr(gpu.Verdict, "read", lambda path: rejected)
-    written = []
-    made = lambda **found: SimpleNamespace(write=lambda path: written.append(found))  # noqa: E731
-    monkeypatch.setattr(gpu, "Evidence", made)
     assert gpu.run(["lattice_field_cuda"]) == 1
-    assert [w["measurement"] for w in written] == [None]
+
+
+def test_a_gpu_is_a_machine_of_its_own(monkeypatch):
+    monkeypatch.setattr(machine, "accelerator", lambda: ("NVIDIA H200", "580.1"))
+    assert evidence.here("lattice_field_cuda") == "nvidia-h200"
+    assert evidence.here("lattice_field_null") == machine.kind("cpu") != "nvidia-h200"
+    monkeypatch.setattr(machine, "accelerator", lambda: ("", ""))
+    assert evidence.here("lattice_field_cuda") == machine.kind("cpu")

@@ -12,10 +12,10 @@ import torch
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
 from tools import clock, gathered, phases, plausibility, stopwatch
+from tools.evidence import Refused
 from tools.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
-from tools.freshness import Refused
 from validation.coverage import Coverage
-from validation.verdicts import CaseResult, Status, Verdict
+from validation.verdicts import CaseSummary, Status, Summary
 
 CASE = "odd_2d"
 
@@ -24,10 +24,10 @@ FIXED = (20, 8)  # blocks of eight steps, however busy the machine is; a pass ha
 
 
 def verdict(level="exact"):
-    return Verdict(optimization="it", engine=right.name, level=level, because="it", reason="",
-                   expected="verified", status=Status.VERIFIED, digests={},
+    return Summary(optimization="it", engine=right.name, level=level, because="it", reason="",
+                   expected="verified", status=Status.VERIFIED, protocol=1,
                    coverage=Coverage.EVERYDAY,
-                   cases={CASE: CaseResult()})  # fmt: skip
+                   cases={CASE: CaseSummary()})  # fmt: skip
 
 
 def timed(tmp_path, wrap, level="exact", **others):

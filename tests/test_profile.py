@@ -403,7 +403,7 @@ def test_a_program_that_forks_and_prints_binary_is_profiled(repository, tmp_path
     )
     assert done.returncode == 0, done.stderr
     place = folder("program", repository)
-    profile = Profile.read(place / "profile.json")
+    profile = Profile.read(place / "raw" / "profile.json")
     assert all(m.value is not None or m.reason for m in profile.metrics.values())
     assert "constant()" in [r.what for r in profile.repeated]
     if profile.lines:  # where py-spy may look

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.report import END, START
+from tools.templates import END, START
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = sorted((ROOT / "optimizations").glob("*/report.md"))

@@ -17,10 +17,10 @@ from pydantic import BaseModel
 
 import tools
 import validation
-from validation import tensors
+from validation import machine, results, tensors
 from validation.coverage import Coverage
-from validation.records import BrokenRecord, Record
-from validation.verdicts import CaseResult, Finding, Status, Verdict
+from validation.records import BrokenRecord, Part, Record
+from validation.verdicts import CaseResult, Finding, Status, Summary, Verdict
 
 
 class Note(Record):
@@ -79,8 +79,8 @@ def test_a_judge_that_is_killed_leaves_no_half_verdict(scratch, how):
         time.sleep(0.05)
     process.send_signal(how)
     _, said = process.communicate(timeout=300)
-    folder = scratch.file("reports", "verdicts")
-    assert [p for p in folder.glob("*")] == []
+    folder = results.path("x", machine.kind(), scratch.root).parent
+    assert [p for p in folder.glob("lattice*")] == []
     if how is signal.SIGINT:
         assert "interrupted" in said
         assert "Traceback" not in said
@@ -108,10 +108,13 @@ def test_ctrl_c_while_a_library_is_imported_is_one_line(scratch, library):
 
 
 def test_a_corrupted_verdict_counts_as_none(scratch):
-    path = scratch.file("reports", "verdicts", "lattice_field_null.json")
-    path.parent.mkdir(parents=True)
+    path = results.path("lattice_field_null", machine.kind(), scratch.root)
+    results.describe_machine(machine.kind(), scratch.root)
     path.write_text('{"status": "VERIFIED"}')
-    assert "UNJUDGED" in scratch.run("list").stdout
+    listed = scratch.run("list").stdout
+    assert "UNJUDGED" in listed
+    assert listed.count("lattice_field_null.json is truncated or no summary") == 2
+    assert f"no evidence: {path}" in listed
     refused = scratch.run("bench", "lattice_field_null")
     assert refused.returncode == 1
     assert "no number" in refused.stdout
@@ -139,7 +142,7 @@ def every_record():
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
-    waiting, found = [Record], []
+    waiting, found = [Part], []
     while waiting:
         subclasses = waiting.pop().__subclasses__()
         found += [kind for kind in subclasses if kind.__module__.split(".")[0] != "tests"]
@@ -164,11 +167,13 @@ def test_a_verdict_with_nothing_to_compare_against_is_read_back(tmp_path):
                   largest=1.0, allowed_largest=math.inf, block=1.0, allowed_block=math.inf,
                   share=math.inf, got=1.0, want=0.0)  # fmt: skip
     verdict = Verdict(optimization="o", engine="e", level="approximate", because="b", reason="r",
-                      expected="verified", status=Status.VERIFIED, digests={},
-                   coverage=Coverage.EVERYDAY,
+                      expected="verified", status=Status.VERIFIED, protocol=1,
+                      coverage=Coverage.EVERYDAY,
                       cases={"c": CaseResult(closest={"E": far})})  # fmt: skip
-    verdict.write(tmp_path / "v.json")
-    assert Verdict.read(tmp_path / "v.json") == verdict
+    results.put("verdict", verdict.summary(), "o", "here", tmp_path)
+    found = results.section(Summary, "verdict", "o", "here", tmp_path)
+    assert found.cases["c"].closest.allowed == math.inf
+    assert found == verdict.summary()
 
 
 def test_complex_numbers_come_back_where_the_processor_can_take_them(tmp_path):

@@ -1,13 +1,12 @@
 """A claim is worth what its cases notice: saboteurs that survive are found and named."""
 
-import json
 from dataclasses import replace
 
 import pytest
 import torch
 
 import baselines
-from validation import corpus, saboteurs
+from validation import corpus, machine, results, saboteurs
 from validation.claims import Agreement
 from validation.judge import conclude
 from validation.saboteurs import Score
@@ -117,8 +116,7 @@ def test_a_saboteur_leaves_the_state_that_it_was_given_alone(name):
 def test_the_score_stands_in_the_verdict(scratch):
     scratch.only("lattice_field_null", (CASE,))
     assert scratch.run("validate", "lattice_field_null").returncode == 0
-    path = scratch.file("reports", "verdicts", "lattice_field_null.json")
-    record = json.loads(path.read_text())
+    record = results.read("lattice_field_null", machine.kind(), scratch.root)["verdict"]
     assert record["mutation"]["survived"] == []
     assert len(record["mutation"]["killed"]) >= 25
     assert "saboteurs refused" in record["reason"]

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tools import bench, clock, gathered, phases, plausibility, quietness, timekeeper
+from tools.conditions import conditions
 from tools.gathered import Gathered
 from tools.quietness import Beside
 from tools.timekeeper import Died, Times, hear
@@ -82,7 +83,7 @@ def test_a_process_whose_controls_are_off_is_repeated_and_thrown_away(off):
     assert not found.wants_more(least=3, most=3, retries=2)
     timing = found.timing(least=3)
     assert timing.ratio == pytest.approx(0.5, rel=0.01)
-    assert (len(timing.discarded), len(timing.processes)) == (1, 3)
+    assert (len(timing.discarded), timing.processes) == (1, 3)
     assert next(iter(off)) in timing.discarded[0].why
 
 
@@ -208,7 +209,9 @@ def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
     assert len(found.rows["null", "small"].kept) == 3
 
 
-def test_work_put_off_in_most_processes_costs_the_number(monkeypatch):
+def test_work_put_off_in_most_processes_costs_the_number(monkeypatch, tmp_path):
+    monkeypatch.setattr(clock.samples, "FOLDER", tmp_path)
+
     def listen(module, asked, witness):
         late = 99.0 if asked["seed"] else 0.0  # in two processes of three
         read = {"idea": late, "null": 99.0 - late}
@@ -218,9 +221,9 @@ def test_work_put_off_in_most_processes_costs_the_number(monkeypatch):
     found = session(monkeypatch, listen)
     monkeypatch.setattr(clock, "Measurement", lambda **words: words)
     for verdict in found.verdicts.values():
-        verdict.seal, verdict.digests = "", {}
+        verdict.code = verdict.baseline = ""
     found.run()
-    assert [name for name, _ in found.found(None)] == ["null"]
+    assert [name for name, _ in found.found(conditions())] == ["null"]
     assert "idea/small: reading the state takes 99 s longer" in found.refused["idea"]
     assert "null" not in found.refused
 
@@ -328,7 +331,7 @@ def test_a_busy_machine_is_waited_for_and_a_loud_one_only_so_long():
 def test_conditions_with_another_load_are_comparable():
     from tools.conditions import conditions
 
-    assert conditions(beside=LOUD).key == conditions(beside=QUIET).key
+    assert conditions(beside=LOUD).settings == conditions(beside=QUIET).settings
 
 
 def test_records_of_a_case_survive_json():
@@ -347,3 +350,11 @@ def test_large_states_share_rounds_by_as_many_as_memory_has_room_for(monkeypatch
 def test_the_largest_start_is_of_the_timed_cases_that_are_asked_for():
     assert bench.largest_start("tensor_field_v1", full=False) < bench.STARTS_BYTES // bench.GROUP
     assert bench.largest_start("tensor_field_v1", full=True) == 3 * 8 * 128**2 * 32**2 + 3 * 8
+
+
+def test_samples_hold_all_that_the_figures_are_computed_from():
+    late = row(control=1.3)
+    found = gather(row(), row(0.51), row(0.49), late)
+    raw = json.loads(json.dumps(found.raw(3)))
+    assert Gathered.of_raw("idea", "small", raw).timing(3) == found.timing(3)
+    assert len(raw["off"]) == 1

@@ -13,9 +13,10 @@ import pytest
 
 import baselines
 from tools import clock, contenders, phases, plausibility, stopwatch, timekeeper
-from tools.conditions import ALLOCATOR
+from tools.conditions import ALLOCATOR, conditions
 from tools.witness import Witness
 from tools.witness_worker import Turns, to_the_processor_of
+from validation import samples
 
 LATTICE = "lattice_field_v1"
 
@@ -175,7 +176,7 @@ def session(monkeypatch, listen) -> clock.Session:
     return clock.Session(made, False, clock.EVERYDAY, lambda line: None, {})
 
 
-def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch):
+def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch, tmp_path):
     def listen(module, asked, witness):
         names = asked["cases"]["small"]
         block = {name: [1e-3, 1e-3] for name in ("baseline", "control", "stream", *names)}
@@ -189,24 +190,26 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch)
         slow = 1.5 if "guilty" in names else 1.0
         yield timekeeper.Heard(row, {}, pairs(slow * (1 + 0.01 * asked["seed"])))
 
+    monkeypatch.setattr(samples, "FOLDER", tmp_path)
     found, kept = session(monkeypatch, listen), []
     monkeypatch.setattr(
         clock, "Measurement", lambda **words: kept.append(words["optimization"]) or words
     )
     for verdict in found.verdicts.values():
-        verdict.seal, verdict.digests = "", {}
+        verdict.code = verdict.baseline = ""
     found.run()
     assert set(found.slowed) == {"guilty", "null"}
-    assert dict(found.found(None)) == {}
+    assert dict(found.found(conditions())) == {}
     said = []
     found.tell = said.append
-    alone = clock.apart(found, None)
+    alone = clock.apart(found, conditions())
     assert any(
         "null once more, without the others of its process: small: in" in line for line in said
     )
     assert (list(alone), kept) == (["null"], ["null"])
     assert "guilty/small: in its process the frozen engine takes 1.5" in found.refused["guilty"]
-    assert [len(own) for own in alone["null"]["cases"]["small"].witnessed] == [9, 9, 9]
+    kept = samples.load(alone["null"]["samples"])["cases"]["small"]
+    assert [len(own) for own in kept["beside"]] == [9, 9, 9]
 
 
 def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):

@@ -251,7 +251,7 @@ def describe(row: Row, folder: Path) -> None:
 def hot_line(root: Path, name: str, code: Code) -> str:
     """The hottest line by `groundspeed profile` among those that the code must be hot in."""
     done = groundspeed(root, "profile", name, "--seconds", "2")
-    record = root / "reports" / "profiles" / name / "profile.json"
+    record = root / "reports" / "profiles" / name / "raw" / "profile.json"
     if done.returncode or not record.exists():
         return f"not available: {one_line(done)}"
     return expected_line(json.loads(record.read_text())["lines"], code)
