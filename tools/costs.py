@@ -15,7 +15,6 @@ from tools.counts import Compared, Total, budget_now, code_now, forget, on_file,
 from tools.protocols import COUNTER
 from validation import leaves, machine
 from validation.records import BrokenRecord
-from validation.verdicts import Status
 
 if TYPE_CHECKING:
     from baselines.engine import Case, Engine
@@ -27,7 +26,8 @@ PROCESSES = 2  # that count at once
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
     """Count, show, compare with the budget; exit 1 where something has outgrown it."""
     chosen = leaves.chosen(names)
-    told = {} if again else {name: known for name in chosen if (known := settled(name))}
+    known = {} if again else {name: found for name in chosen if (found := settled(name))}
+    told = dict(known)
     shown: list[Compared] = []
     with console.progress("counting") as tell:
         for found in side_by_side([n for n in chosen if n not in told], accept, check):
@@ -38,7 +38,8 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
     if as_json:
         console.as_json({name: told[name] for name in chosen})
     else:
-        show({name: told[name] for name in chosen}, sorted(shown, key=lambda r: r.optimization))
+        news = {name: told[name] for name in chosen if name not in known}
+        show(news | within(known), sorted(shown, key=lambda r: r.optimization))
     return int(any(found.get("outgrown") for found in told.values()))
 
 
@@ -97,10 +98,9 @@ def settled(name: str) -> dict | None:
     known = on_file(name, installed=True)
     if known:
         return {"outgrown": known.outgrown}
-    status, verdict, _ = evidence.judged(name)
-    if verdict is None or status in (Status.STALE, Status.UNJUDGED):
-        return None
-    return passed("rejected") if verdict.expected == "rejected" else None
+    found = evidence.View().of(name)
+    rejected = found.current and found.verdict.expected == "rejected"
+    return passed("rejected") if rejected else None
 
 
 def fresh(name: str, accept: bool) -> dict[str, object]:
@@ -175,6 +175,11 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
         working_set={n: least.working_set(base, n) for n in timed},
         dtypes={n: str(case.dtype).removeprefix("torch.") for n, case in timed.items()},
     ).file()
+
+
+def within(known: dict[str, dict]) -> dict[str, dict]:
+    """Those that have a budget: why others have none was said when they were new."""
+    return {name: found for name, found in known.items() if "outgrown" in found}
 
 
 def show(told: dict[str, dict], shown: list[Compared]) -> None:

@@ -41,8 +41,8 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     code = freeze.check([], full, as_json=False, again=False)
     if code:
         return code
-    names = [name for name in leaves.names() if full or leaves.quick(name)]
-    wanted = set(names) if here else sample()
+    wanted = set(leaves.names()) if here else sample()
+    names = [n for n in leaves.names() if full or n in wanted or leaves.quick(n)]
     parts = portions(names, targets.asked_of_large() if full else set())
     say("validate", "does each optimization still compute the same thing?")
     for chosen, large in parts:
@@ -55,7 +55,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     dirty = dirty or bool(changed)
     for chosen, large in parts:
         due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
-        due = [n for n in due if evidence.judged(n)[0] is Status.VERIFIED]
+        due = [n for n in due if can_be_timed(n, large)]
         if due:
             code |= bench.run(due, large, dirty, again=False, passing_over=True, publish=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
@@ -70,9 +70,6 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
             published.result()
         write_atomic(STAMP, state())
     show_results()
-    left = [name for name in leaves.names() if name not in names]
-    if left:
-        print(f"{len(left)} more proposals are judged and timed by: groundspeed run --full")
     return code
 
 
@@ -86,22 +83,32 @@ def timed_anywhere(name: str, full: bool) -> bool:
     return any(evidence.measured(name, full, on) for on in ("", *results.machines()))
 
 
+def can_be_timed(name: str, full: bool) -> bool:
+    """Whether it is verified here, on cases that the clock takes."""
+    status, verdict, _ = evidence.judged(name)
+    return status is Status.VERIFIED and bool(evidence.timed_cases(verdict, full))
+
+
 def sample() -> set[str]:
-    """For a machine without evidence: of each baseline the fastest that it can run, so that its
-    owner sees numbers of their own in minutes."""
+    """For a machine without evidence: the fastest that it can run of each engine's newest version,
+    so that its owner sees numbers of their own in minutes."""
     if any(results.section_names(machine.kind())):
         return set()
-    view, best = View(), {}
+    newest = {name.rpartition("_v")[0]: name for name in baselines.names()}
+    best = dict.fromkeys(newest.values(), (0.0, ""))
     for name in leaves.names():
-        found = view.of(name)
-        if not found.timing or found.verdict.level == "approximate":
-            continue
-        if machine.missing(tuple(found.verdict.needs)):
-            continue
-        speed = max(t.headline for t in found.timing.cases.values())
-        known = best.get(found.verdict.engine, (0.0, ""))
-        best[found.verdict.engine] = max(known, (speed, name))
-    return {name for _, name in best.values()}
+        found = View().of(name)
+        if found.timing and found.verdict.engine in best and can_run_here(found):
+            cases = set(evidence.timed_cases(found.verdict, full=False)) & set(found.timing.cases)
+            speed = max((found.timing.cases[case].headline for case in cases), default=0.0)
+            best[found.verdict.engine] = max(best[found.verdict.engine], (speed, name))
+    return {name for _, name in best.values() if name}
+
+
+def can_run_here(found: evidence.Evidence) -> bool:
+    """Whether this machine has what it needs; other physics is no speedup, and not shown off."""
+    missing = machine.missing(tuple(found.verdict.needs))
+    return not missing and found.verdict.level != "approximate"
 
 
 def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
