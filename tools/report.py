@@ -40,6 +40,10 @@ def local() -> Path:
         ours.mkdir(parents=True, exist_ok=True)
         if (theirs / "report.md").exists():
             shutil.copyfile(theirs / "report.md", ours / "report.md")
+    profiles = LOCAL / "reports" / "profiles"
+    profiles.parent.mkdir(exist_ok=True)
+    if not profiles.is_symlink() and not profiles.exists():
+        profiles.symlink_to(digests.ROOT / "reports" / "profiles")
     pages(View(), LOCAL)
     return LOCAL / "reports" / "index.md"
 
