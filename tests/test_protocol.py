@@ -111,7 +111,11 @@ def test_a_changed_rule_says_the_two_ways_on(rules):
     module.write_text("FACTOR = 2  # explained\n")
     assert one.fits()
     module.write_text("FACTOR = 3\n")
+    protocol._modified.cache_clear()
     assert not one.fits()
+    assert one.stands("")
+    assert one.stands(one.modified())
+    assert not one.stands("another edit")
     words = protocol_lock.refusal(one)
     assert words.startswith("rules changed in rule.py: either")
     assert "groundspeed protocol --raised" in words

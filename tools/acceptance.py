@@ -60,7 +60,7 @@ def on_file(on: str = "") -> Acceptance | None:
         found = results.section(Acceptance, SECTION, NAME, on or machine.kind())
     except (FileNotFoundError, BrokenRecord):
         return None
-    right = found.protocol == JUDGE.number and found.modified == JUDGE.modified()
+    right = found.protocol == JUDGE.number and JUDGE.stands(found.modified)
     return found if right else None
 
 

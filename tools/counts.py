@@ -145,7 +145,7 @@ def current(found: Compared, installed: bool) -> bool:
     return (
         found.code == code_now(name, found.engine, "" if installed else found.torch)
         and found.budget == budget_now(name)
-        and found.modified == COUNTER.modified()
+        and COUNTER.stands(found.modified)
         and not COUNTER.overturned(found.protocol, {"counts"})
     )
 

@@ -76,7 +76,7 @@ def outdated(found: Measurement, verdict: Conclusion) -> str:
     """Why a measurement says nothing of the code that the verdict is on; "" where it does."""
     if found.code != verdict.code:
         return "measured of other code"
-    if found.modified != CLOCK.modified():
+    if not CLOCK.stands(found.modified):
         return "measured while the clock's rules were being changed"
     return CLOCK.overturned(found.protocol, found.tags)
 
@@ -206,6 +206,7 @@ class Checked(Part):
     words: str
     made: str
     protocol: int  # of the judge
+    modified: str = ""  # see `Protocol.modified`
     torch: str  # release
     rests_on: str
 
@@ -230,7 +231,6 @@ def foundations(engine: str, torch: str = "") -> str:
             "sources": seal.source_digests(engine),
             "golden": digests.of_file(golden) if golden.exists() else "missing",
             "torch": torch or machine.torch_version(),
-            "modified": JUDGE.modified(),
         }
     )[:32]
 
@@ -244,5 +244,5 @@ def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     except (FileNotFoundError, BrokenRecord, seal.Sealed):
         return None
     overturned = JUDGE.overturned(found.protocol, {"check"})
-    right = found.rests_on == current and not overturned
+    right = found.rests_on == current and JUDGE.stands(found.modified) and not overturned
     return found if right and (found.full or not full) else None

@@ -81,6 +81,7 @@ def check_one(name: str, full: bool) -> tuple[str, str]:
         words=words,
         made=today(),
         protocol=JUDGE.number,
+        modified=JUDGE.modified(),
         torch=machine.torch_version(),
         rests_on=foundations(name),
     )

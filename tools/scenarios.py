@@ -131,7 +131,7 @@ def on_file(engine: str, on: str = "") -> Map | None:
     except (FileNotFoundError, BrokenRecord):
         return None
     overturned = CLOCK.overturned(found.protocol, {"sweep"})
-    return None if overturned or found.modified != CLOCK.modified() else found
+    return found if CLOCK.stands(found.modified) and not overturned else None
 
 
 def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:

@@ -89,11 +89,13 @@ class Protocol:
         return sorted(p for p in {*before, *now} if before.get(p) != now.get(p))
 
     def modified(self) -> str:
-        """Names rules that no number stands for yet; "" where the lock fits.
-
-        Evidence made meanwhile is current only while the rules are exactly these.
-        """
+        """Names rules that no number stands for yet; "" where the lock fits."""
         return _modified(self)
+
+    def stands(self, modified: str) -> bool:
+        """Whether evidence that carries such a name is still of rules that are there: of locked
+        ones always, of those that somebody was changing only while they are exactly these."""
+        return modified in ("", self.modified())
 
     def fits(self) -> bool:
         return self.locked()["protocol"] == self.number and not self.changed()

@@ -359,9 +359,8 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
     said += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
     if here and now["torch"] != found.torch:
         said.append(f"torch {found.torch} → {now['torch']}")
-    if now["modified"] != found.modified:
-        said.append("made while the judge's rules were being changed" if found.modified else
-                    "the judge's rules are being changed; see: groundspeed protocol")  # fmt: skip
+    if not JUDGE.stands(found.modified):
+        said.append("made while the judge's rules were being changed")
     overturned = JUDGE.overturned(found.protocol, found.tags)
     return said + ([overturned] if overturned else [])
 
