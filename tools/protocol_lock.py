@@ -16,6 +16,8 @@ from validation.protocol import JUDGE, Protocol
 from validation.verdicts import Verdict
 
 PROTOCOLS = (JUDGE, CLOCK, COUNTER)
+# Mutants that change something only where memory happens to be given out twice.
+BY_CHANCE = {"remembered by address", "remembered by identity"}
 WAYS_ON = (
     "either it could change a result: add a line to the history in {history} and run: groundspeed "
     "protocol --raised; or it cannot: run: groundspeed protocol --same, which takes minutes and "
@@ -123,14 +125,15 @@ def verdicts(tell: console.Tell) -> dict[str, str]:
 
 
 def score(verdict: Verdict) -> str:
-    """Status, and by name every mutant that was not killed."""
+    """Status, how many mutants were killed, and by name every one that was not."""
     mutation = verdict.mutation
     if mutation is None:
         return verdict.status.value
-    kinds = ("survived", "within_budget", "no_mutant")
-    told = {kind: sorted(getattr(mutation, kind)) for kind in kinds}
+    kinds = ("killed", "survived", "within_budget", "no_mutant")
+    told = {kind: sorted({*getattr(mutation, kind)} - BY_CHANCE) for kind in kinds}
+    killed = told.pop("killed")
     left = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in told.items() if names)
-    return f"{verdict.status}, {len(mutation.killed)} killed" + (f"; {left}" if left else "")
+    return f"{verdict.status}, {len(killed)} killed" + (f"; {left}" if left else "")
 
 
 def budgets(tell: console.Tell) -> dict[str, str]:

@@ -246,7 +246,7 @@ def closest_call(case: CaseResult) -> Closest | None:
     off = [f for f in case.closest.values() if f.share]
     if not off:
         return None
-    worst = max(off, key=lambda f: f.share)
+    worst = max(off, key=lambda f: (f.share, f.field))
     return Closest(
         field=worst.field,
         check=worst.check,
