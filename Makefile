@@ -39,7 +39,7 @@ test-foreign: .venv/installed ## public codes from the package index, made basel
 	@$(BIN)/pip install -q --no-compile "$(TORCH)" -e ".[dev]" 2>.venv/pip.log || \
 		{ tail -5 .venv/pip.log; exit 1; }
 	@echo "setup: torch's compiler, which reads its headers once"
-	@TORCHINDUCTOR_VEC_ISA_OK=1 $(BIN)/python -m validation.compilers
+	@TORCHINDUCTOR_VEC_ISA_OK=1 $(BIN)/python -m validation.worker.preload.inductor
 	@touch $@
 
 clean:

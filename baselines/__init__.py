@@ -6,11 +6,13 @@ import importlib
 from pathlib import Path
 
 HERE = Path(__file__).parent
+NOT_ENGINES = {"foreign"}  # a package of ours between them
 
 
 def names() -> list[str]:
     """Every baseline that has a folder here."""
-    return sorted(path.parent.name for path in HERE.glob("*/__init__.py"))
+    found = {path.parent.name for path in HERE.glob("*/__init__.py")}
+    return sorted(found - NOT_ENGINES)
 
 
 def load(name: str):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from .engine import Case, Engine, State, Step
+from baselines.engine import Case, Engine, State, Step
 
 
 def moved(state: State, device: str) -> State:

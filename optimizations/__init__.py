@@ -114,7 +114,7 @@ def refuse_unnamed(module: str) -> None:
     asking, asked = frame.f_globals.get("__name__", "").split("."), module.split(".")
     if asking[0] != __name__ or asking[1] == asked[1]:
         return
-    from validation import digests  # late: only where one optimization builds on another
+    from validation.records import digests  # late: only where one optimization builds on another
 
     file, package = Path(frame.f_code.co_filename), frame.f_globals["__package__"]
     root = file.parents[package.count(".") + 1]

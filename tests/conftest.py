@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from warm import Warm
+from warm_process import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["GROUNDSPEED_WAIT_S"] = "0"  # no test stands on a quiet machine
@@ -72,6 +72,7 @@ def scratch(tmp_path, warm) -> Scratch:
     (tmp_path / "baselines").mkdir()
     for path in (ROOT / "baselines").glob("*.py"):
         shutil.copy(path, tmp_path / "baselines" / path.name)
+    shutil.copytree(ROOT / "baselines/foreign", tmp_path / "baselines/foreign", ignore=skip)
     shutil.copytree(
         ROOT / "baselines/lattice_field_v1", tmp_path / "baselines/lattice_field_v1", ignore=skip
     )

@@ -2,12 +2,14 @@
 
 import ast
 import json
+import shutil
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-from tools.protocols import CLOCK
-from validation.digests import of_file
+from tools.records.protocols import CLOCK
+from validation.records.digests import of_file
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("baselines", "validation", "optimizations", "tools")
@@ -85,16 +87,114 @@ def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
     assert all(p.parent.parent == ROOT / "baselines" for p in layers)
 
 
-def parts_of(layer, files):
-    """Modules of a layer that these files import."""
-    named = {m for file in files for m in imported(file) if m.startswith(f"{layer}.")}
-    modules = {m.split(".")[1] for m in named}
-    return {m for m in modules if (ROOT / layer / f"{m}.py").exists()}
+MOST_MODULES = 24  # in a folder
+TOP_LEVEL = 16  # modules that lie in no package of tools or validation
+SHARED = {"__init__", "command", "worker"}  # stems that several modules may have
+
+
+class Harness:
+    """Modules of ours outside the engines, and what imports what; late imports count."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        files = [p for layer in ("tools", "validation") for p in (root / layer).rglob("*.py")]
+        files += [root / "baselines" / "__init__.py", root / "baselines" / "engine.py"]
+        files += [root / "baselines" / "device.py", *(root / "baselines/foreign").glob("*.py")]
+        self.files = {self.module(path): path for path in files}
+        self.imports = {m: set(self.imported(m)) - {m} for m in self.files}
+
+    def module(self, path: Path) -> str:
+        parts = path.relative_to(self.root).with_suffix("").parts
+        return ".".join(parts).removesuffix(".__init__")
+
+    def imported(self, module: str):
+        named = {name for name in imported(self.files[module]) if name in self.files}
+        inner = {name.rpartition(".")[0] for name in named}  # named only for a module in it
+        return named - {p for p in inner if self.files.get(p, Path()).name == "__init__.py"}
+
+    def package(self, module: str) -> str:
+        """The folder that it lies in; of a top-level module, itself."""
+        if self.files[module].name == "__init__.py" or module.count(".") < 2:
+            return module
+        return module.rpartition(".")[0]
+
+    def packages(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {self.package(m): set() for m in self.files}
+        for module, others in self.imports.items():
+            here = self.package(module)
+            found[here] |= {self.package(other) for other in others} - {here}
+        return found
+
+    def reached(self, module: str) -> set[str]:
+        seen, waiting = set(), [module]
+        while waiting:
+            here = waiting.pop()
+            if here not in seen:
+                seen.add(here)
+                waiting += self.imports[here]
+        return seen
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Names that import one another in a ring; none where the graph runs one way."""
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        return error.args[1]
+    return []
+
+
+HARNESS = Harness(ROOT)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert cycle(HARNESS.imports) == []
+
+
+def test_packages_import_downwards_only():
+    assert cycle(HARNESS.packages()) == []
+
+
+def test_an_upward_import_is_found(tmp_path):
+    """The judge's tolerance asks the judge: two packages import one another."""
+    for layer in ("baselines", "validation", "tools"):
+        skip = shutil.ignore_patterns("*_v[0-9]", "__pycache__")
+        shutil.copytree(ROOT / layer, tmp_path / layer, ignore=skip)
+    planted = tmp_path / "validation" / "reference" / "envelope.py"
+    late = "\n\ndef upward():\n    from validation.judge import checks\n"
+    planted.write_text(planted.read_text() + late)
+    found = cycle(Harness(tmp_path).packages())
+    assert {"validation.judge", "validation.reference"} <= set(found)
+
+
+def test_a_candidate_s_process_imports_nothing_that_judges():
+    reached = HARNESS.reached("validation.worker.server")
+    assert not [m for m in reached if m.startswith(("validation.judge", "tools"))]
+
+
+def test_folders_are_small_enough_to_be_read():
+    folders = {p.parent for p in HARNESS.files.values()}
+    large = {f: n for f in folders if (n := len(list(f.glob("*.py")))) > MOST_MODULES}
+    assert not large
+    top = [p for layer in ("tools", "validation") for p in (ROOT / layer).glob("*.py")]
+    assert len(top) <= TOP_LEVEL
+
+
+def test_a_module_has_a_name_of_its_own():
+    stems = [m.rpartition(".")[2] for m, p in HARNESS.files.items() if p.stem not in SHARED]
+    assert sorted(stems) == sorted(set(stems))
+
+
+def parts_of(package, files):
+    """Modules of a package that these files import."""
+    named = {m for file in files for m in imported(file) if m.startswith(f"{package}.")}
+    return {m for m in named if m in HARNESS.files}
 
 
 def test_what_refuses_a_number_and_what_makes_one_is_locked_under_the_clocks_protocol():
     """The rest that the clock imports says when and where, and files what it found."""
-    about = {"conditions", "evidence", "protocols", "quietness", "records"}
-    locked = {path.stem for path in CLOCK.modules()}
-    for name in ("clock", "scenario_worker"):
-        assert parts_of("tools", [ROOT / "tools" / f"{name}.py"]) <= locked | about | {"scales"}
+    about = {"tools.records", "tools.process", "tools.console", "tools.experiments.sweep_sizes"}
+    locked = {HARNESS.module(path) for path in CLOCK.modules()}
+    for module in ("tools.timing.session", "tools.experiments.sweep_worker"):
+        used = parts_of("tools", [HARNESS.files[module]]) - locked
+        assert {m for m in used if m not in about and HARNESS.package(m) not in about} == set()

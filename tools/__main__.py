@@ -22,7 +22,7 @@ def main() -> None:
 
     signal(SIGINT, interrupt)
     try:
-        from tools.commands import app
+        from tools.cli.app import app
 
         code = app(standalone_mode=False)
     except BaseException as error:

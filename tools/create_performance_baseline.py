@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)  # not tools/: it has a statistics.py
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from tools.__main__ import main  # noqa: E402
 

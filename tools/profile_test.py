@@ -1,12 +1,12 @@
-"""`python tools/profile_test.py PATH`: the verb ``profile``, as a script."""
+"""`groundspeed profile PATH` as a script of its own."""
 
-import os
 import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from tools.__main__ import main  # noqa: E402
 
 if __name__ == "__main__":
-    # This folder holds modules whose names the standard library has too.
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    from tools.__main__ import main
-
     sys.argv.insert(1, "profile")
     main()

@@ -2,7 +2,7 @@
 
 asv imports this from the working tree whatever commit it is at: the measuring stick
 (here, `tools`, `validation`, the list of timed cases) is today's; the code under test
-(`baselines`, the optimizations) is the commit's. `tools.asv_worker` brings them together.
+(`baselines`, the optimizations) is the commit's. `tools.asv_support.worker` brings them together.
 
 The benchmarks themselves only read what `measure` found, so that asv times nothing anew.
 """
@@ -20,14 +20,14 @@ from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
 
-from tools.asv_tree import measurable
-from validation import digests
+from tools.asv_support.checkout import measurable
+from validation.records import digests
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
 
 
-class Refused(RuntimeError):
+class NoNumber(RuntimeError):
     """There is no number, because there is no right to one; the message says why."""
 
 
@@ -136,20 +136,20 @@ def code_under_test() -> Path:
 
 
 def ask(tree: Path, *words: str) -> dict:
-    """What `python -m tools.asv_worker WORD...` answers there; torch stays out of here.
+    """What `python -m tools.asv_support.worker WORD...` answers there; torch stays out of here.
 
     Raises:
         Refused: with the last line that it wrote.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tools.asv_worker", *words],
+        [sys.executable, "-m", "tools.asv_support.worker", *words],
         cwd=tree,
         env={k: v for k, v in os.environ.items() if k != "ASV_ENV_DIR"},
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise Refused((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        raise NoNumber((done.stderr.strip().splitlines() or ["no reason given"])[-1])
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -160,21 +160,18 @@ def reuse(handed: Path, name: str, tree: Path) -> Found:
         BrokenRecord: the file cannot be trusted, or is about something else.
         Refused: it is not about the bytes of this commit.
     """
-    from validation import (  # late: asv has no engines while it lists suites
-        leaves,
-        machine,
-        results,
-    )
-    from validation.verdicts import digest_now
+    from validation import discovery, machine
+    from validation.judge.verdicts import digest_now
+    from validation.records import results
 
-    here = machine.kind(leaves.device(name, tree))
+    here = machine.kind(discovery.device(name, tree))
     place = handed / here / f"{name}.json" if handed.is_dir() else handed
     found = results.parsed(place.read_text(encoding="utf-8"), place, name, here)
     timing, verdict = found["timing"], found["verdict"]
     if timing["conditions"]["dirty"]:
-        raise Refused(f"{place} is about a changed tree, not about {name} as committed")
+        raise NoNumber(f"{place} is about a changed tree, not about {name} as committed")
     now = {path: digest_now(path, tree) for path in verdict["files"]}
     rests_on = digests.of_plain([verdict["baseline"], verdict["torch"], now])[:32]
     if timing["code"] != rests_on:
-        raise Refused(f"{place} is about other bytes of {name} than this commit has")
+        raise NoNumber(f"{place} is about other bytes of {name} than this commit has")
     return {"level": timing["level"], "cases": timing["cases"]}

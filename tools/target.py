@@ -17,7 +17,7 @@ PACKAGES = {Path(sysconfig.get_path(k)).resolve() for k in ("purelib", "platlib"
 
 @dataclass(frozen=True)
 class Target:
-    """What runs: see `baselines.program.Program` for kind, module and part."""
+    """What runs: see `baselines.foreign.program.Program` for kind, module and part."""
 
     text: str  # as the user wrote it
     kind: str

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import baselines
 from baselines.engine import Case, Engine, Stage, Step
-
-from .coverage import Coverage
+from validation.tiers import Coverage
 
 LEVELS = {
     "exact": "bit for bit, on one device and thread count",

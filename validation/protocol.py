@@ -5,9 +5,9 @@ that changes no rule costs no evidence. The number rises when a change of rules 
 verdict; each number has one line of history that says which earlier evidence it makes stale.
 
 A lock file pins the modules that hold rules, by their syntax trees: comments, docstrings and
-layout do not count. When one of them changes, `tests/test_protocol.py` fails until the author
-decides: `groundspeed protocol --raised` after a new line of history, or `groundspeed protocol
---same` where the self-test gives the same answers as before.
+layout do not count. When one of them changes, `tests/validation/test_protocol.py` fails until the
+author decides: `groundspeed protocol --raised` after a new line of history, or `groundspeed
+protocol --same` where the self-test gives the same answers as before.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from . import digests
+from validation.records import digests
 
 CONTRACT = ("__init__.py", "device.py", "engine.py")  # of baselines/: what every engine relies on
-NO_RULES = {  # of validation/: how work is organized and kept; whatever is new holds rules
-    "__init__", "ahead", "cache", "collector", "compilers", "forensics", "forked", "leaves",
-    "machine", "memory", "processes", "protocol", "readiness", "records", "results", "samples",
-    "seal", "tensors", "threads", "verdicts",
+RULES = (  # of validation/: packages and modules that hold rules, whole
+    "claims.py", "tiers.py", "golden", "inputs", "judge", "mutation", "reference", "worker",
+    "records/digests.py",
+)  # fmt: skip
+NO_RULES = {  # in these: how work is organized and kept; whatever is new holds rules
+    "golden/manifest.py", "golden/run_cache.py", "judge/divergence.py", "judge/verdicts.py",
+    "worker/allocator.py", "worker/forkserver.py", "worker/preload/gc_off.py",
+    "worker/preload/inductor.py", "worker/preload/numba_jit.py",
 }  # fmt: skip
 
 
@@ -102,7 +106,7 @@ class Protocol:
 
     def write_lock(self, **more: object) -> None:
         """Pin the rules as they are now under today's number."""
-        from .records import write_atomic  # late: pydantic
+        from validation.records.base import write_atomic  # late: pydantic
 
         value = {"protocol": self.number, **more, "modules": self.now()}
         write_atomic(self.lock, json.dumps(value, indent=1) + "\n")
@@ -162,12 +166,15 @@ def without_docstring(node: ast.AST, name: str, value: object) -> object:
 
 
 def rules_of_the_judge() -> list[Path]:
-    """Every module of validation/ that is not known to hold no rules, the contract, and how the
-    code of an optimization is imported."""
-    root = digests.ROOT
-    own = [p for p in (root / "validation").glob("*.py") if p.stem not in NO_RULES]
+    """Every module of the packages that hold rules but those that are known to hold none, the
+    contract, and how the code of an optimization is imported."""
+    root, folder = digests.ROOT, digests.ROOT / "validation"
+    named = [folder / part for part in RULES]
+    own = [p for part in named for p in ([part] if part.suffix else sorted(part.rglob("*.py")))]
+    own = [p for p in own if p.name != "__init__.py"]
+    rules = [p for p in own if p.relative_to(folder).as_posix() not in NO_RULES]
     contract = [root / "baselines" / name for name in CONTRACT]
-    return own + contract + [root / "optimizations" / "__init__.py"]
+    return rules + contract + [root / "optimizations" / "__init__.py"]
 
 
 PASSED = ("exact verified", "rounding verified", "approximate verified")

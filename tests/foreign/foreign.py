@@ -175,6 +175,7 @@ def clone(place: Path) -> Path:
         (place / package).mkdir()
         for file in (ROOT / package).glob("*.py"):
             shutil.copy(file, place / package)
+    shutil.copytree(ROOT / "baselines" / "foreign", place / "baselines" / "foreign")
     return place
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from statistics import mean, median
 
-from tools.profiling.graphics import first_device
-from tools.profiling.limits import stream
-from tools.profiling.record import Metric, Profile
-from tools.profiling.target import Target
+from tools.profiling.operator_limits import stream
+from tools.profiling.profile_record import Metric, Profile
+from tools.profiling.program.nvml import first_device
+from tools.profiling.program.profile_target import ProfileTarget
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"
 NONE = "no /proc on this system"
 
 
-def told_target(target: Target) -> str:
+def told_target(target: ProfileTarget) -> str:
     """What was profiled, without the folders of this machine."""
     what = os.path.relpath(target.what, target.root) if target.what.endswith(".py") else target.what
     return "::".join(filter(None, (what, target.member)))

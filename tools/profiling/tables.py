@@ -5,10 +5,10 @@ from __future__ import annotations
 import linecache
 from collections import Counter, defaultdict
 
-from tools.profiling import stacks
-from tools.profiling.limits import limit
-from tools.profiling.own import Own
-from tools.profiling.record import FunctionLines, Line, Operator, Place, Profile, Repeat
+from tools.profiling.instruments import py_spy_pass
+from tools.profiling.operator_limits import limit
+from tools.profiling.profile_record import FunctionLines, HotLine, Operator, Place, Profile, Repeat
+from tools.profiling.program.source_scope import Own
 
 KEPT = 25  # rows of a table
 PRODUCTS = {"mm", "bmm", "addmm", "addmv", "mv", "baddbmm", "convolution", "dot", "einsum"}
@@ -45,13 +45,13 @@ def at(row: dict, own: Own) -> dict:
 
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     """Lines by share of the samples, with what was counted at the same line."""
-    leaf, within, imports = stacks.by_line(raw["stacks"], own)
+    leaf, within, imports = py_spy_pass.by_line(raw["stacks"], own)
     total = sum(leaf.values())  # imports are told apart
     profile.samples = total
     importing = sum(imports.values())
     rest = total / max(total + importing, 1)  # of the run is not importing
     raw["sample_s"] = raw["sampled_s"] / max(total + importing, 1)
-    if total < stacks.FEW:
+    if total < py_spy_pass.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
     profile.importing = 1 - rest
@@ -66,7 +66,7 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     for (file, number), count in leaf.most_common(KEPT):
         if not file:
             continue
-        _, name, loop = stacks.enclosing(file, number)
+        _, name, loop = py_spy_pass.enclosing(file, number)
         share = count / total
         seconds = share * step_s
         row = counted.get((file, number), {})
@@ -75,9 +75,10 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
             row.get("bytes", 0), row.get("flops", 0), row.get("product", False),
         )  # fmt: skip
         profile.lines.append(
-            Line(
+            HotLine(
                 **at({"file": file, "line": number}, own), function=name, share=share,
-                half_width=stacks.half_width(share, total), inclusive=within[file, number] / total,
+                half_width=py_spy_pass.half_width(share, total),
+                inclusive=within[file, number] / total,
                 waiting=waits.get((file, number)), seconds=seconds, in_loop=loop,
                 hits=hits.get((file, number)), bound=bound, ceiling=part,
                 **{k: row.get(k) for k in ("launches", "bytes", "flops", "allocated")},
@@ -89,7 +90,7 @@ def waiting(raw: dict, own: Own, leaf: Counter, total: int) -> dict:
     """Share of the run in which each line waited: samples with waiting less those without."""
     if "busy" not in raw:
         return {}
-    busy, _, _ = stacks.by_line(raw["busy"], own)
+    busy, _, _ = py_spy_pass.by_line(raw["busy"], own)
     return {place: max(0.0, (count - busy[place]) / total) for place, count in leaf.items()}
 
 

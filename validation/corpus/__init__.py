@@ -15,11 +15,10 @@ from functools import cache
 
 import baselines
 from baselines.engine import Engine
+from validation.claims import Agreement
+from validation.worker.client import Candidate
 
-from ..claims import Agreement
-from ..isolation import Candidate
-
-PARTS = ("exploits", "while_timed", "honest")
+PARTS = ("must_reject", "must_reject_timed", "must_accept")
 PATIENCE_S = 60.0
 
 
@@ -80,8 +79,10 @@ def find(key: str) -> Entry:
 @cache
 def bench(engine: str, case: str):
     """The judge's own reference of a case, computed once for all entries on it."""
-    from ..bench import Bench  # late: the processes of candidates need no judge
-    from ..seal import manifest
+    from validation.golden.manifest import manifest
+    from validation.judge.case_reference import (
+        Bench,  # late: the processes of candidates need no judge
+    )
 
     base = baselines.load(engine)
     return Bench(base, case, base.cases[case], manifest(engine).answers[case])
@@ -89,14 +90,14 @@ def bench(engine: str, case: str):
 
 def hear(part: str, entry: Entry) -> str:
     """What the judge says of an entry: the first check that fails, or nothing."""
-    from .. import hearing  # late, as above
+    from validation.judge import checks  # late, as above
 
-    with Room(f"@{part}/{entry.name}", entry.patience_s) as room:
-        result = hearing.hear(bench(entry.engine, entry.case), entry.claim(), room)
+    with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as room:
+        result = checks.hear(bench(entry.engine, entry.case), entry.claim(), room)
     return result.broken[0] if result.broken else result.unfinished
 
 
-class Room(Candidate):
+class ControlClient(Candidate):
     """A candidate's process that is given as long as the entry says."""
 
     preloaded = (__name__,)

@@ -1,0 +1,204 @@
+"""A foreign program stopped at the first call of its step function, and stepped on from there."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from baselines.engine import State
+from baselines.foreign import numeric_leaves
+from baselines.foreign.program import run
+from baselines.foreign.sandbox import Boundaries, Broken, Sandbox, kept_randomness, sow
+from baselines.foreign.snapshot import Snapshot
+
+
+def bind(function: Callable, args: tuple, kwargs: dict) -> inspect.BoundArguments:
+    """The arguments of a call, by name; those beyond the names in a list."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        bound = inspect.signature(lambda *args, **kwargs: None).bind(*args, **kwargs)
+    for name, parameter in bound.signature.parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL and name in bound.arguments:
+            bound.arguments[name] = list(bound.arguments[name])
+    return bound
+
+
+def roots(function: Callable, bound: inspect.BoundArguments) -> dict[str, Any]:
+    """What a call can reach: its arguments, its module's variables, its closure."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    inner = getattr(inner, "py_func", inner)
+    code = getattr(inner, "__code__", None)
+    cells = zip(code.co_freevars, inner.__closure__ or (), strict=False) if code else ()
+    return {
+        "arguments": bound.arguments,
+        "globals": getattr(inner, "__globals__", {}),
+        "closure": dict(cells),
+        "named": named(code, getattr(inner, "__globals__", {})) if code else set(),
+    }
+
+
+def named(code: types.CodeType, space: Mapping[str, Any]) -> set[str]:
+    """Names that a function's code uses, and the functions of its module that it calls."""
+    found: set[str] = set()
+    waiting = [code]
+    while waiting:
+        here = waiting.pop()
+        waiting += [c for c in here.co_consts if isinstance(c, types.CodeType)]
+        new = set(here.co_names) - found
+        found |= new
+        called = (getattr(space.get(name), "__wrapped__", space.get(name)) for name in new)
+        waiting += [f.__code__ for f in called if isinstance(f, types.FunctionType)]
+    return found
+
+
+def within(root: dict[str, Any]) -> list[Any]:
+    """The objects that a call can reach, without its module's own table of names."""
+    used = root["globals"].items()
+    named = [v for k, v in used if k in root["named"] and not k.startswith("__")]
+    return [root["arguments"], *(c.cell_contents for c in root["closure"].values()), *named]
+
+
+def reach(root: dict[str, Any]) -> dict[numeric_leaves.Place, torch.Tensor]:
+    """A copy of every number that a call can reach, by place."""
+    seen: set[int] = set()
+    found = dict(numeric_leaves.numbers(root["arguments"], (("item", "arguments"),), seen))
+    for name, cell in root["closure"].items():
+        place = (("item", "closure"), ("item", name), ("attr", "cell_contents"))
+        found |= dict(numeric_leaves.numbers(cell.cell_contents, place, seen))
+    for name, value in list(root["globals"].items()):
+        if name.startswith("__") or name not in root["named"]:
+            continue
+        found |= dict(numeric_leaves.numbers(value, (("item", "globals"), ("item", name)), seen))
+    return {place: numeric_leaves.tensor(value) for place, value in found.items()}
+
+
+class Reached(BaseException):
+    """The program came to the first call of its step function."""
+
+
+class Live:
+    """A program stopped at the first call of its step function, with the arguments in hand."""
+
+    def __init__(self, room: Sandbox, step: dict, functions: Mapping[str, Callable]):
+        self.room, self.caught, self.tables = room, None, {}
+        self.fields = [(f["name"], f["how"], place(f["place"])) for f in step["fields"]]
+        returned = [f for f in step["fields"] if f["how"] == "returned"]
+        self.returned = [(place(f["place"]), place(f["result"])) for f in returned]
+        self.scheduled = [(s["name"], place(s["place"])) for s in step["scheduled"]]
+        self.random, self.owner = step["random"], None
+        stops = {step["name"]: self.stop}
+        wraps = {k: v for k, v in functions.items() if k not in stops}
+        if step["name"] in functions:
+            stops = {step["name"]: lambda old: self.stop(functions[step["name"]](old))}
+        try:
+            run(room, Boundaries(wraps | stops), room.program.seed)
+        except BaseException:
+            if self.caught is None:
+                raise
+        if self.caught is None:
+            raise Broken(f"the program never calls {step['name']}")
+        self.function, args, kwargs, self.gradients, self.inference = self.caught
+        self.bound = bind(self.function, args, kwargs)
+        self.root = roots(self.function, self.bound)
+        self.fixed_call = not (self.returned or self.scheduled)
+        self.args, self.kwargs = self.bound.args, self.bound.kwargs
+        with self.mode():
+            self.snapshot = Snapshot(within(self.root))
+
+    def stop(self, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def stopped(*args, **kwargs):
+            if self.caught is None:
+                modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+                self.caught = (function, args, kwargs, *modes)
+            raise Reached
+
+        return stopped
+
+    def mode(self):
+        if self.inference:
+            return torch.inference_mode()
+        return torch.set_grad_enabled(self.gradients)
+
+    def take(self, state: State) -> None:
+        """Put a state into the program's own objects."""
+        taken: set[int] = set()
+        values = state._asdict()
+        self.calls = int(values.pop("calls", 0))
+        self.results = {n: values[n] for n, how, _ in self.fields if how == "output"}
+        with self.mode():
+            self.snapshot.restore()
+            for name, how, where in self.fields:
+                given = values[name]
+                if given.is_floating_point() or given.is_complex():
+                    given = given * 1  # nothing, but for random rounding
+                if how == "kept":
+                    numeric_leaves.fill(self.root, where, given, taken)
+                elif how == "returned":
+                    pattern = numeric_leaves.get(self.root, where)
+                    numeric_leaves.put(self.root, where, numeric_leaves.like(pattern, given))
+
+    def advance(self) -> None:
+        """One call."""
+        for name, where in self.scheduled:
+            now = self.tables[name][min(self.calls, len(self.tables[name]) - 1)]
+            numeric_leaves.put(
+                self.root, where, numeric_leaves.like(numeric_leaves.get(self.root, where), now)
+            )
+        if not self.fixed_call:
+            self.args, self.kwargs = self.bound.args, self.bound.kwargs
+        with self.mode(), self.room.with_modules():
+            if self.random:
+                with kept_randomness():
+                    sow(self.room.program.seed + self.calls)
+                    self.result = self.function(*self.args, **self.kwargs)
+            else:
+                self.result = self.function(*self.args, **self.kwargs)
+        for where, part in self.returned:
+            numeric_leaves.put(self.root, where, numeric_leaves.get(self.result, part))
+        self.calls += 1
+        self.results = None
+
+    def give(self, state: type) -> State:
+        """The canonical state, copied out of the program's objects."""
+        values = {}
+        for name, how, where in self.fields:
+            if how != "output":
+                values[name] = numeric_leaves.tensor(numeric_leaves.get(self.root, where))
+            elif self.results is not None:
+                values[name] = self.results[name]
+            else:
+                values[name] = numeric_leaves.tensor(numeric_leaves.get(self.result, where))
+        if "calls" in state._fields:
+            values["calls"] = torch.tensor(self.calls)
+        return state(**values)
+
+
+def place(keys: list) -> numeric_leaves.Place:
+    return tuple((how, key) for how, key in keys)
+
+
+class Working:
+    """A state on its way: canonical until the first step, then inside the live program."""
+
+    def __init__(self, state: State):
+        self.state, self.live, self.kind = state, None, type(state)
+
+    def advanced(self, live: Live, kind: type) -> Working:
+        """One step on; the live program belongs to whoever stepped it last."""
+        if self.live is None:
+            live.take(self.state)
+            self.live, self.state, live.owner = live, None, self
+        elif live.owner is not self:
+            raise Broken("a state was stepped on after the program had gone on with another one")
+        live.advance()
+        return self
+
+    def observed(self) -> State:
+        return self.state if self.live is None else self.live.give(self.kind)

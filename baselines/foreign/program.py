@@ -1,0 +1,106 @@
+"""A foreign program, run as its owner runs it: a script, a module, a callable or tests."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import sys
+import types
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from baselines.foreign.frame_locals import with_locals
+from baselines.foreign.pytest_runner import run_tests
+from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+
+BOUNDARY = "__groundspeed_boundary__"
+
+
+def run(room: Sandbox, boundaries: Boundaries, seed: int) -> dict[str, Any]:
+    """One whole run; what it returned or left in its variables, by name.
+
+    Raises:
+        Broken: it failed; anything that it raised itself is passed on.
+    """
+    program = room.program
+    with room.open(boundaries, seed):
+        sys.argv[:] = [str(room.folder / program.file), *program.arguments]
+        if program.kind == "pytest":
+            return run_tests(room, boundaries)
+        if program.kind == "callable":
+            return run_callable(program, boundaries)
+        return run_script(room, boundaries)
+
+
+def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
+    """A file as ``__main__``, with its boundaries as decorators; its global variables."""
+    program, path = room.program, room.folder / room.program.file
+    module = types.ModuleType("__main__")
+    module.__file__ = str(path)
+    if program.kind == "module":
+        module.__package__ = program.module.rpartition(".")[0]
+        if module.__package__:
+            importlib.import_module(module.__package__)
+    stem = program.module or path.stem
+    wraps = boundaries.of(stem) | boundaries.of("__main__")
+    tree = ast.parse(path.read_bytes(), room.original(str(path)))
+    for what in decorate(tree, set(wraps)):
+        boundaries.note(stem, what)
+        boundaries.note("__main__", what)
+    boundaries.seen["__main__"] = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
+    setattr(module, BOUNDARY, wraps.__getitem__)
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(tree, room.original(str(path)), "exec"), module.__dict__)
+    except SystemExit as left:
+        if left.code not in (None, 0):
+            raise Broken(f"it ended with exit code {left.code}") from None
+    return {k: v for k, v in vars(module).items() if not k.startswith("__")}
+
+
+def decorate(tree: ast.Module, wanted: set[str]) -> list[str]:
+    """Decorate the named functions and methods with their boundaries; those found."""
+    found = []
+
+    def visit(body: list[ast.stmt], outer: str) -> None:
+        for node in body:
+            name = f"{outer}{getattr(node, 'name', '')}"
+            if isinstance(node, ast.ClassDef):
+                visit(node.body, f"{name}.")
+            elif isinstance(node, ast.FunctionDef) and name in wanted:
+                found.append(name)
+                call = ast.parse(f"{BOUNDARY}({name!r})", mode="eval").body
+                node.decorator_list.insert(0, ast.copy_location(call, node))
+            elif isinstance(node, ast.If | ast.Try | ast.With):
+                visit(node.body, outer)
+
+    visit(tree.body, "")
+    ast.fix_missing_locations(tree)
+    return found
+
+
+def run_callable(program: Program, boundaries: Boundaries) -> dict[str, Any]:
+    """A function without required arguments: what it returns, else its variables."""
+    function, owner = importlib.import_module(program.module), None
+    for part in program.part.split("."):
+        owner, function = function, getattr(function, part)
+    if inspect.isclass(owner):
+        function = getattr(owner(), program.part.rpartition(".")[2])
+    refuse_arguments(function, program.part)
+    left: dict[str, Any] = {}
+    value = with_locals(function, left.update)()
+    return left if value is None else {"result": value, **left}
+
+
+def refuse_arguments(function: Callable, part: str) -> None:
+    """Raise where a call would need arguments that nobody gave."""
+    with suppress(ValueError, TypeError):
+        rows = inspect.signature(function).parameters.values()
+        bare = [p.name for p in rows if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+        if bare:
+            raise Broken(
+                f"{part} needs {', '.join(bare)}; write a script that calls it, give that, and say "
+                f"--watch or --step module:{part}"
+            )

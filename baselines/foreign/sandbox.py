@@ -1,0 +1,291 @@
+"""A room for one foreign program: its files, its modules, its settings, and nobody else's.
+
+Its modules are found in copies of its files, under their own names, and are taken out of the
+interpreter again afterwards; so are its settings, its random numbers, its working directory
+and whatever it prints. Two programs with a module of one name do not meet.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import os
+import random
+import shutil
+import sys
+import tempfile
+import types
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Wrap = Callable[[Callable], Callable]
+
+
+class Broken(RuntimeError):
+    """The program does not run, or not as it was asked to; the message says why, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What is run, and how. Places are relative to the folder that holds the copies.
+
+    Attributes:
+        kind: "script" (a file, as ``__main__``), "module" (as ``python -m``), "callable" or
+            "pytest".
+        file: the script, or the file of the test.
+        module: dotted name, for "module" and "callable".
+        part: name of the callable, or what follows ``::`` in the identifier of a test.
+        paths: where modules are looked for, before the interpreter's own.
+        names: top-level names of the modules that are copies.
+        cwd: where it runs.
+        config: pytest's configuration file.
+        arguments: of the command line.
+        writes: whether it writes files where it runs.
+        seed: of every random number, plus the number of the run.
+    """
+
+    kind: str
+    file: str = ""
+    module: str = ""
+    part: str = ""
+    paths: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    cwd: str = "."
+    config: str = ""
+    arguments: tuple[str, ...] = ()
+    writes: bool = False
+    seed: int = 0
+
+
+class Boundaries:
+    """Functions that are wrapped wherever they turn up: {"module:function": wrap}."""
+
+    def __init__(self, wanted: Mapping[str, Wrap]):
+        self.wanted = {name: name.partition(":")[::2] for name in wanted}
+        self.wraps = dict(wanted)
+        self.met: set[str] = set()
+        self.seen: dict[str, list[str]] = {}  # functions of the modules asked for, to suggest
+        self.undo: list[Callable[[], None]] = []
+
+    def of(self, module: str) -> dict[str, Wrap]:
+        """{qualified name: wrap} for a module, by its name or the end of it."""
+        ends = [(name, where, what) for name, (where, what) in self.wanted.items()]
+        return {
+            what: self.wraps[name]
+            for name, where, what in ends
+            if where and f".{module}".endswith(f".{where}")
+        }
+
+    def meet(self, module: types.ModuleType, name: str = "") -> None:
+        """Wrap what is asked for in a module that has just been executed."""
+        for what, wrap in self.of(name or module.__name__).items():
+            holder = module
+            *outer, last = what.split(".")
+            with suppress(AttributeError):
+                for part in outer:
+                    holder = getattr(holder, part)
+                self.bind(holder, last, wrap)
+                self.note(name or module.__name__, what)
+            self.seen[module.__name__] = [k for k, v in vars(module).items() if callable(v)]
+
+    def bind(self, holder: Any, last: str, wrap: Wrap) -> None:
+        found = inspect.getattr_static(holder, last)
+        if isinstance(found, staticmethod | classmethod):
+            new = type(found)(wrap(found.__func__))
+        else:
+            new = wrap(getattr(holder, last))
+        self.undo.append(lambda: setattr(holder, last, found))
+        setattr(holder, last, new)
+
+    def note(self, module: str, what: str) -> None:
+        self.met |= {
+            name
+            for name, (where, wanted) in self.wanted.items()
+            if wanted == what and f".{module}".endswith(f".{where}")
+        }
+
+    def meet_installed(self, copies: tuple[str, ...]) -> None:
+        """Wrap what is asked for in installed packages: before the program imports them."""
+        for where, _ in self.wanted.values():
+            if where.split(".")[0] in (*copies, "__main__", ""):
+                continue
+            with suppress(ImportError, ValueError):
+                spec = importlib.util.find_spec(where.split(".")[0])
+                if spec and spec.origin and "site-packages" in spec.origin:
+                    self.meet(importlib.import_module(where), where)
+
+
+class Sandbox:
+    """One program's own place: its files, copied, and its modules.
+
+    ``sources`` maps the copies back to the files they stand for: profilers and messages name
+    those.
+    """
+
+    def __init__(self, files: Path, program: Program, copy: bool = True):
+        self.program = program
+        self.modules: dict[str, types.ModuleType] = {}
+        self.seconds: float | None = None  # in the tests themselves, by pytest's own report
+        self.sources = files
+        self.folder = files
+        if copy:
+            base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+            self.folder = Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
+            weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+            shutil.copytree(files, self.folder, dirs_exist_ok=True)
+        (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
+        self.paths = [str(self.folder / p) for p in program.paths]
+
+    def original(self, path: str) -> str:
+        """The file that a copy in this room stands for."""
+        inside = str(self.folder) + os.sep
+        return str(self.sources / path[len(inside) :]) if path.startswith(inside) else path
+
+    def own(self, name: str) -> bool:
+        return name == "__main__" or name.split(".")[0] in self.program.names
+
+    def inside(self, module: object) -> bool:
+        return str(getattr(module, "__file__", "")).startswith(str(self.folder))
+
+    @contextmanager
+    def open(self, boundaries: Boundaries, seed: int) -> Iterator[None]:
+        """Everything as the program expects it, and as it was found afterwards."""
+        with kept_settings(), self.with_modules(fresh=True):
+            os.chdir(self.folder / self.program.cwd)
+            sys.dont_write_bytecode = True
+            room, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
+            sys.path_hooks.insert(0, self.finder(boundaries))
+            importlib.invalidate_caches()
+            for entry in [p for p in sys.path_importer_cache if p.startswith(room)]:
+                del sys.path_importer_cache[entry]
+            sow(seed)
+            try:
+                boundaries.meet_installed(self.program.names)
+                yield
+            finally:
+                sys.path_hooks[:], sys.meta_path[:] = hooks, finders
+                for undo in reversed(boundaries.undo):
+                    undo()
+                boundaries.undo.clear()
+
+    @contextmanager
+    def with_modules(self, fresh: bool = False) -> Iterator[None]:
+        """The program's modules in place of others of the same names; cheap."""
+        if fresh:
+            self.modules = {}
+            others = {n: m for n, m in sys.modules.items() if self.own(n)}
+        else:
+            others = {n: sys.modules[n] for n in self.modules if n in sys.modules}
+        for name in others:
+            del sys.modules[name]
+        sys.modules.update(self.modules)
+        before, out, err, where = sys.path[:], sys.stdout, sys.stderr, os.getcwd()
+        sys.path[:0] = self.paths
+        count = len(sys.modules)
+        sys.stdout = sys.stderr = nowhere()
+        if self.program.writes and not fresh:
+            os.chdir(self.folder / self.program.cwd)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = out, err
+            sys.path[:] = before
+            os.chdir(where)
+            if fresh or len(sys.modules) != count:
+                held = list(sys.modules.items())
+                self.modules = {n: m for n, m in held if self.own(n) or self.inside(m)}
+            for name in self.modules:
+                sys.modules.pop(name, None)
+            sys.modules.update(others)
+
+    def finder(self, boundaries: Boundaries) -> Callable:
+        """A path hook: modules of this room know the file that they stand for."""
+        room = self
+
+        class Loader(SourceFileLoader):
+            def source_to_code(self, data, path, *, _optimize=-1):
+                return compile(data, room.original(path), "exec", dont_inherit=True)
+
+            def exec_module(self, module):
+                super().exec_module(module)
+                boundaries.meet(module)
+
+        hook = FileFinder.path_hook((Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
+
+        def only_here(path: str):
+            if not os.path.abspath(path).startswith(str(room.folder)):
+                raise ImportError
+            return hook(path)
+
+        return only_here
+
+
+NOWHERE = []
+
+
+def nowhere():
+    """Where what programs print goes."""
+    if not NOWHERE:
+        NOWHERE.append(open(os.devnull, "w"))  # noqa: SIM115 for the life of the process
+    return NOWHERE[0]
+
+
+def sow(seed: int) -> None:
+    """Seed every generator that has no seed of its own."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % (1 << 32))
+
+
+@contextmanager
+def kept_settings() -> Iterator[None]:
+    """Global settings, as they were found, at the end."""
+    with kept_randomness():
+        where, words, environment = os.getcwd(), sys.argv[:], dict(os.environ)
+        bytecode, threads = sys.dont_write_bytecode, torch.get_num_threads()
+        dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+        gradients, strict = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()
+        try:
+            yield
+        finally:
+            os.chdir(where)
+            sys.argv[:], sys.dont_write_bytecode = words, bytecode
+            os.environ.clear()
+            os.environ.update(environment)
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(gradients)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if torch.get_float32_matmul_precision() != precision:
+                torch.set_float32_matmul_precision(precision)
+            if torch.are_deterministic_algorithms_enabled() != strict:
+                torch.use_deterministic_algorithms(strict)
+
+
+@contextmanager
+def kept_randomness() -> Iterator[None]:
+    numpy = sys.modules.get("numpy")
+    state, own = random.getstate(), torch.get_rng_state()
+    others = numpy.random.get_state() if numpy else None
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        torch.set_rng_state(own)
+        if numpy:
+            numpy.random.set_state(others)

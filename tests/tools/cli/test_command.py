@@ -1,0 +1,119 @@
+"""The command line: one clear line for whatever is wrong, and an exit code that tells."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tools import __main__
+from tools.cli import listing
+
+WRONG = {
+    "unknown verb": (["fly"], 2, "fly"),
+    "unknown optimization": (["validate", "nonsense"], 2, "no optimization 'nonsense'"),
+    "unknown baseline": (["check", "nonsense"], 2, "no baseline 'nonsense'"),
+    "unknown option": (["validate", "--fast"], 2, "--fast"),
+    "new without a baseline": (["new", "x"], 2, "--baseline"),
+    "new of an unknown baseline": (["new", "x", "--baseline", "y"], 2, "no baseline 'y'"),
+    "a name Python cannot import": (
+        ["new", "a-b", "--baseline", "lattice_field_v1"],
+        1,
+        "'a-b' is no name",
+    ),
+    "a name that is taken": (
+        ["new", "lattice_field_null", "--baseline", "lattice_field_v1"],
+        1,
+        "exists",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", list(WRONG))
+def test_wrong_use_gives_one_clear_line(scratch, what):
+    words, code, text = WRONG[what]
+    done = scratch.run(*words)
+    assert done.returncode == code
+    assert text in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_mistake_of_ours_is_no_wrong_use(monkeypatch):
+    """A KeyError from inside must be seen as the bug that it is."""
+    monkeypatch.setattr(sys, "argv", ["groundspeed", "list"])
+    monkeypatch.setattr(listing, "run", lambda json: {}[96])
+    with pytest.raises(KeyError):
+        __main__.main()
+
+
+def test_a_leaf_that_does_not_import_is_named_with_its_line(scratch):
+    path = scratch.file("optimizations", "lattice_field_null", "implementation.py")
+    path.write_text("import nonsense_module\n")
+    done = scratch.run("validate", "lattice_field_null")
+    assert done.returncode == 1
+    assert "implementation.py:1" in done.stderr
+    assert "nonsense_module" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_file_is_named(scratch):
+    scratch.file("optimizations", "lattice_field_null", "validation.py").unlink()
+    done = scratch.run("validate", "lattice_field_null")
+    assert done.returncode == 1
+    assert "lacks ['validation.py']" in done.stderr
+
+
+def test_a_new_optimization_validates_as_it_stands(scratch):
+    assert scratch.run("new", "my_idea", "--baseline", "lattice_field_v1").returncode == 0
+    scratch.only("my_idea", ("odd_2d", "reflective"))
+    done = scratch.run("validate", "my_idea")
+    assert done.returncode == 0
+    assert "VERIFIED" in done.stdout
+
+
+def test_json_is_for_machines(scratch):
+    listed = json.loads(scratch.run("list", "--json").stdout)
+    assert {row["name"] for row in listed} >= {"lattice_field_v1", "lattice_field_null"}
+
+
+def test_help_and_list_need_no_torch():
+    """Start-up is imports; the costly ones must not be among them."""
+    code = (
+        "import sys; sys.argv = ['groundspeed', 'list']; from tools.__main__ import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numba', 'scipy', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_answers_at_once():
+    times = []
+    for _ in range(5):
+        before = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "tools", "--help"], capture_output=True)
+        times.append(time.perf_counter() - before)
+        assert done.returncode == 0
+    assert min(times) < 5  # 0.2 s on an idle machine; the test of imports above is the strict one
+
+
+SCRIPTS = {
+    "create_performance_baseline": (["no_such.py"], 2, "no such file"),
+    "profile_test": (["no_such.py"], 2, "no such file"),
+    "validate_optimization": (["lattice_field_null", "--small"], 0, "VERIFIED"),
+    "benchmark_optimization": (["lattice_field_null"], 1, "judged on its small cases only"),
+}
+
+
+def test_the_scripts_of_the_documents_are_the_verbs(scratch):
+    """Each runs the checkout that it lies in, from any folder."""
+    scratch.only("lattice_field_null", ("odd_2d",))
+    for name, (words, code, text) in SCRIPTS.items():
+        done = subprocess.run(
+            [sys.executable, str(scratch.file("tools", f"{name}.py")), *words],
+            cwd=scratch.root.parent,
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done.stderr

@@ -1,0 +1,285 @@
+"""From somebody's program to a frozen baseline, or one clear line why not."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines.foreign import read_origin
+from baselines.foreign.sandbox import Broken
+from baselines.foreign.snapshot import Snapshot
+from tools.__main__ import main
+from validation.records import digests
+
+ROOT = Path(__file__).resolve().parents[3]
+WAVE = """
+from typing import NamedTuple
+import torch
+
+class Wave(NamedTuple):
+    u: torch.Tensor
+    v: torch.Tensor
+
+def step(wave, dt, *rest, n=0):
+    kick = 0.01 * torch.randn_like(wave.u)
+    return Wave(wave.u + dt * wave.v, wave.v - dt * wave.u + kick), float(wave.u.sum())
+"""
+TEST = """
+import importlib.util
+import sys
+import tempfile
+from pathlib import Path
+import numpy as np
+import pytest
+import torch
+from physics.wave import Wave, step
+
+@pytest.mark.parametrize("factor", [0.1, 0.2])
+def test_wave(size, factor):
+    dt = factor * float(Path("data/dt.txt").read_text())
+    wave = Wave(torch.randn(size), torch.zeros(size))
+    for n in range(5):
+        wave, total = step(wave, dt, n=n)
+    Path("out").mkdir(exist_ok=True)
+    np.save("out/u.npy", wave.u.numpy())
+    with tempfile.TemporaryDirectory() as folder:
+        generated = Path(folder, "generated.py")
+        generated.write_text("x = 1")
+        spec = importlib.util.spec_from_file_location("generated", generated)
+        module = sys.modules["generated"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    u = wave.u
+    assert abs(u).max() > 0
+"""
+# what is wrong: the program, further words, what the one line says
+BAD = {
+    "missing package": ("import no_such_package", [], "pip install no_such_package"),
+    "hangs": ("import time; time.sleep(60)", ["--patience-s", "2"], "no end after 2 s"),
+    "forks": ("import os\nos.fork() or os._exit(0)", [], "starts another process"),
+    "network": (
+        "import urllib.request as r\nr.urlopen('http://example.org')",
+        [],
+        "uses the network",
+    ),
+    "raises": ("raise ValueError('bad\\0thing')", [], "bad?thing (program.py:1)"),
+    "dies": ("import os; os.write(1, b'\\xff\\n'); os.kill(os.getpid(), 11)", [], "SIGSEGV"),
+}
+BAD_TESTS = {
+    "fails": ("def test_x():\n    assert 1 == 2, 'energy is lost'", "", "energy is lost"),
+    "skips": ("import pytest\ndef test_x():\n    pytest.skip('no sky')", "", "no sky"),
+}
+BAD_WORDS = {
+    "no such file": (["nosuch.py"], 2, "no such file"),
+    "no such module": (["no.such"], 2, "no module 'no.such'"),
+    "a folder": (["."], 2, "is a folder"),
+    "no Python": (["broken.py"], 1, "is no Python"),
+    "callable not found": (["pair.py::stepp"], 2, "no callable 'stepp'"),
+    "name taken": (["pair.py", "--name", "lattice_field_v1"], 1, "exists"),
+    "step without a module": (["pair.py", "--step", "step"], 1, "module:function"),
+    "unknown permission": (["pair.py", "--allow", "all"], 1, "network, processes"),
+}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """The harness with one baseline's folder, to be in the way."""
+    root = tmp_path_factory.mktemp("repository")
+    for package in ("tools", "validation"):
+        shutil.copytree(
+            ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for package in ("baselines", "optimizations"):
+        (root / package).mkdir()
+        for file in (ROOT / package).glob("*.py"):
+            shutil.copy(file, root / package)
+    shutil.copytree(ROOT / "baselines" / "foreign", root / "baselines" / "foreign")
+    (root / "baselines" / "lattice_field_v1").mkdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Somebody's project: a package, tests with fixtures, scripts, data."""
+    root = tmp_path_factory.mktemp("project")
+    files = {
+        "pytest.ini": "[pytest]\n",
+        "physics/__init__.py": "",
+        "physics/wave.py": WAVE,
+        "tier/conftest.py": "import pytest\n@pytest.fixture\ndef size():\n    return 16\n",
+        "tier/test_wave.py": TEST,
+        "pair.py": "pair = 1.0",
+        "broken.py": "def f(:",
+        "data/dt.txt": "0.1",
+        "out/u.npy": "mine",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@dataclass
+class Ended:
+    """What a verb said, and its exit code."""
+
+    returncode: int
+    stderr: str
+
+
+@pytest.fixture
+def groundspeed(repository, project, monkeypatch, capfd):
+    """`groundspeed WORDS` in somebody's project; nothing in it may change."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(digests, "ROOT", repository)
+    before = signal.getsignal(signal.SIGINT)
+
+    def call(*words: str) -> Ended:
+        held = contents(project)
+        monkeypatch.setattr(sys, "argv", ["groundspeed", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert contents(project) == held
+        return Ended(ended.value.code, capfd.readouterr().err)
+
+    yield call
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def refused(repository, groundspeed):
+    """One line that says it, the exit code, and no baseline more than before."""
+
+    def call(words: list[str], code: int, text: str) -> None:
+        before = set((repository / "baselines").glob("*/"))
+        done = groundspeed("create", *words)
+        assert done.returncode == code, done.stderr
+        assert text in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert set((repository / "baselines").glob("*/")) == before
+        assert not list((repository / ".groundspeed").glob("*"))
+
+    return call
+
+
+@pytest.mark.parametrize("what", list(BAD_WORDS))
+def test_wrong_words_give_one_clear_line(refused, what):
+    words, code, text = BAD_WORDS[what]
+    refused(words, code, text)
+
+
+@pytest.mark.parametrize("what", list(BAD))
+def test_a_bad_program_gives_one_clear_line_and_leaves_nothing(refused, project, what):
+    program, words, text = BAD[what]
+    path = project / "program.py"
+    path.write_text(program + "\n")
+    try:
+        refused(["program.py", *words], 1, text)
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("what", list(BAD_TESTS))
+def test_a_bad_test_gives_one_clear_line_and_leaves_nothing(refused, project, what):
+    program, part, text = BAD_TESTS[what]
+    path = project / "test_bad.py"
+    path.write_text(program + "\n")
+    try:
+        refused([f"test_bad.py{part}"], 1, text)
+    finally:
+        path.unlink()
+
+
+def test_what_is_not_deterministic_is_named_with_its_size(repository, project, groundspeed):
+    path = project / "dice.py"
+    path.write_text("import numpy as n\nx = n.random.default_rng().normal(size=3)\ny = n.ones(2)\n")
+    try:
+        done = groundspeed("create", "dice.py")
+        assert done.returncode == 1
+        assert "dice.py: not deterministic under a fixed seed: x is" in done.stderr
+        assert "--output y" in done.stderr
+        assert not (repository / "baselines" / "dice_v1").exists()
+    finally:
+        path.unlink()
+
+
+def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
+    path = project / "slow.py"
+    path.write_text("import time\ntime.sleep(60)\n")
+    environment = os.environ | {"PYTHONPATH": str(repository), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-B", "-m", "tools", "create", "slow.py"],
+        cwd=project, env=environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob("groundspeed-create-*/spec1")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    path.unlink()
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert not list(tmp_path.glob("groundspeed-create-*"))
+    assert not (repository / "baselines" / "slow_v1").exists()
+
+
+def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, groundspeed):
+    """Fixtures, a parametrized id, data, random numbers, tuples, given arguments, own files,
+    and no module that it wrote itself and threw away."""
+    test = "tier/test_wave.py::test_wave[0.1]"
+    words = ["create", test, "--step", "physics.wave:step", "--name", "wave_v1"]
+    done = groundspeed(*words)
+    assert done.returncode == 0, done.stderr
+    folder = repository / "baselines" / "wave_v1"
+    origin = json.loads((folder / "origin.json").read_text())
+    copies = {p for p in origin["files"] if p.startswith("frozen_sources/")}
+    assert copies == {
+        f"frozen_sources/project/{p}"
+        for p in ("physics/__init__.py", "physics/wave.py", "pytest.ini", "tier/conftest.py",
+                  "tier/test_wave.py", "data/dt.txt")
+    }  # fmt: skip
+    step = origin["step"]
+    assert {f["name"] for f in step["fields"]} == {"wave_0", "wave_1", "result_value_1"}
+    assert step["random"]
+    assert [s["name"] for s in step["scheduled"]] == ["n"]
+    assert origin["program"]["writes"]
+    assert set(origin["cases"]) == {"recorded", "another_seed"}
+    assert "wall time" in (folder / "report.md").read_text()
+    data = folder / "frozen_sources" / "project" / "data" / "dt.txt"
+    data.write_text("0.2")
+    digest = hashlib.sha256((folder / "origin.json").read_bytes()).hexdigest()
+    with pytest.raises(Broken, match="dt.txt was edited"):
+        read_origin(folder, digest)
+
+
+class Neighbours:
+    def __init__(self):
+        self.lists, self.built, self.x = [np.arange(2), np.arange(3)], 0, np.zeros(4)
+
+    def rebuild(self):
+        self.lists, self.built, self.cache = [np.arange(5)], self.built + 1, {}
+        self.x[0] = 1.0
+
+
+def test_what_a_program_keeps_beside_its_state_is_put_back():
+    near = Neighbours()
+    first, arguments = near.lists, {"self": near}
+    snapshot = Snapshot([arguments])
+    first[0][1] = 7
+    near.rebuild()
+    snapshot.restore()
+    assert near.lists is first
+    assert near.lists[0].tolist() == [0, 1]
+    assert (near.built, near.x.tolist(), hasattr(near, "cache")) == (0, [0.0] * 4, False)

@@ -1,0 +1,73 @@
+"""Fields gone through in pieces give what they give whole."""
+
+import pytest
+import torch
+
+from tools.timing import output_check
+from tools.timing.fingerprints import PIECE, bit_sum, moved, of_field
+from validation.judge.compare import exact_distance
+from validation.reference.distance import ZERO, distance
+
+CELLS = 2 * PIECE + 77  # two whole pieces, and a last one that ends within a block
+
+
+def field(dtype=torch.float64, seed=0):
+    return torch.randn(CELLS, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+@pytest.mark.parametrize("cell", [0, PIECE - 1, PIECE, CELLS - 1])
+def test_the_distance_of_pieces_is_that_of_the_field(cell):
+    one = field()
+    other = one.clone()
+    other[cell] += 1.0
+    assert output_check.apart(one, other, distance) == pytest.approx(distance(one, other))
+    other = one + 1e-9 * field(seed=1)
+    assert output_check.apart(one, other, distance) == pytest.approx(distance(one, other))
+
+
+def test_one_bit_in_any_piece_keeps_a_field_from_being_equal():
+    one = field()
+    other = one.clone()
+    assert output_check.apart(one, other, exact_distance) == ZERO
+    other[-1] = torch.nextafter(other[-1], torch.tensor(torch.inf, dtype=other.dtype))
+    assert output_check.apart(one, other, exact_distance).largest > 0
+
+
+def test_a_field_of_no_cells_is_no_distance_away():
+    assert output_check.apart(torch.empty(0), torch.empty(0), distance) == ZERO
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.complex64, torch.int64])
+def test_a_fingerprint_of_pieces_is_that_of_the_field(dtype):
+    one = field(dtype) if dtype != torch.int64 else torch.arange(CELLS)
+    found = of_field(one)
+    flat = torch.view_as_real(one).reshape(-1) if one.is_complex() else one
+    kind = {8: torch.int64, 4: torch.int32}[flat.element_size()]
+    assert found["bits"] == int(flat.view(kind).sum(dtype=torch.int64)) % 2**64
+    assert found["mean"] == pytest.approx(float(flat.double().mean()))
+    other = one.clone()
+    other[PIECE + 3] += 1
+    assert of_field(other)["bits"] != found["bits"]
+
+
+def test_bits_are_summed_beyond_what_a_sum_holds():
+    assert bit_sum(torch.full((3,), -1, dtype=torch.int64)) == 2**64 - 3
+
+
+def test_the_share_of_cells_that_moved_counts_every_piece():
+    from baselines.lattice_field_v1 import engine
+
+    before = engine.initial(engine.cases["packet_64"])
+    after = before._replace(E=before.E.clone())
+    after.E.view(-1)[::4] += 1
+    assert moved(before, after) == pytest.approx(0.25, rel=1e-4)
+
+
+def test_a_start_is_moved_where_its_cells_lie_in_another_order():
+    rows = field()[: PIECE + 64].reshape(-1, 64).t()
+    before = rows.clone()
+    assert not rows.is_contiguous()
+    output_check.nudge(rows, torch.Generator().manual_seed(0))
+    gap = (rows - before).abs()
+    assert 0 < gap.max() <= 2.3e-16 * before.abs().max()
+    assert (gap[:, -1] > 0).any()

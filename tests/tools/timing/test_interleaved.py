@@ -1,0 +1,125 @@
+"""What a timing process does around its rounds, with contenders that only count."""
+
+import random
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from baselines.engine import Case, Engine, Stage
+from tools.timing.interleaved import AUDIT_S, AUDITS, Rounds, Watched
+from tools.timing.runners import Contender, Control
+
+
+class Counting:
+    """Its first block after a start takes ten times as long as the others."""
+
+    extra = 0
+
+    def __init__(self):
+        self.since_start = 0
+        self.made = 0
+
+    def restart(self, start=None):
+        self.since_start = 0
+
+    def make(self, steps):
+        took = 1e-2 if self.since_start else 1e-1
+        self.since_start += steps
+        self.made += 1
+        return took, took
+
+
+def rounds(case_steps, block_steps, told):
+    contender = Counting()
+    made = Rounds(
+        SimpleNamespace(steps=case_steps), {"it": contender}, [], block_steps,
+        random.Random(0), told.append, None, None, {},
+    )  # fmt: skip
+    return made, contender
+
+
+def audited(case_steps, block_steps):
+    """What an audit says after rounds of one pass."""
+    told = []
+    made, contender = rounds(case_steps, block_steps, told)
+    contender.restart()
+    blocks = case_steps // block_steps
+    made.found = [{"it": contender.make(block_steps)} for _ in range(blocks)]
+    made.audit("it")
+    assert contender.since_start <= case_steps
+    begun, ends = told[::2], told[1::2]
+    assert begun == [{"begin": "it"}] * len(ends)
+    assert all(end == pytest.approx(ends[0]) for end in ends)
+    blocks = round(ends[0]["end"] / min(w for found in made.found for w, _ in found.values()))
+    assert len(ends) == (1 if ends[0]["expected"] / blocks > AUDIT_S else AUDITS)
+    return ends[0]
+
+
+def test_an_audit_is_not_charged_with_the_memory_of_a_start():
+    end = audited(case_steps=20, block_steps=4)
+    assert end["end"] == pytest.approx(end["expected"])
+
+
+def test_an_audit_of_one_block_a_pass_is_as_cold_as_its_rounds():
+    end = audited(case_steps=5, block_steps=4)
+    assert end["end"] == pytest.approx(end["expected"])
+    assert end["expected"] == pytest.approx(0.1)
+
+
+def test_an_audit_stays_within_the_trajectory():
+    end = audited(case_steps=8, block_steps=4)
+    assert end["end"] == pytest.approx(1e-2)
+
+
+class Grid(NamedTuple):
+    u: torch.Tensor
+
+
+def engine(**more):
+    """One that counts its calls, and notes for which case it is asked to show its state."""
+    calls, asked = [], []
+    made = Engine(
+        name="counted",
+        cases={"c": Case(steps=3)},
+        initial=lambda case: Grid(torch.zeros(2)),
+        stages=(Stage("counted", lambda case: lambda state: calls.append(case) or state),),
+        observe=lambda case, state: asked.append(case.device) or state,
+        **more,
+    )
+    return made, calls, asked
+
+
+def test_a_cold_control_is_called_for_the_first_time_where_it_is_timed():
+    made, calls, _ = engine()
+    control = Control(made, made.cases["c"], made.initial(None), cold=True)
+    assert calls == []
+    control.restart()
+    control.make(2)
+    assert len(calls) == 2
+
+
+def test_a_state_is_read_where_the_engine_works_and_copied_when_the_clock_has_stopped(monkeypatch):
+    """On a GPU the copy takes longer than anything that could be put off until then."""
+    monkeypatch.setattr("tools.timing.runners.device_of", lambda engine: "meta")
+    made, _, asked = engine()
+    read = Contender(made, made.cases["c"], made.initial(None))
+    read.restart()
+    state, _ = Watched(None).look(read)
+    assert asked == ["meta"]
+    assert state.u.device.type == "cpu"
+
+
+class Lazy(torch.Tensor):
+    """Has computed nothing before somebody copies it."""
+
+    def to(self, *_):
+        raise AssertionError("copied")
+
+
+def test_what_is_no_plain_tensor_is_not_copied_for_it():
+    made, _, _ = engine()
+    read = Contender(made, made.cases["c"], made.initial(None))
+    read.state = Grid(torch.zeros(2).as_subclass(Lazy))
+    assert type(Watched(None).look(read)[0].u) is Lazy

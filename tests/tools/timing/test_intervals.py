@@ -1,0 +1,87 @@
+"""The words follow from the pairs: how often they are wrong is counted on made-up noise."""
+
+import math
+import random
+
+import pytest
+
+from tools.timing import intervals
+from tools.timing.intervals import Interval
+
+
+def noisy(rng: random.Random, factor: float, rounds: int = 240) -> tuple[list, list, list, list]:
+    """Wall and processor times of B and A: drift of the machine, spikes, jitter."""
+    speed, wall, cpu = 1.0, ([], []), ([], [])
+    for _ in range(rounds):
+        speed = min(1.5, max(0.7, speed * math.exp(rng.gauss(0, 0.02))))
+        for k, work in enumerate((factor, 1.0)):
+            spent = work * speed * math.exp(rng.gauss(0, 0.01))
+            preempted = rng.random() < 0.05
+            cpu[k].append(spent * (1.03 if preempted else 1))
+            wall[k].append(spent * (rng.uniform(1.5, 20) if preempted else 1.001))
+    return *wall, *cpu
+
+
+def words(factor: float, count: int = 150) -> list[str]:
+    rng = random.Random(7)
+    found = []
+    for _ in range(count):
+        wall_b, wall_a, cpu_b, cpu_a = noisy(rng, factor)
+        wall, cpu = intervals.fine(wall_b, wall_a), intervals.fine(cpu_b, cpu_a)
+        found.append(intervals.fine_verdict(wall, cpu))
+    return found
+
+
+def test_identical_code_is_hardly_ever_called_different():
+    assert sum(word != "INCONCLUSIVE" for word in words(1.0)) <= 3
+
+
+def test_two_percent_are_nearly_always_seen_in_the_right_direction():
+    assert words(1.02).count("SLOWER") >= 135
+    assert words(1 / 1.02).count("FASTER") >= 135
+
+
+def test_processor_time_alone_is_not_believed():
+    slower = Interval(1.05, 1.04, 1.06)
+    assert intervals.fine_verdict(Interval(0.99, 0.9, 1.1), slower) == "INCONCLUSIVE"
+    assert intervals.fine_verdict(Interval(1.01, 0.9, 1.1), slower) == "SLOWER"
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 6])
+def test_few_rounds_give_the_whole_range_and_no_false_precision(rounds):
+    ours = [1.0 + 0.1 * k for k in range(rounds)]
+    found = intervals.fine(ours, [1.0] * rounds)
+    assert (found.low, found.high) == pytest.approx((ours[0], ours[-1]))
+
+
+def test_the_smallest_effect_that_a_run_can_see_is_named_by_it_and_half_of_it_is_not():
+    def run(effect: float) -> Interval:
+        return Interval(*(effect * x for x in (1, math.exp(-0.04), math.exp(0.04))))
+
+    seen = intervals.smallest_seen(run(1), run(1), noise=0.02)
+    assert seen == pytest.approx(math.expm1(0.06))
+    clear = run(1 / (1.001 + seen))
+    assert intervals.verdict(clear, clear, 0.02) == "FASTER"
+    vague = run(1 / (1 + seen / 2))
+    assert intervals.verdict(vague, vague, 0.02) == "INCONCLUSIVE"
+
+
+def test_what_the_control_shows_is_never_named():
+    assert intervals.margin(0.05) == 0.05
+    assert intervals.margin(-0.05) == 0.05
+    assert intervals.margin(0.0) == intervals.LEAST_EFFECT
+
+
+def test_two_groups_of_processes_are_reported():
+    low, high = intervals.modes([0.50, 0.501, 0.499, 0.60, 0.602, 0.598, 0.5, 0.601, 0.5, 0.6])
+    assert (low, high) == pytest.approx((0.5, 0.6), rel=0.01)
+
+
+def test_one_spread_is_hardly_ever_taken_for_two():
+    rng = random.Random(3)
+    runs = [[math.exp(rng.gauss(0, 0.04)) for _ in range(10)] for _ in range(300)]
+    assert sum(intervals.modes(run) is not None for run in runs) <= 9
+
+
+def test_few_processes_have_no_modes():
+    assert intervals.modes([0.5, 0.5, 0.6, 0.6]) is None

@@ -1,0 +1,152 @@
+"""Whatever happens to a frozen file has its own clear message."""
+
+import json
+import shutil
+
+import pytest
+from conftest import ROOT
+
+from validation.records import tensor_files
+
+FROZEN = ("baselines", "lattice_field_v1", "frozen")
+EXTENDED = ("baselines", "lattice_field_v0", "frozen")
+OTHER_BITS = """
+right = initial
+
+
+def initial(case):
+    state = right(case)
+    return state._replace(E=state.E * (1 + 1e-16 + 1e-15 * (case.dtype.itemsize == 8)))
+"""
+
+
+def refused(scratch) -> str:
+    done = scratch.run("check", "lattice_field_v1")
+    assert done.returncode == 1
+    assert "BROKEN" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+def test_an_edited_source_is_named(scratch):
+    path = scratch.file("baselines", "lattice_field_v1", "scheme.py")
+    path.write_text(path.read_text() + "\n# faster\n")
+    said = refused(scratch)
+    assert "baselines/lattice_field_v1/scheme.py was edited" in said
+    assert "new version" in said
+
+
+def test_a_new_source_is_named(scratch):
+    scratch.file("baselines", "lattice_field_v1", "extra.py").write_text("x = 1\n")
+    assert "extra.py is new" in refused(scratch)
+
+
+def test_missing_golden_data_is_named(scratch):
+    scratch.file(*FROZEN, "golden.safetensors").unlink()
+    assert "golden.safetensors is missing" in refused(scratch)
+
+
+def test_truncated_golden_data_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "is truncated" in refused(scratch)
+
+
+def test_edited_golden_data_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert "golden.safetensors was edited" in refused(scratch)
+
+
+def test_golden_data_of_another_torch_is_named(scratch):
+    path = scratch.file(*FROZEN, "golden.safetensors")
+    tensor_files.save(
+        path, tensor_files.load(path), {"torch": "1.0.0", "engine": "lattice_field_v1"}
+    )
+    # padded to the sealed size, so that it is not merely shorter
+    assert "made by torch 1.0.0" in refused(scratch)
+
+
+def test_an_edited_manifest_is_named(scratch):
+    path = scratch.file(*FROZEN, "manifest.json")
+    path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
+    assert "seal does not fit" in refused(scratch)
+
+
+def test_an_unfrozen_engine_says_how_to_freeze_it(scratch):
+    scratch.file(*FROZEN, "manifest.json").unlink()
+    assert "groundspeed freeze lattice_field_v1" in refused(scratch)
+
+
+def test_freezing_twice_is_refused(scratch):
+    done = scratch.run("freeze", "lattice_field_v1")
+    assert done.returncode == 1
+    assert "new physics is a new version" in done.stderr
+
+
+FEWER = """
+CASES = {name: case for name, case in CASES.items() if case.stored}
+"""
+ADDED = """
+from dataclasses import replace
+
+first = next(iter(CASES))
+CASES["another"] = replace(CASES[first], steps=3)
+"""
+
+
+@pytest.fixture
+def small(scratch):
+    """The copy with the small cases of a smaller engine, sealed here, and one case more there."""
+    shutil.copytree(
+        ROOT / "baselines" / "lattice_field_v0",
+        scratch.file(*EXTENDED).parent,
+        ignore=shutil.ignore_patterns("frozen"),
+    )
+    cases = scratch.file("baselines", "lattice_field_v0", "cases.py")
+    cases.write_text(cases.read_text() + FEWER)
+    done = scratch.run("freeze", "lattice_field_v0")
+    assert done.returncode == 0, done.stderr
+    cases.write_text(cases.read_text() + ADDED)
+    return scratch
+
+
+def answers(scratch) -> dict:
+    return json.loads(scratch.file(*EXTENDED, "manifest.json").read_text())["answers"]
+
+
+def test_a_case_joins_a_sealed_baseline_and_what_was_sealed_stays(small):
+    before = answers(small)
+    done = small.run("freeze", "lattice_field_v0")
+    assert done.returncode == 0, done.stderr
+    after = answers(small)
+    assert after.pop("another")["own_error"]
+    assert after == before
+    assert "SEALED" in small.run("check", "lattice_field_v0").stdout
+
+
+def test_no_case_joins_where_the_sealed_ones_give_other_bits(small):
+    scheme = small.file("baselines", "lattice_field_v0", "scheme.py")
+    scheme.write_text(f"{scheme.read_text()}{OTHER_BITS}")
+    before = small.file(*EXTENDED, "manifest.json").read_bytes()
+    done = small.run("freeze", "lattice_field_v0")
+    assert done.returncode == 1
+    assert "gives other bits than the sealed ones" in done.stderr
+    assert small.file(*EXTENDED, "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bool", "int64"])
+def test_any_state_survives_a_file(tmp_path, dtype):
+    import torch
+
+    kind = getattr(torch, dtype)
+    tensor = torch.randn(3, 4).to(torch.complex64).to(kind) if "complex" in dtype else (
+        torch.arange(12).reshape(3, 4).to(kind)
+    )  # fmt: skip
+    tensor_files.save(tmp_path / "x", {"a": tensor, "b": torch.tensor(5)})
+    found = tensor_files.load(tmp_path / "x")
+    assert torch.equal(found["a"], tensor)
+    assert found["a"].dtype == kind
+    assert found["b"].shape == ()

@@ -1,0 +1,77 @@
+"""Starts beside a threshold are found, and catch who decides otherwise."""
+
+import pytest
+import torch
+
+import baselines
+from baselines.engine import replace
+from validation.claims import Agreement
+from validation.inputs import thresholds
+from validation.inputs.variants import edges_of, telling, trials
+from validation.judge.case_reference import Bench
+from validation.judge.compare import Check, compare
+from validation.judge.verdicts import CaseResult
+
+DECIDING = [("probabilistic_field_v1", ""), ("energy_flow_v1", "tiny_steps")]
+
+
+def bench_of(name, case=""):
+    torch.set_num_threads(1)
+    base = baselines.load(name)
+    claim = Agreement(engine=base, level="exact", because="it is the same")
+    case = case or telling(base, claim, full=False)[0]
+    return Bench(base, case, base.cases[case])
+
+
+@pytest.mark.parametrize(("name", "case"), DECIDING)
+def test_both_sides_of_a_threshold_decide_otherwise(name, case):
+    bench = bench_of(name, case)
+    found = dict(edges_of(bench.base, bench.reference, bench.still))
+    assert len(found) == 4
+    step = bench.base.runner(bench.case)
+    for word in ("near", "at"):
+        below, above = (found[f"{side}, {word} a threshold"] for side in ("below", "above"))
+        one, other = (thresholds.decisions(step(s, 1)) for s in (below, above))
+        assert not thresholds.alike(one, other)
+
+
+def test_an_engine_that_decides_nothing_has_none():
+    bench = bench_of("tensor_field_v1")
+    assert [t.label for t in bench.trials if "threshold" in t.label] == []
+
+
+def test_a_decision_by_a_narrower_sum_is_caught_beside_the_threshold():
+    """Right on every named start, as far as its first step goes; wrong beside a threshold."""
+    bench = bench_of("probabilistic_field_v1")
+    claim = Agreement(engine=bench.base, level="exact", because="as it says")
+
+    def stepper(case):
+        step = bench.base.prepare(case)
+
+        def narrow(state):
+            rounded = {
+                name: t.to(torch.bfloat16).to(t.dtype) if t.is_floating_point() else t
+                for name, t in state._asdict().items()
+            }
+            decided = step(type(state)(**{k: v.clone() for k, v in rounded.items()}))
+            right = step(state)
+            return type(state)(
+                *(
+                    d if not r.is_floating_point() else r
+                    for d, r in zip(decided, right, strict=True)
+                )
+            )
+
+        return narrow
+
+    wrong = replace(bench.base, stepper=stepper).runner(bench.case)
+    tried = [t for t in trials(bench.base, bench.reference) if "threshold" in t.label]
+    assert tried
+    result = CaseResult()
+    for trial in tried:
+        n = min(trial.want)
+        got = wrong(trial.start, n)
+        check = Check(trial.label, got, trial.want[n], lambda t=trial, n=n: t.want[n],
+                      lambda field: None, (), "bits")  # fmt: skip
+        compare(claim, result, check)
+    assert result.decisions > 0

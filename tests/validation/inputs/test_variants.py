@@ -1,0 +1,158 @@
+"""What the judge hands to a candidate, and what it does not let it get away with."""
+
+import pytest
+import torch
+
+from baselines.lattice_field_v1 import engine as base
+from validation.claims import Agreement
+from validation.golden import manifest
+from validation.inputs import variants
+from validation.inputs.variants import Made, afforded, cost, trials
+from validation.judge.case_reference import Bench
+from validation.judge.checks import hear
+from validation.worker.client import Candidate
+from validation.worker.global_state import BLOCKS, laid_out, poison
+
+torch.set_num_threads(1)
+CASE = "odd_2d"
+PLANTED = """
+import dataclasses, gc, time, torch
+def planted(case):
+    step = right.prepare(case)
+    def changed(state):
+        {body}
+    return changed
+engine = dataclasses.replace(right, stepper=planted)
+"""
+REFUSED = {
+    "reads memory by the byte": (
+        "E = torch.as_strided(state.E, state.E.shape, (state.E.shape[1], 1), 0);"
+        " return step(state._replace(E=E))",
+        "offset",
+    ),
+    "is right on the named shape only": (
+        "s = step(state); return s if s.E.shape == (17, 13) else s._replace(E=s.E * 2)",
+        "shape",
+    ),
+    "leaves output unwritten": (
+        "E = torch.empty_like(state.E); s = step(state); E[1:] = s.E[1:]; return s._replace(E=E)",
+        "finite values",
+    ),
+    "patches the clock": ("time.perf_counter = time.time; return step(state)", "is patched"),
+    "patches torch": ("torch.equal = lambda a, b: True; return step(state)", "is patched"),
+    "stops the garbage collector": ("gc.disable(); return step(state)", "garbage collection"),
+    "adds a thousandth to large numbers": (
+        "s = step(state); return s._replace(E=torch.where(s.E.abs() > 100, s.E * 1.001, s.E))",
+        "large",
+    ),
+    "depends on the number of threads": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-15 * (torch.get_num_threads() - 1)))",
+        "2 thread(s) gives other bits",
+    ),
+    "differs from run to run": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-9 * (time.time_ns() % 7)))",
+        "E[",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bench():
+    answer = manifest.manifest(base.name).answers[CASE]
+    return Bench(base, CASE, base.cases[CASE], answer)
+
+
+def heard(scratch, bench, body):
+    scratch.plant("lattice_field_null", PLANTED.format(body=body))
+    claim = Agreement(engine=base, level="exact", because="planted", cases=(CASE,))
+    with Candidate("lattice_field_null", scratch.root) as candidate:
+        return hear(bench, claim, candidate)
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_what_only_looks_right_is_refused_for_the_right_reason(scratch, bench, name):
+    body, reason = REFUSED[name]
+    result = heard(scratch, bench, body)
+    assert result.broken
+    assert reason in " ".join(result.broken)
+
+
+def test_what_is_right_everywhere_is_accepted_and_what_was_tried_is_on_record(scratch, bench):
+    result = heard(scratch, bench, "return step(state)")
+    assert not result.broken
+    assert {"strided", "offset", "zeros", "denormal", "large", "seed 1"} <= set(result.tried)
+    assert any("shape" in label for label in result.tried)
+
+
+def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
+    body = "assert state.E.shape == (17, 13), 'this shape only'; return step(state)"
+    result = heard(scratch, bench, body)
+    assert not result.broken
+    assert any("this shape only" in line for line in result.declined)
+
+
+def test_trials_are_the_same_every_time(bench):
+    again = list(trials(base, bench.reference))
+    assert [t.label for t in again] == [t.label for t in bench.trials]
+    for one, two in zip(bench.trials, again, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
+
+
+def test_trials_are_made_when_they_are_asked_for_and_once(bench, monkeypatch):
+    made, make = [], variants.trial
+    monkeypatch.setattr(
+        variants,
+        "trial",
+        lambda label, *w, **k: made.append(label) or make(label, *w, **k),
+    )
+    found = Made(trials(base, bench.reference))
+    assert next(iter(found)).label == made[0] == "seed 1"
+    assert len(made) == 1
+    assert [t.label for t in found] == [t.label for t in bench.trials]
+    count = len(made)
+    assert all(a is b for a, b in zip(found, list(found), strict=True))
+    assert len(made) == count
+
+
+def test_no_trial_is_made_beyond_what_envelopes_may_cost(bench, monkeypatch):
+    found, calls = Made(trials(base, bench.reference)), 10
+    first = next(iter(found))
+    monkeypatch.setattr(variants, "WORK", 2 * cost(first, calls))
+    kept = afforded(found, calls)
+    assert [t.label for t in kept] == ["seed 1", "seed 2"]
+    assert len(found.made) == 3
+    monkeypatch.setattr(variants, "WORK", 1)
+    (short,) = afforded(Made(trials(base, bench.reference)), calls)
+    assert (short.label, list(short.want)) == ("seed 1", [1])
+
+
+def test_what_is_compared_bit_by_bit_asks_for_no_allowance(bench, monkeypatch):
+    def dear(*_):
+        raise AssertionError("the frozen engine was run for an allowance that nobody needs")
+
+    monkeypatch.setattr("validation.judge.case_reference.operators", dear)
+    claim = Agreement(engine=base, level="exact", because="the frozen engine", cases=(CASE,))
+    again = Bench(base, CASE, base.cases[CASE], bench.answer)
+    with Candidate(f"={base.name}") as candidate:
+        result = hear(again, claim, candidate)
+    assert result.checks
+    assert not result.broken
+
+
+@pytest.mark.parametrize("layout", ["offset", "strided"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.int64, torch.bool])
+def test_another_layout_holds_the_same_values(layout, dtype):
+    for shape in ((), (5,), (3, 4)):
+        x = torch.ones(shape).to(dtype)
+        moved = laid_out(x, layout)
+        assert torch.equal(moved, x)
+        assert moved.dtype == dtype
+        assert layout == "offset" or moved.ndim == 0 or not moved.is_contiguous()
+        assert layout == "strided" or moved.storage_offset() == 1
+
+
+def test_memory_that_comes_next_is_poisoned():
+    state = base.initial(base.cases[CASE])
+    poison(state)
+    blocks = [torch.empty_like(state.E) for _ in range(BLOCKS)]  # the allocator chooses
+    assert any(block.isnan().any() for block in blocks)

@@ -1,0 +1,227 @@
+"""Whatever happens to the judge, what it leaves is whole, and about the bytes it judged."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from judging_processes import end_at_once
+
+from validation import machine
+from validation.records import results
+from validation.records.base import BrokenRecord
+
+LEAF = "lattice_field_null"
+WORDS = [sys.executable, "-m", "tools", "validate", LEAF]
+
+
+def start(scratch, **more):
+    return subprocess.Popen(
+        WORDS,
+        cwd=scratch.root,
+        # Python itself keeps half a compiled file where a disk is full, for others to read
+        env=os.environ | {"PYTHONPATH": str(scratch.root), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def record(scratch):
+    return results.path(LEAF, machine.kind(), scratch.root)
+
+
+def status(scratch):
+    """Of the verdict on file, which must be whole."""
+    return results.read(LEAF, machine.kind(), scratch.root)["verdict"]["status"]
+
+
+def names(scratch):
+    """What lies beside the record, whole or not."""
+    return sorted(p.name for p in record(scratch).parent.glob("*"))
+
+
+def test_killed_at_any_moment_it_leaves_the_old_verdict_or_a_whole_new_one(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    assert scratch.run("validate", LEAF).returncode == 0
+    for moment in (0.3, 2.0, 4.0):
+        process = start(scratch)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=300)
+        assert status(scratch) == "VERIFIED"
+        whole = [name for name in names(scratch) if name.endswith(".json")]
+        assert whole == [f"{LEAF}.json", "machine.json"]
+
+
+def test_two_judges_at_once_agree_and_leave_one_whole_verdict(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    both = [start(scratch) for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=400)
+        assert process.returncode == 0
+    assert status(scratch) == "VERIFIED"
+    assert names(scratch) == [f"{LEAF}.json", "machine.json"]
+
+
+def test_on_a_full_disk_there_is_no_verdict_and_one_line_says_why(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+
+    def full():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    process = start(scratch, preexec_fn=full)
+    _, said = process.communicate(timeout=400)
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert "too large" in said or "REJECTED" not in said
+    assert set(names(scratch)) <= {"machine.json"}
+
+
+def test_a_file_that_changes_while_it_is_judged_is_not_verified(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    path = scratch.file("optimizations", LEAF, "implementation.py")
+    code = f"with open({str(path)!r}, 'a') as file:\n    file.write('# later\\n')\n"
+    scratch.plant(LEAF, code)
+    done = scratch.run("validate", LEAF)
+    assert done.returncode == 1
+    assert f"optimizations/{LEAF}/implementation.py changed while it was judged" in done.stdout
+
+
+def test_a_verdict_with_one_word_changed_is_believed_by_nobody(scratch):
+    scratch.only(LEAF, ("odd_2d",))
+    assert scratch.run("validate", LEAF).returncode == 0
+    found = json.loads(record(scratch).read_text())
+    found["verdict"]["torch"] = "0.0"
+    record(scratch).write_text(json.dumps(found))
+    with pytest.raises(BrokenRecord, match="seal does not fit"):
+        status(scratch)
+
+
+def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
+    import torch
+
+    from baselines.lattice_field_v1 import engine
+    from validation.golden import run_cache
+    from validation.reference.distance import Distance
+    from validation.reference.envelope import Envelope
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    case = engine.cases["odd_2d"]
+    begin = engine.initial(case)
+    asked = []
+
+    def measure():
+        asked.append(1)
+        return Envelope({1: {"E": Distance(1.0, 2.0, 3.0)}}, {"E": None}, {1: 3}, count=3)
+
+    torch.set_num_threads(1)
+    for _ in range(2):
+        found = run_cache.envelope(engine, case, begin, [1], measure)
+        assert found.allowed[1]["E"] == (1.0, 2.0, 3.0)
+    assert len(asked) == 1
+    (file,) = tmp_path.glob("*/*")
+    file.write_text(file.read_text().replace("2.0", "9.0"))
+    assert run_cache.envelope(engine, case, begin, [1], measure).allowed[1]["E"].largest == 2.0
+    assert len(asked) == 2
+
+
+def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeypatch):
+    import torch
+
+    from baselines.lattice_field_v1 import engine
+    from validation.golden import run_cache
+    from validation.records import tensor_files
+    from validation.reference import trajectory
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    torch.set_num_threads(1)
+    case = engine.cases["odd_2d"]
+    begin = engine.initial(case)
+    right = trajectory.along(engine, case, begin, [1, 2])
+    run_cache.along(engine, case, begin, [1, 2])
+    (file,) = tmp_path.glob("*/*")
+    with monkeypatch.context() as without:  # read from the file: nothing is run
+        without.setattr(trajectory, "along", None)
+        assert torch.equal(run_cache.along(engine, case, begin, [1, 2])[2].E, right[2].E)
+    named, told = tensor_files.load(file), tensor_files.metadata(file)
+    named["2/E"][0, 0] += 1e-9
+    for damage in (lambda: tensor_files.save(file, named, told), lambda: file.write_bytes(b"{")):
+        damage()
+        assert torch.equal(run_cache.along(engine, case, begin, [1, 2])[2].E, right[2].E)
+
+
+def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, monkeypatch):
+    from baselines.engine import replace
+    from baselines.lattice_field_v1 import engine
+    from validation.golden import run_cache
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    case = engine.cases["odd_2d"]
+    run_cache.along(replace(engine, in_place=True), case, engine.initial(case), [1])
+    assert not list(tmp_path.glob("*/*"))
+
+
+def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
+    from baselines.lattice_field_v1 import engine
+    from validation.golden import run_cache
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    (tmp_path / "older").mkdir()
+    case = engine.cases["odd_2d"]
+    run_cache.along(engine, case, engine.initial(case), [1])
+    assert [p.name for p in tmp_path.iterdir()] != ["older"]
+    assert not (tmp_path / "older").exists()
+
+
+def test_portions_take_turns_between_engines_and_lose_nobody():
+    from validation.parallel.process_pool import PORTION, portions
+
+    names = {"a": [f"a{i}" for i in range(2 * PORTION + 1)], "b": ["b0"]}
+    found = portions(names)
+    assert sorted(sum(found, [])) == sorted(names["a"] + names["b"])
+    assert all(len(part) <= PORTION for part in found)
+    assert found[1] == ["b0"]
+
+
+def test_a_judging_process_that_is_killed_is_one_line():
+    from validation.parallel.process_pool import side_by_side
+
+    with pytest.raises(RuntimeError, match="was killed"):
+        list(side_by_side(end_at_once, [["a"], ["b"]], False, lambda name, line: None))
+
+
+PARENT = """
+from judging_processes import says_its_number
+from validation.parallel.process_pool import side_by_side
+
+if __name__ == "__main__":
+    list(side_by_side(says_its_number, [["{0}"], ["{0}"]], False, lambda name, line: None))
+"""
+
+
+def test_no_judging_process_outlives_the_one_that_started_it(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT.format(tmp_path))
+    paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    parent = subprocess.Popen([sys.executable, str(script)], env=os.environ | paths)
+    until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    parent.kill()
+    parent.wait()
+    for file in tmp_path.glob("*.pid"):
+        until(lambda file=file: not Path(f"/proc/{file.stem}").exists())
+
+
+def until(true, seconds: float = 120.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)

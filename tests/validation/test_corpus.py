@@ -1,0 +1,89 @@
+"""The judge refuses what is known to be wrong, for its own reason, and accepts what is right."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tools.rendering.templates import PAGES
+from tools.selftest import command
+from validation import corpus
+from validation.judge.verdicts import Status
+
+HEARD = [(part, name) for part in corpus.PARTS for name in corpus.entries(part)]
+pytestmark = pytest.mark.xdist_group("corpus")  # they share the references and a fork server
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(("part", "name"), HEARD, ids=[f"{p}: {n}" for p, n in HEARD])
+def test_an_entry_is_met_as_it_must_be(part, name):
+    entry = corpus.entries(part)[name]
+    listen = command.timed if part == "must_reject_timed" else corpus.hear
+    said = listen(part, entry)
+    if not entry.reason:
+        assert said == ""
+    else:
+        assert re.search(entry.reason, said)
+
+
+def test_the_corpora_cover_every_engine_and_are_large_enough():
+    for part, least in command.LEAST.items():
+        heard = corpus.entries(part)
+        assert len(heard) >= least
+        assert len({entry.engine for entry in heard.values()}) == 4
+
+
+def test_every_exploit_must_be_refused_and_says_why():
+    for part in ("must_reject", "must_reject_timed"):
+        assert all(entry.reason for entry in corpus.entries(part).values())
+    assert not any(entry.reason for entry in corpus.entries("must_accept").values())
+
+
+def entry(reason):
+    found = corpus.entries("must_reject")["nothing done: lattice_field_v1"]
+    return corpus.Entry(name="x", engine=found.engine, build=found.build, case="odd_2d",
+                        reason=reason)  # fmt: skip
+
+
+def test_a_refusal_for_another_reason_is_a_fault_of_the_judge():
+    said = "E[1, 2] after step 3: got 0.0"
+    assert entry(r"^E\[").as_expected(said)
+    assert not entry("signal 9").as_expected(said)
+    assert not entry("").as_expected(said)
+    assert not entry(r"^E\[").as_expected("")
+
+
+def test_the_record_counts_and_names_what_is_wrong():
+    right = command.ControlOutcome(name="a", engine="e", expected="E", said="E[0]", right=True)
+    wrong = command.ControlOutcome(name="b", engine="e", expected="E", said="", right=False)
+    heard = {"must_reject": [right] * 40, "must_accept": [wrong] * 3}
+    found = command.faults(heard)
+    assert "must_accept: b: said 'nothing', expected 'E'" in found
+    assert "must_accept: 3 entries, at least 20 are needed" in found
+    record = command.SelfTest(
+        made="today", protocol=1, heard=heard, mutation={}, unscored={}, wrong=found
+    )
+    assert not record.holds
+    assert any("refused 40 of 40, for the right reason 40" in s for s in command.summary(record))
+    page = PAGES.get_template("selftest.md")
+    assert "**wrong:** accepted" in page.render(record=record, machine="m", lines=[], scores={})
+
+
+def test_what_this_machine_cannot_judge_is_not_called_refused(monkeypatch):
+    unscored = SimpleNamespace(mutation=None)
+    known = {
+        "a": (Status.UNAVAILABLE, unscored, ""),
+        "b": (Status.REJECTED, unscored, ""),
+        "c": (Status.UNJUDGED, None, ""),
+        "d": (Status.VERIFIED, SimpleNamespace(mutation="a score"), ""),
+    }
+    monkeypatch.setattr(command.discovery, "names", lambda: list(known))
+    monkeypatch.setattr(command, "judged", known.__getitem__)
+    found, missing = command.scores()
+    assert found == {"d": "a score"}
+    assert ["lacks" in missing["a"], "refus" in missing["b"], "run: " in missing["c"]] == [True] * 3

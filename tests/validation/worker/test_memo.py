@@ -1,0 +1,185 @@
+"""No question is put twice to a candidate, but those that mean to be."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+import pytest
+import torch
+
+import baselines
+from validation import corpus, discovery
+from validation.judge import mutation_score
+from validation.mutation import mutants
+from validation.parallel.prefetch import made_ahead
+from validation.records import digests
+from validation.worker import forkserver, server
+from validation.worker.memo import SMALL, Remembered
+
+ENGINE, CASE = "lattice_field_v1", "odd_2d"
+
+
+class Counting:
+    """Answers with how often it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def after(self, case, state, at, guard=False, **others):
+        self.asked.append((case, tuple(at), guard, others))
+        return {n: len(self.asked) for n in at}
+
+
+@pytest.fixture
+def state():
+    engine = baselines.load(ENGINE)
+    return engine.initial(engine.cases[CASE])
+
+
+def test_the_same_run_from_the_same_bits_is_asked_for_once(state):
+    inner = Counting()
+    room = Remembered(inner)
+    first = room.after(CASE, state, [1, 2], guard=True)
+    assert room.after(CASE, type(state)(*map(torch.clone, state)), [1, 2]) == first
+    assert inner.asked == [(CASE, (1, 2), True, {})]
+    moved = state._replace(E=state.E.nextafter(torch.ones(())))
+    for other in ((CASE, moved, [1, 2]), (CASE, state, [1]), ("another", state, [1, 2])):
+        assert room.after(*other) != first
+    assert len(inner.asked) == 4
+
+
+def test_what_is_more_than_plain_steps_is_asked_every_time(state):
+    inner = Counting()
+    room = Remembered(inner)
+    for more in (
+        {"sabotage": "zeros"},
+        {"layout": "strided"},
+        {"stages": 1},
+        {"changes": {"a": 1}},
+    ):
+        assert room.after(CASE, state, [1], **more) != room.after(CASE, state, [1], **more)
+    assert len(inner.asked) == 8
+
+
+def test_large_answers_are_not_kept():
+    inner = Counting()
+    room = Remembered(inner)
+    large = (torch.zeros(SMALL + 1),)
+    assert room.after(CASE, large, [1]) != room.after(CASE, large, [1])
+    assert not room.known
+
+
+def test_the_rest_of_a_candidate_is_there():
+    inner = Counting()
+    inner.stop = lambda: "stopped"
+    assert Remembered(inner).stop() == "stopped"
+
+
+def test_only_the_first_call_is_watched_for_what_it_does_to_its_input(state):
+    engine, calls = baselines.load(ENGINE), []
+
+    def spoiling(given):
+        calls.append(given)
+        given.E.add_(1.0)
+        return given
+
+    honest, found = [], []
+    case = engine.cases[CASE]
+    step = server.watching(engine, case, engine.prepare(case), honest)
+    step(step(state))
+    assert honest == [False]
+    step = server.watching(engine, case, spoiling, found)
+    step(step(state))
+    assert found == [True]
+    assert len(calls) == 2
+
+
+def test_saboteurs_share_the_right_answers_and_not_what_they_make_of_them(state):
+    engine, made, right = baselines.load(ENGINE), [], {}
+    case = engine.cases[CASE]
+    frozen = engine.prepare(case)
+
+    def step(given):
+        made.append(1)
+        return frozen(given)
+
+    spoiled = {}
+    for name in ("zeros", "third call wrong", "constant wrong by 1e-5"):
+        _, one = mutants.sabotaged(name, engine, case, step, 1, {}, right)
+        spoiled[name] = one(type(state)(*map(torch.clone, state)))
+    assert len(made) == 1
+    want = frozen(state)
+    assert torch.equal(spoiled["third call wrong"].E, want.E)
+    assert not torch.equal(spoiled["zeros"].E, want.E)
+    assert not torch.equal(spoiled["constant wrong by 1e-5"].E, want.E)
+
+
+def test_a_shared_answer_is_nobodys_to_change(state):
+    """It is the next call's input, and one saboteur writes into that."""
+    engine, right = baselines.load(ENGINE), {}
+    case = engine.cases[CASE]
+    for _ in range(2):
+        for name in mutants.SABOTEURS:
+            step = mutants.sabotaged(name, engine, case, engine.prepare(case), 2, {}, right)[1]
+            if name not in ("another shape", "another type"):
+                step(step(type(state)(*map(torch.clone, state))))
+    kept = right[digests.of_state(state)]
+    want = engine.prepare(case)(state)
+    assert all(torch.equal(a, b) for a, b in zip(kept, want, strict=True))
+
+
+def test_what_is_made_ahead_is_waited_for_in_order(tmp_path):
+    def parts():
+        for name in ("one", "two"):
+            (tmp_path / name).write_text(str(os.getpid()))
+            yield name
+
+    with made_ahead(parts()) as wait:
+        wait("two")
+        assert {p.name for p in tmp_path.iterdir()} == {"one", "two"}
+        assert (tmp_path / "one").read_text() != str(os.getpid())
+        wait("never made")
+
+
+@pytest.mark.parametrize("end", ["error", "killed"])
+def test_nobody_waits_for_what_ended_early(end):
+    def parts():
+        yield "one"
+        if end == "error":
+            raise ValueError(end)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with made_ahead(parts()) as wait:
+        waiting = threading.Thread(target=wait, args=("two",))
+        waiting.start()
+        waiting.join(30)
+        assert not waiting.is_alive()
+
+
+def test_an_environment_is_as_it_was_afterwards(monkeypatch):
+    monkeypatch.setenv("KEPT", "before")
+    monkeypatch.delenv("NEW", raising=False)
+    with suppress(ValueError), forkserver.environment(KEPT="x", NEW="y"):
+        assert (os.environ["KEPT"], os.environ["NEW"]) == ("x", "y")
+        raise ValueError
+    assert os.environ["KEPT"] == "before"
+    assert "NEW" not in os.environ
+
+
+def test_the_saboteurs_yardstick_is_what_the_comparisons_were_told():
+    engine, asked = baselines.load(ENGINE), []
+
+    class Frozen:
+        def after(self, case, state, at, guard=False):
+            asked.append(at)
+            run = engine.runner(engine.cases[case])
+            return {n: run(state, n) for n in at}
+
+    room, bench = Remembered(Frozen()), corpus.bench(ENGINE, CASE)
+    claim = discovery.claim("lattice_field_null")
+    checks = [check.name for check in bench.comparisons(claim, room)]
+    told = len(asked)
+    assert [check.name for check in bench.comparisons(claim, room, mutation_score.CALLS)] == checks
+    assert told > 1
+    assert len(asked) == told

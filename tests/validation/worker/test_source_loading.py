@@ -1,0 +1,125 @@
+"""What runs is the text that the verdict is on: no older machine code, no bytes of other kinds."""
+
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from validation.records.digests import ROOT
+
+HELPER = """
+from numba import njit
+
+@njit(cache=True)
+def factor(x):
+    return x * {factor}
+"""
+CALLER = """
+from numba import njit
+from .helper import factor
+
+@njit(cache=True)
+def scaled(x):
+    return factor(x)
+"""
+IMPORTS = {
+    "numba first, as the judge has it": "import numba, optimizations.leaf.caller as c",
+    "numba last, as the clock has it": "import optimizations.leaf.caller as c",
+}
+
+
+@pytest.fixture
+def leaf(tmp_path) -> Path:
+    """An empty optimization in a tree of its own."""
+    shutil.copytree(ROOT / "validation", tmp_path / "validation")
+    folder = tmp_path / "optimizations" / "leaf"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "optimizations" / "__init__.py", folder.parent)
+    (folder / "__init__.py").touch()
+    return folder
+
+
+def said(leaf: Path, code: str) -> str:
+    """What a program prints that runs in the leaf's tree, or the last line of its complaint."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=leaf.parents[1], capture_output=True, text=True
+    )
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("imports", IMPORTS.values(), ids=IMPORTS)
+def test_a_changed_helper_is_compiled_into_its_unchanged_caller(leaf, imports):
+    """numba looks at the caller's file alone: a right result, kept, would hide the change."""
+    pytest.importorskip("numba")
+    (leaf / "caller.py").write_text(CALLER)
+
+    def result(factor: int) -> str:
+        (leaf / "helper.py").write_text(HELPER.format(factor=factor))
+        return said(leaf, f"{imports}; print(c.scaled(1))")
+
+    assert (result(2), result(2), result(3)) == ("2", "2", "3")
+    assert not list(leaf.glob("__pycache__/*.nbc")), "kept beside the sources, by their dates alone"
+    assert list(leaf.parents[1].glob(".groundspeed/compiled/**/*.nbc"))
+
+
+def test_bytecode_of_another_text_is_not_run(leaf):
+    """Of the same date and size: what an archive unpacks, or whoever wants it to seem right."""
+    module = leaf / "implementation.py"
+    module.write_text("number = 1")
+    py_compile.compile(str(module))
+    date = module.stat()
+    module.write_text("number = 2")
+    os.utime(module, ns=(date.st_atime_ns, date.st_mtime_ns))
+    show = "import importlib, sys; m = importlib.import_module(sys.argv[1]); print(m.number)"
+    plain = subprocess.run(
+        [sys.executable, "-c", show, "implementation"], cwd=leaf, capture_output=True, text=True
+    )
+    assert plain.stdout.strip() == "1", "Python itself no longer takes what it kept"
+    assert said(leaf, "import optimizations.leaf.implementation as m; print(m.number)") == "2"
+
+
+@pytest.mark.parametrize("name", ["kernel.so", "kernel.cpp", "parts/table.npy", "old.pyc"])
+def test_what_no_verdict_covers_is_refused(leaf, name):
+    (leaf / name).parent.mkdir(exist_ok=True)
+    (leaf / name).touch()
+    words = said(leaf, "import optimizations.leaf")
+    assert words == (
+        f"ImportError: optimizations/leaf/{name} is covered by no verdict; "
+        "allowed: .py, .md, .tmp, costs.json; write what is run as text into a .py file"
+    )
+
+
+@pytest.mark.parametrize("name", ["report.md", "costs.json", ".swp", "__pycache__/a.pyc", "a.tmp"])
+def test_what_is_not_run_is_let_be(leaf, name):
+    (leaf / name).parent.mkdir(exist_ok=True)
+    (leaf / name).touch()
+    assert said(leaf, "import optimizations.leaf; print('imported')") == "imported"
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("from optimizations.other import number", True),
+        ("import optimizations.other.deep", True),
+        ("from optimizations.other.deep import number", True),
+        ("from ..other import number", False),
+        ("from ..other.deep import number", False),
+        ("import importlib; importlib.import_module('optimizations.' + 'other')", False),
+        ("__import__('optimizations.' + 'other')", False),
+    ],
+)
+def test_another_optimization_is_imported_by_words_that_the_verdict_sees(leaf, line, seen):
+    other = leaf.with_name("other")
+    other.mkdir()
+    for module in ("__init__", "deep"):
+        (other / f"{module}.py").write_text("number = 1")
+    (leaf / "implementation.py").write_text(line)
+    words = said(leaf, "import optimizations.leaf.implementation; print('imported')")
+    refused = (
+        "ImportError: leaf/implementation.py imports optimizations.other unseen by its verdict"
+    )
+    assert words == "imported" if seen else words.startswith(refused)

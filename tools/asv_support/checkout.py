@@ -1,0 +1,36 @@
+"""A commit's code under today's measuring stick, in one tree of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from validation.records.results import FOLDER
+
+UNDER_TEST = ("baselines", "optimizations")
+STICK = ("validation", "tools")
+
+
+@contextmanager
+def measurable(commit: Path, stick: Path) -> Iterator[Path]:
+    """``commit``'s engines and optimizations beside the judge and the clock of ``stick``.
+
+    The evidence on file comes along: a verdict still holds where every file that it rests on is
+    the same. Gone on leaving.
+    """
+    with TemporaryDirectory(prefix="groundspeed-") as place:
+        tree = Path(place).resolve()
+        for package in UNDER_TEST:
+            bring(commit / package, tree / package)
+        for package in STICK:
+            bring(stick / package, tree / package)
+        if (stick / FOLDER).is_dir():
+            bring(stick / FOLDER, tree / FOLDER)
+        yield tree
+
+
+def bring(here: Path, there: Path) -> None:
+    shutil.copytree(here, there, ignore=shutil.ignore_patterns("__pycache__"))

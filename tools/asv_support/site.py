@@ -1,0 +1,235 @@
+"""The asv site, complete in one folder: built, made whole without the internet, served.
+
+asv's page loads ten scripts and styles from content delivery networks and refuses to
+work without them. asv runs `Offline` at the end of `asv publish`, however it was started:
+it puts local copies beside the page, from packages that ship these files and from
+`vendor/` for the three that no package ships, and points the page at them.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from asv.publishing import OutputPublisher
+from asv.util import load_json
+
+from validation import discovery, machine
+from validation.records.base import write_atomic
+from validation.records.results import FOLDER
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = Path(__file__).with_name("vendor")
+CONFIG, LOCAL = "asv.conf.json", ".asv.local.json"
+VENDOR = "vendor"
+REMOTE = re.compile(r'(src|href)="(https?://[^"]+\.(?:js|css))"([^>]*)')
+SHIPPED = {  # what the page asks for: the distribution that has it, and where
+    r"jquery-[\d.]+\.min\.js": ("js.jquery", "js/jquery/resources/jquery-3.*.min.js"),
+    r"jquery\.flot(\.\w+)?\.min\.js": ("js.jquery_flot", "js/jquery_flot/resources/{name}"),
+    r"bootstrap\.min\.js": ("js.bootstrap", "js/bootstrap/resources/js/{name}"),
+    r"bootstrap\.min\.css": ("js.bootstrap", "js/bootstrap/resources/css/{name}"),
+}
+
+
+class NotPublished(RuntimeError):
+    """Nothing was published or filed; the message says why and what to do."""
+
+
+class Offline(OutputPublisher):
+    """asv's last step of publishing: the page needs nothing from elsewhere."""
+
+    name = "offline"
+
+    @classmethod
+    def publish(cls, conf, repo, benchmarks, graphs, revisions):
+        make_local(Path(conf.html_dir))
+
+
+def make_local(html: Path) -> list[str]:
+    """Copy what the pages ask the internet for beside them; the names of the copies.
+
+    Raises:
+        Refused: a page asks for something that is neither shipped nor ours.
+    """
+    (html / VENDOR).mkdir(exist_ok=True)
+    copied: set[str] = set()
+
+    def localize(asked: re.Match) -> str:
+        attribute, url, rest = asked.groups()
+        name = url.rsplit("/", 1)[1]
+        shutil.copyfile(stand_in(name), html / VENDOR / name)
+        copied.add(name)
+        rest = re.sub(r'\s(integrity|crossorigin|referrerpolicy)="[^"]*"', "", rest)
+        return f'{attribute}="{VENDOR}/{name}"{rest}'
+
+    for page in html.glob("*.html"):
+        page.write_text(REMOTE.sub(localize, page.read_text()))
+    return sorted(copied)
+
+
+def stand_in(name: str) -> Path:
+    """The local file for one that the page loads by that name."""
+    own = OWN / name.replace(".min.js", ".js")
+    if own.exists():
+        return own
+    for pattern, (package, where) in SHIPPED.items():
+        if re.fullmatch(pattern, name):
+            return inside(package, where.format(name=name))
+    raise NotPublished(
+        f"asv's page loads {name}, and nothing here stands in for it; have {known()}"
+    )
+
+
+def inside(package: str, where: str) -> Path:
+    """A file of an installed distribution, which is not imported for it."""
+    try:
+        folder, _, pattern = str(distribution(package).locate_file(where)).rpartition("/")
+    except PackageNotFoundError:
+        raise NotPublished(f"the site needs {package}; run: pip install {package}") from None
+    found = sorted(path for path in Path(folder).glob(pattern) if "slim" not in path.name)
+    if not found:
+        raise NotPublished(
+            f"{package} has no {where}; run: pip install --force-reinstall {package}"
+        )
+    return found[-1]
+
+
+def known() -> list[str]:
+    return [*SHIPPED, *(path.name for path in OWN.glob("*.js"))]
+
+
+@contextmanager
+def local_results(root: Path = ROOT) -> Iterator[str]:
+    """A configuration of asv whose results are a copy: what is recorded there is on the site of
+    this machine and not in the committed history."""
+    committed = results_folder(CONFIG, root)
+    copy = root / ".asv" / "results"
+    shutil.rmtree(copy, ignore_errors=True)
+    if committed.is_dir():
+        shutil.copytree(committed, copy)
+    told = load_json(root / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
+    write_atomic(root / LOCAL, json.dumps(told))
+    try:
+        yield LOCAL
+    finally:
+        (root / LOCAL).unlink(missing_ok=True)
+
+
+def results_folder(config: str, root: Path = ROOT) -> Path:
+    return root / load_json(root / config, js_comments=True)["results_dir"]
+
+
+def has_results(config: str = CONFIG, root: Path = ROOT) -> bool:
+    return (root / config).exists() and (results_folder(config, root) / "benchmarks.json").exists()
+
+
+def run() -> int:
+    """The verb ``publish``."""
+    from tools.records import evidence
+    from tools.records.conditions import changes
+
+    timed = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
+    if changed := changes():
+        print(f"the tree differs from HEAD ({changed[0]}, …): nothing is filed under it")
+    elif timed:
+        record(timed)
+    print(publish())
+    return 0
+
+
+def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
+    """Build the site of ``root`` from the recorded results; its folder.
+
+    Raises:
+        Refused: there are no results yet, or asv fails.
+    """
+    if not has_results(config, root):
+        raise NotPublished("no results in reports/asv/results yet; run: groundspeed bench")
+    asv(root, "publish", "--no-pull", config=config)
+    return root / "reports" / "asv" / "html"
+
+
+def record(
+    names: list[str], root: Path = ROOT, measurements: Path | None = None, config: str = CONFIG
+) -> None:
+    """File the measurements of these optimizations in asv's results, under HEAD.
+
+    ``measurements`` is a file of results, or the folder of those of each machine; nothing is
+    measured again.
+
+    Raises:
+        Refused: the tree differs from HEAD, or a measurement is about something else.
+    """
+    from tools.records.conditions import changes
+
+    changed = changes(root)
+    if changed:
+        raise NotPublished(
+            f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
+            "results under a commit; commit, and record again"
+        )
+    handed = (measurements or root / FOLDER).resolve()
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(machine.kind(discovery.device(name, root)), []).append(name)
+    for kind, own in kinds.items():
+        suites = f"^({'|'.join(map(re.escape, own))})\\.benchmark\\."
+        words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--machine", kind)
+        asv(root, *words, "--bench", suites, config=config, GROUNDSPEED_MEASUREMENT=str(handed))
+    one_line(results_folder(config, root) / "benchmarks.json")
+
+
+def one_line(path: Path) -> None:
+    """The list of benchmarks as compact as asv's results are: it says the same of each suite."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    write_atomic(path, json.dumps(told, separators=(",", ":")))
+
+
+def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
+    """Run an asv command in ``root``; its output only where it fails.
+
+    Raises:
+        Refused: it fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "asv", "--config", config, *words],
+        cwd=root,
+        env=os.environ | settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()[-12:]
+        raise NotPublished(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
+
+
+def preview(root: Path = ROOT, port: int = 0, tell=print) -> None:
+    """Serve the site to this machine only, until interrupted."""
+    html = root / "reports" / "asv" / "html"
+    if not (html / "index.html").exists():
+        raise NotPublished("no site in reports/asv/html yet; run: groundspeed publish")
+    with server(html, port) as serving:
+        tell(f"http://127.0.0.1:{serving.server_address[1]}/  (Ctrl-C ends)")
+        try:
+            serving.serve_forever()
+        except KeyboardInterrupt:
+            tell("")
+
+
+def server(html: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A web server of the folder on 127.0.0.1, quiet; port 0 takes a free one."""
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=html))
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass

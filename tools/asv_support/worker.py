@@ -1,0 +1,88 @@
+"""What the asv suite asks for, answered in a process that may import torch.
+
+    python -m tools.asv_support.worker cases
+        {optimization: [timed cases]}
+    python -m tools.asv_support.worker judge NAME
+        {"status": …, "holds": …, "reason": …, "cases": […]}
+    python -m tools.asv_support.worker measure NAME
+        {"cases": …}, or {"absent": why}
+
+All are about the tree that it is started in. The answer is the last line of the output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from validation import discovery
+from validation.judge import verdicts
+from validation.judge.verdicts import Conclusion, Status
+
+NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
+
+
+def cases() -> dict[str, list[str] | None]:
+    """Cases that an everyday run judges and times; None where an optimization does not load."""
+    return {name: timed(name) for name in discovery.names()}
+
+
+def timed(name: str) -> list[str] | None:
+    try:
+        covered = discovery.claim(name).covered()
+    except Exception:  # whatever a broken folder raises; `measure` will say it
+        return None
+    return [n for n, case in covered.items() if case.timed]
+
+
+def verdict_on(name: str) -> Conclusion:
+    """The standing verdict on these very bytes, or a new one."""
+    from validation.judge.judge import judge  # late: heavy
+
+    status, verdict, _ = verdicts.standing(name)
+    if verdict is None or status is Status.STALE:
+        verdict = next(judge([name]))
+    return verdict
+
+
+def judged(name: str) -> dict:
+    """Where the optimization stands, and the cases that the clock may take."""
+    from tools.records import evidence
+
+    found = verdict_on(name)
+    right = found.status is Status.VERIFIED
+    return {
+        "status": found.status.value,
+        "holds": found.holds,
+        "reason": found.reason,
+        "cases": evidence.timed_cases(found, full=False) if right else [],
+    }
+
+
+def measure(name: str) -> dict:
+    """Judge the optimization unless these very bytes have been judged; time it if VERIFIED.
+
+    Raises:
+        clock.Refused: it is not what it claims to be, or cannot be timed.
+    """
+    from tools.records import evidence
+    from tools.timing import session
+
+    verdict = verdict_on(name)
+    status, reason = verdict.status, verdict.reason
+    if status is not Status.VERIFIED and verdict.holds:
+        return {"absent": f"{status}, as expected: {reason}"}
+    if status is not Status.VERIFIED:
+        raise session.NotMeasured(f"{name} is {status}: {reason}")
+    if not evidence.timed_cases(verdict, full=False):
+        return {"absent": "it covers no timed case"}
+    timings = session.measure(name).cases.items()
+    return {
+        "level": verdict.level,
+        "cases": {case: timing.model_dump(include=NUMBERS) for case, timing in timings},
+    }
+
+
+if __name__ == "__main__":
+    question, *names = sys.argv[1:]
+    print(json.dumps({"cases": cases, "judge": judged, "measure": measure}[question](*names)))

@@ -1,0 +1,154 @@
+"""Time optimizations beside their baselines, where a current VERIFIED verdict allows it."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+from tools import console
+from tools.records import evidence
+from tools.records.measurement import CLAIMED, Measurement, Timing
+from validation import discovery
+from validation.judge.verdicts import Status
+from validation.records import results
+from validation.tiers import Coverage
+
+GROUP = 16  # candidates at most that share the rounds of a baseline
+STARTS_BYTES = 1 << 31  # of theirs at most; each keeps several states of that size at once
+
+
+def run(
+    names: list[str],
+    full: bool = False,
+    dirty: bool = False,
+    again: bool = True,
+    as_json: bool = False,
+    processes: int | None = None,
+    passing_over: bool = False,
+    publish: bool | None = None,
+) -> int:
+    """The verb ``bench``; without ``again``, current measurements stand as they are.
+
+    Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
+    for, or with ``passing_over``, the refused optimizations are passed over with a word.
+    ``publish`` says whether enough processes are taken to claim a number; default: if ``full``.
+    """
+    asked = wanted(full if publish is None else publish, processes)
+    passing_over |= not names
+    refused, found, due = {}, {}, {}
+    for name in discovery.chosen(names):
+        known = None if again else evidence.measured(name, full)
+        if known:
+            found[name] = known
+            continue
+        status, verdict, reason = evidence.judged(name, Coverage.of(full))
+        if status is Status.VERIFIED and evidence.timed_cases(verdict, full):
+            due[name] = verdict.engine
+        elif status is Status.VERIFIED:
+            refused[name] = (status, "its claim covers no case that is marked as timed")
+        else:
+            refused[name] = (status, reason)
+    thrown = {}
+    for group in groups(due, full):
+        made, why = measure(group, full, dirty, asked)
+        found |= made
+        thrown |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
+    refused |= thrown
+    if as_json:
+        told = {n: {"status": s.value, "reason": r} for n, (s, r) in refused.items()}
+        console.as_json({"measured": [brief(m) for m in found.values()], "refused": told})
+    else:
+        for name in sorted([*found, *refused]):
+            show(found[name]) if name in found else console.line(
+                name, "no number", refused[name][0].value, refused[name][1]
+            )
+    unsettled = any(s in (Status.STALE, Status.UNJUDGED) for s, _ in refused.values())
+    return int(bool(thrown) or unsettled or (not passing_over and bool(refused)))
+
+
+def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
+    """Optimizations that share rounds: of one baseline, on one device, and as many as memory has
+    room for."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(due):
+        alike.setdefault((due[name], discovery.device(name)), []).append(name)
+    found = []
+    for (engine, _), names in sorted(alike.items()):
+        room = max(1, min(GROUP, STARTS_BYTES // largest_start(engine, full)))
+        count = -(-len(names) // room)
+        found += [names[k::count] for k in range(count)]
+    return found
+
+
+@cache
+def largest_start(engine: str, full: bool) -> int:
+    """Bytes of the largest state in which a timed case of a baseline starts."""
+    import baselines  # late: torch
+
+    base = baselines.load(engine)
+    timed = [c for c in base.cases.values() if c.timed and (c.quick or full)]
+    starts = (base.initial(case) for case in timed)
+    return max([1, *(sum(t.numel() * t.element_size() for t in s) for s in starts)])
+
+
+def wanted(publish: bool, processes: int | None) -> dict[str, int]:
+    """Arguments of `tools.timing.session.Plan`; none means an everyday number."""
+    if processes:
+        return {"least": processes, "most": processes}
+    return {"least": CLAIMED, "most": 2 * CLAIMED} if publish else {}
+
+
+def measure(
+    names: list[str], full: bool, dirty: bool, processes: dict[str, int]
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """Time optimizations of one baseline together, and write a record of each."""
+    from tools.timing import session  # late: torch
+
+    plan = session.Plan(**processes)
+    title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"
+    with console.progress(f"timing {title}", total=plan.least) as tell:
+        found, refused = session.measure_together(
+            names, full=full, dirty=dirty, plan=plan, tell=tell
+        )
+    for name, one in found.items():
+        one.file(evidence.here(name))
+    evidence.forget()
+    return found, refused
+
+
+def show(found: Measurement) -> None:
+    """A line a case: the ratio that counts, both widths of its interval, the control beside it."""
+    for case, t in found.cases.items():
+        limit = "" if t.share_of_limit is None else f"  {t.share_of_limit:4.0%} of the limit"
+        mark = "  (dirty)" if found.conditions.dirty else ""
+        other = "  other physics" if found.level == "approximate" else ""
+        thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
+        low = 1 / t.low if t.low else math.inf
+        console.line(
+            found.optimization,
+            t.word,
+            case,
+            f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
+            f"{between(t)}  control {1 / t.control:.2f}{injected(t)}"
+            f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
+            widths=(34, 13, 20),
+        )
+        if t.note:
+            console.line("", "", "", t.note, widths=(34, 13, 20))
+
+
+def between(t: Timing) -> str:
+    """How far processes differ, and the smallest effect that would have been named for all that."""
+    if math.isinf(t.between_width):
+        return "one process says nothing of others"
+    return f"±{t.between_width / 2:.0%} between, could see {t.smallest_seen:.0%}"
+
+
+def injected(t: Timing) -> str:
+    """The known slowdown as it was seen."""
+    return f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""
+
+
+def brief(found: Measurement) -> dict:
+    """As it stands on file."""
+    return results.plain(found)

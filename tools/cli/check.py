@@ -1,0 +1,90 @@
+"""Seal an engine's answers once, and verify that they are still what was sealed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+import baselines
+from tools import console
+from tools.records.evidence import CHECK, Checked, check_name, checked, foundations
+from validation import machine
+from validation.golden.manifest import Sealed
+from validation.parallel.process_pool import end_with_parent
+from validation.protocol import JUDGE
+from validation.records import results
+from validation.records.base import today
+
+
+def run(name: str, as_json: bool = False) -> int:
+    """The verb ``freeze``."""
+    from validation.golden import freeze  # late: torch
+
+    baselines_known(name)
+    with console.progress(f"freezing {name}") as tell:
+        seal = freeze.freeze(name, tell)
+    if as_json:
+        console.as_json({"engine": name, "seal": seal.seal, "cases": list(seal.answers)})
+    else:
+        console.line(name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
+    return 0
+
+
+def baselines_known(*names: str) -> None:
+    for name in names:
+        if name not in baselines.names():
+            raise LookupError(f"no baseline {name!r} in baselines/; have {baselines.names()}")
+
+
+def check(names: list[str], full: bool, as_json: bool, again: bool = True) -> int:
+    """The verb ``check``; without ``again`` those found whole before are not run again."""
+    baselines_known(*names)
+    chosen = names or baselines.names()
+    known = {} if again else {n: c for n in chosen if (c := checked(n, full))}
+    waiting = [n for n in chosen if n not in known]
+    results = {n: ("SEALED", c.words) for n, c in known.items()} | check_all(waiting, full)
+    if as_json:
+        console.as_json({n: {"status": s, "words": w} for n, (s, w) in results.items()})
+    else:
+        for name in chosen:
+            console.line(name, results[name][0], "", results[name][1])
+    return int(any(status == "BROKEN" for status, _ in results.values()))
+
+
+def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
+    """What `check_one` says of each, two at a time: each check takes one thread."""
+    if len(names) < 2:
+        return {name: check_one(name, full) for name in names}
+    with (
+        console.progress("checking", total=len(names)) as tell,
+        ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool,
+    ):
+        waiting = {pool.submit(check_one, name, full): name for name in names}
+        found = {}
+        for done in as_completed(waiting):
+            found[waiting[done]] = done.result()
+            tell(waiting[done])
+    return found
+
+
+def check_one(name: str, full: bool) -> tuple[str, str]:
+    """("SEALED" or "BROKEN", what there is to say)."""
+    from validation.golden import freeze  # late: torch
+
+    try:
+        words = freeze.check(name, full)
+    except Sealed as broken:
+        results.remove(CHECK, check_name(name), machine.kind())
+        return "BROKEN", str(broken)
+    found = Checked(
+        engine=name,
+        full=full,
+        words=words,
+        made=today(),
+        protocol=JUDGE.number,
+        modified=JUDGE.modified(),
+        torch=machine.torch_version(),
+        rests_on=foundations(name),
+    )
+    results.put(CHECK, found, check_name(name), machine.kind())
+    return "SEALED", words

@@ -1,0 +1,34 @@
+"""What runs on a GPU, judged and timed where there is one.
+
+Its evidence lies in the folder of that kind of GPU, like that of any other machine.
+"""
+
+from __future__ import annotations
+
+from tools.cli import bench, validate
+from tools.records import evidence
+from tools.records.conditions import changes
+from validation import discovery
+from validation.judge.verdicts import Status
+from validation.machine import missing
+from validation.tiers import Coverage
+
+
+def names() -> list[str]:
+    """Every optimization that works on a GPU."""
+    return [name for name in discovery.names() if discovery.device(name) == "cuda"]
+
+
+def run(asked: list[str], full: bool = False) -> int:
+    """The verb ``gpu``; exit 1 where a claim does not hold or a number was refused."""
+    lacking = missing(("cuda",))
+    if lacking:
+        print(f"this machine lacks {lacking[0]}; what others found: reports/index.md")
+        return 1
+    chosen = [name for name in discovery.chosen(asked) if name in names()]
+    code = validate.run(chosen, Coverage.of(full), again=False)
+    right = [name for name in chosen if evidence.judged(name)[0] is Status.VERIFIED]
+    if right:
+        code |= bench.run(right, full, bool(changes()), again=False, passing_over=True,
+                          publish=False)  # fmt: skip
+    return code

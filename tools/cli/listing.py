@@ -1,0 +1,76 @@
+"""Engines and optimizations at a glance, from this kind of machine and from all others."""
+
+from __future__ import annotations
+
+import baselines
+from tools import console
+from tools.records import evidence
+from tools.records.evidence import Evidence, View, here, judged, measured
+from validation import discovery, machine
+from validation.golden.manifest import Sealed, check_sources, manifest
+from validation.judge.verdicts import Status
+
+
+def run(as_json: bool = False) -> int:
+    """The verb ``list``."""
+    view = View()
+    rows = [engine_row(n) for n in baselines.names()] + [row(n, view) for n in discovery.names()]
+    if as_json:
+        console.as_json(rows)
+        return 0
+    for r in rows:
+        console.line(r["name"], r["status"], r["level"], r["words"])
+    print(f"\n{missing()}")
+    evidence.say_what_is_broken()
+    return 0
+
+
+def engine_row(name: str) -> dict[str, str]:
+    """Whether a baseline is frozen, and whether its files are still those."""
+    try:
+        seal = manifest(name)
+        check_sources(name, seal)
+    except Sealed as broken:
+        return {"name": name, "status": "BROKEN", "level": "engine", "words": str(broken)}
+    words = f"{len(seal.answers)} cases, sealed {seal.made[:10]}"
+    return {"name": name, "status": "FROZEN", "level": "engine", "words": words}
+
+
+def row(name: str, view: View) -> dict[str, object]:
+    """Verdict and speedups: this machine's where it has some, and otherwise the others'."""
+    status, verdict, reason = judged(name)
+    every = view.every(name)
+    own = Evidence(name, here(name), status, verdict, reason, measured(name))
+    ranked = [own, *every]
+    best = next((e for e in ranked if e.decided), next((e for e in ranked if e.could_run), own))
+    if best is own and not own.timing:
+        best = next((e for e in every if e.timing), own)
+    if best.timing:
+        words = "  ".join(f"{case} {t.speedup:.2f}x" for case, t in best.timing.cases.items())
+    else:
+        words = best.reason
+    if best is not own:
+        made = (best.timing or best.verdict).made[:10]
+        lacks = "not timed here" if own.decided else f"here: {status}"
+        words = f"[{best.machine}, {made}] {words}; {lacks}"
+    return {
+        "name": name,
+        "status": best.word,
+        "level": best.verdict.level if best.verdict else "",
+        "words": words,
+        "here": status.value,
+        "machines": {e.machine: e.word for e in every if e.verdict},
+    }
+
+
+def missing() -> str:
+    """What this kind of machine has not judged or timed, and how to."""
+    names = discovery.names()
+    judged_here = [n for n in names if judged(n)[0] not in (Status.STALE, Status.UNJUDGED)]
+    timed_here = [n for n in names if measured(n)]
+    words = (
+        f"this machine is {machine.kind()}: {len(judged_here)} of {len(names)} optimizations "
+        f"judged here, {len(timed_here)} timed"
+    )
+    left = len(names) - len(judged_here)
+    return words + (f"; the other {left}: groundspeed run --here" if left else "")

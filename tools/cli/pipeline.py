@@ -1,0 +1,156 @@
+"""The main job: check, validate, bench, count, publish; what has current evidence stays as it is.
+
+Evidence of any machine is enough: a new machine is no reason to measure again. One that has none
+of its own takes a sample, the fastest of a few engines; ``here`` takes everything.
+Committed pages are left alone; those of this machine are rendered beside them.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import baselines
+from tools import console
+from tools.asv_support import site
+from tools.cli import bench, check, listing, validate
+from tools.costs import count
+from tools.records import evidence
+from tools.records.conditions import changes
+from tools.records.evidence import View
+from tools.reporting import pages, targets
+from tools.roofline import model
+from validation import discovery, machine
+from validation.judge.verdicts import Status
+from validation.records import digests, results
+from validation.records.base import write_atomic
+from validation.tiers import Coverage
+
+SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"
+SAMPLE = 2  # optimizations that a new machine judges and times
+STAMP = pages.LOCAL / "made_from"
+
+
+def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
+    """The verb ``run``; exit 1 if anything is not as claimed."""
+    say("check", "are the frozen baselines still what was sealed?")
+    code = check.check([], full, as_json=False, again=False)
+    if code:
+        return code
+    wanted = set(discovery.names()) if here else sample()
+    names = [n for n in discovery.names() if full or n in wanted or discovery.quick(n)]
+    parts = portions(names, targets.asked_of_large() if full else set())
+    say("validate", "does each optimization still compute the same thing?")
+    for chosen, large in parts:
+        due = [n for n in chosen if n in wanted or not judged_anywhere(n, Coverage.of(large))]
+        code |= validate.run(due, Coverage.of(large), again=False) if due else 0
+    say("bench", "how much faster is it, really?")
+    changed = [] if dirty else changes()
+    if changed:
+        print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
+    dirty = dirty or bool(changed)
+    for chosen, large in parts:
+        due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
+        due = [n for n in due if can_be_timed(n, large)]
+        if due:
+            code |= bench.run(due, large, dirty, again=False, passing_over=True, publish=False)
+    say("costs", "what does a step do, counted, and is it within its budget?")
+    code |= count.run(names, accept=False, check=False, as_json=False, again=False)
+    if here and model.on_file() is None:
+        measure_machine()
+    if not SITE.exists() or not STAMP.exists() or STAMP.read_text() != state():
+        say("publish", "the pages and the history as this machine sees them")
+        with ThreadPoolExecutor(1) as beside:  # asv works in processes of its own
+            published = beside.submit(publish_results)
+            pages.local()
+            published.result()
+        write_atomic(STAMP, state())
+    show_results()
+    return code
+
+
+def judged_anywhere(name: str, coverage: Coverage) -> bool:
+    """Whether some kind of machine has a current verdict, or this one cannot run it."""
+    found = [evidence.judged(name, coverage, on)[0] for on in ("", *results.machines())]
+    return any(status not in (Status.STALE, Status.UNJUDGED) for status in found)
+
+
+def timed_anywhere(name: str, full: bool) -> bool:
+    return any(evidence.measured(name, full, on) for on in ("", *results.machines()))
+
+
+def can_be_timed(name: str, full: bool) -> bool:
+    """Whether it is verified here, on cases that the clock takes."""
+    status, verdict, _ = evidence.judged(name)
+    return status is Status.VERIFIED and bool(evidence.timed_cases(verdict, full))
+
+
+def sample() -> set[str]:
+    """For a machine without evidence: the fastest that it can run, of a few engines' newest
+    versions, so that its owner sees numbers of their own in minutes."""
+    if any(results.section_names(machine.kind())):
+        return set()
+    newest = {name.rpartition("_v")[0]: name for name in baselines.names()}
+    best = dict.fromkeys(newest.values(), (0.0, ""))
+    for name in discovery.names():
+        found = View().of(name)
+        if found.timing and found.verdict.engine in best and can_run_here(found):
+            cases = set(evidence.timed_cases(found.verdict, full=False)) & set(found.timing.cases)
+            speed = max((found.timing.cases[case].headline for case in cases), default=0.0)
+            best[found.verdict.engine] = max(best[found.verdict.engine], (speed, name))
+    return {name for _, name in sorted(best.values())[-SAMPLE:] if name}
+
+
+def can_run_here(found: evidence.Evidence) -> bool:
+    """Whether this machine has what it needs; other physics is no speedup, and not shown off."""
+    missing = machine.missing(tuple(found.verdict.needs))
+    return not missing and found.verdict.level != "approximate"
+
+
+def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
+    """Who is judged and timed on large cases too, and who on those of every day; none is empty."""
+    chosen = {wide: [name for name in names if (name in large) == wide] for wide in (False, True)}
+    return [(part, wide) for wide, part in chosen.items() if part]
+
+
+def measure_machine() -> None:
+    """Its bandwidth and arithmetic, once: what distances from the floor are told by."""
+    from tools.roofline import peaks  # late: numba
+
+    peaks.fresh()
+
+
+def say(verb: str, question: str) -> None:
+    print(f"\n{verb}: {question}", flush=True)
+
+
+def state() -> str:
+    """Names what the pages are made from: all evidence, and the code that it is about."""
+    root = digests.ROOT
+    files = [*(root / results.FOLDER).rglob("*.json"), *(root / "optimizations").rglob("*.*")]
+    return digests.of_files([p for p in files if p.is_file() and "__pycache__" not in p.parts])
+
+
+def publish_results() -> None:
+    """The asv site, with what was measured at this commit; committed results stay as they are."""
+    clean = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
+    with console.progress("publishing"), site.local_results() as config:
+        if clean and not changes():
+            site.record(clean, config=config)
+        if site.has_results(config):
+            site.publish(config=config)
+
+
+def show_results() -> None:
+    """The table that ends the job, and where to look further."""
+    print()
+    listing.run()
+    settled = [View().of(name).status for name in discovery.names()]
+    counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
+    print(f"{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
+    print(f"report  {shown(pages.LOCAL / 'reports' / 'index.md')}")
+    print(f"site    {shown(SITE)}")
+
+
+def shown(path: Path) -> Path:
+    return path.relative_to(digests.ROOT)

@@ -1,0 +1,151 @@
+"""The verb ``protocol``: what the rules are, what changed since, and the two ways on.
+
+A change of a module that holds rules needs a decision of its author. Either a verdict could come
+out otherwise: then a new line of history raises the number. Or none does: then the self-test, with
+every control and every mutation score, is run and must give the answers that are locked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools import console
+from tools.records.protocols import CLOCK, COUNTER
+from tools.selftest import command
+from validation import discovery
+from validation.judge.verdicts import Verdict
+from validation.protocol import JUDGE, Protocol
+from validation.records import digests
+
+PROTOCOLS = (JUDGE, CLOCK, COUNTER)
+# Mutants that change something only where memory happens to be given out twice.
+BY_CHANCE = {"remembered by address", "remembered by identity"}
+WAYS_ON = (
+    "either it could change a result: add a line to the history in {history} and run: groundspeed "
+    "protocol --raised; or it cannot: run: groundspeed protocol --same, which takes minutes and "
+    "proves it"
+)
+
+
+def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
+    """Exit 1 where rules changed and nobody has decided."""
+    if raised and same:
+        raise ValueError("--raised and --same given; allowed: one of them")
+    waiting = [p for p in PROTOCOLS if not p.fits()]
+    for protocol in waiting if raised or same else ():
+        lock_raised(protocol) if raised else lock_same(protocol)
+    told = {p.name: describe(p) for p in PROTOCOLS}
+    if as_json:
+        console.as_json(told)
+    else:
+        for name, about in told.items():
+            words = about["undecided"] or about["last"]
+            console.line(name, f"protocol {about['number']}", about["state"], words)
+    return int(any(about["undecided"] for about in told.values()))
+
+
+def describe(protocol: Protocol) -> dict[str, object]:
+    undecided = refusal(protocol)
+    return {
+        "number": protocol.number,
+        "state": "UNDECIDED" if undecided else "locked",
+        "last": protocol.history[-1].line,
+        "undecided": undecided,
+    }
+
+
+def refusal(protocol: Protocol) -> str:
+    """What changed without a decision, and the two ways on; "" where nothing did."""
+    if protocol.fits():
+        return ""
+    locked, changed = protocol.locked()["protocol"], protocol.changed()
+    what = f"rules changed in {', '.join(changed)}" if changed else f"locked is {locked}"
+    return f"{what}: {WAYS_ON.format(history=history_of(protocol))}"
+
+
+def history_of(protocol: Protocol) -> Path:
+    """Where its lines of history stand."""
+    place = "validation/protocol.py" if protocol is JUDGE else "tools/records/protocols.py"
+    return Path(place)
+
+
+def lock_raised(protocol: Protocol) -> None:
+    """Lock the rules under a number that is higher than the locked one.
+
+    Raises:
+        ValueError: it is not.
+    """
+    before = protocol.locked()["protocol"]
+    if protocol.number <= before:
+        raise ValueError(
+            f"the {protocol.name} protocol is {protocol.number} and {before} is locked; allowed: a "
+            f"higher one; add a line to the history in {history_of(protocol)}"
+        )
+    protocol.write_lock(answers=protocol.locked().get("answers", {}) | answers(protocol))
+
+
+def lock_same(protocol: Protocol) -> None:
+    """Lock the rules under the same number, once everything gives the locked answers.
+
+    Raises:
+        ValueError: an answer is another.
+    """
+    before, now = protocol.locked().get("answers", {}), answers(protocol)
+    known = before.keys() & now.keys() if before else set()
+    differ = [key for key in before if key in known and before[key] != now[key]]
+    differ += [key for key in before if "/" in key and key not in now]  # a control that is gone
+    if differ:
+        raise ValueError(
+            f"{len(differ)} answers are not the locked ones, first {differ[0]}: "
+            f"{before.get(differ[0])!r} became {now.get(differ[0])!r}; this change needs a new "
+            f"number: add a line to the history in {history_of(protocol)}, then --raised"
+        )
+    protocol.write_lock(answers=before | now)
+
+
+def answers(protocol: Protocol) -> dict[str, str]:
+    """What an instrument says of everything whose answer is known, as far as this machine can ask:
+    controls by part and name, optimizations by name."""
+    with console.progress(f"asking the {protocol.name}") as tell:
+        if protocol is COUNTER:
+            return budgets(tell)
+        parts = ("must_reject_timed",) if protocol is CLOCK else ("must_reject", "must_accept")
+        found = {
+            f"{part}/{heard.name}": "rejected" if heard.said else "accepted"
+            for part in parts
+            for heard in command.hear(part, tell)
+        }
+        return found | (verdicts(tell) if protocol is JUDGE else {})
+
+
+def verdicts(tell: console.Tell) -> dict[str, str]:
+    """Status and mutation score of every optimization that this machine can judge."""
+    from validation.judge.judge import judge  # late: torch
+
+    found = judge(discovery.names(), tell=lambda name, case: tell(f"{name} on {case}"), file=False)
+    return {v.optimization: score(v) for v in found if v.status != "UNAVAILABLE"}
+
+
+def score(verdict: Verdict) -> str:
+    """Status, how many mutants were killed, and by name every one that was not."""
+    mutation = verdict.mutation
+    if mutation is None:
+        return verdict.status.value
+    kinds = ("killed", "survived", "within_budget", "no_mutant")
+    told = {kind: sorted({*getattr(mutation, kind)} - BY_CHANCE) for kind in kinds}
+    killed = told.pop("killed")
+    left = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in told.items() if names)
+    return f"{verdict.status}, {len(killed)} killed" + (f"; {left}" if left else "")
+
+
+def budgets(tell: console.Tell) -> dict[str, str]:
+    """The counts of every optimization that this machine can run, against its accepted budget."""
+    from tools.costs import count  # late: torch
+
+    found = {}
+    for name in discovery.names():
+        tell(name)
+        outcome = count.fresh(name, accept=False)
+        if "passed over" not in outcome:
+            found[name] = digests.of_plain(outcome)[:16]
+    return found

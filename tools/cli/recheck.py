@@ -1,0 +1,139 @@
+"""Old claims under today's versions: judged again, timed again, and what no longer holds.
+
+The old evidence is kept in .groundspeed/earlier/ before new one takes its place.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tools import console
+from tools.cli import bench, validate
+from tools.records import evidence, measurement
+from tools.records.conditions import Conditions
+from tools.records.measurement import Measurement, Timing
+from tools.rendering.templates import PAGES, write
+from validation import discovery
+from validation.judge.verdicts import Status
+from validation.records import digests, results
+from validation.records.base import BrokenRecord, Part, Record
+from validation.tiers import Coverage
+
+
+class Claim(Part):
+    """What was said of one case, what is found today, and whether the old word still holds."""
+
+    optimization: str
+    case: str
+    made: str  # when it was said
+    was: str
+    now: str
+    holds: bool
+    changed: list[str]  # conditions that are others now
+
+
+class Recheck(Record):
+    """One round over the claims on file."""
+
+    claims: list[Claim]
+
+
+def path(root: Path = digests.ROOT) -> Path:
+    return root / ".groundspeed" / "recheck.json"
+
+
+def run(
+    names: list[str], full: bool, dirty: bool, as_json: bool, processes: int | None = None
+) -> int:
+    """``bench --recheck``; exit 1 where anything that was claimed is no longer true."""
+    old = {name: found for name in discovery.chosen(names) if (found := on_file(name))}
+    if not old:
+        raise LookupError("no measurement on file to check again; run: groundspeed bench")
+    for found in old.values():
+        keep(found)
+    verdicts = validate.judge(list(old), Coverage.of(full))
+    refused = {n: f"{v.status}: {v.reason}" for n, v in verdicts.items()
+               if v.status is not Status.VERIFIED}  # fmt: skip
+    new: dict[str, Measurement] = {}
+    for group in bench.groups({n: m.engine for n, m in old.items() if n not in refused}):
+        made, why = bench.measure(group, full, dirty, processes)
+        new |= made
+        refused |= why
+    claims = [c for n in old for c in again(old[n], new.get(n), refused.get(n, ""))]
+    found = Recheck(claims=claims).write(path())
+    write(path().with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))
+    told(found, as_json)
+    return int(not all(claim.holds for claim in claims))
+
+
+def on_file(name: str) -> Measurement | None:
+    """What this kind of machine has measured, whatever it is still worth."""
+    try:
+        return measurement.on_file(name, evidence.here(name))
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
+def keep(found: Measurement) -> Path:
+    """A copy of the file that no later one replaces."""
+    here = results.path(found.optimization, evidence.here(found.optimization))
+    when = found.made[:19].replace(":", "")
+    there = digests.ROOT / ".groundspeed" / "earlier" / f"{found.optimization}_{when}.json"
+    there.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(here, there)
+    return there
+
+
+def again(old: Measurement, new: Measurement | None, why: str) -> list[Claim]:
+    """Each claim of a record, held to today's."""
+    changed = apart(old.conditions, new.conditions) if new else []
+    return [
+        Claim(
+            optimization=old.optimization,
+            case=case,
+            made=old.made[:10],
+            was=words(t),
+            now=words(new.cases[case]) if new and case in new.cases else why or "not timed today",
+            holds=bool(new and case in new.cases) and holds(t, new.cases[case], bool(changed)),
+            changed=changed,
+        )
+        for case, t in old.cases.items()
+    ]
+
+
+def apart(old: Conditions, new: Conditions) -> list[str]:
+    """What of the conditions could matter and is no longer the same, in words."""
+    was, now = (c.model_dump(include={*c.settings, "machine", "python"}) for c in (old, new))
+    packages = [old.packages, new.packages]
+    said = [f"{k} {was[k]} → {now[k]}" for k in was if was[k] != now[k]]
+    names = sorted({*packages[0], *packages[1]})
+    versions = [(n, *(p.get(n, "none") for p in packages)) for n in names]
+    return said + [f"{n} {a} → {b}" for n, a, b in versions if a != b]
+
+
+def holds(old: Timing, new: Timing, elsewhere: bool) -> bool:
+    """Whether the old word is still true.
+
+    A slowdown or "no difference" promises nothing. A speedup holds while it is one; under
+    equal conditions its lower bound, which was the claim, must also not be refuted.
+    """
+    if old.word != "FASTER":
+        return True
+    refuted = not elsewhere and new.low > old.high
+    return new.word == "FASTER" and not refuted
+
+
+def words(t: Timing) -> str:
+    low = f"{1 / t.low:.2f}" if t.low else "∞"
+    return f"{t.word} {t.speedup:.2f}× [{1 / t.high:.2f}, {low}]"
+
+
+def told(found: Recheck, as_json: bool) -> None:
+    if as_json:
+        console.as_json(found.model_dump())
+        return
+    for claim in found.claims:
+        word = "HOLDS" if claim.holds else "NO LONGER"
+        line = f"was {claim.was}, is {claim.now}"
+        console.line(claim.optimization, word, claim.case, line, widths=(34, 13, 20))

@@ -1,0 +1,28 @@
+"""Run the smallest call that shows a refusal once more."""
+
+from __future__ import annotations
+
+from tools import console
+from validation import discovery
+
+
+def run(name: str, as_json: bool = False) -> int:
+    """The verb ``replay``: 1 while the call still differs, 0 when it no longer does."""
+    discovery.chosen([name])
+    import torch  # late
+
+    from validation.judge import divergence
+
+    torch.set_num_threads(1)
+    try:
+        failure, field = divergence.replay(name)
+    except FileNotFoundError:
+        raise LookupError(
+            f"no failure of {name!r} on file on this machine; run: groundspeed validate {name}"
+        ) from None
+    if as_json:
+        console.as_json(failure.model_dump(exclude={"rests_on"}) | {"differs now": field})
+        return int(bool(field))
+    print("\n".join(failure.lines))
+    print(f"  now: {f'{field} still differs' if field else 'equal, bit for bit'}")
+    return int(bool(field))

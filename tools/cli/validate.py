@@ -1,0 +1,89 @@
+"""Judge optimizations: do they still compute the same thing as their frozen baseline?"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from tools import console
+from tools.cli.precompile import compiled_ahead
+from tools.records.evidence import forget, judged
+from validation import discovery
+from validation.judge.verdicts import Conclusion, Status, Verdict
+from validation.tiers import Coverage
+from validation.worker import allocator
+from validation.worker.forkserver import get_ready
+
+UNSETTLED = (Status.STALE, Status.UNJUDGED)
+
+
+def run(
+    names: list[str],
+    coverage: Coverage = Coverage.EVERYDAY,
+    again: bool = True,
+    as_json: bool = False,
+) -> int:
+    """The verb ``validate``; without ``again``, current verdicts stand as they are."""
+    chosen = discovery.chosen(names)
+    settled, waiting = {}, []
+    for name in chosen:
+        status, verdict, _ = (Status.UNJUDGED, None, "") if again else judged(name, coverage)
+        if verdict is None or status in UNSETTLED:
+            waiting.append(name)
+        else:
+            settled[name] = verdict
+    found = settled | judge(waiting, coverage)
+    ordered = [found[name] for name in chosen]
+    if as_json:
+        console.as_json([summary(v) for v in ordered])
+    else:
+        for verdict in ordered:
+            show(verdict)
+    return int(not all(v.holds or undecided(v) for v in ordered))
+
+
+def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
+    """Fresh verdicts on the named ones."""
+    if not names:
+        return {}
+    with ExitStack() as meanwhile:
+        if len(names) == 1:  # several are judged in processes of their own
+            allocator.keep_freed()
+            get_ready(names)
+        with allocator.importing():
+            from validation.judge.judge import judge as hear  # late: torch
+        if len(names) == 1:
+            meanwhile.enter_context(compiled_ahead(names[0]))
+        tell = meanwhile.enter_context(console.progress("judging"))
+        found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
+    forget()
+    return found
+
+
+def show(verdict: Conclusion) -> None:
+    """One line, and what was expected where it came out otherwise."""
+    word = verdict.status.value
+    if verdict.holds and verdict.expected == "rejected":
+        word += " ✓"
+    console.line(verdict.optimization, word, verdict.level, verdict.reason)
+    if not verdict.holds:
+        claimed = verdict.expected.upper()
+        console.line("", "", "", f"claimed {claimed}; {next_step(verdict)}")
+
+
+def undecided(verdict: Conclusion) -> bool:
+    """Whether a refusal is claimed that a first look need not show: of small cases alone."""
+    first = verdict.coverage is Coverage.SMALL and verdict.status is Status.VERIFIED
+    return first and verdict.expected == "rejected"
+
+
+def next_step(verdict: Conclusion) -> str:
+    if undecided(verdict):
+        return "its small cases need not show that; without --small it is judged on all of them"
+    if verdict.expected == "rejected":
+        return "if it is right after all, say expected='verified' in its validation.py"
+    return "mend implementation.py; never the tolerance"
+
+
+def summary(verdict: Conclusion) -> dict:
+    keep = {"optimization", "engine", "level", "expected", "status", "reason", "made", "protocol"}
+    return verdict.model_dump(include=keep) | {"holds": verdict.holds}

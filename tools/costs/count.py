@@ -1,0 +1,205 @@
+"""The verb ``costs``: what a step does, counted, beside its baseline and its budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context
+from signal import SIG_IGN, SIGINT, signal
+from typing import TYPE_CHECKING
+
+import baselines
+from tools import console
+from tools.costs.cost_summary import Compared, Total, budget_now, code_now, forget, on_file, words
+from tools.records import evidence
+from tools.records.protocols import COUNTER
+from validation import discovery, machine
+from validation.records.base import BrokenRecord
+
+if TYPE_CHECKING:
+    from baselines.engine import Case, Engine
+    from validation.claims import Agreement
+
+PROCESSES = 2  # that count at once
+
+
+def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
+    """Count, show, compare with the budget; exit 1 where something has outgrown it."""
+    chosen = discovery.chosen(names)
+    known = {} if again else {name: found for name in chosen if (found := settled(name))}
+    told = dict(known)
+    shown: list[Compared] = []
+    with console.progress("counting") as tell:
+        for found in side_by_side([n for n in chosen if n not in told], accept, check):
+            tell(found[-1][0])
+            told |= {name: outcome for name, outcome, _ in found}
+            shown += [record for _, _, record in found if record]
+    forget()
+    if as_json:
+        console.as_json({name: told[name] for name in chosen})
+    else:
+        news = {name: told[name] for name in chosen if name not in known}
+        show(news | within(known), sorted(shown, key=lambda r: r.optimization))
+    return int(any(found.get("outgrown") for found in told.values()))
+
+
+Counted = tuple[str, dict[str, object], "Compared | None"]  # name, what came of it, what was filed
+
+
+def side_by_side(names: list[str], accept: bool, check: bool) -> Iterator[list[Counted]]:
+    """Those of one engine together, in processes of their own where there are several: counts
+    are the same whatever else runs.
+
+    Raises:
+        RuntimeError: a process was killed; what was finished is on file.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(discovery.kin(name), []).append(name)
+    if len(groups) < 2:
+        yield from (counted([name], accept, check) for name in names)
+        return
+    largest = sorted(groups.values(), key=len, reverse=True)
+    context, others = get_context("spawn"), active_children()
+    pool = ProcessPoolExecutor(PROCESSES, context, initializer=end_together)
+    try:
+        waiting = [pool.submit(counted, group, accept, check) for group in largest]
+        yield from (done.result() for done in as_completed(waiting))
+    except BrokenProcessPool:
+        raise RuntimeError("a counting process was killed (out of memory?); run it again") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in active_children():
+            if process not in others:
+                process.kill()
+
+
+def end_together() -> None:
+    """In the new process: the parent alone hears Ctrl-C, and this one does not outlive it."""
+    from validation.parallel import process_pool  # late: torch
+
+    signal(SIGINT, SIG_IGN)
+    process_pool.end_with_parent()
+
+
+def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:
+    """Each of them, and its record filed unless that is only to be checked."""
+    found: list[Counted] = []
+    for name in names:
+        outcome = fresh(name, accept)
+        filed = not check and "passed over" not in outcome
+        record = compared(name, discovery.claim(name), outcome["outgrown"]) if filed else None
+        found.append((name, outcome, record))
+    return found
+
+
+def settled(name: str) -> dict | None:
+    """What is known without counting anything anew; none where that is nothing."""
+    known = on_file(name, installed=True)
+    if known:
+        return {"outgrown": known.outgrown}
+    found = evidence.View().of(name)
+    rejected = found.current and found.verdict.expected == "rejected"
+    return passed("rejected") if rejected else None
+
+
+def fresh(name: str, accept: bool) -> dict[str, object]:
+    """Counted now, unless there is nothing to count."""
+    import torch  # late: most runs count nothing
+
+    torch.set_num_threads(1)
+    claim = discovery.claim(name)
+    lacking = machine.missing(claim.engine.needs)
+    if claim.expected != "verified":
+        return passed(claim.expected)
+    return {"passed over": "; ".join(lacking)} if lacking else judged(name, claim, accept)
+
+
+def passed(expected: str) -> dict[str, str]:
+    return {"passed over": f"its claim expects it to be {expected}"}
+
+
+def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
+    """What has outgrown the budget; with ``accept``, the budget is what there is now."""
+    from tools.costs import budget, dispatch_counter  # late: torch
+
+    counts = {
+        n: dispatch_counter.count(claim.engine, case) for n, case in budget.cases(claim).items()
+    }
+    place = budget.path(name)
+    if accept:
+        budget.budget(name, counts).write(place)
+    try:
+        return {"outgrown": budget.outgrown(budget.Budget.read(place), counts)}
+    except FileNotFoundError:
+        return {"outgrown": [], "no budget": f"to accept: groundspeed costs {name} --accept"}
+    except BrokenRecord as error:
+        return {"outgrown": [str(error)]}
+
+
+_frozen: dict[tuple[str, str], Total] = {}
+
+
+def frozen(engine: Engine, case_name: str, case: Case) -> Total:
+    """Of a baseline: counted once, however many optimizations it has."""
+    key = (engine.name, case_name)
+    if key not in _frozen:
+        from tools.costs import dispatch_counter  # late: torch
+
+        _frozen[key] = Total.of(dispatch_counter.count(engine, case)).model_copy(
+            update={"waits_at": []}
+        )
+    return _frozen[key]
+
+
+def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
+    """Counts at the smallest everyday timed case, or at the budget's; written.
+
+    An engine of objects makes some 1e5 calls a step at its larger sizes, and counting each
+    takes a fraction of a millisecond.
+    """
+    from tools.costs import budget, dispatch_counter, minimum_work  # late: torch
+
+    base = baselines.load(claim.engine.name)
+    timed = {n: c for n, c in claim.covered().items() if c.timed}
+    least_timed = sorted(timed, key=lambda n: budget.cells(base.name, n))[:1]
+    timed = {n: timed[n] for n in least_timed} or budget.cases(claim)
+    return Compared(
+        optimization=name,
+        engine=base.name,
+        protocol=COUNTER.number,
+        modified=COUNTER.modified(),
+        torch=machine.torch_version(),
+        code=code_now(name, base.name),
+        budget=budget_now(name),
+        outgrown=outgrown,
+        baseline={n: frozen(base, n, case) for n, case in timed.items()},
+        candidate={
+            n: Total.of(dispatch_counter.count(claim.engine, case)) for n, case in timed.items()
+        },
+        least_bytes={n: minimum_work.least_bytes(base, n) for n in timed},
+        working_set={n: minimum_work.working_set(base, n) for n in timed},
+        dtypes={n: str(case.dtype).removeprefix("torch.") for n, case in timed.items()},
+    ).file()
+
+
+def within(known: dict[str, dict]) -> dict[str, dict]:
+    """Those that have a budget: why others have none was said when they were new."""
+    return {name: found for name, found in known.items() if "outgrown" in found}
+
+
+def show(told: dict[str, dict], shown: list[Compared]) -> None:
+    """A line a case, baseline → here; then what has outgrown its budget."""
+    for record in shown:
+        for case, ours in record.candidate.items():
+            console.line(record.optimization, case, words(record.baseline[case], ours))
+    for name, found in told.items():
+        if "passed over" in found:
+            console.line(name, "PASSED OVER", found["passed over"])
+        if "no budget" in found:
+            console.line(name, "NO BUDGET", found["no budget"])
+        for line in found.get("outgrown", []):
+            console.line(name, "OUTGROWN", line)
+    clean = sum(found == {"outgrown": []} for found in told.values())
+    console.line("costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget")

@@ -1,0 +1,139 @@
+"""Counts what a step does, by line, through torch's own dispatch: nothing is timed.
+
+Every count is a whole number that comes out the same on a busy machine and on a quiet one,
+with a GPU and without. Inside native kernels (numba, C++) there is nothing to count, and a
+compiled region is one opaque thing: what the compiler is given is counted apart.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from baselines.engine import Case, Engine, clone
+from tools.costs import operator_cost
+from tools.costs.cost_summary import COLUMNS, Count, Line
+from validation.records import digests
+
+CALLS = 2  # counted, after as many to warm up, where the trajectory has them
+APART = ("tools", "validation")  # our own frames are nobody's cost
+# Calls that hand values to the host and that a tensor which is there already lets pass unseen.
+HOST = {Tensor.cpu: "cpu", Tensor.numpy: "numpy", Tensor.__array__: "numpy",
+        Tensor.tolist: "tolist"}  # fmt: skip
+
+
+class Operators(TorchDispatchMode):
+    """Adds every operator to the line that called it."""
+
+    def __init__(self, root: Path = digests.ROOT):
+        super().__init__()
+        self.root, self.lines, self.places = f"{root}{os.sep}", {}, {}
+        self.made: set[int] = set()  # storages made since counting began
+        self.taken: dict[int, int] = {}  # bytes read of those that were there before
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        line, compiled = self.line(sys._getframe(1))
+        kind = operator_cost.waits(func, args, kwargs)
+        if kind:
+            line.waits[kind] = line.waits.get(kind, 0) + 1
+        if operator_cost.is_free(func):
+            return result
+        if compiled:
+            line.compiled += 1
+        else:
+            self.add(line, func, args, kwargs, result)
+        return result
+
+    def add(self, line: Line, func, args, kwargs, result) -> None:
+        reads, writes = operator_cost.accesses(func, args, kwargs, result)
+        new = operator_cost.fresh(func, args, kwargs, result)
+        line.operators += operator_cost.name(func) not in operator_cost.EMPTY
+        line.read += sum(size for _, size in reads)
+        line.written += sum(size for _, size in writes)
+        line.flops += operator_cost.flops(func, args, kwargs, result)
+        line.allocations += len(new)
+        line.allocated += sum(t.untyped_storage().nbytes() for t in new)
+        for tensor, size in reads:
+            storage = tensor.untyped_storage().data_ptr()
+            if storage not in self.made:
+                self.taken[storage] = max(size, self.taken.get(storage, 0))
+        self.made.update(t.untyped_storage().data_ptr() for t, _ in writes)
+
+    def line(self, frame) -> tuple[Line, bool]:
+        """The innermost line inside the repository, and whether a compiler has its code."""
+        found, compiled = None, False
+        while frame is not None:
+            code = frame.f_code
+            place = self.place(code.co_filename)
+            if found is None and place:
+                found = (place, frame.f_lineno, code.co_filename)
+            compiled |= code.co_name == "compile_wrapper" and "_dynamo" in code.co_filename
+            frame = frame.f_back
+        place, number, file = found or ("outside", 0, "")
+        key = (place, number)
+        if key not in self.lines:
+            text = linecache.getline(file, number).strip() if file else ""
+            self.lines[key] = Line(where=f"{place}:{number}", text=text)
+        return self.lines[key], compiled
+
+    def place(self, file: str) -> str:
+        """The file's path in the repository; "" for files outside, and for our own."""
+        if file not in self.places:
+            inside = file.startswith(self.root) and "site-packages" not in file
+            place = file.removeprefix(self.root) if inside else ""
+            self.places[file] = "" if place.startswith(APART) else place
+        return self.places[file]
+
+
+class HostAccess(TorchFunctionMode):
+    """Adds the calls that only a GPU would feel, since on the host they move nothing."""
+
+    def __init__(self, counter: Operators):
+        super().__init__()
+        self.counter = counter
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kind = HOST.get(func) or ("cpu" if func is Tensor.to else "")
+        if kind:
+            line, _ = self.counter.line(sys._getframe(1))
+            if func is not Tensor.to or "cpu" in line.text:
+                line.waits[kind] = line.waits.get(kind, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+
+def counted(engine: Engine, case: Case, calls: int = CALLS) -> tuple[Count, Operators]:
+    """The costs of some steps of a case, after some that are not counted."""
+    with torch.compiler.set_stance("force_eager"):  # compiled code is told apart by its frames
+        return counted_eagerly(engine, case, calls)
+
+
+def counted_eagerly(engine: Engine, case: Case, calls: int) -> tuple[Count, Operators]:
+    step = engine.prepare(case)
+    state = engine.adopt(case, clone(engine.initial(case)))
+    there_are = max(1, case.steps // engine.stride)
+    for _ in range(min(CALLS, there_are - 1)):
+        state = step(state)
+    calls = min(calls, max(1, there_are - CALLS))
+    counter = Operators()
+    with ExitStack() as stack:
+        stack.enter_context(counter)
+        stack.enter_context(HostAccess(counter))
+        for _ in range(calls):
+            state = step(state)
+    lines = sorted(counter.lines.values(), key=lambda line: line.where)
+    lines = [line for line in lines if any(getattr(line, column) for column in COLUMNS)]
+    return Count(steps=calls * engine.stride, opaque=engine.opaque, lines=lines), counter
+
+
+def count(engine: Engine, case: Case) -> Count:
+    return counted(engine, case)[0]

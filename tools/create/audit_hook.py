@@ -1,0 +1,120 @@
+"""What a program touches while it runs: files, processes, connections.
+
+Nothing may write into the user's project, nor go out to the network: such a run is ended with
+the line that tried.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHILDREN = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"}
+NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
+CHANGES = {"os.remove", "os.rename", "os.rmdir", "os.truncate", "shutil.rmtree", "os.mkdir"}
+HERE = str(Path(__file__).resolve().parents[1])
+STANDARD = str(Path(sysconfig.get_path("stdlib")).resolve())
+
+
+class NotRepeatable(BaseException):
+    """The program does something that a frozen baseline cannot repeat."""
+
+
+class Observer:
+    """An audit hook: files read and written, processes, connections."""
+
+    def __init__(self, mirror: Path, project: Path, allow: list[str], packages: list[str]):
+        self.mirror, self.project, self.allow = f"{mirror}{os.sep}", f"{project}{os.sep}", allow
+        self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in packages)
+        self.reads: set[str] = set()
+        self.writes: set[str] = set()
+        self.made: set[str] = set()  # anywhere: what it wrote itself is no source of its own
+        self.refused: list[str] = []
+        self.notes: set[str] = set()
+        self.active = self.busy = False
+
+    def __call__(self, event: str, args: tuple) -> None:
+        if not self.active or self.busy:
+            return
+        self.busy = True
+        try:
+            if event == "open":
+                self.opened(*args)
+            elif event in NETWORK:
+                self.connected(event, args)
+            elif event in CHILDREN and "processes" not in self.allow:
+                self.started(event, args)
+            elif event in CHANGES and isinstance(args[0], str):
+                self.keep_out(os.path.abspath(args[0]))
+        finally:
+            self.busy = False
+
+    def opened(self, path, mode, flags) -> None:
+        if not isinstance(path, str | os.PathLike):
+            return
+        full = os.path.abspath(os.fspath(path))
+        if not isinstance(full, str):
+            return
+        if (flags or 0) & WRITING:
+            self.keep_out(full)
+            self.made.add(full)
+            if full.startswith(self.mirror) and "/.basetemp" not in full:
+                self.writes.add(full)
+                if os.path.islink(full):  # the user's own file: a copy of it is written instead
+                    real = os.path.realpath(full)
+                    os.unlink(full)
+                    shutil.copy(real, full)
+        elif full.endswith(".py") and full.startswith(self.project):
+            return  # shown in a message or looked up; what is imported is known from the modules
+        elif full not in self.writes and (
+            full.startswith((self.mirror, self.project)) or any(p in full for p in self.packages)
+        ):
+            self.reads.add(full)
+
+    def keep_out(self, path: str) -> None:
+        if os.path.realpath(os.path.dirname(path)).startswith(self.project.rstrip(os.sep)):
+            where = os.path.relpath(path, self.project)
+            self.refuse(f"it would write {where} in the project by its full path; give it a "
+                        "relative one")  # fmt: skip
+
+    def connected(self, event: str, args: tuple) -> None:
+        family = getattr(args[0], "family", None) if event == "socket.connect" else None
+        if "network" in self.allow or (family is not None and family.name == "AF_UNIX"):
+            return
+        to = args[1] if event == "socket.connect" else args[0]
+        self.refuse(f"it uses the network ({to}), and would not run alike tomorrow; keep what it "
+                    "fetches in a file, or say --allow network")  # fmt: skip
+
+    def started(self, event: str, args: tuple) -> None:
+        who = self.who()
+        if who.startswith((self.mirror, self.project)):
+            self.refuse("it starts another process, and what happens there is not seen; run it in "
+                        "one process, or say --allow processes")  # fmt: skip
+        self.notes.add(f"{Path(who).parent.name} starts another process")
+
+    def refuse(self, why: str) -> None:
+        self.refused.append(f"{why} ({self.local_line()})")
+        raise NotRepeatable(why)
+
+    def frames(self):
+        frame = sys._getframe(3)
+        while frame:
+            yield frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
+
+    def who(self) -> str:
+        """The file of the nearest frame that is not Python's own."""
+        names = (n for n, _ in self.frames() if not n.startswith(("<", HERE)))
+        return next((n for n in names if not n.startswith(STANDARD) or "site-packages" in n), "")
+
+    def local_line(self) -> str:
+        inside = [
+            f"{os.path.basename(n)}:{k}"
+            for n, k in self.frames()
+            if n.startswith((self.mirror, self.project))
+        ]
+        return inside[0] if inside else "in a library"

@@ -1,0 +1,304 @@
+"""Two commits against each other, or two records: is B slower than A?
+
+Commits: each one's own implementations are judged, then timed turn about in one process; a
+slowdown is confirmed by fresh processes before it alarms. Records are compared where their
+conditions allow it, each by its ratio to the frozen baseline.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tools import console
+from tools.asv_support.checkout import UNDER_TEST, measurable
+from tools.records import evidence, measurement
+from tools.records.measurement import Measurement
+from tools.timing import intervals
+from tools.timing.intervals import Interval
+from tools.timing.worker_client import Died, listen
+from validation import discovery
+from validation.records import digests, results
+from validation.records.base import BrokenRecord
+
+EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
+BUDGET_S = 3.0  # of rounds for each case in each process
+CLEAR = math.log(1.10)  # a slowdown that two processes agree on needs no more of them
+CONFIRM = 5  # processes for a smaller one: different code moves by percents between them
+SEEN = math.log(1.05)  # "same" means that a slowdown as large would have been seen
+CONTROL_OFF = math.log(1.05)
+
+
+class Incomparable(ValueError):
+    """The two sides cannot be compared; the message says why and what to do."""
+
+
+@dataclass
+class ComparedCase:
+    """One optimization on one case: B over A."""
+
+    name: str
+    case: str
+    word: str
+    ratio: Interval | None = None
+    control: float | None = None
+    note: str = ""
+
+    def cells(self) -> tuple[str, str, str, str]:
+        if self.ratio is None:
+            return self.name, self.word, self.case, self.note
+        r = self.ratio
+        control = "" if self.control is None else f"  control {self.control:.3f}"
+        told = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
+        return self.name, self.word, self.case, told.rstrip()
+
+
+def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool = False) -> int:
+    """The verb ``compare``: 0 same or faster, 1 slower, 2 wrong or failed, 3 inconclusive."""
+    sides = record(a), record(b)
+    if all(sides):
+        found = of_records(*sides)
+    elif any(sides):
+        which = a if sides[0] else b
+        raise Incomparable(f"{which} is a record and the other a commit; allowed: two of a kind")
+    else:
+        with console.progress(f"comparing {a} and {b}") as tell:
+            found = list(of_commits(a, b, names, tell))
+    if as_json:
+        console.as_json([row.__dict__ for row in found])
+    elif markdown:
+        print(summary(a, b, found))
+    else:
+        for row in found:
+            console.line(*row.cells(), widths=(34, 13, 20))
+    return next((code for word, code in EXITS.items() if any(r.word == word for r in found)), 0)
+
+
+def record(asked: str) -> Measurement | None:
+    """A file of results, NAME (what is on file now, of this kind of machine where it has some) or
+    NAME@COMMIT (as it was there).
+
+    Raises:
+        Incomparable: there is none, or that commit has none.
+    """
+    if asked.endswith(".json"):
+        return in_text(Path(asked).read_text(encoding="utf-8"), asked)
+    name, at, commit = asked.partition("@")
+    if name not in discovery.names():
+        return None
+    own = evidence.here(name)
+    machines = sorted({own, *results.machines()}, key=lambda m: (m != own, m))
+    places = [results.path(name, on).relative_to(digests.ROOT) for on in machines]
+    for place in places:
+        if at:
+            text = git("show", f"{commit}:./{place.as_posix()}")
+            if text is not None:
+                return in_text(text.decode(), f"{commit}:{place}")
+        elif (digests.ROOT / place).exists():
+            return in_text((digests.ROOT / place).read_text(encoding="utf-8"), str(place))
+    where = f"git has no {commit}:{places[0]}; see: git log -- " if at else "there is no "
+    raise Incomparable(f"{where}{places[0]}, and no other machine has one")
+
+
+def in_text(text: str, where: str) -> Measurement:
+    """The measurement in a file of results.
+
+    Raises:
+        BrokenRecord: it cannot be trusted.
+        Incomparable: it holds none.
+    """
+    try:
+        told = json.loads(text)
+        name, on = told["name"], told["machine"]
+    except (ValueError, KeyError, TypeError):
+        raise BrokenRecord(f"{where} is no file of results; see reports/results/") from None
+    found = results.parsed(text, where, name, on)
+    if measurement.SECTION not in found:
+        raise Incomparable(f"{where} holds no timing; run: groundspeed bench {name}")
+    return results.as_model(Measurement, found[measurement.SECTION], where)
+
+
+def git(*words: str) -> bytes | None:
+    done = subprocess.run(["git", "-C", digests.ROOT, *words], capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def of_records(a: Measurement, b: Measurement) -> list[ComparedCase]:
+    """B's relative times over A's.
+
+    Raises:
+        Incomparable: other conditions, another baseline, or no case in common.
+    """
+    mine, yours = ({"machine": m.conditions.machine} | m.conditions.settings for m in (a, b))
+    apart = [f"{k} {mine[k]} and {yours[k]}" for k in mine if mine[k] != yours[k]]
+    if apart:
+        raise Incomparable(
+            f"measured under other conditions ({', '.join(apart)}): such times are never compared; "
+            "measure both on one machine: groundspeed compare COMMIT COMMIT"
+        )
+    if a.baseline != b.baseline:
+        raise Incomparable(f"cannot compare results of different baselines: {a.engine}, {b.engine}")
+    cases = [case for case in a.cases if case in b.cases]
+    if not cases:
+        raise Incomparable(f"no case in common; A has {list(a.cases)}, B has {list(b.cases)}")
+    return [of_timings(b.optimization, case, a, b) for case in cases]
+
+
+def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> ComparedCase:
+    """The ratio of two ratios; half widths of independent intervals add as squares."""
+    one, two = a.cases[case], b.cases[case]
+    middle = math.log(two.ratio / one.ratio)
+    half = math.hypot(*(t.between_width / 2 for t in (one, two)))
+    ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
+    noise = max(t.least_effect for t in (one, two))
+    boxes = {a.conditions.instance, b.conditions.instance}
+    note = "" if len(boxes) == 1 else "two machines of one kind"
+    return ComparedCase(name, case, word(ratio, math.log1p(noise)), ratio, note=note)
+
+
+def word(ratio: Interval, margin: float) -> str:
+    if ratio.low > math.exp(margin):
+        return "SLOWER"
+    if ratio.high < math.exp(-margin):
+        return "FASTER"
+    return "SAME" if ratio.high < math.exp(max(SEEN, margin)) else "INCONCLUSIVE"
+
+
+def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator[ComparedCase]:
+    """Every optimization whose bytes differ, judged and timed."""
+    with ExitStack() as stack:
+        trees = {who: stack.enter_context(tree(asked)) for who, asked in (("A", a), ("B", b))}
+        there = {who: discovery.names(root) for who, root in trees.items()}
+        known = sorted({*there["A"], *there["B"]})
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise LookupError(f"no optimization {unknown[0]!r} in {a} or {b}; have {known}")
+        for name in names or known:
+            tell(name)
+            if name not in there["B"] or name not in there["A"]:
+                gone = name not in there["B"]
+                yield ComparedCase(
+                    name, "", "GONE" if gone else "NEW", note=f"not in {b if gone else a}"
+                )
+            elif code(trees["A"], name) == code(trees["B"], name):
+                yield ComparedCase(name, "", "SAME", note="the same bytes")
+            else:
+                yield from of_optimization(name, trees, tell)
+
+
+@contextmanager
+def tree(asked: str) -> Iterator[Path]:
+    """A commit's code under today's judge and clock; "." is the working tree.
+
+    Raises:
+        LookupError: git knows no such commit.
+    """
+    if asked == ".":
+        with measurable(digests.ROOT, digests.ROOT) as whole:
+            yield whole
+        return
+    packed = git("archive", asked, *UNDER_TEST)
+    if packed is None:
+        raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+    with TemporaryDirectory(prefix="groundspeed-") as place:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(place, filter="data")
+        with measurable(Path(place), digests.ROOT) as whole:
+            yield whole
+
+
+def code(root: Path, name: str) -> str:
+    """Digest of an optimization's sources and of the baselines and siblings that it imports."""
+    found = digests.sources(root / "optimizations" / name, root, skip=("benchmark.py",))
+    contract = [root / "baselines" / "engine.py", root / "baselines" / "__init__.py"]
+    return digests.of_files([*found, *contract], root)
+
+
+def of_optimization(
+    name: str, trees: dict[str, Path], tell: console.Tell
+) -> Iterator[ComparedCase]:
+    """Judge both; time what both do right."""
+    from tools.suite import NoNumber, ask  # late: imports asv
+
+    judged = {}
+    for who, root in trees.items():
+        tell(f"{name}: judging {who}")
+        try:
+            judged[who] = ask(root, "judge", name)
+        except NoNumber as why:
+            judged[who] = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
+    a, b = judged["A"], judged["B"]
+    if b["status"] != "VERIFIED":
+        expected = f"{b['status']}, as expected"
+        yield ComparedCase(name, "", expected if b["holds"] else "WRONG", note=f"B: {b['reason']}")
+    elif a["status"] != "VERIFIED":
+        yield ComparedCase(name, "", "MENDED", note=f"A is {a['status']}: {a['reason']}")
+    else:
+        for case in [case for case in b["cases"] if case in a["cases"]]:
+            tell(f"{name}: {case}")
+            yield fought(name, case, trees)
+
+
+def fought(name: str, case: str, trees: dict[str, Path]) -> ComparedCase:
+    """Processes until the word is settled: one, two that agree, or as many as confirm."""
+    found: list[ComparedCase] = []
+    for seed in range(CONFIRM):
+        try:
+            found.append(one_duel(name, case, trees, seed))
+        except Died as why:
+            return ComparedCase(name, case, "WRONG", note=f"the timing process {why}")
+        if settled(found):
+            break
+    last, count = found[-1], len(found)
+    if count == 1:
+        return last
+    ratio = intervals.between([row.ratio.value for row in found])
+    said = last.word if settled(found) else word(ratio, intervals.margin(0))
+    return ComparedCase(name, case, said, ratio, last.control, f"{count} processes")
+
+
+def settled(found: list[ComparedCase]) -> bool:
+    """Whether no further process is needed: no alarm at first, or a plain one confirmed."""
+    if len(found) == 1:
+        return found[0].word in ("SAME", "FASTER")
+    alarms = all(row.word == "SLOWER" for row in found)
+    return alarms and min(math.log(row.ratio.value) for row in found) > CLEAR
+
+
+def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> ComparedCase:
+    """What one process says: the ratio of processor times, and A against itself."""
+    asked = {"seed": seed, "trees": {k: str(v) for k, v in trees.items()}, "name": name}
+    asked |= {"cases": [case], "budget_s": BUDGET_S}
+    (heard,) = listen("tools.experiments.compare_commits_worker", asked)
+    rounds = heard.row["rounds"]
+    wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
+    off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))
+    said = intervals.fine_verdict(wall, cpu)
+    if said == "INCONCLUSIVE":
+        said = word(cpu, SEEN)
+    if off > CONTROL_OFF:
+        said = "INCONCLUSIVE"
+    return ComparedCase(name, case, said, cpu, math.exp(off))
+
+
+def compared(rounds: list[dict], who: str, clock: int) -> Interval:
+    return intervals.fine(*([max(r[k][clock], 1e-12) for r in rounds] for k in (who, "A")))
+
+
+def summary(a: str, b: str, found: list[ComparedCase]) -> str:
+    """For a pull request: the verdict first, what did not change folded away."""
+    changed = [row for row in found if row.note != "the same bytes"]
+    worst = next((w for w in EXITS if any(row.word == w for row in found)), "no slowdown")
+    head = ["| optimization | word | case | time of B over A |", "|---|---|---|---|"]
+    table = head + [f"| {' | '.join(row.cells())} |" for row in changed]
+    same = ", ".join(row.name for row in found if row not in changed)
+    folded = f"\n<details><summary>Unchanged</summary>\n\n{same}\n</details>" if same else ""
+    return "\n".join([f"**{worst}**: {b} against {a}", "", *(table if changed else []), folded])

@@ -1,0 +1,301 @@
+"""How often the clock is wrong: identical code and known slowdowns, told apart or not.
+
+A hundred fresh processes; in each the same code is timed against itself, and against itself
+with 2 % and 5 % more work. What the clock says of them, and what usual methods say of the
+very same seconds, is committed as evidence of this kind of machine; the seconds are samples.
+Every process is kept as soon as it is through, so the experiment may be stopped and resumed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean, median
+
+from scipy.stats import mannwhitneyu, t
+
+from tools import console
+from tools.records.conditions import Conditions, conditions
+from tools.records.evidence import View
+from tools.records.machine_load import wait_for_quiet
+from tools.records.protocols import CLOCK
+from tools.rendering.templates import PAGES
+from tools.timing import intervals
+from validation import machine
+from validation.records import digests, results, samples
+from validation.records.base import BrokenRecord, Part, Record, today
+
+TRIALS = 100
+SAME, CHANGED = "A/A", ("+2 %", "+5 %")
+ALLOWED = {"A/A": 1 / 50, "+2 %": 0.90, "+5 %": 0.98}  # at most wrong; at least seen
+OVERHEAD = 0.02
+
+Word = str
+Method = Callable[["ErrorRateRun", "ErrorRateRun", str], Word]
+
+
+class ErrorRateRun(Part):
+    """One process; see `tools.experiments.error_rates_worker`."""
+
+    turns: dict[str, str]
+    sequential: dict[str, list[float]]
+    overhead: dict[str, list[tuple[float, float]]]
+
+    def times(self, who: str, clock: int = 0) -> list[float]:
+        """Of every round, by wall clock (0) or processor time (1)."""
+        return [float(pair.split(":")[clock]) for pair in self.turns[who].split()]
+
+    @property
+    def measured_s(self) -> float:
+        """Seconds of measuring that one comparison took, the longest of them."""
+        base = sum(self.times("A"))
+        return 1e-7 * max(base + sum(self.times(who)) for who in (SAME, *CHANGED))
+
+
+class Experiment(Record):
+    """Raw times of every process, and the conditions when it began."""
+
+    conditions: Conditions
+    method: str  # digest of the measuring code
+    trials: list[ErrorRateRun] = []
+
+
+class ErrorRates(Part):
+    """What the experiment shows: everything on its page."""
+
+    made: str
+    protocol: int  # of the clock
+    conditions: Conditions
+    samples: str  # digest of the experiment with every single time
+    trials: int
+    rounds: int
+    longest_s: float  # of measuring that a comparison took
+    block_ms: float
+    call_us: float
+    rows: list[dict[str, str | int]]  # for each method: how often it is wrong, and right
+    overhead: tuple[float, float, float]  # of the loop, as shares: value and interval
+    same_call: tuple[float, float, float]
+    spread: dict[str, tuple[float, float]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the clock keeps to what is allowed."""
+        first = self.rows[0]
+        seen = all(first[who] >= ALLOWED[who] * self.trials for who in CHANGED)
+        right = first[SAME] <= ALLOWED[SAME] * self.trials
+        return seen and right and self.overhead[0] < OVERHEAD
+
+
+SECTION, NAME = "error_rates", "tools/experiment"
+
+
+def path(root: Path = digests.ROOT) -> Path:
+    return root / ".groundspeed" / "experiment.json"
+
+
+def run(trials: int = TRIALS, as_json: bool = False) -> int:
+    """Resume the experiment up to so many processes; exit 1 where it misses what is allowed."""
+    if trials < 2:
+        raise ValueError(f"{trials} processes asked for; allowed: 2 and more, 100 for the table")
+    found = begun()
+    with console.progress("experiment", total=trials) as tell:
+        for seed in range(len(found.trials), trials):
+            tell(f"process {seed + 1} of {trials}")
+            found.trials.append(one(seed))
+            found.made = ""
+            found.write(path())
+    rates = error_rates(found)
+    results.put(SECTION, rates, NAME, machine.kind())
+    if as_json:
+        console.as_json({"rows": rates.rows, "overhead": rates.overhead})
+    else:
+        show(rates)
+    return int(not rates.passed)
+
+
+def error_rates(found: Experiment) -> ErrorRates:
+    return ErrorRates(
+        made=found.made or today(),
+        protocol=CLOCK.number,
+        conditions=found.conditions,
+        samples=samples.keep(found.model_dump(mode="json")),
+        trials=len(found.trials),
+        rounds=len(found.trials[0].times("A")),
+        longest_s=max(trial.measured_s for trial in found.trials),
+        block_ms=median(1e-4 * x for trial in found.trials for x in trial.times("A")),
+        call_us=median(1e6 * t for trial in found.trials for _, t in trial.overhead["call"]),
+        rows=rows(found),
+        overhead=tuple(x - 1 for x in overhead(found)),
+        same_call=tuple(x - 1 for x in same_call(found)),
+        spread=spread(found),
+    )
+
+
+def begun() -> Experiment:
+    """The experiment on file if it was made by this code on this machine, or a new one."""
+    method = method_digest()
+    try:
+        found = Experiment.read(path())
+        if found.method == method and found.conditions.settings == conditions().settings:
+            return found
+    except (FileNotFoundError, BrokenRecord):
+        pass
+    return Experiment(conditions=conditions(beside=wait_for_quiet()), method=method)
+
+
+def method_digest() -> str:
+    """Of what takes the times: the trial, and the loop that the clock times with."""
+    from tools.timing.runners import Contender  # late: torch
+
+    trial = (Path(__file__).parent / "error_rates_worker.py").read_text("utf-8")
+    return digests.of_plain([trial, inspect.getsource(Contender)])
+
+
+def one(seed: int) -> ErrorRateRun:
+    """A fresh process.
+
+    Raises:
+        RuntimeError: it ended without an answer.
+    """
+    words = [sys.executable, "-m", "tools.experiments.error_rates_worker", str(seed)]
+    done = subprocess.run(words, cwd=digests.ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise RuntimeError(f"process {seed} of the experiment failed: {last}; run it again")
+    return ErrorRateRun(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+    wall, cpu = (intervals.fine(trial.times(who, k), trial.times("A", k)) for k in (0, 1))
+    return intervals.fine_verdict(wall, cpu)
+
+
+def paired_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+    pairs = zip(trial.times(who), trial.times("A"), strict=True)
+    found = intervals.within([a / b for a, b in pairs])
+    return word(found.low, found.high)
+
+
+def sequential_mean(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+    return word(*means(trial.sequential[who], trial.sequential["A"]))
+
+
+def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+    """asv's test of two results: Mann and Whitney, p < 0.002."""
+    a, b = trial.sequential[who], trial.sequential["A"]
+    if mannwhitneyu(a, b).pvalue >= 0.002:
+        return "INCONCLUSIVE"
+    return "SLOWER" if median(a) > median(b) else "FASTER"
+
+
+def sequential_least(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+    """The fastest call of each, taken at its word where it differs by 1 %."""
+    ratio = min(trial.sequential[who]) / min(trial.sequential["A"])
+    return word(ratio / 1.01, ratio * 1.01)
+
+
+def other_process(trial: ErrorRateRun, before: ErrorRateRun, who: str) -> Word:
+    """Means of two processes, as tools do that time one commit after the other."""
+    return word(*means(trial.times(who), before.times("A")))
+
+
+def means(a: list[float], b: list[float]) -> tuple[float, float]:
+    """95 % interval of the ratio of means, calls taken for independent."""
+    spread = math.sqrt(sum((error(x) / mean(x)) ** 2 for x in (a, b)))
+    half = t.ppf(0.975, len(a) + len(b) - 2) * spread
+    ratio = mean(a) / mean(b)
+    return ratio * math.exp(-half), ratio * math.exp(half)
+
+
+def error(x: list[float]) -> float:
+    middle = mean(x)
+    return math.sqrt(sum((y - middle) ** 2 for y in x) / (len(x) - 1) / len(x))
+
+
+def word(low: float, high: float) -> Word:
+    return "SLOWER" if low > 1 else "FASTER" if high < 1 else "INCONCLUSIVE"
+
+
+METHODS: dict[str, Method] = {
+    "**turn about, block minima, Hodges-Lehmann, both clocks (this clock)**": ours,
+    "turn about, median of ratios, order-statistic interval, wall": paired_median,
+    "one after the other, means, normal interval": sequential_mean,
+    "one after the other, medians, Mann-Whitney p < 0.002": sequential_median,
+    "one after the other, fastest call, 1 %": sequential_least,
+    "in two processes, means, normal interval": other_process,
+}
+
+
+def rows(found: Experiment) -> list[dict]:
+    """For each method: how many identical pairs it calls different, how many slowdowns it sees."""
+    return [{"method": name, **counts(found, method)} for name, method in METHODS.items()]
+
+
+def counts(found: Experiment, method: Method) -> dict[str, int]:
+    pairs = list(zip(found.trials, [found.trials[-1], *found.trials[:-1]], strict=True))
+    told = {who: [method(now, before, who) for now, before in pairs] for who in (SAME, *CHANGED)}
+    wrong = sum(said != "INCONCLUSIVE" for said in told[SAME])
+    return {SAME: wrong} | {who: told[who].count("SLOWER") for who in CHANGED}
+
+
+def overhead(found: Experiment) -> intervals.Interval:
+    """What the clock's loop adds to a call of 100 µs, over torch's own figure for that call.
+
+    Measured on an empty call, where nothing but the two loops is timed.
+    """
+    return intervals.between([added(trial) for trial in found.trials])
+
+
+def added(trial: ErrorRateRun) -> float:
+    loop = median(ours - theirs for ours, theirs in trial.overhead["empty"])
+    return 1 + loop / median(theirs for _, theirs in trial.overhead["call"])
+
+
+def same_call(found: Experiment) -> intervals.Interval:
+    """The clock's time of the 100 µs call itself over torch's: loops, and what caches do."""
+    calls = [zip(*trial.overhead["call"], strict=True) for trial in found.trials]
+    return intervals.between([intervals.fine(*pair).value for pair in calls])
+
+
+def spread(found: Experiment) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of the clock's estimate, as shares."""
+    return {who: moments([
+        math.log(intervals.fine(trial.times(who, 1), trial.times("A", 1)).value)
+        for trial in found.trials
+    ]) for who in (SAME, *CHANGED)}  # fmt: skip
+
+
+def moments(x: list[float]) -> tuple[float, float]:
+    return mean(x), error(x) * math.sqrt(len(x))
+
+
+def page(view: View) -> str:
+    """The text of reports/experiment.md, from the first machine that has made it."""
+    found = [(on, rates) for on in view.machines if (rates := on_file(on))]
+    return PAGES.get_template("experiment.md").render(found=found[:1], same=SAME, changed=CHANGED)
+
+
+def on_file(on: str) -> ErrorRates | None:
+    try:
+        return results.section(ErrorRates, SECTION, NAME, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
+def show(rates: ErrorRates) -> None:
+    for line in lines(rates):
+        console.line(*line, widths=(72, 14, 14))
+
+
+def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:
+    yield f"of {rates.trials}", "A/A different", "+2 % seen", "+5 % seen"
+    for row in rates.rows:
+        yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
+    for what, interval in (("the loop", rates.overhead), ("the same call", rates.same_call)):
+        o = [f"{x:+.2%}" for x in interval]
+        yield f"of 100 µs by torch's timer, {what}: {o[0]} [{o[1]}, {o[2]}]", ""

@@ -1,0 +1,142 @@
+"""One process of the experiment: identical code and known slowdowns, timed turn about.
+
+    python -m tools.experiments.error_rates_worker SEED
+
+Work: 100 calls of (mul, add_) on a 128² float32 grid, about 2 ms. The contenders are the
+engine itself (A), itself once more (A/A), and itself with 2 and 5 calls in a hundred more.
+Prints one JSON object:
+
+    turns        contender: "wall:processor" of each round, in units of 100 ns
+    sequential   contender: seconds of blocks made one after another, as a naive benchmark does
+    overhead     pairs of seconds a call, by the clock's loop and by torch's own timer: of an
+                 empty call, and of one of 100 µs
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch.utils.benchmark import Timer
+
+from baselines.engine import Case, Engine, Stage, Step
+from tools.timing.runners import Contender
+from tools.timing.worker import quietly
+
+CALLS = 100
+SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}
+ROUNDS = 480
+SEQUENTIAL = 60  # blocks of each contender
+CALL_S = 1e-4
+PAIRS = 60  # of the overhead
+CALLS_A_PAIR = 20
+
+
+class Grid(NamedTuple):
+    u: torch.Tensor
+
+
+def decay(_: Case):
+    return lambda state: Grid((state.u * 0.999).add_(1e-3))
+
+
+ENGINE = Engine(
+    name="trial",
+    cases={"grid": Case(steps=CALLS, dtype=torch.float32)},
+    initial=lambda case: Grid(torch.rand(128, 128, generator=case.generator())),
+    stages=(Stage("decay", decay),),
+)
+
+
+def contender(engine: Engine = ENGINE) -> Contender:
+    case = engine.cases["grid"]
+    made = Contender(engine, case, engine.initial(case))
+    made.restart()
+    return made
+
+
+def turns(contenders: dict[str, Contender], rng: random.Random) -> dict[str, str]:
+    """Rounds in random order; the first is warm-up and left out."""
+    found: dict[str, list[str]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(ROUNDS + 1):
+        rng.shuffle(order)
+        for name in order:
+            times = contenders[name].make(CALLS + SLOWER[name])
+            found[name].append(":".join(f"{t * 1e7:.0f}" for t in times))
+    return {name: " ".join(times[1:]) for name, times in found.items()}
+
+
+def sequential(contenders: dict[str, Contender]) -> dict[str, list[float]]:
+    """All blocks of one contender, then all of the next."""
+    return {
+        name: [brief(c.make(CALLS + SLOWER[name])[0]) for _ in range(SEQUENTIAL)]
+        for name, c in contenders.items()
+    }
+
+
+def overhead(rng: random.Random) -> dict[str, list[tuple[float, float]]]:
+    """Seconds a call, by the clock's own loop and by torch's timer, pair by pair.
+
+    "empty" is a call that does nothing, which leaves what the loops themselves cost; "call"
+    is as many units of the work as take 100 µs. torch's timer makes two calls before it
+    looks at its clock; so do we here.
+    """
+    unit, start = decay(ENGINE.cases["grid"]), contender().state
+    once = Timer("unit(state)", globals={"unit": unit, "state": start}).timeit(200).mean
+    units = range(max(1, round(CALL_S / once)))
+
+    def call(state: Grid) -> Grid:
+        for _ in units:
+            state = unit(state)
+        return state
+
+    return {
+        "empty": pairs(lambda state: state, CALLS_A_PAIR * 10, rng),
+        "call": pairs(call, CALLS_A_PAIR, rng),
+    }
+
+
+def pairs(call: Step, calls: int, rng: random.Random) -> list[tuple[float, float]]:
+    """Seconds a call by our loop and by torch's, in random order."""
+    ours = contender(replace(ENGINE, stages=(Stage("call", lambda case: call),)))
+    same = {"call": call, "start": ours.state}
+    theirs = Timer("state = call(state)", setup="state = start", globals=same)
+    ways = {
+        0: lambda: warm(ours).make(calls)[0] / calls,
+        1: lambda: theirs.timeit(calls).mean,
+    }
+    found = []
+    for _ in range(PAIRS):
+        first = rng.randrange(2)
+        pair = {way: ways[way]() for way in (first, 1 - first)}
+        found.append((brief(pair[0]), brief(pair[1])))
+    return found
+
+
+def warm(made: Contender) -> Contender:
+    made.make(2)
+    return made
+
+
+def measure(seed: int) -> dict:
+    rng = random.Random(seed)
+    contenders = {name: contender() for name in SLOWER}
+    return {
+        "turns": turns(contenders, rng),
+        "sequential": sequential(contenders),
+        "overhead": overhead(rng),
+    }
+
+
+def brief(seconds: float) -> float:
+    return float(f"{seconds:.5g}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(json.dumps(quietly(lambda: measure(int(sys.argv[1])))))

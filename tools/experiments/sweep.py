@@ -1,0 +1,295 @@
+"""The verb ``map``: speedup over size, type, threads and device, losses shown.
+
+Quick paired ratios of one process each: enough to see where an optimization gains and where
+it loses, not enough for a claim (that is what ``bench`` is for). A scenario that was not
+measured says so and why; what was measured of other code, or without a current VERIFIED
+verdict, counts as not measured.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from time import monotonic
+
+import baselines
+from baselines.engine import Engine, describe
+from tools import console
+from tools.process import environment
+from tools.records import evidence
+from tools.records.conditions import Conditions, timing_conditions
+from tools.records.protocols import CLOCK
+from validation import discovery, machine
+from validation.judge.verdicts import Status
+from validation.records import digests, results
+from validation.records.base import BrokenRecord, Part
+from validation.records.base import today as now
+
+BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
+EACH_S = 0.3  # of rounds, for each scenario
+WAITING = "not measured yet; run: groundspeed map"
+THREADS = (1, 2)
+
+
+class Scenario(Part):
+    """One cell of the map; without a ratio there is a reason."""
+
+    optimization: str
+    size: str
+    dtype: str
+    threads: int
+    device: str = "cpu"
+    reason: str = ""
+    ratio: float | None = None  # candidate / baseline: processor time on one thread, else wall
+    low: float | None = None  # inside one process
+    high: float | None = None
+    baseline_s: float | None = None
+    candidate_s: float | None = None
+    rounds: int = 0
+    checked: str = ""  # how it was compared with the baseline on the spot
+    rests_on: str = ""
+
+    @property
+    def place(self) -> tuple:
+        return self.optimization, self.size, self.dtype, self.threads, self.device
+
+
+class Map(Part):
+    """The scenarios of an engine."""
+
+    engine: str
+    made: str
+    protocol: int  # of the clock
+    modified: str = ""
+    conditions: Conditions
+    columns: list[str]
+    rows: dict[str, list[list]]  # by optimization: a scenario's values in the order of the columns
+
+    @classmethod
+    def of(cls, scenarios: list[Scenario], **about) -> Map:
+        rows: dict[str, list[list]] = {}
+        for s in scenarios:
+            told = s.model_dump(include=set(COLUMNS))
+            rows.setdefault(s.optimization, []).append([told[c] for c in COLUMNS])
+        return cls(columns=list(COLUMNS), rows=rows, **about)
+
+    @property
+    def scenarios(self) -> list[Scenario]:
+        return [
+            Scenario(optimization=name, **dict(zip(self.columns, row, strict=True)))
+            for name, rows in self.rows.items()
+            for row in rows
+        ]
+
+
+SECTION = "scenarios"
+COLUMNS = (
+    "size", "dtype", "threads", "ratio", "low", "high", "baseline_s", "candidate_s", "rounds",
+    "checked", "rests_on",
+)  # fmt: skip
+
+
+def name_of(engine: str) -> str:
+    return f"sweeps/{engine}"
+
+
+def rests_on(name: str, on: str = "") -> tuple[str, str]:
+    """(what its scenarios rest on, why it has none): one of the two is empty."""
+    status, verdict, reason = evidence.judged(name, on=on)
+    if status is not Status.VERIFIED or verdict is None:
+        return "", f"{status}: {reason}"
+    if verdict.level == "approximate":
+        return "", "other physics: not a speedup of the baseline"
+    return verdict.code, ""
+
+
+@cache
+def bound(basis: str, engine: str, size: str, dtype: str) -> str:
+    """What one scenario rests on: that of its optimization, and its case, in all that it says."""
+    from tools.experiments.sweep_sizes import case_at  # late: torch
+
+    return digests.of_plain([basis, describe(case_at(baselines.load(engine), size, dtype))])[:8]
+
+
+def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
+    """(size, type, threads, device) of every scenario, the engine's own type and small first."""
+    from tools.experiments.sweep_sizes import scale  # late: torch
+
+    here = scale(baselines.load(engine))
+    for dtype, size, threads in product(here.dtypes, here.sizes, THREADS):
+        yield size, dtype, threads, "cpu"
+    for dtype, size in product(here.dtypes, here.sizes):
+        yield size, dtype, 1, "cuda"
+
+
+def on_file(engine: str, on: str = "") -> Map | None:
+    """What that kind of machine, this one by default, has measured under rules that still hold."""
+    try:
+        found = results.section(Map, SECTION, name_of(engine), on or machine.kind())
+    except (FileNotFoundError, BrokenRecord):
+        return None
+    overturned = CLOCK.overturned(found.protocol, {"sweep"})
+    return found if CLOCK.stands(found.modified) and not overturned else None
+
+
+def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
+    """Every scenario of the engine: measured on today's code, or with the reason why not."""
+    kept = on_file(engine, on)
+    known = {s.place: s for s in kept.scenarios} if kept else {}
+    found = []
+    for name in names:
+        basis, why_not = rests_on(name, on)
+        own = discovery.engine(name)
+        if not on:  # here and now
+            why_not = why_not or "; ".join(machine.missing(own.needs))
+        for size, dtype, threads, device in places(engine):
+            blank = Scenario(
+                optimization=name, size=size, dtype=dtype, threads=threads, device=device
+            )
+            never = why_not or unreachable(threads, device, on) or too_short(own, size)
+            row = known.get(blank.place)
+            if not never and row and row.rests_on == bound(basis, engine, size, dtype):
+                found.append(row)
+            else:
+                blank.reason = never or WAITING
+                found.append(blank)
+    return found
+
+
+def too_short(own: Engine, size: str) -> str:
+    """Why an optimization cannot make a step of a trajectory of that size."""
+    from tools.experiments.sweep_sizes import length  # late: torch
+
+    steps = length(own, size)
+    return (
+        "" if own.stride <= steps else f"a call makes {own.stride} steps, {steps} are mapped here"
+    )
+
+
+def unreachable(threads: int, device: str, on: str = "") -> str:
+    """Why a kind of machine cannot have such a scenario."""
+    if device == "cuda":
+        return "mapped on the CPU only"
+    cores = machine.cores()
+    return "" if on or threads <= cores else f"{threads} threads on {cores} cores"
+
+
+class Worker:
+    """A process for an engine and a number of threads; a new one where the last has died."""
+
+    def __init__(self, engine: str, threads: int):
+        self.engine, self.threads, self.process = engine, threads, None
+
+    def ask(self, scenario: Scenario) -> dict:
+        if self.process is None or self.process.poll() is not None:
+            self.process = self.started()
+        request = {
+            "optimization": scenario.optimization,
+            "size": scenario.size,
+            "dtype": scenario.dtype,
+            "budget_s": EACH_S,
+        }
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError):
+            self.close()
+            return {"reason": "the process died here"}
+
+    def started(self) -> subprocess.Popen:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tools.experiments.sweep_worker",
+                self.engine,
+                str(self.threads),
+            ],
+            cwd=digests.ROOT,
+            env=environment(self.threads) | {"OMP_WAIT_POLICY": "passive"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.process.stdout.close()
+        self.process = None
+
+
+def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> list[Scenario]:
+    """Measure what is missing until the time is over; written after every scenario."""
+    scenarios = today(engine, names)
+    kept = on_file(engine)
+    others = [s for s in kept.scenarios if s.optimization not in names] if kept else []
+    before = timing_conditions()
+    workers = {threads: Worker(engine, threads) for threads in THREADS}
+    try:
+        for scenario in in_turn(scenarios):
+            if monotonic() > until:
+                break
+            tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
+            found = workers[scenario.threads].ask(scenario)
+            for key, value in ({"reason": ""} | found).items():
+                setattr(scenario, key, value)
+            basis = rests_on(scenario.optimization)[0]
+            scenario.rests_on = bound(basis, engine, scenario.size, scenario.dtype)
+            done = [s for s in scenarios if s.rests_on]
+            made = Map.of(
+                [*others, *done],
+                engine=engine,
+                made=now(),
+                protocol=CLOCK.number,
+                modified=CLOCK.modified(),
+                conditions=before,
+            )
+            results.put(SECTION, made, name_of(engine), machine.kind())
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return scenarios
+
+
+def in_turn(scenarios: list[Scenario]) -> list[Scenario]:
+    """Those that wait, the smallest of everyone first."""
+    order = list(dict.fromkeys(s.place[1:] for s in scenarios))
+    waiting = [s for s in scenarios if s.reason == WAITING]
+    return sorted(waiting, key=lambda s: order.index(s.place[1:]))
+
+
+def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
+    """The verb: measure what is missing within the budget; `report` draws it."""
+    end = monotonic() + budget_s
+    chosen: dict[str, list[str]] = {}
+    for name in discovery.chosen(names):
+        chosen.setdefault(discovery.engine(name).name, []).append(name)
+    with console.progress("mapping") as tell:
+        found = {}
+        for left, (engine, own) in zip(range(len(chosen), 0, -1), chosen.items(), strict=True):
+            until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
+            found[engine] = measure(engine, own, until, tell)
+    rows = [s for scenarios in found.values() for s in scenarios]
+    if as_json:
+        console.as_json([s.model_dump() for s in rows])
+    else:
+        for engine, scenarios in found.items():
+            console.line(engine, *summary(scenarios))
+    return 0
+
+
+def summary(scenarios: list[Scenario]) -> tuple[str, str]:
+    measured = [s for s in scenarios if s.ratio is not None]
+    losses = sum(s.low > 1 for s in measured)  # beyond the interval
+    waiting = sum(s.reason == WAITING for s in scenarios)
+    words = f"of {len(scenarios)} scenarios, {losses} losses, {waiting} wait for the next run"
+    return f"{len(measured)} measured", words

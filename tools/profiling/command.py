@@ -1,0 +1,60 @@
+"""The verb ``profile``: measure, write the record, its pages and its pictures."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from tools import console
+from tools.profiling import output, profile_record
+from tools.profiling.profile_record import Profile
+from tools.profiling.program import profile_target
+from validation.records import digests
+
+
+def run(
+    what: str,
+    case: str = "",
+    against: str = "",
+    patience_s: float = 120.0,
+    threads: int = 1,
+    seconds: float = 4.0,
+    as_json: bool = False,
+    arguments: tuple[str, ...] = (),
+) -> int:
+    """Profile ``what``; with ``against``, both and where the time went between them."""
+    if patience_s <= 0 or seconds <= 0 or threads < 1:
+        raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
+    chosen = profile_target.parse(what, case, arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    if against:
+        from tools.profiling import diff as comparison
+
+        other = profile_target.parse(against, case)
+        return comparison.run(chosen, other, patience_s, threads, seconds, as_json)
+    found = output.profiled(chosen, patience_s, threads, seconds)
+    if as_json:
+        console.as_json(found.model_dump(mode="json"))
+    else:
+        show(found)
+    return 0
+
+
+def show(found: Profile) -> None:
+    """What matters, a line each."""
+    cpu = found.metrics["cpu_utilisation"].told
+    peak = found.metrics["memory_peak"].told
+    case = f" {found.case}" if found.case else ""
+    console.line(f"{found.name}{case}", "PROFILED", f"{found.step_s:.3g} s",
+                 f"a step, CPU {cpu}, peak {peak}")  # fmt: skip
+    for line in found.hot:
+        console.line(f"  {line.file}:{line.line}", f"{line.share:.0%}", line.bound, line.source)
+    if not found.lines:
+        reason = found.unavailable.get("stacks", found.unavailable.get("hot lines", ""))
+        console.line("  hot lines", "not available", "", reason)
+    for finding in found.findings:
+        if finding.kind not in ("hot line", "hot loop"):
+            bound = f"up to {finding.amdahl:.2f}x" if finding.amdahl else ""
+            console.line(f"  {finding.kind}", bound, "", finding.text)
+    where = profile_record.folder(found.name).relative_to(digests.ROOT)
+    console.line("  report", "WRITTEN", "", f"{where}/report.md")

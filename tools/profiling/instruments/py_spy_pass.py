@@ -1,0 +1,171 @@
+"""Sampled stacks: which lines are hot, and in which functions they stand."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+
+from tools.profiling.program.launch import (
+    InstrumentRuns,
+    NoInstrument,
+    ProgramFailed,
+    tool,
+)
+from tools.profiling.program.source_scope import REGION, Own
+
+RATE = 250  # a second; what that costs stands in each profile
+FEW = 100  # samples; fewer say nothing
+FRAME = re.compile(r"^(.*) \((.*):(\d+)\)$")
+Frame = tuple[str, str, int]  # function, file, line
+
+
+@dataclass
+class Stack:
+    """Frames from the outermost in, and how often they were seen."""
+
+    frames: list[Frame]
+    count: int
+
+    @property
+    def importing(self) -> bool:
+        """Not the run yet: an import, or pytest before it comes to the test."""
+        if any(file.startswith("<frozen importlib") for _, file, _ in self.frames):
+            return True
+        pytest = any("/_pytest/" in file for _, file, _ in self.frames)
+        return pytest and all(function != "runtestprotocol" for function, _, _ in self.frames)
+
+
+def sampled(passes: InstrumentRuns, runs: int, idle: bool, **spec) -> tuple[list[Stack], dict]:
+    """Stacks of the region from py-spy, over some runs; and the region as the clocks saw it.
+
+    ``idle`` counts waiting too, so that shares are of the wall clock.
+
+    Raises:
+        Refused: py-spy is missing, or the system does not let it look.
+    """
+    words = (
+        tool("py-spy"),
+        "record",
+        "-r",
+        str(RATE),
+        "-f",
+        "raw",
+        "--full-filenames",
+        "-d",
+        "36000",
+    )  # -d: until the program ends
+    stacks, regions = [], []
+    own = Own(passes.target.root, passes.target.kind)
+    for run in range(runs):
+        raw = passes.scratch / f"stacks_{'idle' if idle else 'busy'}_{run}.txt"
+        extra = ("--idle",) if idle else ()
+        try:
+            found = passes.run("bare", (*words, *extra, "-o", str(raw), "--"), **spec)
+        except ProgramFailed as error:
+            raise NoInstrument(f"py-spy: {error}") from None
+        if not raw.exists():
+            raise NoInstrument("py-spy wrote no samples")
+        stacks += region_of(raw.read_text("utf-8", "replace"), own)
+        regions += found["blocks"]
+    return stacks, {key: sum(r[key] for r in regions) for key in ("wall_s", "cpu_s")}
+
+
+def region_of(text: str, own: Own) -> list[Stack]:
+    """The samples under the region, cut above it, and those of the program's other threads."""
+    house = str(Path(__file__).parents[1])
+    found = []
+    for line in text.splitlines():
+        folded, _, count = line.rpartition(" ")
+        matches = [FRAME.match(part) for part in folded.split(";")]
+        frames = [(m[1], m[2], int(m[3])) for m in matches if m]
+        start = next((i for i, f in enumerate(frames) if f[0] == REGION), None)
+        before = any(file.startswith(house) for _, file, _ in frames)
+        if start is None and (before or not any(own.is_own(f[1]) for f in frames)):
+            continue  # preparation, or a thread of a library
+        inside = frames[start + 1 if start is not None else 0 :]
+        kept = [f for f in inside if not f[1].startswith(house)]
+        if count.isdigit():
+            found.append(Stack(kept, int(count)))
+    return found
+
+
+def by_line(stacks: list[Stack], own: Own) -> tuple[Counter, Counter, Counter]:
+    """Samples by innermost own line, by every own line on the stack, and of imports by line."""
+    leaf, within, imports = Counter(), Counter(), Counter()
+    for stack in stacks:
+        lines = [(file, line) for _, file, line in stack.frames if own.is_own(file)]
+        place = lines[-1] if lines else ("", 0)
+        if stack.importing:
+            imports[place] += stack.count
+            continue
+        leaf[place] += stack.count
+        for each in set(lines):
+            within[each] += stack.count
+    return leaf, within, imports
+
+
+def half_width(share: float, samples: int) -> float:
+    """Of the 95 % interval of a share."""
+    return 1.96 * sqrt(max(share * (1 - share), 0) / max(samples, 1))
+
+
+def enclosing(file: str, line: int) -> tuple[int, str, bool]:
+    """First line and name of the function around a line (0 for the module), and if in a loop."""
+    try:
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return 0, "", False
+    first, name, loops = 0, "<module>", False
+    for node in ast.walk(tree):
+        if not getattr(node, "lineno", line + 1) <= line <= (getattr(node, "end_lineno", 0) or 0):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno > first:
+            first, name = node.lineno, node.name
+    inner = (ast.For, ast.While, ast.AsyncFor)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, inner)
+            and first <= node.lineno
+            and node.lineno < line <= node.end_lineno
+        ):
+            loops = True
+    return first, name, loops
+
+
+def hot_functions(leaf: Counter, main: str, at_most: int = 6) -> dict[str, list[int]]:
+    """{file: first lines} of the functions in which most samples fell; 0 is the main script."""
+    total, tally = sum(leaf.values()), Counter()
+    for (file, line), count in leaf.items():
+        if file:
+            tally[file, enclosing(file, line)[0]] += count
+    found: dict[str, list[int]] = {}
+    for (file, first), count in tally.most_common(at_most):
+        if count >= 0.05 * total and (first or file == main):
+            found.setdefault(file, []).append(first)
+    return found
+
+
+def folded(stacks: list[Stack], own: Own) -> str:
+    """As flamegraph programs read them."""
+    tally = Counter()
+    for stack in stacks:
+        tally[";".join(f"{f} ({own.short(p)}:{n})" for f, p, n in stack.frames)] += stack.count
+    return "".join(f"{line} {count}\n" for line, count in sorted(tally.items()))
+
+
+def speedscope(stacks: list[Stack], own: Own, name: str, each_s: float) -> dict:
+    """For https://www.speedscope.app: weights are seconds."""
+    frames: dict[Frame, int] = {}
+    samples = [[frames.setdefault(f, len(frames)) for f in s.frames] for s in stacks]
+    weights = [s.count * each_s for s in stacks]
+    profile = {
+        "type": "sampled", "name": name, "unit": "seconds", "startValue": 0,
+        "endValue": sum(weights), "samples": samples, "weights": weights,
+    }  # fmt: skip
+    told = [{"name": f, "file": own.short(p), "line": n} for f, p, n in frames]
+    schema = "https://www.speedscope.app/file-format-schema.json"
+    return {"$schema": schema, "shared": {"frames": told}, "profiles": [profile], "name": name}

@@ -1,0 +1,54 @@
+"""Which lines are the program's own, and which belong to libraries and to this harness."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+FOREIGN = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".git", "node_modules")
+REGION = "measured_region"  # the function under which everything counts
+
+
+class Own:
+    """Files under a root that are neither libraries nor the harness.
+
+    In this repository the engines and optimizations are the program, the rest is harness.
+    """
+
+    def __init__(self, root: str, kind: str):
+        self.root = os.path.realpath(root)
+        self.engine = kind == "engine"
+        self.base = os.path.dirname(self.root) if self.root.endswith(".py") else self.root
+        self.is_own = cache(self._is_own)
+
+    def _is_own(self, file: str) -> bool:
+        path = os.path.realpath(file)
+        if path == self.root:
+            return True
+        if not path.startswith(self.root + os.sep):
+            return False
+        parts = path[len(self.root) + 1 :].split(os.sep)
+        if self.engine:
+            return parts[0] in ("baselines", "optimizations") and len(parts) > 2
+        house = str(Path(__file__).resolve().parents[2])
+        inside = set(parts) & set(FOREIGN) or path.startswith((STANDARD + os.sep, house + os.sep))
+        return not inside
+
+    def short(self, file: str) -> str:
+        path = os.path.realpath(file)
+        return os.path.relpath(path, self.base) if self.is_own(file) else os.path.basename(path)
+
+    def line(self, depth: int = 1) -> tuple[str, int] | None:
+        """The innermost own line of the running thread."""
+        frame = sys._getframe(depth)
+        while frame is not None:
+            if self.is_own(frame.f_code.co_filename):
+                return frame.f_code.co_filename, frame.f_lineno
+            frame = frame.f_back
+        return None
+
+
+STANDARD = sysconfig.get_path("stdlib")

@@ -1,0 +1,211 @@
+"""The run itself, in the process of one instrument."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+from tools.profiling.program.source_scope import Own
+
+HOUSE = ("tools", "validation", "baselines", "optimizations")
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Unfit(RuntimeError):
+    """The program cannot be run; the message says why in one line."""
+
+
+def measured_region(call: Callable[[], object]) -> None:
+    """Samples are cut above this frame."""
+    call()
+
+
+class EngineRun:
+    """Steps of an engine, one after another, from its start again where its trajectory ends."""
+
+    stepped = True
+
+    def __init__(self, target: dict, threads: int):
+        import torch
+
+        import baselines
+        from validation import discovery, machine
+
+        torch.set_num_threads(threads)
+        try:
+            own = target["what"] in discovery.names()
+            self.engine = (discovery.engine if own else baselines.load)(target["what"])
+        except discovery.BrokenLeaf as error:
+            raise Unfit(str(error)) from None
+        cases = self.engine.cases
+        quick = [n for n, c in cases.items() if c.timed and c.quick] or list(cases)
+        self.case_name = target["case"] or quick[0]
+        if self.case_name not in cases:
+            raise Unfit(f"no case {self.case_name!r} in {target['what']}; have {list(cases)}")
+        if absent := machine.missing(self.engine.needs):
+            raise Unfit(f"{target['what']} needs {' and '.join(absent)}, which is not here")
+        self.case = cases[self.case_name]
+
+    def prepare(self) -> None:
+        """One-off work and two calls, which compile what compiles and are in no measured region."""
+        self.start = self.engine.initial(self.case)
+        self.step = self.engine.prepare(self.case)
+        self.length = max(1, self.case.steps // self.engine.stride)
+        self.made = 0
+        before = perf_counter()
+        self.advance(1)
+        self.first_s = perf_counter() - before
+        before = perf_counter()
+        self.advance(1)
+        self.once_s = perf_counter() - before
+
+    def told(self) -> dict:
+        """What is known of the engine besides its times."""
+        return {
+            "case": self.case_name,
+            "stride": self.engine.stride,
+            "length": self.length,
+            "first_s": self.first_s,
+            "least_bytes": least(self.case) if (least := self.engine.least_bytes) else None,
+            "opaque": opaque(self.engine),
+        }
+
+    def run(self, calls: int) -> None:
+        measured_region(lambda: self.advance(calls))
+
+    def advance(self, calls: int) -> None:
+        from baselines.engine import clone
+
+        for _ in range(calls):
+            if self.made % self.length == 0:
+                self.state = self.engine.adopt(self.case, clone(self.start))
+            self.state = self.step(self.state)
+            self.made += 1
+
+
+def opaque(engine) -> str:
+    """What instruments cannot see inside of, in words; empty where they see all."""
+    if engine.opaque:
+        return engine.opaque
+    if "numba" in engine.needs:
+        return "numba's kernels are compiled: their lines and operators are not seen"
+    if "compiler" in engine.needs:
+        return "torch.compile's kernels are not seen; operator counts are of the eager program"
+    return ""
+
+
+class WholeRun:
+    """A script, a test or a callable, from beginning to end, once."""
+
+    stepped = False
+    case_name = ""
+
+    def __init__(self, target: dict, threads: int):
+        self.target = target
+        self.own = Own(target["root"], target["kind"])
+        self.execute = exec  # line tables put theirs
+
+    def prepare(self) -> None:
+        sys.dont_write_bytecode = True
+        step_aside(self.target["root"])
+        if self.target["kind"] == "callable":
+            self.call = self.find()
+
+    def run(self, calls: int) -> None:
+        once = {"script": self.script, "test": self.test, "callable": self.function}
+        pid = os.getpid()
+        try:
+            for _ in range(calls):
+                measured_region(once[self.target["kind"]])
+        except SystemExit as end:
+            if end.code not in (None, 0):
+                how = f"exit code {end.code}" if isinstance(end.code, int) else end.code
+                raise Unfit(f"the program ended itself: {how}") from None
+        except Unfit:
+            raise
+        except BaseException as error:
+            raise Unfit(self.told(error)) from None
+        finally:
+            if os.getpid() != pid:
+                os._exit(0)  # a fork that came back here is not the run
+
+    def told(self, error: BaseException) -> str:
+        """What was raised and at which own line."""
+        if isinstance(error, SyntaxError):
+            file = os.path.basename(error.filename or "")
+            return f"{file}:{error.lineno} is no valid Python: {error.msg}"
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if self.own.is_own(f.filename)] or frames
+        where = f"{self.own.short(own[-1].filename)}:{own[-1].lineno}"
+        hint = ""
+        if isinstance(error, ModuleNotFoundError):
+            hint = f"; install it beside groundspeed: {sys.executable} -m pip install {error.name}"
+        return f"{type(error).__name__}: {error} ({where}){hint}"
+
+    def script(self) -> None:
+        path = self.target["what"]
+        sys.argv = [path, *self.target["arguments"]]
+        sys.path.insert(0, os.path.dirname(path))
+        main = types.ModuleType("__main__")
+        main.__file__, main.__builtins__ = path, builtins
+        sys.modules["__main__"] = main
+        self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
+
+    def test(self) -> None:
+        from tools_profiling_pytest import run_test  # put there by `step_aside`
+
+        if problem := run_test(self.target["what"], self.target["member"]):
+            raise Unfit(problem)
+
+    def function(self) -> None:
+        self.call()
+
+    def find(self) -> Callable[[], object]:
+        what, member = self.target["what"], self.target["member"]
+        try:
+            module = of_path(what) if what.endswith(".py") else importlib.import_module(what)
+            found = module
+            for part in member.replace("::", ".").split("."):
+                found = getattr(found, part)
+        except AttributeError:
+            have = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
+            raise Unfit(f"no {member!r} in {os.path.basename(what)}; have {have[:12]}") from None
+        except BaseException as error:
+            raise Unfit(self.told(error)) from None
+        if not callable(found):
+            raise Unfit(f"{member} in {os.path.basename(what)} cannot be called")
+        return found
+
+
+def of_path(path: str) -> types.ModuleType:
+    sys.path.insert(0, os.path.dirname(path))
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def step_aside(root: str) -> None:
+    """Let the program find its own `tools` or `tests`, not those of this repository."""
+    from tools.profiling.program import profiled_pytest
+
+    sys.modules["tools_profiling_pytest"] = profiled_pytest
+    house = os.path.dirname(os.path.dirname(HERE))
+    if f"{root}/".startswith(f"{house}/"):
+        return
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != house or not p]
+    for name in list(sys.modules):
+        if name.split(".")[0] in HOUSE:
+            del sys.modules[name]
+
+
+def load(target: dict, threads: int) -> EngineRun | WholeRun:
+    return (EngineRun if target["kind"] == "engine" else WholeRun)(target, threads)

@@ -1,0 +1,126 @@
+"""The conditions of a measurement: all are recorded, and few of them are compared.
+
+The kind of machine is the folder that a number lies in. Beside it only settings are compared that
+a user chooses and that move ratios: allocator, threads, treatment of denormals, and torch.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+
+from tools.records.machine_load import Beside
+from validation import machine
+from validation.records import digests
+from validation.records.base import Part
+
+# Of processes in which frozen engines and optimizations are timed together: what glibc's own rule
+# comes to once 32 MiB have been freed in one piece, and nothing is given back. Else the same step
+# meets from none to thousands of page faults, by what others have freed before it.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
+PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
+
+
+COMPARED = ("allocator", "threads", "denormals", "torch")
+
+
+class Conditions(Part):
+    """Machine, versions, settings, code."""
+
+    machine: str  # its kind
+    instance: str  # the very box
+    processor: str
+    capability: str
+    cores: int
+    memory_gib: float
+    system: str
+    governor: str
+    allocator: str
+    threads: int
+    denormals: str
+    python: str
+    torch: str  # release
+    packages: dict[str, str]
+    commit: str
+    dirty: bool
+    load_before: float
+    beside: Beside | None = None  # what else the machine did, sampled before a timing
+    accelerator: str = ""  # the GPU and its driver, where there is one
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What must agree before two measurements of one kind of machine are compared."""
+        return {name: getattr(self, name) for name in COMPARED}
+
+
+def timing_conditions(beside: Beside | None = None) -> Conditions:
+    """As they are now, for processes that have been given the settings of ``ALLOCATOR``."""
+    return conditions(beside=beside, memory=ALLOCATOR)
+
+
+def conditions(
+    root: Path = digests.ROOT,
+    threads: int = 1,
+    beside: Beside | None = None,
+    memory: dict[str, str] | None = None,
+) -> Conditions:
+    """As they are now; ``memory`` are allocator settings beside those of the environment."""
+    gpu, driver = machine.accelerator()
+    return Conditions(
+        machine=machine.kind(),
+        instance=machine.instance(),
+        processor=machine.processor(),
+        capability=machine.capability(),
+        cores=machine.cores(),
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        governor=governor(),
+        allocator=allocator(memory or {}),
+        threads=threads,
+        denormals="kept",
+        python=platform.python_version(),
+        torch=machine.torch_version(),
+        packages={name: v for name in PACKAGES if (v := installed(name))},
+        commit=git(root, "rev-parse", "HEAD"),
+        dirty=bool(changes(root)),
+        load_before=round(os.getloadavg()[0], 2),
+        beside=beside,
+        accelerator=f"{gpu}, driver {driver}" if gpu else "",
+    )
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def governor() -> str:
+    path = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    return path.read_text().strip() if path.exists() else "not available: no cpufreq here"
+
+
+def allocator(settings: dict[str, str]) -> str:
+    """What serves the arrays: its settings change ratios above 32 MB two- to threefold."""
+    ours = {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")}
+    preload = os.environ.get("LD_PRELOAD", "")
+    told = map("=".join, sorted((settings | ours).items()))
+    return " ".join([platform.libc_ver()[0] or "libc", preload, *told])
+
+
+def git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def changes(root: Path = digests.ROOT) -> list[str]:
+    """Files of the working tree that differ from the commit and that a number rests on."""
+    lines = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    paths = [line.strip().split(" ", 1)[-1].strip() for line in lines]
+    return [p for p in paths if not p.startswith(("reports/", "tests/")) and not p.endswith(".md")]

@@ -1,0 +1,257 @@
+"""What on file still says something about today's code, on which kinds of machine.
+
+A verdict or a number of another kind of machine is evidence like that of this one; it is shown
+with its machine and date and never mixed with it. Imports no torch, but where only a build of it
+for CUDA can tell whether there is a device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from tools.records import measurement
+from tools.records.measurement import Measurement, Timing
+from tools.records.protocols import CLOCK
+from validation import discovery, machine
+from validation.golden import manifest
+from validation.judge import verdicts
+from validation.judge.verdicts import Conclusion, Status, Summary
+from validation.protocol import JUDGE
+from validation.records import digests, results
+from validation.records.base import BrokenRecord, Part
+from validation.tiers import Coverage
+
+
+class NotMeasured(RuntimeError):
+    """Not measured, or measured and thrown away; the message says why and what to do."""
+
+
+def forget() -> None:
+    """Ask the files again: evidence was written since."""
+    judged.cache_clear()
+    measured.cache_clear()
+
+
+def here(name: str) -> str:
+    """Kind of this machine, for what that optimization works on."""
+    return machine.kind(discovery.device(name))
+
+
+@cache
+def judged(
+    name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
+) -> tuple[Status, Summary | None, str]:
+    """Where an optimization stands: `validation.judge.verdicts.standing`, asked once.
+
+    Of a machine that is named, the files alone decide. Here and now (none is named), one that
+    could not run goes stale when it can.
+    """
+    status, verdict, reason = verdicts.standing(name, coverage, on)
+    if not on and status is Status.UNAVAILABLE and not machine.missing(tuple(verdict.needs)):
+        told = f"{', '.join(verdict.needs)}: here now; run: groundspeed validate {name}"
+        return Status.STALE, verdict, told
+    return status, verdict, reason
+
+
+def timed_cases(verdict: Conclusion, full: bool) -> list[str]:
+    """Cases that the clock measures: those that were judged and are meant for it."""
+    cases = manifest.manifest(verdict.engine).answers
+    return [n for n in verdict.cases if cases[n].case["timed"] and (cases[n].case["quick"] or full)]
+
+
+@cache
+def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
+    """The measurement of a kind of machine, this one by default, if it is still about this code."""
+    status, verdict, _ = judged(name, on=on)
+    if status is not Status.VERIFIED or verdict is None:
+        return None
+    try:
+        found = measurement.on_file(name, on or here(name))
+    except (FileNotFoundError, BrokenRecord):
+        return None
+    if outdated(found, verdict):
+        return None
+    return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
+
+
+def outdated(found: Measurement, verdict: Conclusion) -> str:
+    """Why a measurement says nothing of the code that the verdict is on; "" where it does."""
+    if found.code != verdict.code:
+        return "measured of other code"
+    if not CLOCK.stands(found.modified):
+        return "measured while the clock's rules were being changed"
+    return CLOCK.overturned(found.protocol, found.tags)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one kind of machine found of an optimization, and what it is worth today."""
+
+    optimization: str
+    machine: str
+    status: Status
+    verdict: Summary | None
+    reason: str
+    timing: Measurement | None  # current, or none
+
+    @property
+    def current(self) -> bool:
+        return self.status not in (Status.STALE, Status.UNJUDGED)
+
+    @property
+    def decided(self) -> bool:
+        """Whether this kind of machine could judge it, and nothing has changed since."""
+        return self.current and self.status is not Status.UNAVAILABLE
+
+    @property
+    def could_run(self) -> bool:
+        """Whether this kind of machine has what it needs, whatever its verdict is still worth."""
+        return self.verdict is not None and self.verdict.status is not Status.UNAVAILABLE
+
+    @property
+    def marks(self) -> list[str]:
+        """Older protocols under which it was made."""
+        found = [JUDGE.mark(self.verdict.protocol)] if self.verdict else []
+        found += [CLOCK.mark(self.timing.protocol)] if self.timing else []
+        return [mark for mark in found if mark]
+
+    @property
+    def word(self) -> str:
+        """Status, with the protocol where that is an older one."""
+        mark = JUDGE.mark(self.verdict.protocol) if self.verdict and self.current else ""
+        return f"{self.status} ({mark.removeprefix('judge ')})" if mark else self.status.value
+
+
+@cache
+def of(name: str, on: str) -> Evidence:
+    """What is on file from that kind of machine."""
+    return Evidence(name, on, *judged(name, on=on), measured(name, on=on))
+
+
+class View:
+    """All evidence, as seen from one kind of machine: its own comes first."""
+
+    def __init__(self, first: str = ""):
+        self.asked = first
+
+    def first(self, name: str) -> str:
+        return self.asked or here(name)
+
+    @cached_property
+    def machines(self) -> list[str]:
+        """Kinds that have evidence: the first, then by how much they have."""
+        found = results.machines()
+        return sorted(found, key=lambda m: (m != (self.asked or machine.kind()), -amount(m), m))
+
+    def every(self, name: str) -> list[Evidence]:
+        """Of each kind of machine that has a file on it."""
+        own = self.first(name)
+        having = [m for m in self.machines if results.path(name, m).exists()]
+        return [of(name, m) for m in sorted(having, key=lambda m: m != own)]
+
+    def of(self, name: str) -> Evidence:
+        """The evidence to show where there is room for one: the first that has a number, else the
+        first that is decided, else whatever there is."""
+        every = self.every(name)
+        for wanted in (lambda e: e.timing, lambda e: e.decided, lambda e: e.could_run, bool):
+            for found in every:
+                if wanted(found):
+                    return found
+        own = self.first(name)
+        return Evidence(name, own, *judged(name, on=own), None)
+
+    def timing(self, name: str, case: str) -> Timing | None:
+        found = self.of(name).timing
+        return found.cases.get(case) if found else None
+
+    def kinds(self, name: str) -> str:
+        """ "VERIFIED on 3 of 4 machine kinds"; "" where one kind alone has judged it."""
+        judged = [e for e in self.every(name) if e.could_run]
+        decided = [e for e in judged if e.decided]
+        if len(judged) < 2 or not decided:
+            return ""
+        status = self.of(name).status
+        agreeing = [e for e in decided if e.status is status]
+        stale = len(judged) - len(decided)
+        words = f"{status} on {len(agreeing)} of {len(decided)} machine kinds"
+        return words + (f", stale on {stale} more" if stale else "")
+
+
+def broken() -> list[str]:
+    """What is wrong with files of evidence that cannot be trusted, a line each."""
+    found = []
+    for on in results.machines():
+        for name in [*results.names(on), *results.other_names(on)]:
+            try:
+                results.read(name, on)
+            except BrokenRecord as error:
+                found.append(str(error))
+    return found
+
+
+def say_what_is_broken() -> None:
+    """A line for each file that is no evidence; the others stand."""
+    for words in broken():
+        print(f"no evidence: {words}", flush=True)
+
+
+@cache
+def amount(on: str) -> int:
+    return len(results.names(on))
+
+
+def home() -> str:
+    """The kind of machine from which committed pages are seen: that with the most evidence."""
+    found = results.machines()
+    return min(found, key=lambda m: (-amount(m), m), default=machine.kind())
+
+
+class Checked(Part):
+    """That a baseline was found to be what was sealed, and by what."""
+
+    engine: str
+    full: bool
+    words: str
+    made: str
+    protocol: int  # of the judge
+    modified: str = ""  # see `Protocol.modified`
+    torch: str  # release
+    rests_on: str
+
+
+CHECK = "check"
+
+
+def check_name(engine: str) -> str:
+    return f"checks/{engine}"
+
+
+def foundations(engine: str, torch: str = "") -> str:
+    """Names what a check of a baseline rests on, under the installed torch or another release.
+
+    Raises:
+        Sealed: it is not frozen.
+    """
+    golden = manifest.place(engine) / "golden.safetensors"
+    return digests.of_plain(
+        {
+            "seal": manifest.manifest(engine).seal,
+            "sources": manifest.source_digests(engine),
+            "golden": digests.of_file(golden) if golden.exists() else "missing",
+            "torch": torch or machine.torch_version(),
+        }
+    )[:32]
+
+
+def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
+    """The last check of a baseline, here and now or by a machine of that kind, if nothing has
+    changed since."""
+    try:
+        found = results.section(Checked, CHECK, check_name(engine), on or machine.kind())
+        current = foundations(engine, found.torch if on else "")
+    except (FileNotFoundError, BrokenRecord, manifest.Sealed):
+        return None
+    overturned = JUDGE.overturned(found.protocol, {"check"})
+    right = found.rests_on == current and JUDGE.stands(found.modified) and not overturned
+    return found if right and (found.full or not full) else None

@@ -1,0 +1,84 @@
+"""The machine beside the measurement: what else runs on it, and waiting until less does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+
+from validation.records.base import Part
+
+BUSY = 0.5  # processors at work for others, above which a timing waits
+STEAL = 0.02  # share of time that the host gave to other machines, above which it warns
+SAMPLE_S = 0.5
+WAIT_S = float(os.environ.get("GROUNDSPEED_WAIT_S", "10"))  # at most, before a measurement
+
+
+class Beside(Part):
+    """What the machine did besides measuring: a sample before the first timing."""
+
+    busy: float  # processors at work
+    steal: float  # share of the time that a host kept from this machine
+    others: int  # processes, besides our own, that used a tenth of a processor or more
+    load: float  # over the last minute
+    waited_s: float = 0.0
+
+    @property
+    def quiet(self) -> bool:
+        return self.busy <= BUSY and self.steal <= STEAL
+
+    def __str__(self) -> str:
+        return (
+            f"{self.busy:.1f} processors at work for {self.others} other processes, "
+            f"{self.steal:.0%} stolen by the host"
+        )
+
+
+def sample(seconds: float = SAMPLE_S) -> Beside:
+    """The machine over the next ``seconds``, while we sleep."""
+    cores = os.cpu_count() or 1
+    before, spent_before = psutil.cpu_times(), spent()
+    time.sleep(seconds)
+    after, spent_after = psutil.cpu_times(), spent()
+    passed = max(1e-9, sum(after) - sum(before))
+    resting = sum(getattr(after, k, 0) - getattr(before, k, 0) for k in ("idle", "iowait"))
+    stolen = getattr(after, "steal", 0) - getattr(before, "steal", 0)
+    active = [p for p, s in spent_after.items() if s - spent_before.get(p, s) > seconds / 10]
+    return Beside(
+        busy=round(cores * max(0.0, 1 - (resting + stolen) / passed), 2),
+        steal=round(stolen / passed, 3),
+        others=len([p for p in active if p != os.getpid()]),
+        load=round(os.getloadavg()[0], 2),
+    )
+
+
+def spent() -> dict[int, float]:
+    """Processor seconds of every process."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            found[process.pid] = sum(process.cpu_times()[:2])
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def wait_for_quiet(
+    patience_s: float = WAIT_S,
+    tell: Callable[[str], None] = lambda line: None,
+    look: Callable[[], Beside] = sample,
+    clock: Callable[[], float] = time.monotonic,
+) -> Beside:
+    """The machine once it is quiet, or as it is when the patience is spent, with a word."""
+    began = clock()
+    while True:
+        found = look()
+        found.waited_s = round(clock() - began, 1)
+        if found.quiet:
+            return found
+        if found.waited_s >= patience_s:
+            tell(f"the machine is not quiet ({found}): intervals will be wide")
+            return found
+        tell(f"waiting for a quiet machine: {found}")

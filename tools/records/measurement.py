@@ -1,0 +1,118 @@
+"""What a measurement leaves behind: what its pairs add up to, and the conditions.
+
+The pairs themselves are samples (`validation.records.samples`); the digest of those stands beside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.records.conditions import Conditions
+from validation.records import digests, results
+from validation.records.base import Part, today
+
+CLAIMED = 10  # fresh processes that a published number needs
+
+
+class Discarded(Part):
+    """A process whose numbers of a case were thrown away, and why."""
+
+    why: str
+    control: float
+    injected: float | None
+
+
+class Timing(Part):
+    """One case: the ratio candidate / baseline, and everything it was computed from."""
+
+    ratio: float  # wall clock; below 1 is faster
+    low: float
+    high: float
+    cpu_ratio: float
+    cpu_low: float
+    cpu_high: float
+    ratios: list[float]  # median of each process
+    within_width: float  # median width of the interval inside a process, as a log ratio
+    between_width: float  # width of the interval between processes, as a log ratio
+    control: float  # the baseline against itself, in the same rounds
+    control_low: float
+    control_high: float
+    injected: float | None  # the control with known extra work, over the baseline
+    injected_truth: float | None  # what it should be; None where a step is too slow for it
+    least_effect: float  # the smallest worth naming, a share: never below what the control shows
+    smallest_seen: float  # the smallest that this run would have named, a share
+    modes: list[float]  # ratios that the processes fall into, where these are two
+    word: str  # FASTER, SLOWER or INCONCLUSIVE
+    note: str = ""  # why the word is no stronger
+    discarded: list[Discarded] = []
+    pairs: int  # of baseline and candidate, over all processes
+    baseline_s: float  # median seconds a step, for scale only
+    candidate_s: float
+    first_call_s: float  # one-off work and the first step, of the candidate
+    pays_back_after: float | None  # steps, against the baseline's one-off work
+    peak_bytes: dict[str, int]  # of one call, beyond the state: {"baseline": …, "candidate": …}
+    stream_gb_s: float
+    share_of_limit: float | None  # least bytes of a step at stream speed / candidate's time
+    steps: int  # a block
+    extra: int  # steps that the injected slowdown adds to a block
+    processes: int
+
+    @property
+    def claimed(self) -> bool:
+        """Whether enough fresh processes stand behind it to publish it."""
+        return self.processes >= CLAIMED
+
+    @property
+    def kind(self) -> str:
+        kind = "published" if self.claimed else "everyday"
+        return f"{kind} ({self.processes} processes)"
+
+    @property
+    def speedup(self) -> float:
+        return 1 / self.ratio
+
+    @property
+    def headline(self) -> float:
+        """The speedup that can be believed: the lower bound."""
+        return 1 / self.high
+
+
+class Measurement(Part):
+    """What the clock found of an optimization, bound to the code that its verdict is on."""
+
+    optimization: str
+    engine: str
+    level: str
+    made: str = ""
+    code: str  # of the verdict: `Conclusion.code`
+    baseline: str  # seal of its manifest
+    protocol: int  # of the clock
+    modified: str = ""  # see `Protocol.modified`
+    device: str = "cpu"
+    conditions: Conditions
+    samples: str = ""  # digest of the raw pairs of every case
+    cases: dict[str, Timing]
+
+    @property
+    def tags(self) -> set[str]:
+        """What a change of the clock's protocol names to make it stale."""
+        return {self.device}
+
+    def file(self, on: str) -> Measurement:
+        """Write it down as evidence of that kind of machine."""
+        self.made = self.made or today()
+        results.put(SECTION, self, self.optimization, on)
+        return self
+
+
+SECTION = "timing"
+
+
+def on_file(name: str, on: str, root: Path = digests.ROOT) -> Measurement:
+    """The measurement of that kind of machine, whatever it is still worth.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BrokenRecord: its file cannot be trusted.
+    """
+    return results.section(Measurement, SECTION, name, on, root)

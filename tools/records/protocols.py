@@ -1,0 +1,40 @@
+"""Protocols of the clock and of the counter: see `validation.protocol`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from validation.protocol import Change, Protocol
+from validation.records import digests
+
+
+def modules(*patterns: str) -> Callable[[], list[Path]]:
+    """Those of tools/ that fit a pattern."""
+    return lambda: [p for pattern in patterns for p in (digests.ROOT / "tools").glob(pattern)]
+
+
+CLOCK = Protocol(
+    "clock",
+    (
+        Change(1, "one candidate and its baseline, paired in fresh processes"),
+        Change(
+            2,
+            "candidates of a baseline share its rounds beside a known slowdown and a second timer",
+            ("cpu",),
+        ),
+        Change(3, "a control is weighed against the effect beside it"),
+        Change(4, "blocks end by waiting for a GPU; states are read where the engine works"),
+        Change(5, "the baseline is timed in isolation too, so that who slows it is found"),
+        Change(6, "the allocator's settings are fixed in timed processes", ("cpu",)),
+        Change(7, "work put off until a state is read is judged by the median over processes"),
+    ),
+    modules("timing/*.py", "experiments/sweep_worker.py"),
+    digests.ROOT / "tools" / "clock.lock",
+)
+COUNTER = Protocol(
+    "counter",
+    (Change(1, "operators, bytes, arithmetic, new arrays and waits of a step, line by line"),),
+    modules("costs/dispatch_counter.py", "costs/operator_cost.py", "costs/minimum_work.py"),
+    digests.ROOT / "tools" / "counter.lock",
+)

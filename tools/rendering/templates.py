@@ -1,0 +1,40 @@
+"""Templates of the pages, and what they are filled into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+from validation.records.base import write_atomic
+
+START, END = "<!-- generated -->", "<!-- /generated -->"
+PAGES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "pages"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+PAGES.filters["g"] = lambda x: f"{x:.3g}"
+PAGES.filters["cell"] = lambda text: " ".join(text.split()).replace("|", "\\|")
+PAGES.filters["size"] = lambda n: next(
+    f"{n / 2**p:.3g} {unit}" for p, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
+    if n >= 2**p or not p
+)  # fmt: skip
+
+
+def with_block(text: str, block: str, start: str = START, end: str = END) -> str:
+    """The page with what stands between the markers replaced; markers added if absent."""
+    if start not in text or end not in text:
+        text = f"{text.rstrip()}\n\n{start}\n{end}\n"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{block.strip()}\n{end}{after}"
+
+
+def write(path: Path, text: str) -> Path:
+    """Whole or not at all, and only where it changes anything."""
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomic(path, text)
+    return path

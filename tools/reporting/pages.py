@@ -1,0 +1,226 @@
+"""Every page, from the evidence on file and from nothing else.
+
+Committed pages are written as seen from one kind of machine, that with the most evidence, so that
+they are the same wherever they are written. What `groundspeed run` renders for this machine goes
+to an ignored folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import baselines
+from tools import console
+from tools.costs import cost_summary
+from tools.records import evidence
+from tools.records.evidence import View
+from tools.records.measurement import Measurement, Timing
+from tools.rendering.templates import PAGES, with_block, write
+from tools.reporting import proposals, targets, tolerances
+from tools.roofline import model
+from tools.selftest import command
+from validation import discovery
+from validation.golden import manifest
+from validation.judge.verdicts import Status, Summary
+from validation.records import digests, results
+
+LOCAL = digests.ROOT / ".groundspeed" / "pages"
+
+
+def run(as_json: bool = False) -> int:
+    """The verb ``report``: the committed pages."""
+    written = pages(View(evidence.home()), digests.ROOT)
+    evidence.say_what_is_broken()
+    if as_json:
+        console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
+    else:
+        console.line("reports", "WRITTEN", "", f"{len(written)} pages, reports/index.md")
+    return 0
+
+
+def local() -> Path:
+    """All pages as seen from this machine, in an ignored folder; the index."""
+    for name in discovery.names():
+        theirs, ours = (root / "optimizations" / name for root in (digests.ROOT, LOCAL))
+        ours.mkdir(parents=True, exist_ok=True)
+        if (theirs / "report.md").exists():
+            shutil.copyfile(theirs / "report.md", ours / "report.md")
+    profiles = LOCAL / "reports" / "profiles"
+    profiles.parent.mkdir(exist_ok=True)
+    if not profiles.is_symlink() and not profiles.exists():
+        profiles.symlink_to(digests.ROOT / "reports" / "profiles")
+    pages(View(), LOCAL)
+    return LOCAL / "reports" / "index.md"
+
+
+def pages(view: View, root: Path) -> list[Path]:
+    """Every page below ``root``."""
+    from tools.experiments import error_rates, heatmap  # late: scipy, matplotlib
+
+    folder = root / "reports"
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "index.md": index(view, folder),
+        "claims.md": claims(view),
+        "targets.md": speeds(view),
+        "tolerances.md": tolerances.page(view),
+        "selftest.md": command.page(view),
+        "experiment.md": error_rates.page(view),
+        "map.md": heatmap.page(view, folder),
+    }
+    own = [write(folder / name, text) for name, text in texts.items()]
+    return [*reports(view, root), *own]
+
+
+def rows(view: View) -> list[dict]:
+    """What is known about every optimization."""
+    found = []
+    for name in discovery.names():
+        best = view.of(name)
+        found.append(
+            {
+                "name": name,
+                "every": view.every(name),
+                "best": best,
+                "kinds": view.kinds(name),
+                "status": best.status,
+                "verdict": best.verdict,
+                "reason": best.reason,
+                "measured": best.timing,
+                "tightest": tightest(best.verdict) if best.verdict else None,
+            }
+        )
+    return found
+
+
+def tightest(verdict: Summary) -> dict | None:
+    """The finding that used most of what it was allowed, over all cases and fields."""
+    closest = [
+        {"case": case, "finding": result.closest}
+        for case, result in verdict.cases.items()
+        if result.closest
+    ]
+    return max(closest, key=lambda row: row["finding"].share, default=None)
+
+
+def reports(view: View, root: Path) -> Iterator[Path]:
+    """Refill the generated block of each optimization's report.md."""
+    page = PAGES.get_template("optimization.md")
+    for row in rows(view):
+        path = root / "optimizations" / row["name"] / "report.md"
+        text = path.read_text(encoding="utf-8") if path.exists() else f"# {row['name']}\n"
+        block = page.render(
+            **row,
+            **counted(row["name"], view),
+            left_out=left_out(row["verdict"]),
+            slow=slow(row["measured"]),
+        )
+        yield write(path, with_block(text, block))
+
+
+def counted(name: str, view: View) -> dict:
+    """Costs on file that are still about today's code, and how far each case is from its floor."""
+    from tools.roofline import plot  # late: matplotlib
+
+    PAGES.globals["seen"] = cost_summary.number
+    return {"costs": cost_summary.on_file(name), "floors": plot.shares(name, view)}
+
+
+def left_out(verdict: Summary | None) -> list[str]:
+    """Cases of the baseline that the claim does not cover, or that were not judged."""
+    if verdict is None:
+        return []
+    return [n for n in manifest.manifest(verdict.engine).answers if n not in verdict.cases]
+
+
+def slow(measured: Measurement | None) -> list[str]:
+    """Cases on which it is no gain."""
+    return [n for n, t in measured.cases.items() if t.word != "FASTER"] if measured else []
+
+
+def index(view: View, folder: Path) -> str:
+    """The text of reports/index.md; its plots are drawn into the folder."""
+    from tools.rendering import svg
+    from tools.roofline import plot  # late: matplotlib
+
+    found = rows(view)
+    measured = [row["measured"] for row in found if row["measured"]]
+    figures = svg.speedups(measured, folder) if measured else []
+    roofs = [p for name in baselines.names() if (p := plot.draw(name, folder, view))]
+    return PAGES.get_template("index.md").render(
+        engines=[engine_row(name, view) for name in baselines.names()],
+        machines=[machine_row(on, found) for on in view.machines],
+        rows=found,
+        first=view.machines[0] if view.machines else "",
+        figures=[p.relative_to(folder) for p in figures],
+        roofs=[p.relative_to(folder) for p in roofs],
+        ceilings={on: c for on in view.machines if (c := model.on_file(on))},
+    )
+
+
+def machine_row(on: str, found: list[dict]) -> dict:
+    """What one kind of machine has found, counted."""
+    own = [e for row in found for e in row["every"] if e.machine == on]
+    made = [m.made[:10] for e in own for m in (e.verdict, e.timing) if m]
+    return {
+        "machine": on,
+        "judged": sum(e.decided for e in own),
+        "verified": sum(e.status is Status.VERIFIED for e in own),
+        "rejected": sum(e.status is Status.REJECTED for e in own),
+        "timed": sum(bool(e.timing) for e in own),
+        "from": min(made, default=""),
+        "to": max(made, default=""),
+        "about": results.description(on),
+        "torch": next((e.verdict.torch for e in own if e.verdict), ""),
+        "marks": sorted({mark for e in own if e.current for mark in e.marks}),
+    }
+
+
+def claims(view: View) -> str:
+    """The text of reports/claims.md: the ledger beside the evidence."""
+    return PAGES.get_template("claims.md").render(
+        documents=proposals.documents(),
+        decisions=[d.value for d in proposals.Decision],
+        counted=proposals.counted,
+        outcome=proposals.outcome,
+        best=lambda row: proposals.best(row, view),
+    )
+
+
+def speeds(view: View) -> str:
+    """The text of reports/targets.md: what was asked, and what else one might pick."""
+    every = targets.targets()
+    engines = dict.fromkeys(target.engine for target in every.target)
+    return PAGES.get_template("targets.md").render(
+        by_engine={
+            e: [row for t in every.target if t.engine == e for row in targets.rows(t, view)]
+            for e in engines
+        },
+        first=view.machines[0] if view.machines else "",
+        ahead={e: targets.ahead(e, view) for e in engines},
+        alternatives=every.alternatives,
+        speedup=speedup,
+    )
+
+
+def speedup(timing: Timing) -> str:
+    """By processor time: value [95 % interval]."""
+    high = f"{1 / timing.cpu_low:.2f}" if timing.cpu_low > 0 else "∞"
+    return f"{1 / timing.cpu_ratio:.2f}× [{1 / timing.cpu_high:.2f}, {high}]"
+
+
+def engine_row(name: str, view: View) -> dict:
+    """Seal of a baseline, its last check on each kind of machine, and its own error against the
+    float64 truth."""
+    try:
+        sealed = manifest.manifest(name)
+    except manifest.Sealed as broken:
+        return {"name": name, "sealed": None, "words": str(broken), "checks": {}, "worst": None}
+    worst = max(
+        (value[0] for answer in sealed.answers.values() for value in answer.float64_error.values()),
+        default=0.0,
+    )
+    checks = {on: c for on in view.machines if (c := evidence.checked(name, on=on))}
+    return {"name": name, "sealed": sealed, "words": "", "checks": checks, "worst": worst}

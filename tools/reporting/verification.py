@@ -1,0 +1,114 @@
+"""``report --verify``: every figure of the evidence, computed again from its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tools import console
+from tools.reporting import sample_store
+from tools.timing.aggregate import Gathered
+from validation.judge.verdicts import Verdict
+from validation.records import results, samples
+
+MISSING = "no samples here"
+
+
+@dataclass(frozen=True)
+class VerifiedSection:
+    """One section of one file: how many figures came out the same, and what did not."""
+
+    machine: str
+    name: str
+    section: str
+    figures: int
+    said: str  # "" where all came out the same
+
+
+def run(as_json: bool = False) -> int:
+    """Exit 1 where a figure comes out otherwise, or samples are not what they should be."""
+    rows = [verified(*place) for place in sample_store.named() if place[2] in AGAIN]
+    if as_json:
+        console.as_json([row.__dict__ for row in rows])
+    else:
+        show(rows)
+    return int(any(row.said not in ("", MISSING) for row in rows))
+
+
+def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
+    """A section held to what its samples say."""
+    kept = results.read(name, on)[key]
+    try:
+        raw = samples.load(digest)
+    except FileNotFoundError:
+        return VerifiedSection(on, name, key, 0, MISSING)
+    except samples.BrokenSamples as broken:
+        return VerifiedSection(on, name, key, 0, str(broken))
+    again = AGAIN[key](raw)
+    parts = [part for part in again if again[part] != kept[part]]
+    first = parts[0] if parts else ""
+    said = first and first_difference(kept[first], again[first], first)
+    return VerifiedSection(on, name, key, count({part: kept[part] for part in again}), said)
+
+
+def verdict_again(raw: dict) -> dict:
+    """The summary of a whole verdict."""
+    told = results.plain(Verdict.model_validate(raw).summary())
+    return {key: told[key] for key in ("status", "reason", "cases", "mutation")}
+
+
+def timing_again(raw: dict) -> dict:
+    """The figures of every case, from its pairs."""
+    cases = {}
+    for case, kept in raw["cases"].items():
+        rows = Gathered.of_raw(raw["optimization"], case, kept)
+        cases[case] = results.plain(rows.timing(kept["least"]))
+    return {"cases": cases}
+
+
+def error_rates_again(raw: dict) -> dict:
+    from tools.experiments import error_rates  # late: scipy
+
+    told = results.plain(error_rates.error_rates(error_rates.Experiment.model_validate(raw)))
+    return {key: told[key] for key in ("rows", "overhead", "same_call", "spread", "trials")}
+
+
+AGAIN: dict[str, Callable[[dict], dict]] = {
+    "verdict": verdict_again,
+    "timing": timing_again,
+    "error_rates": error_rates_again,
+}
+
+
+def first_difference(kept: object, again: object, where: str) -> str:
+    """Where two values differ first, in words."""
+    if isinstance(kept, dict) and isinstance(again, dict):
+        for key in {**kept, **again}:
+            if kept.get(key) != again.get(key):
+                return first_difference(kept.get(key), again.get(key), f"{where}.{key}")
+    return f"{where}: on file {kept!r}, from the samples {again!r}"
+
+
+def count(value: object) -> int:
+    """Numbers in it."""
+    if isinstance(value, dict):
+        return sum(map(count, value.values()))
+    if isinstance(value, list):
+        return sum(map(count, value))
+    return int(isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def show(rows: list[VerifiedSection]) -> None:
+    """What differs, line by line; then how much was looked at."""
+    for row in rows:
+        if row.said not in ("", MISSING):
+            console.line(row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}")
+    for on in sorted({row.machine for row in rows}):
+        own = [row for row in rows if row.machine == on]
+        same = [row for row in own if not row.said]
+        missing = [row for row in own if row.said == MISSING]
+        figures = sum(row.figures for row in same)
+        words = f"{figures} figures in {len(same)} sections computed again and the same"
+        if missing:
+            words += f"; {len(missing)} sections have no samples on this machine"
+        console.line(on, "VERIFIED" if same else "NO SAMPLES", "", words)

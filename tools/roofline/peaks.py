@@ -1,0 +1,185 @@
+"""What this machine can do at its best: bandwidth at each level of memory, and arithmetic.
+
+Streams are native loops over arrays of each thread's own, so that no barrier and no call
+overhead counts. GB/s counts every array once a pass: the in-place stream a = b − a moves 3,
+a copy 2, a read 1. Arithmetic is a matrix product (2 n³). All trials of all kinds are taken
+turn about in random order, a few milliseconds each; the ceiling is the 95th percentile of
+the trials, because whatever else runs can only lower one, and the median stands beside it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import torch
+from numba import njit
+
+from tools import console
+from tools.records.conditions import conditions
+from tools.roofline.model import Ceiling, Ceilings, file, on_file
+from validation.records.base import today
+
+TRIAL_S = 2e-3
+TRIALS = (12, 40)  # of each kind, at least and at most
+BUDGET_S = 20.0
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+ORDER = 512  # of the matrix product
+ARRAYS = {"in_place": 3, "copy": 2, "read": 1}  # moved a pass
+HELD = {"in_place": 2, "copy": 2, "read": 1}  # in memory
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def in_place(a, b, passes):
+    for _ in range(passes):
+        for i in range(a.size):
+            a[i] = b[i] - a[i]
+    return a[0]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def copy(a, b, passes):
+    for k in range(passes):
+        source, target = (a, b) if k % 2 else (b, a)
+        for i in range(source.size):
+            target[i] = source[i]
+    return a[0]
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def read(a, b, passes):
+    total = a[0]
+    for _ in range(passes):
+        for i in range(a.size):
+            total += a[i]
+    return total
+
+
+LOOPS = {"in_place": in_place, "copy": copy, "read": read}
+
+
+def levels() -> dict[str, int]:
+    """Working sets: half of each cache, and four times the last one, within reason."""
+    sizes = {}
+    for folder in sorted(CACHES.glob("index*")) if CACHES.exists() else []:
+        kind, level, size = ((folder / f).read_text().strip() for f in ("type", "level", "size"))
+        if kind != "Instruction":
+            sizes[f"L{level}"] = int(size.rstrip("K")) * 512
+    sizes = sizes or {"L1": 16 << 10, "L2": 512 << 10, "L3": 8 << 20}
+    return sizes | {"memory": min(max(8 * max(sizes.values()), 256 << 20), 1 << 30)}
+
+
+class StreamKernel:
+    """One kind of pass over one working set, by some threads at once."""
+
+    def __init__(self, kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExecutor):
+        self.kind, self.level, self.pool = kind, level, pool
+        self.size, self.threads = blocks[0].nbytes, len(blocks)
+        cells = blocks[0].size // HELD[kind]
+        self.arrays = [(block[:cells], block[-cells:]) for block in blocks]
+        self.passes = 1
+        self.moved = ARRAYS[kind] * cells * 8 * self.threads
+        self.trial()
+        while self.seconds(alone=True) < TRIAL_S:
+            self.passes *= 2
+
+    def seconds(self, alone: bool = False) -> float:
+        loop, passes = LOOPS[self.kind], self.passes
+        before = perf_counter()
+        if alone or self.threads == 1:
+            loop(*self.arrays[0], passes)
+        else:
+            list(self.pool.map(lambda pair: loop(*pair, passes), self.arrays))
+        return perf_counter() - before
+
+    def trial(self) -> float:
+        """GB/s."""
+        return self.moved * self.passes / self.seconds() / 1e9
+
+
+class Product:
+    """A matrix product: as much arithmetic as there is to a byte."""
+
+    def __init__(self, dtype: torch.dtype, threads: int):
+        self.kind, self.level, self.threads = (
+            str(dtype).removeprefix("torch."),
+            "arithmetic",
+            threads,
+        )
+        self.a = torch.rand(ORDER, ORDER, dtype=dtype)
+        self.b, self.out = self.a.clone(), self.a.clone()
+        self.size = 3 * self.a.numel() * self.a.element_size()
+        self.trial()
+
+    def trial(self) -> float:
+        """Gflop/s."""
+        torch.set_num_threads(self.threads)
+        before = perf_counter()
+        torch.mm(self.a, self.b, out=self.out)
+        return 2 * ORDER**3 / (perf_counter() - before) / 1e9
+
+
+def contenders(pool: ThreadPoolExecutor, counts: list[int]) -> list[StreamKernel | Product]:
+    streams = []
+    for level, size in levels().items():
+        blocks = [np.ones(size // 8) for _ in range(max(counts))]
+        streams += [StreamKernel(k, level, blocks[:n], pool) for k, n in product(LOOPS, counts)]
+    kinds = product((torch.float32, torch.float64), counts)
+    return streams + [Product(dtype, threads) for dtype, threads in kinds]
+
+
+def measure(budget_s: float = BUDGET_S, tell: Callable[[str], None] = lambda text: None):
+    """Take all trials turn about; the record, not yet written."""
+    before = conditions()
+    counts = sorted({1, before.cores})
+    with ThreadPoolExecutor(before.cores) as pool:
+        kinds = contenders(pool, counts)
+        found: list[list[float]] = [[] for _ in kinds]
+        began, rounds = perf_counter(), 0
+        while rounds < TRIALS[0] or (rounds < TRIALS[1] and perf_counter() - began < budget_s):
+            for i in random.Random(rounds).sample(range(len(kinds)), len(kinds)):
+                found[i].append(kinds[i].trial())
+            rounds += 1
+            tell(f"round {rounds}")
+    torch.set_num_threads(1)
+    rows = [row(kind, rates) for kind, rates in zip(kinds, found, strict=True)]
+    return Ceilings(made=today(), conditions=before, ceilings=rows)
+
+
+def row(kind: StreamKernel | Product, rates: list[float]) -> Ceiling:
+    return Ceiling(
+        kind=kind.kind,
+        level=kind.level,
+        bytes=kind.size,
+        threads=kind.threads,
+        best=float(f"{np.quantile(rates, 0.95):.4g}"),
+        median=float(f"{np.median(rates):.4g}"),
+        trials=len(rates),
+    )
+
+
+def fresh(again: bool = False) -> Ceilings:
+    """The ceilings on file if they are this machine's, today; measured and written otherwise."""
+    found = None if again else on_file()
+    if found is None:
+        with console.progress("measuring the machine") as tell:
+            found = file(measure(tell=tell))
+    return found
+
+
+def run(as_json: bool = False) -> int:
+    """The verb ``ceilings``."""
+    found = fresh(again=True)
+    if as_json:
+        console.as_json(found.model_dump())
+        return 0
+    for c in found.ceilings:
+        unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"
+        words = f"{c.best:7.1f} {unit}  median {c.median:.1f} of {c.trials}"
+        console.line(c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words)
+    return 0

@@ -1,0 +1,167 @@
+"""A roofline plot for each engine: every measured optimization against the machine's ceilings.
+
+Across: the arithmetic of a case over the bytes that it must move, both the least there are,
+so that all who compute a case stand in one column and only their height differs (cases of
+equal ratio stand side by side). Up: that arithmetic over the time of a step. Reads records
+and measures nothing. S. Williams, A. Waterman and D. Patterson, Commun. ACM 52(4), 65
+(2009), doi:10.1145/1498765.1498785.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+
+from tools.costs import cost_summary
+from tools.costs.cost_summary import Compared
+from tools.records.evidence import View
+from tools.rendering.svg import INK, is_drawn, saved, shows, styled
+from tools.roofline import model
+from tools.roofline.model import Ceilings, Floor
+from validation import discovery
+
+mpl.use("svg")
+MARKS = "osD^vP*Xhd<>"
+PALETTE = ("#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23")
+
+
+class Point(NamedTuple):
+    """One measured case of one optimization."""
+
+    optimization: str
+    case: str
+    floor: Floor
+    baseline_s: float
+    candidate_s: float
+
+    @property
+    def share(self) -> float:
+        """Of what the machine allows; above 1 where several steps are made while in cache."""
+        return self.floor.seconds / self.candidate_s
+
+
+def points(engine: str, view: View) -> list[Point]:
+    """Every measured case of the engine's optimizations whose costs are on file and current."""
+    counted = all_counted(engine)
+    return [point for name in counted for point in of_one(name, counted, view)]
+
+
+@cache
+def all_counted(engine: str) -> dict[str, Compared]:
+    """The counts on file of the engine's optimizations."""
+    found = {n: cost_summary.on_file(n) for n in discovery.names()}
+    return {n: record for n, record in found.items() if record and record.engine == engine}
+
+
+def of_one(name: str, counted: dict[str, Compared], view: View) -> list[Point]:
+    """Its cases, against the ceilings of the machine that measured it."""
+    evidence, record = view.of(name), counted[name]
+    measured, ceilings = evidence.timing, model.on_file(evidence.machine)
+    if measured is None or ceilings is None:
+        return []
+    return [
+        Point(
+            name,
+            case,
+            floor(record, case, counted, ceilings),
+            measured.cases[case].baseline_s,
+            measured.cases[case].candidate_s,
+        )
+        for case in measured.cases
+        if case in record.least_bytes
+    ]
+
+
+def floor(record: Compared, case: str, counted: dict[str, Compared], ceilings: Ceilings) -> Floor:
+    """Of a step of the case on one thread."""
+    return model.floor(
+        ceilings,
+        record.dtypes[case],
+        record.least_bytes[case],
+        record.working_set[case],
+        model.least_flops(counted.values(), case),
+    )
+
+
+def shares(name: str, view: View) -> dict[str, Point]:
+    """Percent of the floor of each measured case of an optimization, by case."""
+    record = cost_summary.on_file(name)
+    if record is None:
+        return {}
+    counted = all_counted(record.engine)
+    return {point.case: point for point in of_one(name, counted, view)}
+
+
+def draw(engine: str, folder: Path, view: View) -> Path | None:
+    """The plot; none where nothing is measured, or no arithmetic was counted."""
+    import matplotlib.pyplot as plt
+
+    on = next(filter(model.on_file, view.machines), "")
+    found = [p for p in points(engine, view) if p.floor.flops and view.of(p[0]).machine == on]
+    if not found:
+        return None
+    ceilings = model.on_file(on)
+    path = folder / f"roofline_{engine}.svg"
+    drawn = shows([ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]])
+    if is_drawn(path, drawn):
+        return path
+    with styled():
+        figure, axes = plt.subplots(figsize=(9, 5.6), layout="constrained")
+        across = [p.floor.flops / p.floor.bytes for p in found]
+        reach = (min(across) / 4, max(*across, 8) * 4)
+        roofs(axes, ceilings, reach)
+        contenders(axes, found)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(reach)
+        axes.set_xlabel("least arithmetic over least traffic of a step, flop/byte")
+        axes.set_ylabel("least arithmetic over time of a step, Gflop/s")
+        axes.grid(color=INK, alpha=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(f"{engine}, one thread", loc="left")
+        axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return saved(figure, path, drawn)
+
+
+def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
+    """A slanted line for each level of memory, a flat one for each type's arithmetic."""
+    peak = {k: ceilings.arithmetic(k) / 1e9 for k in ("float32", "float64")}
+    streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == 1]
+    for i, row in enumerate(streams):
+        end = min(reach[1], peak["float32"] / row.best)
+        axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)
+        x = reach[0] * 4 * 20 ** (i // 2)  # neighbours on either side of their lines
+        side, shift = ("right", (-3, 4)) if i % 2 == 0 else ("left", (4, -9))
+        axes.annotate(f"{row.level} {row.best:.0f} GB/s", (x, row.best * x), shift, ha=side,
+                      fontsize=7, textcoords="offset points")  # fmt: skip
+    for dtype, rate in peak.items():
+        axes.plot(reach, [rate, rate], color=INK, lw=1, ls="--")
+        axes.annotate(f"{dtype} product, {rate:.0f} Gflop/s", (reach[1], rate), (-4, 3),
+                      fontsize=7, ha="right", textcoords="offset points")  # fmt: skip
+
+
+def contenders(axes, found: list[Point]) -> None:
+    """Baselines hollow, optimizations filled; a mark for each case, a colour for each name."""
+    cases = list(dict.fromkeys(p.case for p in found))
+    names = list(dict.fromkeys(p.optimization for p in found))
+    for case in cases:
+        own = [p for p in found if p.case == case]
+        x, mark = beside(case, found), MARKS[cases.index(case) % len(MARKS)]
+        heights = [p.floor.flops / p.baseline_s / 1e9 for p in own]
+        axes.plot([x], [sum(heights) / len(heights)], mark, mfc="none", mec=INK, ms=8,
+                  label=f"baseline, {case}")  # fmt: skip
+        for p in own:
+            colour = PALETTE[names.index(p.optimization) % len(PALETTE)]
+            axes.plot([x], [p.floor.flops / p.candidate_s / 1e9], mark, color=colour, ms=6)
+    for i, name in enumerate(names):
+        axes.plot([], [], "s", color=PALETTE[i % len(PALETTE)], label=name)
+
+
+def beside(case: str, found: list[Point]) -> float:
+    """The case's flop/byte; cases that share it stand a little apart."""
+    across = {p.case: p.floor.flops / p.floor.bytes for p in found}
+    close = [c for c, x in across.items() if abs(x / across[case] - 1) < 0.1]
+    return across[case] * 1.25 ** (close.index(case) - (len(close) - 1) / 2)

@@ -1,0 +1,267 @@
+"""What several processes found of one candidate on one case, and what it adds up to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from statistics import median
+
+from tools.records.measurement import Discarded, Timing
+from tools.timing import intervals
+from tools.timing.intervals import Interval
+
+CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
+CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
+RAW = (
+    "case",
+    "steps",
+    "extra",
+    "rounds",
+    "warm_up",
+    "first_call_s",
+    "peak_bytes",
+    "stream_bytes",
+    "least_bytes",
+    "beside",
+)  # of a process's row: what figures are computed from
+PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
+
+Rounds = list[dict[str, list[float]]]
+
+
+def part(row: dict, name: str) -> dict:
+    """What a process told of a case, as far as one candidate goes."""
+    mine = [r for r in row["rounds"] if name in r]
+    shared = ("case", "steps", "extra", "stream_bytes", "least_bytes")
+    return {k: row[k] for k in shared} | {
+        "beside": [other for other in row["trails"] if other != name],
+        "rounds": [renamed(r, name) for r in mine],
+        "warm_up": renamed(row["warm_up"], name),
+        **row["trails"][name],
+        "first_call_s": renamed(row["first_call_s"], name),
+        "peak_bytes": renamed(row["peak_bytes"], name),
+    }
+
+
+def renamed(found: dict, name: str) -> dict:
+    """Without the other candidates, this one as "candidate"."""
+    own = ("baseline", "control", "injected", "stream")
+    mine = {"candidate": found[name]} if name in found else {}
+    return {k: found[k] for k in own if k in found} | mine
+
+
+def ratios(rounds: Rounds, who: str, clock: int) -> list[float]:
+    """who / baseline of every round, by wall clock (0) or processor time (1)."""
+    return [r[who][clock] / max(r["baseline"][clock], 1e-12) for r in rounds]
+
+
+def middle(processes: list[Rounds], who: str) -> float:
+    """Median seconds a step, over all rounds of all processes."""
+    return median(r[who][1] for rounds in processes for r in rounds)
+
+
+def medians(processes: list[Rounds], who: str, clock: int) -> list[float]:
+    return [max(median(ratios(rounds, who, clock)), 1e-12) for rounds in processes]
+
+
+def effect(rounds: Rounds) -> float:
+    """How far one process puts the candidate from the baseline, as a log ratio without sign."""
+    return min(abs(math.log(medians([rounds], "candidate", clock)[0])) for clock in (0, 1))
+
+
+def injected_truth(row: dict) -> float | None:
+    """Ratio that the injected slowdown must show."""
+    return 1 + row["extra"] / row["steps"] if row["extra"] else None
+
+
+def discarded(row: dict, timer: str) -> Discarded | None:
+    """Why the numbers of this process are thrown away, if they are.
+
+    A control is off where both clocks say so: a wall clock alone is off whenever the
+    processor was taken away, and the median of the candidate's rounds survives that. What
+    is off by a tenth says nothing against a factor of a hundred, so it is weighed against it.
+    """
+    allowed = max(CONTROL_OFF, CONTROL_SHARE * effect(row["rounds"]))
+    truth = injected_truth(row) or 1.0
+    off = {"control": 1.0} | ({"injected": truth} if row["extra"] else {})
+    found = {who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)] for who in off}
+    said = [
+        f"{who} at {min(found[who]):.3f} to {max(found[who]):.3f}, should be {want:.3f}"
+        for who, want in off.items()
+        if min(abs(math.log(r / want)) for r in found[who]) > allowed
+    ]
+    if timer:
+        said.insert(0, f"timer: {timer}")
+    if not said:
+        return None
+    return Discarded(
+        why="; ".join(said),
+        control=found["control"][0],
+        injected=found["injected"][0] if row["extra"] else None,
+    )
+
+
+@dataclass
+class Gathered:
+    """The processes of one candidate on one case."""
+
+    name: str
+    case: str
+    kept: list[dict] = field(default_factory=list)
+    off: list[tuple[dict, Discarded]] = field(default_factory=list)
+
+    def add(self, row: dict, timer: str = "") -> None:
+        why = discarded(row, timer)
+        if why:
+            self.off.append((row, why))
+        else:
+            self.kept.append(row)
+
+    def wants_more(self, least: int, most: int, retries: int) -> bool:
+        """Whether another process is due: too few, or too wide while the budget lasts."""
+        if len(self.kept) < least:
+            return len(self.kept) + len(self.off) < least + retries
+        return len(self.kept) < most and not self.precise
+
+    @property
+    def precise(self) -> bool:
+        rounds = [row["rounds"] for row in self.kept]
+        found = intervals.between(medians(rounds, "candidate", 0))
+        return found.width / 2 <= max(PRECISE, abs(math.log(found.value)) / 10)
+
+    @property
+    def tampered(self) -> str:
+        """What the parent's clock says against the worker's, where it mostly does."""
+        timers = [why.why for _, why in self.off if why.why.startswith("timer: ")]
+        if 2 * len(timers) <= len(self.kept) + len(self.off):
+            return ""
+        return (
+            f"{timers[0].removeprefix('timer: ')}: the timer in its process is not to be "
+            "believed; see that no code under test touches the clock"
+        )
+
+    @property
+    def peak_bytes(self) -> dict[str, int]:
+        """Of baseline and candidate, from the process that traced allocations."""
+        return next(row["peak_bytes"] for row in self.every if row["peak_bytes"])
+
+    @property
+    def every(self) -> list[dict]:
+        """Those that are kept, and those that are not."""
+        return [*self.kept, *(row for row, _ in self.off)]
+
+    def raw(self, least: int) -> dict:
+        """All that `timing` needs, as plain data."""
+        return {
+            "least": least,
+            "kept": [{k: row[k] for k in RAW} for row in self.kept],
+            "off": [
+                {"row": {k: row[k] for k in RAW}, "why": why.model_dump()} for row, why in self.off
+            ],
+        }
+
+    @classmethod
+    def of_raw(cls, name: str, case: str, raw: dict) -> Gathered:
+        """The processes as they were when their samples were kept."""
+        off = [(found["row"], Discarded(**found["why"])) for found in raw["off"]]
+        return cls(name, case, raw["kept"], off)
+
+    def timing(self, least: int) -> Timing:
+        """What the rounds of all processes add up to."""
+        enough = len(self.kept) >= least
+        rows = self.kept if enough else self.every
+        found = summary(rows)
+        note = remark(found) if enough else (
+            f"noisy: the controls were off in {len(self.off)} of {len(rows)} processes; "
+            "wait for a quiet machine and measure again"
+        )  # fmt: skip
+        word = found["word"] if enough else "INCONCLUSIVE"
+        return Timing(
+            **found | {"word": word},
+            note=note,
+            discarded=[why for _, why in self.off],
+            **costs(rows),
+            peak_bytes=self.peak_bytes,
+            steps=rows[0]["steps"],
+            extra=rows[0]["extra"],
+            processes=len(rows),
+        )
+
+
+def summary(rows: list[dict]) -> dict:
+    """Ratio, intervals, controls and the word."""
+    processes = [row["rounds"] for row in rows]
+    wall = medians(processes, "candidate", 0)
+    ratio, cpu, noise, noise_cpu = (
+        intervals.between(medians(processes, who, clock))
+        for who, clock in (("candidate", 0), ("candidate", 1), ("control", 0), ("control", 1))
+    )
+    floor = min(abs(math.log(i.value)) for i in (noise, noise_cpu))
+    inner = [intervals.within(ratios(rounds, "candidate", 0)).width for rounds in processes]
+    truth, seen = known_slowdown(rows)
+    return {
+        **named("", ratio, value="ratio"),
+        **named("cpu_", cpu, value="cpu_ratio"),
+        **named("control_", noise, value="control"),
+        "ratios": wall,
+        "within_width": median(inner),
+        "between_width": ratio.width,
+        "injected": seen,
+        "injected_truth": truth,
+        "least_effect": math.expm1(intervals.margin(floor)),
+        "smallest_seen": intervals.smallest_seen(ratio, cpu, floor),
+        "modes": list(intervals.modes(wall) or ()),
+        "word": intervals.verdict(ratio, cpu, floor),
+        "pairs": sum(map(len, processes)),
+    }
+
+
+def known_slowdown(rows: list[dict]) -> tuple[float | None, float | None]:
+    """The injected slowdown as it was and as it was seen, where blocks were short enough.
+
+    Blocks differ in length from process to process, so each is held to its own truth.
+    """
+    able = [row for row in rows if row["extra"]]
+    if not able:
+        return None, None
+    truth = injected_truth(able[0])
+    shown = [
+        medians([row["rounds"]], "injected", 0)[0] / injected_truth(row) * truth for row in able
+    ]
+    return truth, intervals.between(shown).value
+
+
+def named(prefix: str, found: Interval, value: str) -> dict[str, float]:
+    return {value: found.value, f"{prefix}low": found.low, f"{prefix}high": found.high}
+
+
+def remark(found: dict) -> str:
+    """Why the word is no stronger, and what is odd about the processes."""
+    said = []
+    least = 1 + found["least_effect"]
+    clear = found["high"] < 1 / least or found["low"] > least
+    if found["word"] == "INCONCLUSIVE" and clear:
+        said.append(f"processor time ({found['cpu_ratio']:.3f}) does not confirm the wall clock")
+    if found["modes"]:
+        low, high = found["modes"]
+        said.append(f"the processes fall into two groups, at {low:.3f} and {high:.3f}")
+    return "; ".join(said)
+
+
+def costs(rows: list[dict]) -> dict:
+    """Absolute times, for scale only; memory; the machine's limit."""
+    processes = [row["rounds"] for row in rows]
+    base, ours = (middle(processes, who) for who in ("baseline", "candidate"))
+    stream = rows[0]["stream_bytes"] / middle(processes, "stream")
+    least = rows[0]["least_bytes"]
+    first, base_first = (
+        median(row["first_call_s"][who] for row in rows) for who in ("candidate", "baseline")
+    )
+    return {
+        "baseline_s": base,
+        "candidate_s": ours,
+        "first_call_s": first,
+        "pays_back_after": (first - base_first) / (base - ours) if base > ours else None,
+        "stream_gb_s": stream / 1e9,
+        "share_of_limit": least / stream / ours if least else None,
+    }

@@ -1,0 +1,113 @@
+"""Small enough to note after every timed block: what a state is, and how far off another may be.
+
+Large fields are gone through in pieces that stay in the cache: one pass over memory each, and
+no copies of a field's size, which would cost the system more than the sums themselves.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from baselines.engine import State, fields
+from validation.reference.distance import BLOCK, ZERO, Distance, widest
+
+CELLS = 16  # values shown of each field in a fingerprint
+PIECE = BLOCK << 11  # cells; whole blocks, so that the worst one is the same as of the field
+
+Fingerprint = dict[str, dict]
+
+
+class WrongAnswer(ValueError):
+    """A timed call computed something else; the message says what."""
+
+
+def pieces(field: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The cells of a field in order, some at a time; views where it is contiguous."""
+    return field.detach().reshape(-1).split(PIECE)
+
+
+def fingerprint(state: State) -> Fingerprint:
+    """Of each field: type and shape, the sum of its bits, its mean, and a few of its values."""
+    return {name: of_field(field) for name, field in fields(state).items()}
+
+
+def of_field(field: torch.Tensor) -> dict:
+    plain = type(field) is torch.Tensor  # a lazy subclass may not have computed anything yet
+    if not plain:
+        return {"is": type(field).__qualname__}
+    flat = torch.view_as_real(field) if field.is_complex() else field
+    flat = flat.detach().contiguous().reshape(-1)
+    count = flat.numel()
+    cells = [count * i // CELLS for i in range(min(CELLS, count))]
+    return {
+        "is": f"{field.dtype} {list(field.shape)}",
+        "bits": bit_sum(flat),
+        "mean": sum(float(p.double().sum()) for p in pieces(flat)) / max(1, count),
+        "cells": flat[cells].double().tolist(),
+    }
+
+
+def bit_sum(flat: torch.Tensor) -> int:
+    """Sum of the bit patterns, modulo 2^64: equal for equal bits, at the speed of memory."""
+    kinds = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
+    bits = flat.view(kinds[flat.element_size()])
+    return sum(int(p.sum(dtype=torch.int64)) for p in pieces(bits)) % 2**64
+
+
+def compare_fingerprints(
+    found: Fingerprint,
+    wanted: Fingerprint,
+    allowed: dict[str, Distance],
+    floor: dict[str, Distance],
+    made: int,
+) -> None:
+    """A block's fingerprint against the frozen engine's.
+
+    Raises:
+        WrongAnswer: naming the field and how far off it was.
+    """
+    for name, theirs in wanted.items():
+        ours = found.get(name, {"is": "nothing"})
+        if ours["is"] != theirs["is"]:
+            raise WrongAnswer(f"{name} was {ours['is']} after {made} timed steps, "
+                              f"allowed {theirs['is']}")  # fmt: skip
+        if ours["bits"] == theirs["bits"] and ours["cells"] == theirs["cells"]:
+            continue
+        limit = floored(name, allowed, floor)
+        gaps = [abs(a - b) for a, b in zip(ours["cells"], theirs["cells"], strict=True)]
+        refuse_beyond(name, made, max(gaps, key=of_nan), limit.largest)
+        refuse_beyond(f"the mean of {name}", made, abs(ours["mean"] - theirs["mean"]), limit.rms)
+        if limit == ZERO:
+            raise WrongAnswer(f"{name} had other bits after {made} timed steps, allowed: equal")
+
+
+def floored(name: str, allowed: dict[str, Distance], floor: dict[str, Distance]) -> Distance:
+    """What is allowed; where anything is, at least one unit in the last place of one cell."""
+    limit = allowed.get(name, ZERO)
+    return limit if limit == ZERO else widest(limit, floor[name])
+
+
+def of_nan(value: float) -> float:
+    return float("inf") if value != value else value
+
+
+def refuse_beyond(what: str, made: int, off: float, limit: float) -> None:
+    if not off <= limit:
+        raise WrongAnswer(f"{what} was {off:.3g} off after {made} timed steps, allowed {limit:.3g}")
+
+
+def moved(before: State, after: State) -> float:
+    """The share of cells whose bits a block changed, in that large field where it is greatest.
+
+    What a step must write is at least what it changes: where a field is at rest, an
+    optimization may rightly pass it by, and be faster than a stream over all of it.
+    """
+    largest = max(field.numel() for field in after)
+    pairs = [(a, b) for a, b in zip(before, after, strict=True) if b.numel() == largest]
+    return max(1.0 if a.shape != b.shape else changed(a, b) / largest for a, b in pairs)
+
+
+def changed(before: torch.Tensor, after: torch.Tensor) -> int:
+    """Cells that differ."""
+    pairs = zip(pieces(before), pieces(after), strict=True)
+    return sum(int((a != b).sum()) for a, b in pairs)

@@ -1,0 +1,202 @@
+"""The rounds of one case: every contender makes as many steps, in random order, watched.
+
+What the timed calls of a candidate left behind is noted after each block, outside the timed
+windows, and so is global state that it changed.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from torch import Tensor
+
+from baselines.device import moved
+from baselines.engine import Case, State
+from tools.timing.output_check import Trail
+from tools.timing.runners import Contender, Stream
+from validation.worker.global_state import settings
+
+MOST = 100  # rounds of a case
+SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
+FEWEST = {SLOW_BLOCK_S: 5, 2.5: 3, math.inf: 2}  # rounds, where a block takes up to so many seconds
+AUDIT_S = 0.02  # of blocks of one contender alone, under the parent's clock
+AUDIT_BLOCKS = 100
+AUDITS = 3  # of a contender; of long blocks one, where it took less than SUSPECT times as expected
+SUSPECT = 2.0
+
+Tell = Callable[[dict], None]
+
+
+@dataclass
+class Rounds:
+    """The contenders of one case, and what was timed of them."""
+
+    case: Case
+    contenders: dict[str, Contender | Stream]
+    candidates: list[str]
+    steps: int
+    rng: random.Random
+    tell: Tell
+    passes: Trail
+    folder: Path
+    before: dict[str, object]  # settings before any candidate was called
+
+    def __post_init__(self):
+        self.found: list[dict[str, tuple[float, float]]] = []
+        self.lost: dict[str, str] = {}
+        self.watched = {name: Watched(self.passes.twin()) for name in self.candidates}
+
+    @property
+    def runners(self) -> list[Contender]:
+        return [c for c in self.contenders.values() if isinstance(c, Contender)]
+
+    def run(self, least: int, budget_s: float, warm: bool) -> None:
+        """Rounds until the budget is spent; the trajectory restarts where it ends.
+
+        A round before the first is the warm-up; of slow steps the first call was that.
+        """
+        if warm:
+            for runner in self.runners:
+                runner.restart()
+        self.warm_up = self.one_round() if warm else {}
+        made, began = self.begin(), perf_counter()
+        while len(self.found) < least or (
+            len(self.found) < MOST and perf_counter() - began < budget_s
+        ):
+            if made + self.steps > self.case.steps:
+                made = self.begin()
+            self.tell({"begin": "rounds"})
+            self.found.append(self.one_round())
+            self.tell({"end": total(self.found[-1])})
+            made += self.steps
+            self.each(lambda watched, contender, made=made: watched.note(made, contender))
+        self.each(lambda watched, contender: watched.end())
+
+    def begin(self) -> int:
+        """All to the start of the next pass; no steps made yet."""
+        self.passes.begin()
+        fresh = self.passes.first()
+        for runner in self.runners:
+            runner.restart(fresh)
+        self.each(lambda watched, contender: watched.begin(contender))
+        return 0
+
+    def each(self, act: Callable[[Watched, Contender], None]) -> None:
+        """Something that asks each candidate for its state, at its own risk."""
+        for name in list(self.candidates):
+            try:
+                act(self.watched[name], self.contenders[name])
+            except Exception as error:  # its own loss, not that of the others
+                self.lose(name, error)
+
+    def one_round(self) -> dict[str, tuple[float, float]]:
+        """Seconds a block of each contender: (wall, processor)."""
+        order = list(self.contenders)
+        self.rng.shuffle(order)
+        found = {}
+        for name in order:
+            try:
+                found[name] = self.contenders[name].make(self.steps)
+            except Exception as error:  # whatever a candidate raises is its own loss
+                if name not in self.candidates:
+                    raise
+                self.lose(name, error)
+                continue
+            if name in self.watched:
+                self.watched[name].held_to(self.before)
+            if name == "control" and self.contenders[name].extra:
+                found["injected"] = (self.contenders[name].wall, self.contenders[name].cpu)
+        return found
+
+    def lose(self, name: str, error: Exception) -> None:
+        self.lost[name] = f"{type(error).__name__}: {error}"
+        del self.contenders[name], self.watched[name]
+        self.candidates.remove(name)
+
+    def audit(self, name: str) -> None:
+        """Blocks of one contender alone, between marks at which the parent reads its clock.
+
+        A start is new memory, which the first block after it pays for: where passes have more
+        than one, it is made before the mark. One audit that agrees is enough, so a moment in
+        which the processor was taken away accuses nobody. Blocks that are long show in the marks
+        around the rounds.
+        """
+        contender = self.contenders[name]
+        expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
+        if expected > SLOW_BLOCK_S:
+            return
+        first = min(1, self.case.steps // self.steps - 1)
+        fits = max(1, self.case.steps // self.steps - first)
+        blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
+        for _ in range(AUDITS):
+            contender.restart()
+            for _ in range(first):
+                contender.make(self.steps)
+            self.tell({"begin": name})
+            spent = sum(contender.make(self.steps)[0] for _ in range(blocks))
+            self.tell({"end": spent, "expected": expected * blocks})
+            if expected > AUDIT_S and spent < SUSPECT * expected * blocks:
+                return
+
+
+@dataclass
+class Watched:
+    """What is noted of a candidate outside the timed windows."""
+
+    trail: Trail
+
+    def __post_init__(self):
+        self.observing: list[float] = []
+        self.changed: list[str] = []
+
+    def begin(self, contender: Contender) -> None:
+        self.trail.begin()
+        self.at_rest = self.look(contender)[1]
+
+    def note(self, made: int, contender: Contender) -> None:
+        state, took = self.look(contender)
+        self.observing.append(took - self.at_rest)
+        self.trail.note(made, state)
+        self.last = (made, state)
+
+    def look(self, contender: Contender) -> tuple[State, float]:
+        """The canonical state, and the wall seconds that it took to give it where it is.
+
+        A copy from a device takes many times as long as a step, and never twice as long.
+        """
+        before = perf_counter()
+        state = contender.observed()
+        took = perf_counter() - before
+        plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
+        return moved(state, contender.case.device) if plain else state, took
+
+    def end(self) -> None:
+        self.trail.keep("last", *self.last)
+
+    def held_to(self, before: dict[str, object]) -> None:
+        """Global state after a block of its own, against that before the first."""
+        changed = [key for key, value in settings().items() if value != before[key]]
+        self.changed += [key for key in changed if key not in self.changed]
+
+    def told(self, folder: Path, case: str, stride: int) -> dict:
+        return self.trail.save(folder, case) | {
+            "stride": stride,
+            "observing_s": sorted(self.observing)[len(self.observing) // 2],
+            "changed": self.changed,
+        }
+
+
+def fewest(block_s: float) -> int:
+    """Rounds at least: of long blocks few, since processes differ more than their rounds do."""
+    return next(count for longest, count in FEWEST.items() if block_s <= longest)
+
+
+def total(found: dict[str, tuple[float, float]]) -> float:
+    """Wall seconds of the blocks of a round; an injected block holds its control's."""
+    held = {"control"} if "injected" in found else set()
+    return sum(wall for name, (wall, _) in found.items() if name not in held)

@@ -1,0 +1,91 @@
+"""The witness's own process: the frozen engine, and nobody else.
+
+    python -m tools.timing.isolated_baseline_worker ENGINE
+
+Reads requests, one JSON object a line, and answers likewise: a case as the worker tells it, then
+its rounds one by one. A block is made on the processor that the worker has just left, since those
+of a shared machine differ in speed for seconds at a time. It starts with the code warm and the
+caches cold: candidates go through more memory than the frozen engine or less, and what their
+blocks leave in the caches is no fault of theirs, so the coldest start is what they are held to.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+
+import psutil
+import torch
+
+import baselines
+from baselines.device import on_device
+from tools.timing.output_check import start_of_pass
+from tools.timing.runners import Contender, Stream
+
+COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
+
+
+class Turns:
+    """The rounds of one case after the other, as far as the frozen engine has a part in them."""
+
+    def __init__(self, engine: str):
+        self.frozen = baselines.load(engine)
+
+    def answer(self, request: dict) -> tuple[float, float] | None:
+        """A case has an answer when it is ready, a round has wall and processor seconds."""
+        if "beside" not in request:
+            return self.begin(request)
+        to_the_processor_of(request["beside"])
+        return self.block()
+
+    def begin(self, said: dict) -> None:
+        """A case as the worker tells it; of slow steps nobody cares who came before."""
+        self.baseline = self.warming = None  # their memory, before the next takes its own
+        collect()
+        device = said["device"]
+        engine = self.frozen if device == "cpu" else on_device(self.frozen, device)
+        case = engine.cases[said["frozen"]]
+        self.level, self.steps, self.start = said["level"], said["steps"], engine.initial(case)
+        self.baseline = Contender(engine, case, self.start, cold=said["alone"])
+        if not said["alone"]:
+            self.warming = Contender(engine, case, self.start, cold=True)
+            self.memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
+        self.passes, self.made = 0, case.steps
+
+    def block(self) -> tuple[float, float]:
+        """The next steps; a trajectory starts anew at its end."""
+        if self.made + self.steps > self.baseline.case.steps:
+            first = start_of_pass(self.frozen, self.start, self.level, self.passes)
+            for runner in filter(None, (self.baseline, self.warming)):
+                runner.restart(first)
+            self.passes, self.made = self.passes + 1, 0
+        if self.warming:
+            self.warming.make(self.steps)
+            self.memory.make(1)
+        self.made += self.steps
+        return self.baseline.make(self.steps)
+
+
+def to_the_processor_of(process: int) -> None:
+    """This thread goes where that process last ran, if the system lets it choose."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {psutil.Process(process).cpu_num()})
+
+
+def collect() -> None:
+    """Garbage, now and not between blocks."""
+    gc.collect()
+    gc.disable()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    turns = Turns(sys.argv[1])
+    for line in sys.stdin:
+        print(json.dumps(turns.answer(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What a measurement must be to be believed: why a candidate that was timed is refused its number.
+
+It computed something else inside the timed calls, put work off until the clock had stopped, made
+what the frozen engine calls slower, or was faster than the machine can move its bytes.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tools.records.evidence import NotMeasured
+from tools.timing import aggregate, intervals, output_check
+from validation.judge.verdicts import Conclusion
+
+HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
+CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
+SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
+WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they are
+
+Pairs = list[list[float]]  # of one process, by `Witness.end`
+
+
+def slowing(case: str, processes: list[Pairs]) -> str:
+    """What is said of those beside whom the frozen engine is slow by either clock; or nothing.
+
+    The interval is that between processes, as that of a speed is. Of a single one it is that of its
+    rounds, which follow one another and share its memory: narrower than it should be.
+    """
+    processes = [pairs for pairs in processes if pairs]
+    if sum(map(len, processes)) < WITNESSED:
+        return ""
+    ratio = max((over_processes(processes, i) for i in (0, 1)), key=lambda r: r.low)
+    if ratio.low <= SLOWED:
+        return ""
+    return (
+        f"{case}: in its process the frozen engine takes {ratio.value:.3g} [{ratio.low:.3g}, "
+        f"{ratio.high:.3g}] times as long as in one without it, allowed {SLOWED}: leave alone what "
+        "others call, and the processor when a step is done"
+    )
+
+
+def over_processes(processes: list[Pairs], clock: int) -> intervals.Interval:
+    """Of one clock's ratios: between the processes' medians; of a single one, of its rounds."""
+    ratios = [[pair[clock] for pair in pairs] for pairs in processes]
+    if len(ratios) == 1:
+        return intervals.within(ratios[0])
+    return intervals.between([median(own) for own in ratios])
+
+
+def refuse_wrong_answers(verdict: Conclusion, row: dict, right: output_check.Answers) -> None:
+    """The timed calls themselves must have computed the right thing, inside the window."""
+    name = f"{verdict.optimization}/{row['case']}"
+    if row["changed"]:
+        raise NotMeasured(f"{name}: changed global state while timed: {', '.join(row['changed'])}")
+    try:
+        output_check.check(verdict, row["case"], row, len(row["rounds"]), right)
+    except output_check.WrongAnswer as wrong:
+        raise NotMeasured(
+            f"{name}: {wrong}; it computes something else while it is timed"
+        ) from None
+
+
+def refuse_work_put_off(name: str, case: str, rows: list[dict]) -> None:
+    """Reading a state must cost little, whether or not a block came before it.
+
+    By the median over processes, as a speed is: in a single one the system may have to map the
+    memory anew that a large state is read into.
+    """
+    excess = median(row["observing_s"] for row in rows) if rows else 0.0
+    allowed = median(reading_allowed(row) for row in rows) if rows else 0.0
+    if excess > allowed:
+        raise NotMeasured(
+            f"{name}/{case}: reading the state takes {excess:.3g} s longer after a block than "
+            f"before it, allowed {allowed:.3g} s; the work is put off until the clock has stopped: "
+            "finish it in the step"
+        )
+
+
+def reading_allowed(row: dict) -> float:
+    """Seconds: the candidate's own block, or a share of the baseline's."""
+    base, ours = (
+        row["steps"] * aggregate.middle([row["rounds"]], who) for who in ("baseline", "candidate")
+    )
+    return max(ours, HIDDEN * base)
+
+
+def refuse_impossible_speed(name: str, case: str, rows: list[dict]) -> None:
+    """More bytes a second than the machine's own stream over as much memory: not computed.
+
+    A step must move at least ``least_bytes``, of which only the share of cells that a block
+    changes is certain; and one pass of memory may serve all steps of a call.
+    """
+    if not rows or rows[0]["least_bytes"] is None:
+        return
+    shares = []
+    for row in rows:
+        stream = row["stream_bytes"] / min(r["stream"][0] for r in row["rounds"])
+        needed = row["least_bytes"] * row["moved"] / row["stride"]
+        own = aggregate.middle([row["rounds"]], "candidate")
+        shares.append(max(needed / stream / max(own, 1e-12), 1e-12))
+    low = intervals.between(shares).low if len(shares) > 1 else shares[0]
+    if low > CEILING:
+        raise NotMeasured(
+            f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
+            f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
+            "look for work that is skipped, remembered, or done outside the step"
+        )

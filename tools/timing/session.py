@@ -1,0 +1,312 @@
+"""The clock: what optimizations are worth, taken turn about in fresh processes.
+
+It refuses whatever has no current VERIFIED verdict: a speed without one is not a number. All
+candidates of a baseline share its rounds; a case whose controls are off is taken again in
+another process; one that fails, or computes something else, loses its own number only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+import baselines
+from tools.records.conditions import Conditions, changes, timing_conditions
+from tools.records.evidence import NotMeasured, here, timed_cases
+from tools.records.machine_load import wait_for_quiet
+from tools.records.measurement import Measurement
+from tools.records.protocols import CLOCK
+from tools.timing import aggregate, output_check, sanity
+from tools.timing.aggregate import Gathered
+from tools.timing.isolated_baseline import Witness
+from tools.timing.sanity import Pairs
+from tools.timing.worker_client import Died, TimedCase, listen
+from validation import discovery
+from validation.judge import verdicts
+from validation.judge.verdicts import Conclusion, Status
+from validation.parallel.threads import workers
+from validation.records import samples
+from validation.worker.client import scratch_folder
+
+PROCESSES = 3  # fresh ones, for an everyday number
+BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
+CHECKERS = 2  # candidates whose answers are looked at at a time
+RETRIES = 2  # further processes for a case whose controls are off
+ALL_CASES = "all cases"
+
+Tell = Callable[[str], None]
+Known = dict[tuple[str, str], output_check.Replays]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much measuring a number is worth: processes until precise enough, or the most."""
+
+    least: int = PROCESSES
+    most: int = PROCESSES
+    budget_s: float = BUDGET_S
+
+
+EVERYDAY = Plan()
+
+
+def allowed_to_run(name: str, dirty: bool) -> Conclusion:
+    """The current VERIFIED verdict that a measurement needs.
+
+    Raises:
+        Refused: there is none, or the tree differs from the commit.
+    """
+    status, verdict, reason = verdicts.standing(name)
+    if status is not Status.VERIFIED or verdict is None:
+        raise NotMeasured(f"{name} is {status}: {reason}")
+    changed = [] if dirty else changes()
+    if changed:
+        raise NotMeasured(
+            f"the tree differs from the commit in {len(changed)} files ({changed[0]}, …): a number "
+            "would be filed under code that did not produce it; commit, or say --dirty"
+        )
+    return verdict
+
+
+@dataclass
+class Process:
+    """One that timed: whose code it had loaded, and what its witness saw of each case."""
+
+    company: list[str]
+    witnessed: dict[str, Pairs] = field(default_factory=dict)
+
+
+@dataclass
+class Session:
+    """A measurement of several candidates of one baseline, under way."""
+
+    verdicts: dict[str, Conclusion]
+    full: bool
+    plan: Plan
+    tell: Tell
+    refused: dict[str, str]
+
+    def __post_init__(self):
+        self.rows: dict[tuple[str, str], Gathered] = {}
+        self.frozen: Known = {}
+        self.processes: list[Process] = []
+        for name, verdict in self.verdicts.items():
+            cases = timed_cases(verdict, self.full)
+            if not cases:
+                why = "covers no timed case; mark one as timed in its baseline's cases"
+                self.refused[name] = f"{name} {why}"
+            self.rows |= {(name, case): Gathered(name, case) for case in cases}
+
+    def wanted(self) -> dict[str, list[str]]:
+        """Cases, each with the candidates that need another process."""
+        plan, cases = self.plan, {}
+        for (name, case), rows in self.rows.items():
+            if name not in self.refused and rows.wants_more(plan.least, plan.most, RETRIES):
+                cases.setdefault(case, []).append(name)
+        return cases
+
+    def run(self) -> None:
+        """Processes until nothing is wanted."""
+        number = 0
+        while cases := self.wanted():
+            self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
+            self.one_process(number, cases)
+            number += 1
+
+    def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
+        """One fresh process; where it dies, one for each candidate, and the guilty is refused.
+
+        What the worker leaves of a case is in memory, so it waits while that is looked at.
+        """
+        names = sorted({name for here in cases.values() for name in here})
+        asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
+        asked["levels"] = {name: self.verdicts[name].level for name in names}
+        asked["memory"] = seed == 0
+        folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
+        self.processes.append(Process(names))
+        try:
+            asked |= {"folder": str(folder)}
+            for one in listen("tools.timing.worker", asked, witness=witness):
+                self.keep(one)
+                left.pop(one.row["case"], None)
+                clear(folder)
+        except Died as why:
+            if len(names) == 1:
+                self.refused[names[0]] = f"{names[0]}: the timing process {why}"
+                return
+            for name in names:
+                if mine := {c: [name] for c, here in left.items() if name in here}:
+                    self.one_process(seed, mine)
+        finally:
+            witness.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def keep(self, heard: TimedCase) -> None:
+        """Each candidate's part of a case, unless it failed or was wrong."""
+        row = heard.row
+        self.processes[-1].witnessed[row["case"]] = heard.witnessed
+        for name, why in row["lost"].items():
+            self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
+        right = self.answers(row)
+
+        def look(name: str) -> None:
+            own = aggregate.part(row, name)
+            try:
+                sanity.refuse_wrong_answers(self.verdicts[name], own, right)
+            except NotMeasured as why:
+                self.refused[name] = str(why)
+            own["moved"] = right.moved
+            self.rows[name, row["case"]].add(own, heard.off(name))
+
+        with workers(CHECKERS) as pool:  # the worker waits: its processor is free
+            list(pool.map(look, row["trails"]))
+
+    def answers(self, row: dict) -> output_check.Answers:
+        """What the frozen engine makes of the passes, once for all candidates of the process."""
+        torch.set_num_threads(1)
+        levels = {self.verdicts[name].level for name in row["trails"]}
+        return right_answers(self.engine, row, levels, self.frozen)
+
+    @property
+    def engine(self) -> str:
+        return next(iter(self.verdicts.values())).engine
+
+    def seen_beside(self, name: str) -> dict[str, list[Pairs]]:
+        """The frozen engine over itself alone in each process of that one: by case, then in all."""
+        mine = [process.witnessed for process in self.processes if name in process.company]
+        cases = {case: None for witnessed in mine for case in witnessed}
+        found = {case: [own[case] for own in mine if case in own] for case in cases}
+        return found | {ALL_CASES: [list(chain(*own.values())) for own in mine]}
+
+    @property
+    def slowed(self) -> dict[str, str]:
+        """In whose processes the frozen engine was slowed, and how much it was."""
+        said = {}
+        for name in self.verdicts:
+            told = (sanity.slowing(*seen) for seen in self.seen_beside(name).items())
+            said[name] = next(filter(None, told), "")
+        return {name: words for name, words in said.items() if words}
+
+    def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
+        """The records of those that were not refused."""
+        slowed = self.slowed
+        for name, verdict in self.verdicts.items():
+            mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
+            tampered = [why for rows in mine.values() if (why := rows.tampered)]
+            if tampered:
+                self.refused.setdefault(name, f"{name}: {tampered[0]}")
+            if name in slowed and len(self.verdicts) == 1:
+                self.refused.setdefault(name, f"{name}/{slowed[name]}")
+            for case, rows in mine.items():
+                try:
+                    sanity.refuse_work_put_off(name, case, rows.every)
+                    sanity.refuse_impossible_speed(name, case, rows.kept)
+                except NotMeasured as why:
+                    self.refused.setdefault(name, str(why))
+            if name in self.refused or name in slowed:
+                continue
+            yield name, self.measurement(name, verdict, mine, before)
+
+    def measurement(
+        self, name: str, verdict: Conclusion, mine: dict[str, Gathered], before: Conditions
+    ) -> Measurement:
+        """What the processes of one candidate add up to; their pairs are kept as samples."""
+        seen, least = self.seen_beside(name), self.plan.least
+        pairs = {c: rows.raw(least) | {"beside": seen.get(c, [])} for c, rows in mine.items()}
+        return Measurement(
+            optimization=name,
+            engine=verdict.engine,
+            level=verdict.level,
+            code=verdict.code,
+            baseline=verdict.baseline,
+            protocol=CLOCK.number,
+            modified=CLOCK.modified(),
+            device=discovery.device(name),
+            conditions=before.model_copy(update={"machine": here(name)}),
+            samples=samples.keep({"optimization": name, "cases": pairs}),
+            cases={case: rows.timing(least) for case, rows in mine.items()},
+        )
+
+
+def measure_together(
+    names: list[str],
+    *,
+    full: bool = False,
+    dirty: bool = False,
+    plan: Plan = EVERYDAY,
+    tell: Tell = lambda line: None,
+) -> tuple[dict[str, Measurement], dict[str, str]]:
+    """Time optimizations of one baseline beside it: measurements, not yet written, and reasons of
+    those that were refused, by name."""
+    allowed, refused = {}, {}
+    for name in names:
+        try:
+            allowed[name] = allowed_to_run(name, dirty)
+        except NotMeasured as why:
+            refused[name] = str(why)
+    engines = {verdict.engine for verdict in allowed.values()}
+    if len(engines) > 1:
+        raise ValueError(f"candidates of {sorted(engines)} asked for; allowed: of one baseline")
+    session = Session(allowed, full, plan, tell, refused)
+    before = timing_conditions(beside=wait_for_quiet(tell=tell))
+    session.run()
+    return dict(session.found(before)) | apart(session, before), session.refused
+
+
+def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
+    """Each of those that were together where the frozen engine was slowed, by itself."""
+    accused = {n: why for n, why in session.slowed.items() if n not in session.refused}
+    found = {}
+    for name in sorted(accused) if len(session.verdicts) > 1 else ():
+        session.tell(f"{name} once more, without the others of its process: {accused[name]}")
+        own = {name: session.verdicts[name]}
+        alone = Session(own, session.full, session.plan, session.tell, session.refused)
+        alone.run()
+        found |= alone.found(before)
+    return found
+
+
+def measure(
+    name: str,
+    *,
+    full: bool = False,
+    dirty: bool = False,
+    processes: int = PROCESSES,
+    budget_s: float = BUDGET_S,
+    tell: Tell = lambda line: None,
+) -> Measurement:
+    """Time one optimization beside its baseline; the record, not yet written.
+
+    Raises:
+        Refused: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
+            something else while it is timed, or a timer that the parent's clock contradicts.
+    """
+    plan = Plan(processes, processes, budget_s)
+    found, refused = measure_together([name], full=full, dirty=dirty, plan=plan, tell=tell)
+    if refused:
+        raise NotMeasured(refused[name])
+    return found[name]
+
+
+def clear(folder: Path) -> None:
+    """What a worker left of a case that has been looked at."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+
+
+def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> output_check.Answers:
+    """The frozen engine over the passes of a case, which the weakest claim's level decides.
+
+    ``known`` holds what it made of them for earlier processes, by case and level.
+    """
+    key = row["case"], "exact" if levels == {"exact"} else "rounding"
+    if not row["trails"]:
+        return output_check.Answers()
+    if key not in known:
+        known[key] = output_check.Replays(baselines.load(engine), *key)
+    return output_check.answers(known[key], list(row["trails"].values()))

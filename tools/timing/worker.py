@@ -1,0 +1,212 @@
+"""One process of a measurement: a baseline, its candidates and controls, turn about.
+
+    python -m tools.timing.worker '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
+                                "levels": {NAME: LEVEL}, "folder": PATH, "memory": true}'
+
+In every round each contender makes the same number of steps of the same trajectory, in
+random order, and each block is timed by wall clock and by processor time. Contenders:
+
+    baseline   the frozen engine, on the device on which the candidates work
+    NAME       an optimization of it; several share the baseline's rounds
+    control    the frozen engine once more (A/A): whatever ratio it shows is noise
+    injected   the control's block and a known number of steps more: a slowdown of known size
+    stream     a = b − a in place over arrays of the state's size: the machine's limit
+
+Prints a JSON object for each case, and between them marks at which the parent reads a clock of its
+own. After a case, and after each round, it waits for a line on standard input: the parent looks
+at what was left, or lets the frozen engine make the same steps in its own process.
+`tools.timing.worker_client` starts these and listens; `tools.timing.session` draws the conclusions.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import os
+import random
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+import baselines
+from baselines.device import on_device
+from baselines.engine import Case, Engine
+from tools.timing.interleaved import MOST, SLOW_BLOCK_S, Rounds, Tell, fewest
+from tools.timing.output_check import Trail
+from tools.timing.runners import Contender, Control, Stream, device_of
+from validation import discovery
+from validation.worker.global_state import settings
+
+BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
+INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
+
+
+def measure_case(
+    candidates: dict[str, Engine],
+    case_name: str,
+    seed: int,
+    budget_s: float,
+    tell: Tell,
+    level: str,
+    folder: Path,
+    fixed: tuple[int, int] | None = None,
+    memory: bool = True,
+) -> dict:
+    """All rounds of one case, and what the timed calls of the candidates computed.
+
+    ``level`` is the weakest claim among them, ``folder`` where whole states are left;
+    ``fixed`` gives rounds and steps a block where they must not depend on the machine, and
+    ``memory`` says whether allocations are traced too, which is slow and the same every time.
+    """
+    (device,) = {device_of(candidate) for candidate in candidates.values()}
+    baseline = baselines.load(next(iter(candidates.values())).name)
+    if device != "cpu":
+        baseline = on_device(baseline, device)
+    case = baseline.cases[case_name]
+    start, before = baseline.initial(case), settings()
+    contenders: dict[str, Contender | Stream] = {"baseline": Contender(baseline, case, start)}
+    lost = {}
+    for name, candidate in candidates.items():
+        try:
+            contenders[name] = Contender(candidate, case, start)
+        except Exception as error:  # its own loss, not that of the others
+            lost[name] = f"{type(error).__name__}: {error}"
+    able = [name for name in candidates if name in contenders]
+    stride = math.lcm(*(candidates[name].stride for name in able), 1)
+    wanted, steps = fixed or (0, block_length(contenders["baseline"], case, stride))
+    block_s = contenders["baseline"].once_s * steps
+    slow = block_s > SLOW_BLOCK_S
+    contenders["control"] = Control(baseline, case, start, cold=slow)
+    if not slow and not baseline.in_place:
+        contenders["control"].extra = max(1, round(INJECTED * steps))
+    largest = max(start, key=lambda t: t.numel() * t.element_size())
+    contenders["stream"] = Stream(largest, device)
+    trail = Trail(baseline, start, level, seed)
+    rng = random.Random(seed)
+    rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
+    least = wanted or fewest(block_s)
+    most = least if slow else MOST
+    words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
+    tell(words | {"rounds": [least, most]})
+    rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
+    for name in ("baseline", *rounds.candidates):
+        rounds.audit(name)
+    return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}
+
+
+def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict:
+    """What the parent is told of a case."""
+    timed = {n: c for n, c in rounds.contenders.items() if n == "baseline" or n in rounds.watched}
+    steps = rounds.steps
+    return {
+        "case": case_name,
+        "steps": steps,
+        "extra": rounds.contenders["control"].extra,
+        "rounds": [per_step(found, steps) for found in rounds.found],
+        "warm_up": per_step(rounds.warm_up, steps),
+        "trails": {
+            name: watched.told(rounds.folder, f"{case_name}.{name}", timed[name].engine.stride)
+            for name, watched in rounds.watched.items()
+        },
+        "first_call_s": {name: c.first_call_s for name, c in timed.items()},
+        "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
+        "stream_bytes": rounds.contenders["stream"].bytes,
+        "least_bytes": baseline.least_bytes(rounds.case) if baseline.least_bytes else None,
+    }
+
+
+def per_step(found: dict[str, tuple[float, float]], steps: int) -> dict[str, list[float]]:
+    """Seconds a step of the baseline: [wall, processor]."""
+    return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
+
+
+def block_length(baseline: Contender, case: Case, stride: int) -> int:
+    """Steps a block: enough for the clock, and no more than the trajectory has."""
+    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
+    blocks = max(1, min(wanted, case.steps) // stride)
+    return blocks * stride
+
+
+def working_memory(contender: Contender) -> int:
+    """Bytes that one call needs at its peak, beyond the state that it is given."""
+    contender.restart()
+    if device_of(contender.engine) == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        contender.make(contender.engine.stride)
+        return torch.cuda.max_memory_allocated() - before
+    import memray  # late: of a GPU torch itself keeps count
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "allocations"
+        with memray.Tracker(file):
+            contender.make(contender.engine.stride)
+        return memray.FileReader(file).metadata.peak_memory
+
+
+def quietly(measure: Callable[[], dict]) -> dict:
+    """Without the garbage collector between the rounds."""
+    gc.collect()
+    gc.disable()
+    try:
+        return measure()
+    finally:
+        gc.enable()
+
+
+def speaker() -> Tell:
+    """Writes to the parent, and waits for a word of it, but where something begins.
+
+    Both on copies of standard output and input: what code under test prints goes aside, and it
+    finds nothing to read.
+    """
+    out, heard = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
+    os.dup2(2, 1)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+
+    def tell(words: dict) -> None:
+        print(json.dumps(words), file=out, flush=True)
+        if "begin" not in words:
+            heard.readline()
+
+    return tell
+
+
+def main() -> None:
+    tell = speaker()
+    asked = json.loads(sys.argv[1])
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    names = {name for here in asked["cases"].values() for name in here}
+    engines, broken = load(sorted(names))
+    for case, here in asked["cases"].items():
+        able = {name: engines[name] for name in here if name in engines}
+        if not able:
+            raise RuntimeError(next(broken[name] for name in here))
+        levels = {asked["levels"][name] for name in able}
+        level = "exact" if levels == {"exact"} else "rounding"
+        words = (able, case, asked["seed"], asked["budget_s"], tell, level, Path(asked["folder"]))
+        found = quietly(lambda w=words: measure_case(*w, memory=asked["memory"]))
+        found["lost"] |= {name: broken[name] for name in here if name in broken}
+        tell(found)
+
+
+def load(names: list[str]) -> tuple[dict[str, Engine], dict[str, str]]:
+    """Engines by name, and why the others do not load."""
+    engines, broken = {}, {}
+    for name in names:
+        try:
+            engines[name] = discovery.engine(name)
+        except discovery.BrokenLeaf as why:
+            broken[name] = str(why)
+    return engines, broken
+
+
+if __name__ == "__main__":
+    main()

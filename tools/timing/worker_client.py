@@ -1,0 +1,192 @@
+"""The parent's side of a timing process: starts it, listens, and keeps a clock of its own.
+
+Code under test shares the worker's address space and could patch its timer. The parent
+reads its clock at the marks that the worker sends around its blocks: what the worker says
+they took must be what passed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from tools.process import environment
+from validation.records import digests
+
+if TYPE_CHECKING:
+    from tools.timing.isolated_baseline import Witness
+
+PATIENCE_S = 300  # without a word from the worker
+SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
+ALONE_SHARE = 0.25  # of an audit, which is short
+LATENCY_S = 3e-3  # of a mark on its way here
+
+
+class Died(RuntimeError):
+    """The worker ended without an answer; the message is its last line."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """What the worker's timer and the parent's say of the same blocks."""
+
+    worker_s: float
+    parent_s: float
+    marks: int = 1
+    expected_s: float = 0.0  # of an audit: what its rounds led to expect
+
+    def __add__(self, other: Times) -> Times:
+        return Times(
+            self.worker_s + other.worker_s,
+            self.parent_s + other.parent_s,
+            self.marks + other.marks,
+            self.expected_s + other.expected_s,
+        )
+
+    @property
+    def share(self) -> float:
+        """Of these blocks that may pass outside the timer."""
+        return ALONE_SHARE if self.expected_s else SHARE
+
+    @property
+    def agree(self) -> bool:
+        """Whether the two clocks tell the same, and an audit what was timed before."""
+        leeway = self.share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
+        # the fastest block of the rounds bounds an audit from below, nothing from above
+        hidden = self.expected_s > 0 and self.parent_s > 3 * self.expected_s + 10 * LATENCY_S
+        return abs(self.parent_s - self.worker_s) <= leeway and not hidden
+
+    def __str__(self) -> str:
+        told = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
+        rounds = f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else ""
+        return told + rounds
+
+
+@dataclass
+class TimedCase:
+    """One case of one process: what the worker told, and the parent's times beside it.
+
+    Rounds are added up. Of the audits of a contender one that agrees is enough: a processor that
+    is taken away spoils any of them, and a timer that lies spoils all.
+    """
+
+    row: dict
+    times: dict[str, Times] = field(default_factory=dict)
+    witnessed: list[list[float]] = field(default_factory=list)  # by `Witness.end`
+
+    def off(self, name: str) -> str:
+        """Why the timer of the worker is not to be believed about a contender; or nothing."""
+        for who in ("rounds", "baseline", name):
+            heard = self.times.get(who)
+            if heard and not heard.agree:
+                return f"{who} took {heard}"
+        return ""
+
+
+def listen(
+    module: str, asked: dict, patience_s: float = PATIENCE_S, witness: Witness | None = None
+) -> Iterator[TimedCase]:
+    """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at, and
+    while the witness, if there is one, makes the steps of a round.
+
+    Raises:
+        Died: it ended or fell silent before it was through.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(asked)],
+            cwd=digests.ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+        if witness:
+            witness.follow(process.pid)
+        try:
+            said = answered(words(process, patience_s), lambda: go_on(process))
+            yield from hear(said, witness)
+            if process.wait(patience_s):
+                raise Died(f"ended with {process.returncode}: {last_line(log)}")
+        except TimeoutError:
+            raise Died(f"said nothing for {patience_s:.0f} s") from None
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+
+
+def answered(told: Iterator[tuple[float, dict]], answer: Callable[[], None]):
+    """Each word; who asks for the next one has done with it, and the worker is told so."""
+    for now, said in told:
+        yield now, said
+        if "begin" not in said:
+            answer()
+
+
+def go_on(process: subprocess.Popen) -> None:
+    """Tell the worker that its word has been looked at; one that has ended need not know."""
+    with suppress(BrokenPipeError):
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+
+
+def words(process: subprocess.Popen, patience_s: float) -> Iterator[tuple[float, dict]]:
+    """Each line of the worker, with the parent's clock when it came.
+
+    Raises:
+        TimeoutError: no line for that long.
+    """
+    rest = b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], patience_s)
+        now = perf_counter()
+        if not ready:
+            raise TimeoutError
+        part = os.read(process.stdout.fileno(), 1 << 20)
+        if not part:
+            return
+        *lines, rest = (rest + part).split(b"\n")
+        yield from ((now, json.loads(line)) for line in lines)
+
+
+def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> Iterator[TimedCase]:
+    """Pair the marks; hand on a case where it is complete."""
+    times: dict[str, Times] = {}
+    who, began = "", 0.0
+    for now, said in told:
+        if "begin" in said:
+            who, began = said["begin"], now
+        elif "end" in said:
+            found = Times(said["end"], now - began, 1, said.get("expected", 0.0))
+            times[who] = added(times.get(who), found)
+            if witness and who == "rounds":
+                witness.round_over()
+        elif "frozen" in said and witness:
+            witness.begin(said)
+        elif "case" in said:
+            yield TimedCase(said, times, witness.end(said["rounds"]) if witness else [])
+            times = {}
+
+
+def added(known: Times | None, found: Times) -> Times:
+    """Rounds add up; of audits one that agrees is enough."""
+    if known is None or (found.expected_s and found.agree):
+        return found
+    return known if found.expected_s else known + found
+
+
+def last_line(log) -> str:
+    log.seek(0)
+    return (log.read().strip().splitlines() or ["it said nothing"])[-1][:300]

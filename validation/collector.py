@@ -1,8 +1,0 @@
-"""No garbage is looked for while the server of candidates imports what they need.
-
-Importing this is all; each candidate that is forked looks for its own (`validation.forked`).
-"""
-
-import gc
-
-gc.disable()

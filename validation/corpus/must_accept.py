@@ -1,0 +1,295 @@
+"""Rewritings that are right; each must be accepted at the level that it claims."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import replace
+
+import numba
+import torch
+from torch import Tensor
+
+from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
+from validation.corpus import Entry
+from validation.corpus.common import LATTICE, PROBABILISTIC, SMALL, TENSOR
+
+Pair = namedtuple("Pair", ("now", "before", "rest"))
+
+
+def entry(name: str, engine: str, build, case: str = "", level: str = "exact") -> Entry:
+    small = SMALL[engine][0]
+    return Entry(name=name, engine=engine, build=build, case=case or small, level=level)
+
+
+# rewritings that any engine bears
+
+
+def unchanged(right: Engine) -> Engine:
+    return right
+
+
+def by_hand(right: Engine) -> Engine:
+    """The stages called one after another in one function."""
+
+    def stepper(case: Case) -> Step:
+        steps = [stage.build(case) for stage in right.stages]
+
+        def step(state: State) -> State:
+            for part in steps:
+                state = part(state)
+            return state
+
+        return step
+
+    return replace(right, stepper=stepper)
+
+
+def backwards(right: Engine) -> Engine:
+    """Every field lies in memory from its last cell to its first."""
+
+    def turned(state: State) -> tuple[Tensor, ...]:
+        return tuple(t.flip(0).contiguous() if t.ndim else t.clone() for t in state)
+
+    def stepper(case: Case) -> Step:
+        step, kind = right.prepare(case), type(right.initial(case))
+
+        def turn(layout):
+            state = right.adopt(case, kind(*turned(layout)))
+            return turned(right.observe(case, step(state)))
+
+        return turn
+
+    def observe(case: Case, layout) -> State:
+        return type(right.initial(case))(*turned(layout))
+
+    return replace(right, stepper=stepper, adopt=lambda case, state: turned(state), observe=observe)
+
+
+def overwriting(right: Engine) -> Engine:
+    """Results go back into the memory of the state that was given, and it says so."""
+
+    def stepper(case: Case) -> Step:
+        step = right.prepare(case)
+
+        def write(state: State) -> State:
+            after = clone(right.observe(case, step(right.adopt(case, state))))
+            kept = []
+            for old, new in zip(state, after, strict=True):
+                same = old.shape == new.shape and old.dtype == new.dtype
+                kept.append(old.copy_(new) if same and old.is_contiguous() else new)
+            return type(state)(*kept)
+
+        return write
+
+    plain: Callable = lambda case, state: state  # noqa: E731
+    return replace(right, stepper=stepper, adopt=plain, observe=plain, in_place=True)
+
+
+# the lattice
+
+
+def field_by(neighbours: Callable[[Tensor], Tensor]):
+    """The field stage of order 2 with another sum of the neighbours."""
+
+    def build(case: Case) -> Step:
+        c2, dt2, gamma, inverse = case.c**2, case.dt**2, case.gamma, 1.0 / (case.dx * case.dx)
+
+        def field(s: State) -> State:
+            total = neighbours(s.E) + (s.E.ndim * -2.0) * s.E
+            force = c2 * (total * inverse) - (s.chi * s.chi) * s.E
+            E = ((2 - gamma) * s.E - (1 - gamma) * s.E_prev) + dt2 * force
+            return s._replace(E=E, E_prev=s.E)
+
+        return field
+
+    return lambda right: replace_stage(right, field=build)
+
+
+def shifted(E: Tensor, by: int, axis: int) -> Tensor:
+    """torch.roll from two slices."""
+    n = E.shape[axis]
+    by %= n
+    return torch.cat([E.narrow(axis, n - by, by), E.narrow(axis, 0, n - by)], axis)
+
+
+def gathered(E: Tensor, by: int, axis: int) -> Tensor:
+    """torch.roll from an index."""
+    n = E.shape[axis]
+    return E.index_select(axis, (torch.arange(n) - by) % n)
+
+
+def in_frozen_order(shift: Callable[[Tensor, int, int], Tensor]):
+    def total(E: Tensor) -> Tensor:
+        around = shift(E, 1, 0) + shift(E, -1, 0)
+        for axis in range(1, E.ndim):
+            around = around + shift(E, 1, axis)
+            around = around + shift(E, -1, axis)
+        return around
+
+    return total
+
+
+def last_axis_first(E: Tensor) -> Tensor:
+    """The same terms summed in pairs, from the last axis to the first."""
+    pairs = [torch.roll(E, 1, a) + torch.roll(E, -1, a) for a in reversed(range(E.ndim))]
+    return sum(pairs[1:], pairs[0])
+
+
+def stacked(E: Tensor) -> Tensor:
+    """All terms at once: however the library sums them."""
+    return torch.stack([torch.roll(E, by, a) for a in range(E.ndim) for by in (-1, 1)]).sum(0)
+
+
+def circulant(n: int, like: Tensor) -> Tensor:
+    eye = torch.eye(n, dtype=like.dtype)
+    return eye.roll(1, 0) + eye.roll(-1, 0)
+
+
+def by_matrices(E: Tensor) -> Tensor:
+    """Neighbours along an axis as the product with a matrix of zeros and ones."""
+    return circulant(E.shape[0], E) @ E + E @ circulant(E.shape[1], E)
+
+
+def by_einsum(E: Tensor) -> Tensor:
+    rows, columns = (circulant(n, E) for n in E.shape)
+    return torch.einsum("ij,jk->ik", rows, E) + torch.einsum("ij,jk->ik", E, columns)
+
+
+def padded(E: Tensor) -> Tensor:
+    """Slices of one padded copy, in the frozen order."""
+    p = torch.nn.functional.pad(E[None, None], (1, 1, 1, 1), mode="circular")[0, 0]
+    return ((p[:-2, 1:-1] + p[2:, 1:-1]) + p[1:-1, :-2]) + p[1:-1, 2:]
+
+
+@numba.njit(cache=False)
+def native(E, out):
+    rows, columns = E.shape
+    for i in range(rows):
+        for j in range(columns):
+            around = E[i - 1, j] + E[(i + 1) % rows, j]
+            out[i, j] = (around + E[i, j - 1]) + E[i, (j + 1) % columns]
+
+
+def by_numba(E: Tensor) -> Tensor:
+    out = torch.empty(E.shape, dtype=E.dtype)
+    native(E.contiguous().numpy(), out.numpy())
+    return out
+
+
+def compiled(right: Engine) -> Engine:
+    """Traced and functionalised; no code is generated, so that it takes seconds."""
+
+    def stepper(case: Case) -> Step:
+        return torch.compile(right.prepare(case), backend="aot_eager", dynamic=False)
+
+    return replace(right, stepper=stepper)
+
+
+def widened(right: Engine) -> Engine:
+    """Everything in float64, or complex128, and rounded once at the end of each step."""
+
+    def stepper(case: Case) -> Step:
+        wide = case.truth
+        step, like = right.prepare(wide), right.initial(wide)
+
+        def run(state: State) -> State:
+            inside = (t.to(w.dtype) for t, w in zip(state, like, strict=True))
+            after = step(right.adopt(wide, type(state)(*inside)))
+            pairs = zip(right.observe(wide, after), state, strict=True)
+            return type(state)(*(new.to(old.dtype) for new, old in pairs))
+
+        return run
+
+    return replace(right, stepper=stepper)
+
+
+def kept_buffers(right: Engine) -> Engine:
+    """The field stage into buffers made once, operation by operation."""
+
+    def build(case: Case) -> Step:
+        c2, dt2, gamma, inverse = case.c**2, case.dt**2, case.gamma, 1.0 / (case.dx * case.dx)
+        around, inertia = (torch.empty(case.shape, dtype=case.dtype) for _ in range(2))
+
+        def field(s: State) -> State:
+            torch.add(torch.roll(s.E, 1, 0), torch.roll(s.E, -1, 0), out=around)
+            for axis in range(1, s.E.ndim):
+                around.add_(torch.roll(s.E, 1, axis)).add_(torch.roll(s.E, -1, axis))
+            torch.mul(s.E, s.E.ndim * -2.0, out=inertia)
+            around.add_(inertia).mul_(inverse).mul_(c2)
+            torch.mul(s.chi * s.chi, s.E, out=inertia)
+            around.sub_(inertia).mul_(dt2)
+            E = (2 - gamma) * s.E - (1 - gamma) * s.E_prev
+            return s._replace(E=E + around, E_prev=s.E.clone())
+
+        return field
+
+    return replace_stage(right, field=build)
+
+
+# the probabilistic field
+
+
+def added_up_wider(right: Engine) -> Engine:
+    """The energy of the field added up in float64, where in float32 it is one unit off or not."""
+    order = [stage.name for stage in right.stages]
+
+    def build(case: Case) -> Step:
+        diffuse = right.stages[order.index("diffuse")].build(case)
+
+        def run(state: State) -> State:
+            total = state.E.sum(dtype=torch.float64)
+            return diffuse(state)._replace(sum_E=total.to(state.sum_E.dtype))
+
+        return run
+
+    return replace_stage(right, diffuse=build)
+
+
+# the tensor field
+
+
+def components_first(right: Engine) -> Engine:
+    """T, H and Λ lie with their components first and the grid last."""
+    moved = ("T", "H", "Lambda")
+
+    def laid(state: State, order) -> State:
+        new = {n: fields(state)[n].permute(order).contiguous() for n in moved}
+        return state._replace(**new)
+
+    def stepper(case: Case) -> Step:
+        step = right.prepare(case)
+        return lambda layout: laid(step(laid(layout, (2, 3, 0, 1))), (2, 3, 0, 1))
+
+    return replace(
+        right,
+        stepper=stepper,
+        adopt=lambda case, state: laid(state, (2, 3, 0, 1)),
+        observe=lambda case, layout: laid(layout, (2, 3, 0, 1)),
+    )
+
+
+ENTRIES = [
+    *(entry(f"unchanged: {e}", e, unchanged) for e in SMALL),
+    *(entry(f"stages by hand: {e}", e, by_hand) for e in SMALL),
+    *(entry(f"backwards in memory: {e}", e, backwards) for e in SMALL),
+    *(entry(f"over the old state: {e}", e, overwriting) for e in SMALL),
+    entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
+    entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
+    entry("one padded copy", LATTICE, field_by(padded)),
+    entry("native loop", LATTICE, field_by(by_numba)),
+    entry("kept buffers", LATTICE, kept_buffers),
+    entry("last axis first", LATTICE, field_by(last_axis_first), level="rounding"),
+    entry("last axis first, three axes", LATTICE, field_by(last_axis_first), "odd_3d", "rounding"),
+    entry("last axis first, float32", LATTICE, field_by(last_axis_first), "odd_3d_float32",
+          "rounding"),
+    entry("all terms at once", LATTICE, field_by(stacked), level="rounding"),
+    entry("all terms at once, float32", LATTICE, field_by(stacked), "odd_3d_float32", "rounding"),
+    entry("by matrices", LATTICE, field_by(by_matrices), level="rounding"),
+    entry("by einsum", LATTICE, field_by(by_einsum), level="rounding"),
+    entry("float64 inside", LATTICE, widened, "odd_3d_float32", "rounding"),
+    entry("complex128 inside", TENSOR, widened, level="rounding"),
+    entry("compiled", LATTICE, compiled, level="rounding"),
+    entry("components first", TENSOR, components_first),
+    entry("energy added up in float64", PROBABILISTIC, added_up_wider, "seeding_48x40", "rounding"),
+]  # fmt: skip

@@ -1,0 +1,119 @@
+"""Optimizations, found by folder and loaded by name."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from validation.records import digests
+
+if TYPE_CHECKING:
+    from baselines.engine import Engine
+    from validation.claims import Agreement
+
+FILES = ("__init__.py", "implementation.py", "validation.py", "benchmark.py", "report.md")
+
+
+class BrokenLeaf(RuntimeError):
+    """An optimization folder that cannot be loaded; the message says which file and line."""
+
+
+def folder(name: str, root: Path = digests.ROOT) -> Path:
+    return root / "optimizations" / name
+
+
+def names(root: Path = digests.ROOT) -> list[str]:
+    """Every optimization that has a folder."""
+    return sorted(p.parent.name for p in (root / "optimizations").glob("*/implementation.py"))
+
+
+def quick(name: str, root: Path = digests.ROOT) -> bool:
+    """Whether everyday runs judge it: what its claim says of ``quick``, read as text.
+
+    The list is asked for too often to import every folder for one word.
+    """
+    text = (folder(name, root) / "validation.py").read_text(encoding="utf-8")
+    return re.search(r"^\s*quick=False\b", text, re.MULTILINE) is None
+
+
+def device(name: str, root: Path = digests.ROOT) -> str:
+    """Where it works: on a GPU if its implementation names one, read as text."""
+    path = folder(name, root) / "implementation.py"
+    return "cuda" if path.exists() and '"cuda"' in path.read_text(encoding="utf-8") else "cpu"
+
+
+def mentioned(named: Iterable[str], words: Iterable[str], root: Path = digests.ROOT) -> set[str]:
+    """Which of the words stand in the files of these, or of what they import: read as text."""
+    files = {path for name in named for path in digests.sources(folder(name, root), root)}
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return {word for word in words if any(word in text for text in texts)}
+
+
+def chosen(asked: list[str] | None, root: Path = digests.ROOT) -> list[str]:
+    """The names asked for, all where none are; a baseline's name means all of its own.
+
+    Raises:
+        LookupError: a name that is neither.
+    """
+    known = names(root)
+    if not asked:
+        return known
+    found: list[str] = []
+    for name in asked:
+        own = [k for k in known if k == name or k.startswith(family(name))]
+        if not own:
+            raise LookupError(f"no optimization {name!r} in optimizations/; have {known}")
+        found += [k for k in own if k not in found]
+    return found
+
+
+def family(name: str) -> str:
+    """Prefix of the optimizations of a baseline: lattice_field_v1 -> lattice_field_."""
+    stem, _, version = name.rpartition("_v")
+    return f"{stem}_" if version.isdigit() else f"{name}/"
+
+
+def kin(name: str, root: Path = digests.ROOT) -> str:
+    """What its name begins with of the baselines' names: those alike are judged together."""
+    known = [p.parent.name for p in (root / "baselines").glob("*_v*/__init__.py")]
+    begun = [k for k in (*known, *(k.rpartition("_v")[0] for k in known)) if name.startswith(k)]
+    return max(begun, key=len, default="")
+
+
+def claim(name: str) -> Agreement:
+    """The claim of an optimization, with its engine."""
+    return part(name, "validation").claim
+
+
+def engine(name: str) -> Engine:
+    """The optimized engine alone."""
+    return part(name, "implementation").engine
+
+
+def refuse_absent(name: str) -> None:
+    """Raise BrokenLeaf where a file is missing that every optimization has."""
+    absent = [f for f in FILES[1:3] if not (folder(name) / f).exists()]
+    if absent:
+        raise BrokenLeaf(f"optimizations/{name} lacks {absent}; see: groundspeed new --help")
+
+
+def part(name: str, module: str):
+    """A module of an optimization's folder.
+
+    Raises:
+        BrokenLeaf: a file is missing, or fails to import.
+    """
+    refuse_absent(name)
+    try:
+        return importlib.import_module(f"optimizations.{name}.{module}")
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [f for f in frames if name in f.filename] or frames
+        raise BrokenLeaf(
+            f"optimizations/{name}/{module}.py does not load: {type(error).__name__}: {error} "
+            f"({Path(own[-1].filename).name}:{own[-1].lineno}); mend it and run again"
+        ) from error

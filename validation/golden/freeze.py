@@ -1,0 +1,232 @@
+"""Golden data: an engine's answers, sealed once; everything else is held to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import inf
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State, describe, fields
+from validation import machine
+from validation.golden import run_cache
+from validation.golden.decision_flips import decisions, loose, otherwise
+from validation.golden.manifest import (
+    BASELINES,
+    Answer,
+    Manifest,
+    Sealed,
+    check_sources,
+    manifest,
+    place,
+    source_digests,
+)
+from validation.records import digests, tensor_files
+from validation.reference.distance import distance
+from validation.reference.trajectory import (
+    errors,
+    own_error,
+    own_residuals,
+    reference,
+    stops,
+    truth,
+)
+
+SAMPLE = 512  # values kept of each field where arrays are not
+
+
+def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:
+    """Seal the answers of an engine, once; to what is sealed cases may be added.
+
+    Raises:
+        Sealed: it is frozen already and has no new case, or a sealed case gives other bits.
+    """
+    folder, engine = place(name), baselines.load(name)
+    torch.set_num_threads(1)
+    kept, answers = sealed_before(name, engine, tell)
+    for case_name, case in engine.cases.items():
+        if case_name in answers:
+            continue
+        tell(case_name)
+        answers[case_name], arrays = answer(engine, case)
+        kept |= {f"{case_name}/{key}": value for key, value in arrays.items()}
+    folder.mkdir(exist_ok=True)
+    golden = folder / "golden.safetensors"
+    tensor_files.save(golden, kept, {"torch": machine.torch_version(), "engine": name})
+    return Manifest(
+        engine=name,
+        sources=source_digests(name),
+        golden=digests.of_file(golden),
+        golden_bytes=golden.stat().st_size,
+        machine=machine.machine(),
+        threads=1,
+        answers=answers,
+    ).write(folder / "manifest.json")
+
+
+def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answer]]:
+    """The arrays and answers on file, where a case joins them: each must still come out bit for
+    bit, and keeps what was measured of it."""
+    if not (place(name) / "manifest.json").exists():
+        return {}, {}
+    seal = manifest(name)
+    if set(engine.cases) <= set(seal.answers):
+        raise Sealed(
+            f"{name} is frozen and has no new case; new physics is a new version (copy it to the "
+            f"next _v number); to seal again on purpose, delete baselines/{name}/frozen first"
+        )
+    golden = golden_data(name, seal)
+    for case_name in seal.answers:
+        if case_name not in engine.cases:
+            raise Sealed(
+                f"{name}/{case_name} is sealed and not among the cases any more; put it back, "
+                "or make the next _v number"
+            )
+        if not check_case(name, engine, case_name, seal, golden, tell):
+            raise Sealed(
+                f"{name}/{case_name} gives other bits than the sealed ones; cases are added on the "
+                "machine that sealed it, and new physics is a new version"
+            )
+    return golden, dict(seal.answers)
+
+
+def answer(engine: Engine, case: Case) -> tuple[Answer, dict[str, torch.Tensor]]:
+    """Run one case; its answer, and the arrays that are kept of it."""
+    run = reference(engine, case)
+    end = run.states[case.steps]
+    exact = end if case.is_truth else truth(engine, case, run.start).states[case.steps]
+    record = Answer(
+        case=describe(case),
+        start=digests.of_state(run.start),
+        end=digests.of_state(end),
+        own_error=own_error(engine, case),
+        float64_error=errors(end, exact),
+        laws=own_residuals(engine, case, run.start),
+    )
+    return record, excerpt(case, end)
+
+
+def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
+    """All of every field where the case is stored, else values at even distances."""
+    if case.stored:
+        return fields(state)
+    return {name: sample(tensor) for name, tensor in fields(state).items()}
+
+
+def sample(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.reshape(-1)
+    return flat[:: max(1, flat.numel() // SAMPLE)][:SAMPLE].clone()
+
+
+def check(name: str, full: bool = False, tell: Callable[[str], None] = lambda line: None) -> str:
+    """Verify seals and golden data of a baseline; what there is to say about it.
+
+    Raises:
+        Sealed: naming the file or case that is not what was sealed.
+    """
+    seal = manifest(name)
+    check_sources(name, seal)
+    golden = golden_data(name, seal)
+    engine = baselines.load(name)
+    torch.set_num_threads(seal.threads)
+    if set(engine.cases) != set(seal.answers):
+        raise Sealed(f"{name} has cases {sorted(engine.cases)}, sealed: {sorted(seal.answers)}")
+    equal = [
+        check_case(name, engine, case_name, seal, golden, tell)
+        for case_name, case in engine.cases.items()
+        if case.quick or full
+    ]
+    made = seal.machine["torch"]
+    if made != machine.torch_version():
+        return (
+            f"golden data made by torch {made}, this is {machine.torch_version()}: "
+            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
+        )
+    if not all(equal):
+        return (
+            f"sealed on {seal.machine['processor']} ({seal.machine['capability']}): "
+            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
+        )
+    return f"{len(equal)} cases bit for bit"
+
+
+def golden_data(name: str, seal: Manifest) -> dict[str, torch.Tensor]:
+    """The kept arrays, after every way in which the file can be wrong was ruled out."""
+    path = place(name) / "golden.safetensors"
+    shown = path.relative_to(BASELINES.parent)
+    restore = f"restore it: git checkout -- {shown}"
+    if not path.exists():
+        raise Sealed(f"{shown} is missing; {restore}")
+    size = path.stat().st_size
+    if size < seal.golden_bytes:
+        raise Sealed(f"{shown} is truncated: {size} bytes, sealed {seal.golden_bytes}; {restore}")
+    try:
+        made = tensor_files.metadata(path).get("torch", "an unknown version")
+    except Exception as error:
+        raise Sealed(f"{shown} cannot be read ({error}); {restore}") from None
+    if made != seal.machine["torch"]:
+        raise Sealed(
+            f"{shown} was made by torch {made}, "
+            f"sealed with torch {seal.machine['torch']}; {restore}"
+        )
+    if digests.of_file(path) != seal.golden:
+        raise Sealed(f"{shown} was edited: its digest is not the sealed one; {restore}")
+    return tensor_files.load(path)
+
+
+def as_sealed(case: dict) -> dict:
+    """The description as it reads from a file: JSON has a word for infinity and no number."""
+    return json.loads(json.dumps(case), parse_constant=str)
+
+
+def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict, tell) -> bool:
+    """Whether the case comes out bit for bit; raises where it is not even within rounding."""
+    tell(case_name)
+    case, sealed = engine.cases[case_name], seal.answers[case_name]
+    if as_sealed(describe(case)) != sealed.case:
+        raise Sealed(f"{name}/{case_name} describes another run than the sealed one")
+    start = engine.initial(case)
+    end = end_of(engine, case, start)
+    if digests.of_state(start) == sealed.start and digests.of_state(end) == sealed.end:
+        return True
+    kept = excerpt(case, end)
+    then = {field: golden[f"{case_name}/{field}"] for field in kept}
+    check_decisions(f"{name}/{case_name}", engine, case, end, then)
+    for field, now in kept.items():
+        if field in decisions(kept):
+            continue
+        # twice: both runs may lie as far as their own error from the truth, on either side
+        limit = 2 * seal.allowed(case_name, f"step {case.steps}", field)[1]
+        apart = distance(now, then[field]).largest if now.shape == then[field].shape else inf
+        if not apart <= limit:
+            raise Sealed(
+                f"{name}/{case_name}: {field} is {apart:.3g} from the sealed answer, allowed "
+                f"{limit:.3g}; this torch or machine computes something else"
+            )
+    return False
+
+
+def check_decisions(shown: str, engine: Engine, case: Case, end: State, sealed: dict) -> None:
+    """Raises where more of them are other than the sealed ones than rounding decides."""
+    astray = {
+        field: count
+        for field, now in decisions(excerpt(case, end)).items()
+        if (count := otherwise(now, sealed[field]))
+    }
+    allowed = loose(engine, case, end, lambda state: excerpt(case, state)) if astray else {}
+    for field, count in astray.items():
+        if count > allowed[field]:
+            raise Sealed(
+                f"{shown}: {field} is not the sealed one in {count} of {sealed[field].numel()} "
+                f"kept values, where rounding moves {allowed[field]} at most; this torch or "
+                "machine computes something else"
+            )
+
+
+def end_of(engine: Engine, case: Case, start: State) -> State:
+    """Where the run ends; what the judge will ask for on the way is kept, where it is small."""
+    if run_cache.keeps(start, stops(case)):
+        return run_cache.reference(engine, case, start, again=True).states[case.steps]
+    return engine.runner(case)(start, case.steps)

@@ -1,0 +1,94 @@
+"""The seal of a baseline: what was frozen, and whether its files are still those."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import baselines
+from validation.records import digests
+from validation.records.base import BrokenRecord, Part, Record
+
+BASELINES = Path(baselines.__file__).parent
+
+
+class Sealed(RuntimeError):
+    """A frozen baseline is not what was sealed, or may not be sealed again."""
+
+
+class Answer(Part):
+    """One case: what went in, what came out, and how exactly that is known."""
+
+    case: dict
+    start: str  # digest of the state
+    end: str
+    own_error: dict[str, dict[str, tuple[float, float, float]]]  # against the truth, see trajectory
+    float64_error: dict[str, tuple[float, float, float]]  # at the end, per field
+    laws: dict[str, float]  # largest residual of each law, see trajectory
+
+
+class Manifest(Record):
+    """What was sealed: sources, golden file, answers, and the machine that made them."""
+
+    engine: str
+    sources: dict[str, str]
+    golden: str  # digest of golden.safetensors
+    golden_bytes: int
+    machine: dict[str, str]
+    threads: int
+    answers: dict[str, Answer]
+
+    def allowed(self, case: str, check: str, field: str) -> tuple[float, float, float]:
+        """How far right answers may lie from the truth there: rms, largest, worst block."""
+        return self.answers[case].own_error[check][field]
+
+
+def place(name: str) -> Path:
+    return BASELINES / name / "frozen"
+
+
+def source_digests(name: str) -> dict[str, str]:
+    """Of every file whose edit would make this another engine."""
+    paths = digests.sources(BASELINES / name, BASELINES.parent)
+    return {str(p.relative_to(BASELINES.parent)): digests.of_file(p) for p in paths}
+
+
+def manifest(name: str) -> Manifest:
+    """The seal of a baseline.
+
+    Raises:
+        Sealed: there is none, or it is damaged.
+    """
+    path = place(name) / "manifest.json"
+    try:
+        now = path.stat()
+        return manifest_at(path, now.st_mtime_ns, now.st_size)
+    except FileNotFoundError:
+        raise Sealed(
+            f"{name} is not frozen: no {path.name}; run: groundspeed freeze {name}"
+        ) from None
+    except BrokenRecord as error:
+        raise Sealed(f"{error}; restore it: git checkout -- baselines/{name}/frozen") from None
+
+
+@cache
+def manifest_at(path: Path, changed_ns: int, size: int) -> Manifest:
+    """The manifest in the version of that moment."""
+    return Manifest.read(path)
+
+
+def check_sources(name: str, seal: Manifest) -> None:
+    now = source_digests(name)
+    for path in sorted(set(now) | set(seal.sources)):
+        if now.get(path) != seal.sources.get(path):
+            what = (
+                "is new"
+                if path not in seal.sources
+                else "is gone"
+                if path not in now
+                else "was edited"
+            )
+            raise Sealed(
+                f"{path} {what} since {name} was frozen on {seal.made[:10]}; restore it "
+                f"(git checkout -- {path}), or make new physics a new version of the engine"
+            )

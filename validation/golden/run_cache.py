@@ -1,0 +1,142 @@
+"""Runs of the frozen engine and envelopes that were made before, kept on this machine.
+
+What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
+the start and the machine. A changed byte of any is another name, and a file that does not
+hold what was written is made again. Kept is what is small; a full disk costs only time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import baselines
+from baselines.engine import Case, Engine, State, describe, fields
+from validation import machine
+from validation.golden import manifest
+from validation.records import digests, tensor_files
+from validation.records.base import BrokenRecord, Record
+from validation.reference import trajectory
+from validation.reference.distance import Distance
+from validation.reference.envelope import Envelope
+from validation.reference.trajectory import Reference, States
+
+FOLDER = digests.ROOT / ".groundspeed" / "kept"
+MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
+
+
+class Kept(Record):
+    """An envelope as it is filed."""
+
+    allowed: dict[int, dict[str, tuple[float, float, float]]]
+    horizon: dict[str, int | None]
+    decided: dict[int, int]
+    count: int
+
+
+def place(engine: Engine, case: Case, start: State | None, at: list[int], what: str) -> Path | None:
+    """Where such a result is filed; nowhere for an engine that is not the sealed one."""
+    try:
+        sealed = manifest.manifest(engine.name).seal
+        if engine is not baselines.load(engine.name):
+            return None
+    except (manifest.Sealed, OSError, LookupError):
+        return None
+    harness = digests.harness()
+    begun = None if start is None else digests.of_state(start)
+    rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
+    return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
+
+
+def reference(engine: Engine, case: Case, start: State, again: bool = False) -> Reference:
+    """The frozen run of a case; with ``again`` it is made whatever is on file."""
+    at = trajectory.stops(case)
+    return Reference(case, {0: start} | along(engine, case, start, at, again))
+
+
+def along(engine: Engine, case: Case, start: State, at: list[int], again: bool = False) -> States:
+    """`trajectory.along`, or what it gave before."""
+    path = place(engine, case, start, at, "safetensors")
+    kept = None if again or path is None else states_on_file(path, type(start), at)
+    if kept is not None:
+        return kept
+    found = trajectory.along(engine, case, start, at)
+    keep(path, found)
+    return found
+
+
+def initial(engine: Engine, case: Case, like: State) -> State:
+    """`engine.initial`, or what it gave before; ``like`` is another start of that engine."""
+    path = place(engine, case, None, [0], "safetensors")
+    kept = None if path is None else states_on_file(path, type(like), [0])
+    if kept is not None:
+        return kept[0]
+    found = engine.initial(case)
+    keep(path, {0: found})
+    return found
+
+
+def keep(path: Path | None, found: States) -> None:
+    """File the states, where there is a place for them and they are not too large."""
+    if path is None or not found or not keeps(next(iter(found.values())), list(found)):
+        return
+    named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
+    with suppress(OSError):
+        make_room(path)
+        tensor_files.save(path, named, {"states": of_states(found)})
+
+
+def keeps(start: State, at: list[int]) -> bool:
+    """Whether so many states of that size are kept."""
+    return len(at) * sum(t.numel() * t.element_size() for t in start) <= MOST_BYTES
+
+
+def states_on_file(path: Path, kind: type, at: list[int]) -> States | None:
+    """The states in the file, if they are those that were written."""
+    try:
+        named = tensor_files.load(path)
+        found = {n: kind(*(named[f"{n}/{name}"] for name in kind._fields)) for n in at}
+        return found if tensor_files.metadata(path)["states"] == of_states(found) else None
+    except Exception:  # whatever is wrong with the file, there is no answer in it
+        return None
+
+
+def of_states(found: States) -> str:
+    return digests.of_plain([digests.of_state(found[n]) for n in sorted(found)])
+
+
+def envelope(
+    engine: Engine, case: Case, start: State, at: list[int], measure: Callable[[], Envelope]
+) -> Envelope:
+    """The envelope on file, or a fresh one, which is then filed."""
+    path = place(engine, case, start, at, "json")
+    if path is None:
+        return measure()
+    try:
+        kept = Kept.read(path)
+    except (FileNotFoundError, BrokenRecord):
+        return filed(measure(), path)
+    allowed = {n: {f: Distance(*d) for f, d in row.items()} for n, row in kept.allowed.items()}
+    return Envelope(allowed, kept.horizon, kept.decided, count=kept.count)
+
+
+def filed(found: Envelope, path: Path) -> Envelope:
+    """``found``, after it was written down."""
+    kept = Kept(
+        allowed=found.allowed, horizon=found.horizon, decided=found.decided, count=found.count
+    )
+    with suppress(OSError):
+        make_room(path)
+        kept.write(path)
+    return found
+
+
+def make_room(path: Path) -> None:
+    """A folder for this judge's results; what other judges kept is of no use any more."""
+    if path.parent.is_dir():
+        return
+    for older in path.parent.parent.glob("*"):
+        shutil.rmtree(older, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)

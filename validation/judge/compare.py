@@ -1,0 +1,242 @@
+"""One field at one check: how far off it is, and how far it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.testing import assert_close
+
+from baselines.engine import Engine, State, fields
+from validation.claims import Agreement
+from validation.judge.verdicts import BITS, BUDGET, CaseResult, Finding
+from validation.records import digests
+from validation.reference.branches import NONE, Branches, explicable, far, on_branch
+from validation.reference.distance import ZERO, Distance, distance, least, size, widest
+from validation.reference.trajectory import Reference
+
+SHOWN = 4  # failures kept of each case
+FEW = 32  # numbers of a field, of which all sealed errors may be small by luck; and so many times
+LUCK = 4.0  # what is allowed luck can explain
+
+
+class Vacuous(ValueError):
+    """A case on which any candidate would pass."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a candidate gave, and what it is held to; truth and allowance only where asked."""
+
+    name: str  # "step n", "from n", with the trial before it where it is not the case's own
+    got: State
+    want: State
+    true: Callable[[], State]
+    allowed: Callable[[str], Distance]  # of a field, for level "rounding"; may be dear to know
+    still: tuple[str, ...]  # fields that must come back untouched
+    origin: Callable[[], str] = str  # of the allowance; as dear to know
+    last: bool = False  # the end of the case's own trajectory
+    sealed: Callable[[str], Distance] = lambda field: ZERO  # the part of it that is on file
+    sealed_origin: str = ""
+    floor: Callable[[str], Distance] = lambda field: ZERO  # of rounding alone, measured anew
+    floor_origin: str = ""
+    branches: Callable[[str], Branches] = lambda field: NONE  # other right answers; dear
+
+
+def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
+    """Decisions first and exactly, then fixed fields, then values as claimed."""
+    names = sorted(check.want._fields, key=lambda name: floats(getattr(check.want, name)))
+    for name in names:
+        ours, theirs = getattr(check.got, name), getattr(check.want, name)
+        result.checks += 1
+        wrong = misfit(ours, theirs)
+        if wrong:
+            report(result, f"{name} {words(check.name)}: {wrong}")
+        elif theirs.numel():
+            note(agreement, result, check, finding(agreement, check, name))
+
+
+def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
+    """Keep the closest call of each field, and what failed: decisions before values."""
+    name = found.field
+    result.measured += found.origin not in (BITS, BUDGET, check.sealed_origin)
+    worst = result.closest.get(name)
+    if worst is None or found.share >= worst.share:
+        result.closest[name] = found
+    if found.otherwise:
+        result.otherwise[name] = max(found.otherwise, result.otherwise.get(name, 0))
+    if check.last:
+        same = found.share == 0 and found.origin == BITS
+        result.relative_rms[name] = 0.0 if same else relative(check, name)
+    if not found.holds:
+        report(result, str(found), decision=not floats(getattr(check.want, name)))
+
+
+class Held(NamedTuple):
+    """What a field is held to, and how far it is off."""
+
+    to: torch.Tensor
+    off: Distance
+    allowed: Distance
+    origin: str  # of what is allowed
+    otherwise: int = 0  # cells on another right branch
+
+
+def finding(agreement: Agreement, check: Check, name: str) -> Finding:
+    """How far the field is off, and how far it may be."""
+    ours = getattr(check.got, name)
+    held = held_to(agreement, check, name)
+    if held.off.over(held.allowed) > 1 and agreement.level != "exact" and name not in check.still:
+        held = on_right_branch(ours, held, check, name)
+    share = held.off.over(held.allowed)
+    if 0 < share <= 1 and held.allowed.largest < float("inf"):
+        agree(ours, held.to, held.allowed.largest)
+    cell = worst_cell(ours, held.to) if share else [0] * ours.ndim
+    return Finding(
+        check=check.name,
+        field=name,
+        **held.off._asdict(),
+        **{f"allowed_{key}": value for key, value in held.allowed._asdict().items()},
+        share=share,
+        origin=held.origin,
+        cell=cell,
+        got=number(ours, cell),
+        want=number(held.to, cell),
+        otherwise=held.otherwise,
+    )
+
+
+def held_to(agreement: Agreement, check: Check, name: str) -> Held:
+    """By the claim: bits, a budget of the frozen answer, or what is allowed around the truth."""
+    ours, theirs = getattr(check.got, name), getattr(check.want, name)
+    if agreement.level == "exact" or not floats(ours) or name in check.still:
+        # the library's comparison decides; ours puts a number on it
+        return Held(theirs, exact_distance(ours, theirs), ZERO, BITS)
+    if agreement.level == "approximate":
+        rms = agreement.budget.get(name, 0.0) * size(theirs)
+        allowed = Distance(rms, float("inf"), float("inf"))
+        return Held(theirs, distance(ours, theirs), allowed, BUDGET)
+    if same_bits((ours,), (theirs,)):
+        return Held(theirs, ZERO, ZERO, BITS)  # no closer can anything be
+    true = getattr(check.true(), name)
+    off, allowed, origin = distance(ours, true), check.sealed(name), check.sealed_origin
+    if off.over(allowed) > 1:
+        allowed, origin = widest(check.allowed(name), least(theirs)), check.origin()
+    if theirs.numel() <= FEW and 1 < off.over(allowed) <= LUCK:
+        floor = check.floor(name)
+        if off.over(allowed) > off.over(floor):
+            allowed, origin = widest(allowed, floor), check.floor_origin
+    return Held(true, off, allowed, origin)
+
+
+def on_right_branch(ours: torch.Tensor, held: Held, check: Check, name: str) -> Held:
+    """Held to the branch that it is on, in cells that another rounding decides otherwise."""
+    reach = held.allowed.largest
+    if not explicable(ours, held.to, reach):
+        return held
+    to = on_branch(ours, held.to, check.branches(name), reach)
+    taken = far(to, held.to, 0)
+    if not taken:
+        return held
+    off = distance(ours, to) if floats(ours) else exact_distance(ours, to)
+    return held._replace(to=to, off=off, otherwise=taken)
+
+
+def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:
+    """Whether all is equal, the sign of zero included."""
+    return all(
+        a.dtype == b.dtype and a.shape == b.shape and torch.equal(digests.bits(a), digests.bits(b))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def floats(tensor: torch.Tensor) -> bool:
+    """Whether it holds values; else it holds decisions."""
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def words(check: str) -> str:
+    """ "seed 1, step 5" -> "seed 1, after step 5"."""
+    return check.replace("step", "after step").replace("from", "one step from step")
+
+
+def refuse_vacuity(base: Engine, name: str, run: Reference) -> None:
+    """Raise where a candidate that does nothing, or gives zeros, would pass."""
+    for field, tensor in fields(run.start).items():
+        if not torch.isfinite(tensor).all():
+            raise Vacuous(f"{base.name}/{name}: {field} is not finite at the start")
+        if tensor.numel() == 0 or (field in base.fixed and not run.evolving(field)):
+            continue
+        if not run.evolving(field):
+            raise Vacuous(
+                f"{base.name}/{name} is vacuous: {field} never changes, so anything passes; "
+                "give it a start that moves, or list the field as fixed"
+            )
+        if not fields(run.states[run.case.steps])[field].any():
+            raise Vacuous(
+                f"{base.name}/{name} is vacuous: {field} is zero at the end, so zeros pass; "
+                "give it another start or length"
+            )
+
+
+def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
+    """What is wrong with type or shape, or with values that are no numbers."""
+    if ours.dtype != theirs.dtype:
+        return f"got {ours.dtype}, want {theirs.dtype}"
+    if ours.shape != theirs.shape:
+        return f"got shape {tuple(ours.shape)}, want {tuple(theirs.shape)}"
+    if torch.isfinite(ours.sum()):  # one that is not makes the sum so, too
+        return ""
+    bad = ~torch.isfinite(ours)
+    if bad.any():
+        cell = bad.nonzero()[0].tolist()
+        return f"got {ours[tuple(cell)].item()} at {cell}, allowed: finite values"
+    return ""
+
+
+def exact_distance(ours: torch.Tensor, theirs: torch.Tensor) -> Distance:
+    """Zero where every bit is equal, and else at least the smallest number there is."""
+    if torch.equal(digests.bits(ours), digests.bits(theirs)):
+        return ZERO
+    least = torch.finfo(torch.float64).tiny  # a zero of the other sign is off by this much
+    return Distance(*(max(x, least) for x in distance(ours, theirs)))
+
+
+def agree(ours: torch.Tensor, theirs: torch.Tensor, allowed: float) -> None:
+    """torch's own comparison must say the same as ours."""
+    assert_close(ours.to(theirs.dtype), theirs, rtol=0.0, atol=allowed)
+
+
+def worst_cell(ours: torch.Tensor, theirs: torch.Tensor) -> list[int]:
+    """Index of the largest difference."""
+    if ours.ndim == 0:
+        return []
+    gap = (ours.to(theirs.dtype) - theirs).abs() if ours.dtype != torch.bool else ours ^ theirs
+    flat = int(gap.reshape(-1).to(torch.float64).argmax())
+    return [int(i) for i in torch.unravel_index(torch.tensor(flat), ours.shape)]
+
+
+def number(tensor: torch.Tensor, cell: list[int]) -> float:
+    """The value there; of a complex number, its absolute value."""
+    value = tensor[tuple(cell)].item()
+    return abs(value) if isinstance(value, complex) else float(value)
+
+
+def relative(check: Check, name: str) -> float:
+    """RMS of the difference over the RMS of the reference."""
+    ours, theirs = getattr(check.got, name), getattr(check.want, name)
+    norm = size(theirs)
+    return distance(ours, theirs).rms / norm if norm else 0.0
+
+
+def report(result: CaseResult, line: str, decision: bool = False) -> None:
+    """Keep what failed; a decision that differs stands before any value."""
+    if decision:
+        at = result.decisions
+        result.decisions += 1
+        result.broken.insert(at, line)
+        del result.broken[SHOWN:]
+    elif len(result.broken) < SHOWN:
+        result.broken.append(line)

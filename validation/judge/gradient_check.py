@@ -1,0 +1,41 @@
+"""Checks gradients of the final state with respect to the initial state, where a claim has any."""
+
+from __future__ import annotations
+
+import torch
+
+from validation.judge.compare import exact_distance, report
+from validation.reference.distance import distance
+from validation.reference.envelope import FACTOR
+from validation.reference.gradients import own_gradients
+from validation.reference.trajectory import checkpoints, like
+
+
+def hold_gradients(bench, agreement, candidate, result) -> None:
+    """The candidate's gradients against the frozen engine's, each to the sum of its own size.
+
+    Level "exact" asks for bits. Otherwise the truth is the gradient in the widest type, and
+    the candidate may be FACTOR times as far from it as the frozen engine is, but for the
+    rounding of a sum of that many terms.
+    """
+    if not agreement.differentiable:
+        return
+    wrt, start = list(agreement.differentiable), bench.reference.start
+    steps = checkpoints(bench.case, agreement.engine.stride)[0]
+    want = own_gradients(bench.base, bench.case, start, steps, wrt)
+    wide = bench.case.truth
+    true = own_gradients(bench.base, wide, like(start, bench.base.initial(wide)), steps, wrt)
+    got = candidate.gradients(bench.name, start, steps, agreement.differentiable)
+    for name in wrt:
+        result.checks += 1
+        if agreement.level == "exact":
+            off, allowed = exact_distance(got[name], want[name]).largest, 0.0
+        else:
+            off = distance(got[name], true[name]).largest
+            floor = torch.finfo(got[name].dtype).eps * float(true[name].abs().max())
+            allowed = FACTOR * max(distance(want[name], true[name]).largest, floor)
+        if not off <= allowed:
+            report(
+                result,
+                f"gradient by {name} after {steps} steps: off by {off:.3g}, allowed {allowed:.3g}",
+            )

@@ -1,0 +1,161 @@
+"""Mutation score: does this claim, on these cases, notice when the answer is wrong?
+
+Built-in saboteurs are wrapped round the candidate's own step, in the candidate's process, and
+judged by the very checks that judged the candidate, cheapest case first. One that leaves every
+bit of every answer as it was is no mutant there and is tried on the next case; so is one that
+survives. What survives all of them is a hole in the claim.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import torch
+
+from baselines.engine import State, fields
+from validation.claims import Agreement
+from validation.judge.checks import hold_to_laws
+from validation.judge.compare import compare, same_bits
+from validation.judge.verdicts import CaseResult, Mutation
+from validation.mutation import operators as do
+from validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
+from validation.parallel.threads import workers
+from validation.reference.distance import distance, size
+from validation.worker.memo import Remembered
+from validation.worker.messages import CandidateFailed
+
+SPARE = 3  # one saboteur in so many is tried every day where all states are large
+CALLS = 5  # of a trajectory, where its states are large
+OVERLAP = 2  # are tried at a time: one answer is compared while the candidate gives the next
+IDLE = 3  # cases on which a saboteur may change nothing before it is given up; stages are not
+
+
+@dataclass
+class Score:
+    """What became of the saboteurs of one claim so far."""
+
+    claim: Agreement
+    killed: dict[str, str] = field(default_factory=dict)
+    mutants: set[str] = field(default_factory=set)
+    excess: set[str] = field(default_factory=set)  # further from the candidate than is declared
+    idle: Counter[str] = field(default_factory=Counter)  # cases on which it changed nothing
+    names: list[str] = field(default_factory=list)
+    heard: int = 0  # cases
+
+    def __post_init__(self):
+        self.names = names(self.claim)
+
+    def hear(self, bench, room) -> None:
+        """Try those still alive on this case; the candidate itself has passed it.
+
+        All of them on the first, whatever its size: it is the smallest that there is.
+        """
+        large = self.heard > 0 and sum(t.numel() for t in bench.reference.start) > SMALL
+        self.heard += 1
+        alive = [n for n in self.names if n not in self.killed]
+        alive = [n for n in alive if n in self.mutants or not large and self.may_yet(n)]
+        if bench.brief and self.heard == 1:
+            alive = alive[::SPARE]
+        if not alive:
+            return
+        room = Remembered(room)  # which hears one at a time
+        plain = Recorded(room)
+        for _ in bench.comparisons(self.claim, plain, CALLS):
+            pass
+        frozen = plain
+        if self.claim.level != "exact" and any(name.startswith(DROPPED) for name in alive):
+            frozen = Recorded(room, DROPPED + NONE)  # what less of it is held against
+            for _ in bench.comparisons(self.claim, frozen, CALLS):
+                pass
+
+        def attempt(name: str) -> None:
+            held_to = frozen if name.startswith(DROPPED) else plain
+            self.attempt(name, bench, Recorded(room, name, held_to.answers))
+
+        with workers(OVERLAP) as pool:
+            for _ in pool.map(attempt, alive):
+                pass
+
+    def may_yet(self, name: str) -> bool:
+        return name.startswith(DROPPED) or self.idle[name] < IDLE
+
+    def attempt(self, name: str, bench, room: Recorded) -> None:
+        reason = refusal(self.claim, bench, room)
+        if reason:
+            self.killed[name] = f"{bench.name}: {reason}"
+        elif room.differs or not shows(name):
+            self.mutants.add(name)
+            if room.beyond(self.claim.budget):
+                self.excess.add(name)
+        else:
+            self.idle[name] += 1
+
+    def result(self) -> Mutation:
+        alive = [n for n in self.names if n in self.mutants and n not in self.killed]
+        tolerated = self.claim.level == "approximate"
+        return Mutation(
+            killed={n: self.killed[n] for n in self.names if n in self.killed},
+            survived=[n for n in alive if not tolerated or n in self.excess],
+            within_budget=[n for n in alive if tolerated and n not in self.excess],
+            no_mutant=[n for n in self.names if n not in self.killed and n not in self.mutants],
+        )
+
+
+def refusal(claim: Agreement, bench, room: Recorded) -> str:
+    """The first check that fails, or nothing: the judge's comparisons, then its laws."""
+    result = CaseResult()
+    try:
+        for check in bench.comparisons(claim, room, CALLS):
+            compare(claim, result, check)
+            if result.broken:
+                return result.broken[0]
+        if room.differs:
+            hold_to_laws(bench, claim, room, result)
+    except CandidateFailed as failure:
+        return str(failure)
+    return result.broken[0] if result.broken else ""
+
+
+class Recorded:
+    """A candidate whose answers are kept, or held against those kept of the unspoiled one."""
+
+    def __init__(self, room, sabotage: str = "", plain: list | None = None):
+        self.room, self.sabotage, self.plain = room, sabotage, plain
+        self.answers: list[dict[int, State]] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self.room, name)
+
+    def after(self, *words, guard: bool = False, **others) -> dict[int, State]:
+        hidden = guard and bool(self.sabotage) and not shows(self.sabotage)
+        found = self.room.after(*words, sabotage=self.sabotage, guard=hidden, **others)
+        self.answers.append(found)
+        return found
+
+    def pairs(self):
+        """(spoiled, unspoiled) states of every answer that both gave."""
+        for ours, theirs in zip(self.answers, self.plain, strict=False):
+            yield from ((ours[n], theirs[n]) for n in ours if n in theirs)
+
+    @property
+    def differs(self) -> bool:
+        return any(not same_bits(a, b) for a, b in self.pairs())
+
+    def beyond(self, budget) -> bool:
+        """Whether any field is further from the unspoiled answer than the claim declares."""
+        return any(
+            relative(getattr(a, name), theirs) > budget.get(name, 0.0)
+            for a, b in self.pairs()
+            for name, theirs in fields(b).items()
+        )
+
+
+def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """RMS of the difference over the RMS of the unspoiled field; infinite for whole numbers."""
+    if torch.equal(ours, theirs):
+        return 0.0
+    if not do.floating(theirs) or ours.shape != theirs.shape:
+        return float("inf")
+    norm = size(theirs)
+    return distance(ours, theirs).rms / norm if norm else float("inf")

@@ -1,0 +1,88 @@
+"""The standard that a claim was held to before: it may be raised freely, lowered with a reason."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import PurePath
+
+from validation.claims import LEVELS, Agreement
+from validation.judge import verdicts
+from validation.judge.verdicts import Status
+from validation.records import digests, results
+from validation.records.base import BrokenRecord, Part
+
+NOTHING_HELD = (Status.UNAVAILABLE,)  # a machine that could not run it held it to nothing
+
+
+class Standard(Part):
+    """How closely a claim agrees: its level, and for "approximate" the budget of each field."""
+
+    level: str
+    budget: dict[str, float] = {}
+
+    def looser(self, before: Standard) -> str:
+        """In what this allows more than ``before``; "" where in nothing."""
+        order = list(LEVELS)
+        if order.index(self.level) > order.index(before.level):
+            return f"level {before.level!r} became {self.level!r}"
+        for field, budget in self.budget.items():
+            if self.level == before.level and budget > before.budget.get(field, 0.0):
+                return f"budget of {field} {before.budget.get(field, 0.0):g} became {budget:g}"
+        return ""
+
+
+def of(agreement: Agreement) -> Standard:
+    return Standard(level=agreement.level, budget=dict(agreement.budget))
+
+
+def last(name: str) -> Standard | None:
+    """Of the newest verdict on file from any machine, or where those were removed, of the newest
+    committed one."""
+    found = [v for on in results.machines() if (v := on_file(name, on))] or committed(name)
+    found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]
+    if not found:
+        return None
+    newest = max(found, key=lambda v: v.made)
+    if newest.standard:
+        return Standard(**newest.standard)
+    return Standard(level=newest.level) if newest.level != "approximate" else None
+
+
+def on_file(name: str, on: str) -> verdicts.Summary | None:
+    try:
+        return verdicts.on_file(name, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
+def committed(name: str) -> list[verdicts.Summary]:
+    """The verdicts in the last commit; none where there is no history."""
+    place = f"{results.FOLDER.as_posix()}/*/{name}.json"
+    listed = git("ls-files", "--", place)
+    found = []
+    for path in listed.splitlines():
+        text, on = git("show", f"HEAD:./{path}"), PurePath(path).parent.name
+        try:
+            section = results.parsed(text, path, name, on)[verdicts.SECTION]
+            found.append(results.as_model(verdicts.Summary, section, path))
+        except (BrokenRecord, KeyError):
+            continue
+    return found
+
+
+def git(*words: str) -> str:
+    """What git says in this folder; "" where it says nothing."""
+    try:
+        asked = ["git", *words]
+        done = subprocess.run(asked, cwd=digests.ROOT, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def refusal(agreement: Agreement, before: Standard | None) -> str:
+    """Why the claim is refused before anything is run; "" where it is not."""
+    if before is None or agreement.expected != "verified" or agreement.loosened.strip():
+        return ""
+    looser = of(agreement).looser(before)
+    return looser and f"loosened without a reason: {looser}; say why: loosened='…' in its claim"

@@ -1,0 +1,408 @@
+"""The verdict on an optimization, bound to what can change the answer and to nothing else.
+
+That is: the baseline's manifest, every file of the project that the candidate ran, its claim, the
+release of torch, and the number of the judge's protocol. The judge keeps everything that it found
+as samples on this machine; the summary, a line a case, is the evidence that is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from validation import discovery, machine
+from validation.golden import manifest
+from validation.protocol import JUDGE
+from validation.records import digests, results, samples
+from validation.records.base import BrokenRecord, Part, today
+from validation.tiers import Coverage
+
+BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
+
+
+class Status(StrEnum):
+    """What is known about an optimization."""
+
+    VERIFIED = "VERIFIED"  # every check of every case that it covers holds
+    REJECTED = "REJECTED"  # at least one check fails; the record names it
+    INCONCLUSIVE = "INCONCLUSIVE"  # nothing failed, and something could not be judged
+    UNAVAILABLE = "UNAVAILABLE"  # this machine lacks what it needs
+    STALE = "STALE"  # judged, but something has changed since
+    UNJUDGED = "UNJUDGED"
+
+
+class Finding(Part):
+    """One field at one check: how far off, how far right answers may be, and where."""
+
+    check: str  # "step n": the whole trajectory; "from n": one call from the baseline's state
+    field: str
+    rms: float
+    largest: float
+    block: float
+    allowed_rms: float
+    allowed_largest: float
+    allowed_block: float
+    share: float  # of what is allowed; above 1 is refused
+    origin: str = ""  # of what is allowed
+    cell: list[int] = []
+    got: float | None = None
+    want: float | None = None
+    otherwise: int = 0  # cells held to another right branch
+
+    @property
+    def holds(self) -> bool:
+        return self.share <= 1
+
+    def __str__(self) -> str:
+        when = self.check.replace("step", "after step").replace("from", "one step from step")
+        if self.share == float("inf") and self.got == self.want:
+            return f"{self.field}{self.cell} {when}: got {self.got!r} with another sign or bit"
+        return (
+            f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, off by "
+            f"{self.largest:.3g}, allowed {self.allowed_largest:.3g}; rms {self.rms:.3g}, allowed "
+            f"{self.allowed_rms:.3g}; worst block {self.block:.3g}, "
+            f"allowed {self.allowed_block:.3g}"
+        )
+
+
+class LawFinding(Part):
+    """One law on one case."""
+
+    law: str
+    residual: float
+    allowed: float
+    baseline: float = 0.0  # the frozen engine's own, when it was judged
+
+    @property
+    def holds(self) -> bool:
+        return self.residual <= self.allowed
+
+    @property
+    def share(self) -> float:
+        """Of what is allowed."""
+        return self.residual / self.allowed if self.allowed else float(self.residual > 0)
+
+
+class Margin(Part):
+    """Share of what is allowed that was used, over fresh starts."""
+
+    shares: list[float]  # of each start, in order
+    worst: float
+    low: float  # 95 % interval of the median share, by order statistics
+    high: float
+
+
+class Power(Part):
+    """How far a comparison of values can see, and what took its place beyond."""
+
+    horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
+    members: int = 0
+    astray: int = 0  # members that decide otherwise: the start is near a threshold
+    distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
+
+
+class CaseResult(Part):
+    """Everything found on one case: the closest call of each field, and what failed."""
+
+    checks: int = 0
+    relative_rms: dict[str, float] = {}  # at the end, of the field's own norm
+    closest: dict[str, Finding] = {}
+    laws: list[LawFinding] = []
+    broken: list[str] = []
+    unfinished: str = ""  # what was still at work when its time was up
+    decisions: int = 0  # of those, decisions that differ: they come first
+    starts: dict[str, Margin] = {}  # over fresh starts, by field
+    measured: int = 0  # comparisons for which the sealed error alone did not suffice
+    power: Power = Power()
+    tried: list[str] = []  # trials beyond the case's own run
+    declined: list[str] = []  # of those, what the candidate refuses to do
+    otherwise: dict[str, int] = {}  # the most of them, by field
+    degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
+
+
+class Mutation(Part):
+    """What became of the built-in saboteurs under this claim: see `mutation_score`."""
+
+    killed: dict[str, str]  # by name: on which case, and by which check
+    survived: list[str]
+    within_budget: list[str]  # survived, no further from the candidate than its claim declares
+    no_mutant: list[str]  # changed not one bit on any small case
+
+    @property
+    def applied(self) -> int:
+        return len(self.killed) + len(self.survived)
+
+    def __str__(self) -> str:
+        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+
+
+class Conclusion(Part):
+    """What was concluded, and what it rests on."""
+
+    optimization: str
+    engine: str
+    level: str
+    because: str
+    expected: str
+    status: Status
+    reason: str  # the first thing that failed, or what was checked
+    coverage: Coverage
+    standard: dict = {}  # the closest that it was ever held to without a reason to loosen
+    loosened: str = ""  # the reason, where there is one
+    needs: list[str] = []  # of a machine: see `machine.missing`
+    made: str = ""
+    protocol: int  # of the judge
+    modified: str = ""  # names rules that no protocol number stands for: see `Protocol.modified`
+    baseline: str = ""  # seal of its manifest
+    torch: str = ""  # release
+    files: dict[str, str] = {}  # every file of the project that it ran, and its claim, with digests
+
+    @property
+    def holds(self) -> bool:
+        """Whether it came out as its claim says."""
+        if self.status is Status.UNAVAILABLE:
+            return True
+        return self.status.lower() == self.expected
+
+    @property
+    def tags(self) -> set[str]:
+        """What a change of the protocol names to make it stale."""
+        return {f"{self.level} {self.status.lower()}"}
+
+    @property
+    def code(self) -> str:
+        """Names the code that it is about, with its baseline and torch, and no rules."""
+        return digests.of_plain([self.baseline, self.torch, self.files])[:32]
+
+
+class Verdict(Conclusion):
+    """Everything that the judge found."""
+
+    cases: dict[str, CaseResult]
+    mutation: Mutation | None = None  # none where a refusal is expected, or was found
+
+    def file(self) -> Verdict:
+        """Keep the whole as samples, and the summary as evidence of this kind of machine."""
+        self.made = self.made or today()
+        whole = samples.keep(self.model_dump(mode="json"))
+        here = machine.kind(discovery.device(self.optimization))
+        results.put(SECTION, self.summary(whole), self.optimization, here)
+        return self
+
+    def summary(self, whole: str = "") -> Summary:
+        """A line a case."""
+        shared = {name: getattr(self, name) for name in Conclusion.model_fields}
+        return Summary(
+            **shared,
+            samples=whole,
+            cases={name: CaseSummary.of(case) for name, case in self.cases.items()},
+            laws=worst_laws(self.cases.values()),
+            mutation=self.mutation and MutationSummary.of(self.mutation),
+        )
+
+
+class Closest(Part):
+    """The check of a case that used most of its tolerance."""
+
+    field: str
+    check: str
+    share: float  # of what is allowed; above 1 is rejected
+    largest: float  # error of a cell
+    allowed: float
+    relative_rms: float = 0.0  # of the field, at the end
+
+
+class CaseSummary(Part):
+    """The closest call of one case, and what failed."""
+
+    checks: int = 0
+    closest: Closest | None = None  # of all fields and checks; none where all were bit for bit
+    origins: list[str] = []  # where the allowances came from, without bits and budgets
+    budget: dict[str, float] = {}  # RMS allowed by field, where a budget was declared
+    broken: str = ""
+    unfinished: str = ""
+    otherwise: int = 0  # cells held to another right branch
+    declined: int = 0  # inputs that the candidate refuses
+    horizon: int | None = None  # steps after which values tell nothing, where there is such
+
+    @classmethod
+    def of(cls, case: CaseResult) -> CaseSummary:
+        found = case.closest.values()
+        reached = [n for n in case.power.horizon.values() if n is not None]
+        return cls(
+            checks=case.checks,
+            closest=closest_call(case),
+            origins=sorted({f.origin for f in found} - {"", BITS, BUDGET}),
+            budget={f.field: f.allowed_rms for f in found if f.origin == BUDGET},
+            broken=case.broken[0] if case.broken else "",
+            unfinished=case.unfinished,
+            otherwise=sum(case.otherwise.values()),
+            declined=len(case.declined),
+            horizon=min(reached, default=None),
+        )
+
+
+def closest_call(case: CaseResult) -> Closest | None:
+    off = [f for f in case.closest.values() if f.share]
+    if not off:
+        return None
+    worst = max(off, key=lambda f: (f.share, f.field))
+    return Closest(
+        field=worst.field,
+        check=worst.check,
+        share=worst.share,
+        largest=worst.largest,
+        allowed=worst.allowed_largest,
+        relative_rms=case.relative_rms.get(worst.field, 0.0),
+    )
+
+
+def worst_laws(cases: Iterable[CaseResult]) -> dict[str, tuple[float, float]]:
+    """Residual of each law and what it is allowed, where it used most of that."""
+    found: dict[str, LawFinding] = {}
+    for law in (law for case in cases for law in case.laws):
+        known = found.get(law.law)
+        if known is None or law.share > known.share:
+            found[law.law] = law
+    return {name: (law.residual, law.allowed) for name, law in found.items()}
+
+
+class MutationSummary(Part):
+    """The mutation score, by name."""
+
+    killed: list[str]
+    survived: list[str]
+    within_budget: list[str]
+    no_mutant: list[str]
+
+    @classmethod
+    def of(cls, score: Mutation) -> MutationSummary:
+        return cls(
+            killed=sorted(score.killed),
+            survived=sorted(score.survived),
+            within_budget=sorted(score.within_budget),
+            no_mutant=sorted(score.no_mutant),
+        )
+
+    @property
+    def applied(self) -> int:
+        return len(self.killed) + len(self.survived)
+
+    def __str__(self) -> str:
+        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+
+
+class Summary(Conclusion):
+    """The committed form of a verdict."""
+
+    samples: str = ""  # digest of the whole
+    cases: dict[str, CaseSummary]
+    laws: dict[str, tuple[float, float]] = {}  # residual and allowed, at their worst
+    mutation: MutationSummary | None = None
+
+
+SECTION = "verdict"
+
+
+def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
+    """Digests of every file of an optimization: its own, those that their text imports, and those
+    that its process has loaded.
+
+    Raises:
+        BrokenLeaf: a file is missing.
+    """
+    discovery.refuse_absent(name)
+    own = digests.sources(discovery.folder(name), skip=("benchmark.py",))
+    paths = {str(p.relative_to(digests.ROOT)) for p in own} | set(ran)
+    return {path: digest_now(path) for path in sorted(paths)}
+
+
+def digest_now(path: str, root: Path = digests.ROOT) -> str:
+    """Of a file as it is now, 16 digits; "" where it is gone."""
+    try:
+        now = (root / path).stat()
+    except OSError:
+        return ""
+    return _digest(root / path, now.st_mtime_ns, now.st_size)
+
+
+@cache
+def _digest(path: Path, changed_ns: int, size: int) -> str:
+    return digests.of_file(path)[:16]
+
+
+def foundations(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
+    """What a verdict on ``name`` given now would rest on, by the fields of a conclusion."""
+    return {
+        "protocol": JUDGE.number,
+        "modified": JUDGE.modified(),
+        "baseline": manifest.manifest(engine).seal,
+        "torch": machine.torch_version(),
+        "files": code_of(name, ran),
+    }
+
+
+def stale(found: Conclusion, here: bool = True) -> list[str]:
+    """What has changed since the verdict was given, in words.
+
+    The release of torch is compared with the one installed ``here``; evidence of another machine
+    stands under the release that it names.
+    """
+    try:
+        now = foundations(found.optimization, found.engine, found.files)
+    except (manifest.Sealed, discovery.BrokenLeaf) as broken:
+        return [str(broken)]
+    said = []
+    if now["baseline"] != found.baseline:
+        said.append(f"baseline {found.engine} changed")
+    files = {*now["files"], *found.files}
+    said += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
+    if here and now["torch"] != found.torch:
+        said.append(f"torch {found.torch} → {now['torch']}")
+    if not JUDGE.stands(found.modified):
+        said.append("made while the judge's rules were being changed")
+    overturned = JUDGE.overturned(found.protocol, found.tags)
+    return said + ([overturned] if overturned else [])
+
+
+def on_file(name: str, on: str, root: Path = digests.ROOT) -> Summary:
+    """The verdict of that kind of machine, whatever it is still worth.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BrokenRecord: its file cannot be trusted.
+    """
+    found = results.section(Summary, SECTION, name, on, root)
+    if found.optimization != name:
+        where = results.path(name, on, root)
+        raise BrokenRecord(f"{where} is a verdict on {found.optimization}, expected {name}")
+    return found
+
+
+def standing(
+    name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
+) -> tuple[Status, Summary | None, str]:
+    """Where an optimization stands now: status, the verdict if there is one, and a reason.
+
+    Here and now, or as the machine of a kind that is named has found it. A verdict on few cases
+    does not stand for one on many.
+    """
+    kind = on or machine.kind(discovery.device(name))
+    again = f"run: groundspeed validate {name}"
+    try:
+        verdict = on_file(name, kind)
+    except FileNotFoundError:
+        return Status.UNJUDGED, None, f"not judged on {kind} yet; {again}"
+    except BrokenRecord as error:
+        return Status.UNJUDGED, None, str(error)
+    changed = stale(verdict, here=not on)
+    if changed:
+        was = f"was {verdict.status} on {verdict.made[:10]}"
+        return Status.STALE, verdict, f"{was}; {'; '.join(changed)}; {again}"
+    if not verdict.coverage.includes(coverage):
+        more = " --full" if coverage is Coverage.FULL else ""
+        reason = f"judged on its {verdict.coverage} cases only; {again}"
+        return Status.STALE, verdict, reason + more
+    return verdict.status, verdict, verdict.reason

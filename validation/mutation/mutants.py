@@ -1,0 +1,151 @@
+"""Built-in errors: each is wrapped round a candidate's own step, in the candidate's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State, Step, clone, same
+from validation.claims import Agreement
+from validation.mutation import operators as do
+from validation.mutation.operators import Call
+from validation.records import digests
+
+SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
+DROPPED = "without the stage "
+NONE = "none"  # of the stages: the frozen engine as it is
+KNOWN = 32  # right answers to small states that are kept, for all saboteurs of a case
+
+
+@dataclass(frozen=True)
+class Saboteur:
+    """A way to be wrong.
+
+    Attributes:
+        spoil: the wrong answer of one call.
+        applies: to which claims.
+        shows: whether it is in the values that come back; what is not, counts as a mutant
+            though every bit is right.
+    """
+
+    spoil: Callable[[Call], State]
+    applies: Callable[[Agreement], bool] = lambda claim: True
+    shows: bool = True
+
+
+def everywhere(act) -> Saboteur:
+    return Saboteur(lambda call: call.changed(act))
+
+
+def one_field(act, **others) -> Saboteur:
+    return Saboteur(lambda call: call.spoil_one(act), **others)
+
+
+def when(condition: Callable[[Call], bool], act) -> Saboteur:
+    """Wrong on some calls only."""
+    return Saboteur(lambda call: act(call) if condition(call) else call.after)
+
+
+def exact(claim: Agreement) -> bool:
+    return claim.level == "exact"
+
+
+def gives_new_memory(claim: Agreement) -> bool:
+    return not claim.engine.in_place
+
+
+def wrong_constant(call: Call) -> State:
+    return call.changed(do.increment(lambda step: step * (1 + do.WRONG_CONSTANT)))
+
+
+SABOTEURS = {
+    "zeros": everywhere(lambda before, after: torch.zeros_like(after)),
+    "constant": everywhere(lambda before, after: torch.full_like(after, after.mean().item())),
+    "nothing done": Saboteur(lambda call: call.before),
+    "stale buffer": Saboteur(do.lagging),
+    "not a number": one_field(lambda _, after: do.one_cell(after, lambda x: x * float("nan"))),
+    "one wrong cell": one_field(do.wrong_cell),
+    "one unit in the last place": one_field(do.next_number, applies=exact),
+    "edge not advanced": one_field(do.with_edge(lambda before, after: before[0])),
+    "edge off by one": one_field(do.with_edge(lambda before, after: after[1])),
+    "half not advanced": one_field(do.half_done),
+    "axes transposed": one_field(do.turned),
+    "axis flipped": one_field(do.flipped),
+    "shifted by one cell": one_field(do.shifted),
+    "cells shuffled": one_field(do.shuffled),
+    "constant wrong by 1e-5": Saboteur(wrong_constant),
+    "sign of the increment": one_field(do.increment(torch.neg)),
+    "increment lost": one_field(lambda before, after: before),
+    "float16 inside": everywhere(do.increment(do.through(torch.float16))),
+    "bfloat16 inside": everywhere(do.increment(do.through(torch.bfloat16))),
+    "float16 result": everywhere(lambda _, after: do.through(torch.float16)(after)),
+    "another type": one_field(do.other_type),
+    "another shape": one_field(lambda _, after: after.reshape(*after.shape, 1)),
+    "decision off by one": Saboteur(do.decision),
+    "two fields swapped": Saboteur(do.swapped),
+    "input changed": Saboteur(do.spoiled_input, gives_new_memory, shows=False),
+    "remembered by shape": Saboteur(do.remembered(lambda s: str([t.shape for t in s]))),
+    "remembered by identity": Saboteur(do.remembered(id)),
+    "remembered by address": Saboteur(do.remembered(do.address)),
+    "last step skipped": when(lambda call: call.last, lambda call: call.before),
+    "third call skipped": when(lambda call: call.number == 3, lambda call: call.before),
+    "third call wrong": when(
+        lambda call: call.number == 3, lambda call: call.spoil_one(do.wrong_cell)
+    ),
+    "drifts after a while": Saboteur(do.drifting),
+}
+
+
+def names(claim: Agreement) -> list[str]:
+    """The saboteurs of a claim: those above, and each stage of the frozen engine left out."""
+    stages = [DROPPED + stage.name for stage in claim.baseline.stages]
+    return [name for name, who in SABOTEURS.items() if who.applies(claim)] + stages
+
+
+def sabotaged(
+    name: str,
+    engine: Engine,
+    case: Case,
+    step: Step,
+    calls: int,
+    memory: dict,
+    unspoiled: dict[str, State],
+) -> tuple[Engine, Step]:
+    """The engine over canonical states, and its step, under that saboteur.
+
+    ``calls`` is how many are going to be made; ``memory`` outlasts them, and is the saboteur's
+    own. ``unspoiled`` is every saboteur's: right answers on this case by the state they are from.
+    """
+    if name.startswith(DROPPED):
+        frozen = baselines.load(engine.name)
+        rest = tuple(s for s in frozen.stages if s.name != name.removeprefix(DROPPED))
+        less = replace(frozen, stages=rest, stepper=None)
+        if "step" not in memory:
+            memory["step"] = less.prepare(case)
+        return less, memory["step"]
+    spoil, made = SABOTEURS[name].spoil, 0
+
+    def right(state: State) -> State:
+        key = digests.of_state(state) if sum(t.numel() for t in state) <= SMALL else ""
+        if key in unspoiled:
+            return unspoiled[key]
+        after = engine.observe(case, step(engine.adopt(case, clone(state))))
+        if key and len(unspoiled) < KNOWN:
+            unspoiled[key] = clone(after)
+        return after
+
+    def spoiled(state: State) -> State:
+        nonlocal made
+        made += 1
+        before = clone(state)
+        after = clone(right(state))
+        return spoil(Call(state, before, after, made, made == calls, memory))
+
+    return replace(engine, adopt=same, observe=same), spoiled
+
+
+def shows(name: str) -> bool:
+    return name.startswith(DROPPED) or SABOTEURS[name].shows

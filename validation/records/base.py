@@ -1,0 +1,92 @@
+"""Records: schema-checked JSON that is either whole or absent."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from validation.records import digests
+
+
+class BrokenRecord(ValueError):
+    """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
+
+
+class Part(BaseModel):
+    """Base of what stands inside a record: infinities are written as words, not as nothing.
+
+    Each model says so for itself; what holds it does not say it for it.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+
+class Record(Part):
+    """Base of everything that the tools write down. Its seal is the digest of the rest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    made: str = ""
+    seal: str = ""
+
+    def digest(self) -> str:
+        return digests.of_bytes(self.model_dump_json(exclude={"seal"}).encode())
+
+    def write(self, path: Path) -> Self:
+        """Seal, and write the whole file or nothing."""
+        self.made = self.made or today()
+        self.seal = self.digest()
+        write_atomic(path, self.model_dump_json(indent=1) + "\n")
+        return self
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record in the file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            BrokenRecord: there is something else.
+        """
+        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            record = cls.model_validate_json(text)
+        except ValidationError as error:
+            raise BrokenRecord(
+                f"{path} is not a {cls.__name__} record ({first_fault(error)}); "
+                "delete it and run the tool again"
+            ) from None
+        if record.digest() != record.seal:
+            raise BrokenRecord(
+                f"{path} was edited or damaged: its seal does not fit; delete it and run again"
+            )
+        return record
+
+
+def today() -> str:
+    """The moment, to the second, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def first_fault(error: ValidationError) -> str:
+    """Where a record does not fit its schema, and how."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write beside the place, then rename into it: a reader sees the old file or the new one."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

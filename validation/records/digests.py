@@ -1,0 +1,100 @@
+"""Fingerprints of everything that a verdict rests on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+FOREIGN = "frozen_sources"  # somebody else's program: what it imports lies beside it
+# Imports are read as text: `groundspeed list` asks for hundreds of files and cannot parse them.
+DOTTED = re.compile(r"^\s*(?:from|import)\s+(baselines|optimizations)\.(\w+)", re.MULTILINE)
+LISTED = re.compile(
+    r"^\s*from\s+(baselines|optimizations)\s+import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE
+)
+
+
+def of_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    return of_bytes(path.read_bytes())
+
+
+def of_plain(value: object) -> str:
+    """Of anything JSON can say."""
+    return of_bytes(json.dumps(value, sort_keys=True).encode())
+
+
+def of_files(paths: Iterable[Path], root: Path = ROOT) -> str:
+    """Of several files, by their place in the repository and their bytes."""
+    return of_plain({str(p.relative_to(root)): of_file(p) for p in sorted(set(paths))})
+
+
+def of_state(state) -> str:
+    """Of a state: names, types, shapes and every bit of every field."""
+    total = hashlib.sha256()
+    for name, field in zip(state._fields, state, strict=True):
+        total.update(f"{name} {field.dtype} {tuple(field.shape)}".encode())
+        total.update(bits(field).numpy())
+    return total.hexdigest()
+
+
+def bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a tensor as uint8, in C order."""
+    import torch  # late: most digests need none, and `groundspeed list` has no time for it
+
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    if flat.is_complex():
+        flat = torch.view_as_real(flat).reshape(-1)
+    return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
+
+
+def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list[Path]:
+    """Every Python file of a leaf folder, and of the leaves that it imports, in turn."""
+    found: set[Path] = set()
+    waiting = [folder]
+    seen: set[Path] = set()
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        files = [p for p in here.rglob("*.py") if p.name not in skip]
+        found.update(files)
+        own = [p for p in files if FOREIGN not in p.parts]
+        leaves = {leaf for path in own for leaf in imported_leaves(path, root)}
+        waiting += [leaf for leaf in leaves if leaf not in seen]
+    return sorted(found)
+
+
+def imported_leaves(path: Path, root: Path) -> set[Path]:
+    """Folders under baselines/ and optimizations/ that a file imports absolutely."""
+    now = path.stat()
+    named = named_imports(path, now.st_mtime_ns, now.st_size)
+    leaves = {root / package / leaf for package, leaf in named}
+    return {leaf for leaf in leaves if leaf.is_dir()}
+
+
+@cache
+def named_imports(path: Path, changed_ns: int, size: int) -> list[tuple[str, str]]:
+    """(package, leaf) as the text of the file says, in the version of that moment."""
+    text = path.read_text("utf-8")
+    named = [*DOTTED.findall(text)]
+    for package, names in LISTED.findall(text):
+        named += [(package, name) for name in re.findall(r"\w+", names)]
+    return named
+
+
+@cache
+def harness() -> str:
+    """Of the judge itself: the contract, and all of validation/."""
+    contract = (ROOT / "baselines").glob("*.py")
+    return of_files([*contract, *(ROOT / "validation").rglob("*.py")])

@@ -1,0 +1,54 @@
+"""Raw samples: everything a summary was computed from, compressed, named by its digest.
+
+They lie in `.groundspeed/samples/`, outside git. The committed summary keeps the digest, so it
+says which samples it rests on, and whoever has them can compute every figure again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from validation.records import digests
+from validation.records.base import write_atomic
+
+FOLDER = digests.ROOT / ".groundspeed" / "samples"
+
+
+class BrokenSamples(ValueError):
+    """A file of samples that is not what its name says."""
+
+
+def place(digest: str, folder: Path | None = None) -> Path:
+    return (folder or FOLDER) / f"{digest}.json.gz"
+
+
+def keep(value: object) -> str:
+    """Write the samples down; their digest. A full disk costs the samples and nothing else."""
+    data = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    digest = digests.of_bytes(data)[:32]
+    if not place(digest).exists():
+        with suppress(OSError):
+            write_atomic(place(digest), gzip.compress(data, mtime=0))
+    return digest
+
+
+def load(digest: str) -> object:
+    """The samples of that digest.
+
+    Raises:
+        FileNotFoundError: they are not on this machine.
+        BrokenSamples: the file holds something else.
+    """
+    path = place(digest)
+    try:
+        data = gzip.decompress(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, ValueError) as error:
+        raise BrokenSamples(f"{path} cannot be read ({error}); delete it") from None
+    if digests.of_bytes(data)[:32] != digest:
+        raise BrokenSamples(f"{path} was edited: it is not what its name says; delete it")
+    return json.loads(data)

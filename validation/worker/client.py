@@ -1,0 +1,218 @@
+"""The judge's side of the wall: an optimization in a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from baselines.engine import State, fields
+from validation.discovery import BrokenLeaf
+from validation.records import digests, tensor_files
+from validation.worker.forkserver import Forked
+from validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
+
+PATIENCE_S = 120.0  # for one request: imports, compilation, steps
+AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
+
+
+def scratch_folder() -> Path:
+    """In memory where the system offers it; what killed judges left behind is removed."""
+    base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+    for left in base.glob("groundspeed-*-*"):
+        owner = left.name.split("-")[1]
+        if not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
+
+
+class Candidate:
+    """An optimization behind a pipe: `after` asks it for states, in files.
+
+    ``name`` is a folder under optimizations/, or "=" and a baseline's name.
+    """
+
+    preloaded: tuple[str, ...] = ()  # modules that the server of forks imports as well
+
+    def __init__(self, name: str, root: Path = digests.ROOT, threads: int = 1):
+        self.name, self.root, self.threads = name, root, threads
+
+    def another(self, threads: int) -> Candidate:
+        """The same optimization in a process of its own, with so many threads."""
+        return Candidate(self.name, self.root, threads)
+
+    def __enter__(self) -> Self:
+        self.scratch = scratch_folder()
+        self.log = (self.scratch / "log").open("w+")
+        self.process = self.forked() if self.root == digests.ROOT else self.spawned()
+        return self
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What the process finds in its environment."""
+        threads = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GROUNDSPEED_THREADS"}
+        # the compiler would else fork a pool of its own
+        fixed = {"PYTHONHASHSEED": "0", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        return dict.fromkeys(threads, str(self.threads)) | fixed
+
+    def forked(self) -> Forked:
+        """From a process that has imported what all need: an import of torch takes seconds."""
+        return Forked(self.name, str(self.scratch / "log"), self.surroundings, self.preloaded)
+
+    def spawned(self) -> subprocess.Popen:
+        """A fresh interpreter, for a candidate of another copy of the repository."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "validation.worker.server", self.name],
+            cwd=self.root,
+            env=os.environ | self.surroundings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+
+    def stop(self) -> None:
+        """End the process, whatever it is at."""
+        self.process.kill()
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+        self.process.communicate()
+        self.log.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def claim(self) -> dict:
+        """What it claims, as plain data: `claims.described`.
+
+        Raises:
+            BrokenLeaf: it does not say.
+        """
+        try:
+            told = self.ask({"case": CLAIM}, PATIENCE_S)["claim"]
+        except CandidateFailed as why:
+            raise BrokenLeaf(f"optimizations/{self.name}: {why}") from None
+        if "broken" in told:
+            raise BrokenLeaf(told["broken"])
+        return told
+
+    def loaded(self) -> dict[str, str]:
+        """Files of the project that its process has loaded, with digests; none of a dead one."""
+        try:
+            return self.ask({"case": FILES}, PATIENCE_S)["files"]
+        except CandidateFailed:
+            return {}
+
+    def after(
+        self,
+        case: str,
+        state: State,
+        at: list[int],
+        truth: bool = False,
+        guard: bool = False,
+        sabotage: str = "",
+        patience_s: float = PATIENCE_S,
+        changes: dict[str, object] | None = None,
+        layout: str = "",
+        stages: int = 0,
+    ) -> dict[int, State]:
+        """Observed states after each number of steps in ``at``, starting from ``state``.
+
+        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory;
+        ``stages`` are how many of the step's stages are run, 0 for all.
+
+        Raises:
+            Failed: with the reason, in one line.
+        """
+        more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
+        more |= {"layout": layout, "stages": stages, "sabotage": sabotage}
+        found = self.request(case, state, more, patience_s)
+        kind = type(state)
+        return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+
+    def gradients(self, case: str, state: State, steps: int, wrt: tuple[str, ...]) -> dict:
+        """Of `reference.gradients.objective` after that many steps, by field of the start."""
+        more = {"at": [steps], "truth": False, "guard": False, "wrt": list(wrt)}
+        return self.request(case, state, more, PATIENCE_S)
+
+    def request(self, case: str, state: State, more: dict, patience_s: float) -> dict:
+        """What the candidate answers to a state, as named tensors."""
+        given, out = self.scratch / "given", self.scratch / "out"
+        out.unlink(missing_ok=True)  # an old answer is none
+        tensor_files.save(given, fields(state))
+        kind = f"{type(state).__module__}.{type(state).__qualname__}"
+        common = {"case": case, "type": kind, "in": str(given), "out": str(out)}
+        answer = self.ask(common | more, patience_s)
+        if answer["changed"]:
+            raise CandidateFailed(f"changed global state: {', '.join(answer['changed'])}")
+        if answer["touched"]:
+            raise CandidateFailed(
+                "changed the state that it was given, and does not declare in_place"
+            )
+        try:
+            return tensor_files.load(out)
+        except Exception as error:
+            raise CandidateFailed(
+                f"left no readable answer: {type(error).__name__}, on {case}"
+            ) from None
+
+    def ask(self, request: dict, patience_s: float) -> dict:
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise CandidateFailed(self.last_words()) from None
+        if not self.answers(patience_s):
+            worked = self.busy() - self.begun >= patience_s
+            self.process.kill()
+            if worked:
+                words = f"was at work for {patience_s:.0f} s of processor time without an answer"
+                raise Unfinished(f"{words}, on {request['case']}")
+            raise CandidateFailed(f"gave no answer within {patience_s:.0f} s, on {request['case']}")
+        line = self.process.stdout.readline()
+        if not line:
+            raise CandidateFailed(self.last_words())
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise CandidateFailed(f"wrote on the judge's pipe: {line.strip()[:100]!r}") from None
+        if "error" in answer:
+            raise Raised(f"{answer['error']}, on {request['case']}")
+        return answer
+
+    def answers(self, patience_s: float) -> bool:
+        """Whether it answers before it has hung: asleep for that long, or busy for that long.
+
+        Time that a crowded machine kept from it is not held against it.
+        """
+        self.begun = begun = spent = self.busy()
+        while True:
+            if select.select([self.process.stdout], [], [], patience_s)[0]:
+                return True
+            now = self.busy()
+            if now - begun >= patience_s or now - spent < AWAKE * patience_s:
+                return False
+            spent = now
+
+    def busy(self) -> float:
+        """Processor seconds that it and its ended children have taken."""
+        try:
+            return sum(psutil.Process(self.process.pid).cpu_times()[:4])
+        except psutil.Error:
+            return 0.0
+
+    def last_words(self) -> str:
+        """How the process ended, and the last line that it wrote."""
+        code = self.process.wait()
+        self.log.flush()
+        self.log.seek(0)
+        lines = [line for line in self.log.read().splitlines() if line.strip()]
+        how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"the process was {how}: {lines[-1][:300] if lines else 'it said nothing'}"

@@ -1,0 +1,123 @@
+"""A process for a candidate, forked from one that has imported torch and holds no answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_context
+from threading import Lock
+from types import ModuleType
+
+import baselines
+from validation import discovery
+from validation.records import digests
+from validation.worker import allocator
+
+PRELOADED = [
+    "validation.worker.preload.gc_off",
+    "validation.worker.server",
+    *(f"baselines.{name}" for name in baselines.names()),
+]
+COMPILERS = {  # by what text calls them: what gets them ready
+    "numba": "validation.worker.preload.numba_jit",
+    "torch.compile(": "validation.worker.preload.inductor",
+}
+STARTING = Lock()
+
+
+def get_ready(names: Iterable[str] = ()) -> None:
+    """Let the server import what the named candidates need, while whoever asks does so too."""
+    used = discovery.mentioned(names, COMPILERS)
+    more = [COMPILERS[word] for word in COMPILERS if word in used]
+    get_context("forkserver").set_forkserver_preload([*PRELOADED, *more])
+    with STARTING, bare():
+        forkserver.ensure_running()
+
+
+class Forked:
+    """A forked process with the few methods of a `subprocess.Popen` that a judge needs."""
+
+    def __init__(self, name: str, log: str, environment: dict[str, str], more: tuple[str, ...]):
+        context = get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, *more])
+        theirs_in, ours_out = context.Pipe(duplex=False)
+        ours_in, theirs_out = context.Pipe(duplex=False)
+        words = (name, theirs_in, theirs_out, log, environment)
+        self.process = context.Process(target=serve, args=words)
+        with STARTING, bare():
+            self.process.start()
+        self.pid = self.process.pid
+        for end in (theirs_in, theirs_out):
+            end.close()
+        self.stdin = os.fdopen(os.dup(ours_out.fileno()), "w")
+        self.stdout = os.fdopen(os.dup(ours_in.fileno()))
+        for end in (ours_out, ours_in):
+            end.close()
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int:
+        self.process.join()
+        return self.process.exitcode
+
+    def communicate(self) -> None:
+        self.wait()
+        for pipe in (self.stdin, self.stdout):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+
+@contextmanager
+def bare() -> Iterator[None]:
+    """Nothing of this program but its path goes along, and sets have one order of words."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
+    try:
+        with environment(PYTHONHASHSEED="0", PYTHONPATH=here(), **allocator.LARGE_PAGES):
+            yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def here() -> str:
+    """Where imports are looked for: in this tree first, whatever folder the program runs in."""
+    before = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join(filter(None, [str(digests.ROOT), before]))
+
+
+@contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """What is started meanwhile finds these in its environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
+    """In the forked process: be `validation.worker.server` for that optimization."""
+    from validation.worker import server  # late: it is imported already, by the server
+
+    allocator.keep_imported()
+    os.environ.update(environment)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
+        os.dup2(fd, place)
+    given.close()
+    answers.close()
+    sys.stdin = os.fdopen(0)
+    server.serve(name)

@@ -1,0 +1,22 @@
+"""What the judge and a candidate's process say to one another."""
+
+from __future__ import annotations
+
+CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
+
+
+class CandidateFailed(RuntimeError):
+    """The candidate died, hung, raised, or did what a candidate may not do."""
+
+
+class Unfinished(CandidateFailed):
+    """The candidate was still at work when its time was up: nothing is known of its answer."""
+
+
+class Raised(CandidateFailed):
+    """The candidate raised an error: it gave no answer, and no wrong one either."""
+
+
+def hashable(value: object) -> object:
+    """Cases hold tuples; JSON has lists."""
+    return tuple(map(hashable, value)) if isinstance(value, list) else value

@@ -1,0 +1,182 @@
+"""The other side of the wall: a process that runs one optimization and knows no answers.
+
+Reads requests, one JSON object a line, and answers likewise; states travel in files.
+Started by `validation.worker.client`; nothing else imports it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State, Step, clone, replace
+from validation import discovery
+from validation.claims import described
+from validation.mutation import mutants
+from validation.protocol import CONTRACT
+from validation.records import digests, tensor_files
+from validation.reference.gradients import own_gradients
+from validation.worker import global_state
+from validation.worker.messages import CLAIM, FILES, hashable
+
+
+def serve(name: str) -> None:
+    """Answer requests until the pipe closes."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the candidate prints must not look like an answer
+    torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
+    before, functions = global_state.settings(), global_state.originals()
+    steps: dict[str, object] = {}
+    files = LoadedFiles()
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if request["case"] == CLAIM:
+                answer = {"claim": claimed(name)}
+            elif request["case"] == FILES:
+                answer = {"files": files.seen}
+            else:
+                answer = respond(subject(name), steps, request)
+        except Exception as error:
+            answer = {"error": f"{type(error).__name__}: {first_line(error)}"}
+        files.look()
+        changed = global_state.changed(before, functions)
+        print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
+
+
+class LoadedFiles:
+    """Files of the project that modules were loaded from, with their digests when first seen."""
+
+    def __init__(self):
+        self.before, self.count = set(sys.modules), len(sys.modules)
+        self.seen: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Note what was imported since."""
+        if len(sys.modules) == self.count:
+            return
+        self.count = len(sys.modules)
+        for name in set(sys.modules) - self.before:
+            path = project_file(getattr(sys.modules[name], "__file__", None))
+            if path and path not in self.seen:
+                self.seen[path] = digests.of_file(digests.ROOT / path)[:16]
+
+
+def project_file(file: str | None) -> str:
+    """Its place in the project; "" for what is installed, and for the harness itself."""
+    if not isinstance(file, str) or "site-packages" in file:
+        return ""
+    path = Path(file).resolve()
+    if not path.is_relative_to(digests.ROOT) or not path.is_file():
+        return ""
+    place = path.relative_to(digests.ROOT)
+    harness = place.parts[0] in ("validation", "tools") or place.parts[0].startswith(".")
+    contract = place.parts[0] == "baselines" and place.parts[1] in CONTRACT
+    hook = place.parts == ("optimizations", "__init__.py")
+    return "" if harness or contract or hook else place.as_posix()
+
+
+def claimed(name: str) -> dict:
+    """The claim as plain data, or why there is none."""
+    try:
+        return described(discovery.claim(name))
+    except (discovery.BrokenLeaf, ValueError, LookupError) as error:
+        return {"broken": str(error)}
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["it said nothing"])[0][:500]
+
+
+@cache
+def subject(name: str) -> Engine:
+    """An optimization by its folder, "=" and a baseline, or "@" and an entry of the corpus."""
+    if name.startswith("@"):
+        return importlib.import_module("validation.corpus").find(name[1:]).candidate()
+    return baselines.load(name[1:]) if name.startswith("=") else discovery.engine(name)
+
+
+def respond(engine: Engine, steps: dict, request: dict) -> dict:
+    """Run from the state in the file and write the states after each number of steps asked."""
+    case, step = prepared(engine, steps, request)
+    state = rebuild(request)
+    if request.get("wrt"):
+        found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
+        tensor_files.save(Path(request["out"]), found)
+        return {"touched": False}
+    if request.get("sabotage"):
+        calls = request["at"][-1] // engine.stride
+        name, own = request["sabotage"], request["case"]
+        memory, right = (steps.setdefault(f"{own} {whose}", {}) for whose in (name, "unspoiled"))
+        engine, step = mutants.sabotaged(name, engine, case, step, calls, memory, right)
+    global_state.poison(state)
+    watched, touched = step, []
+    if request["guard"] and not engine.in_place:
+        watched = watching(engine, case, step, touched)
+    found = advance(engine, case, watched, state, request["at"], request.get("layout", ""))
+    tensor_files.save(Path(request["out"]), found)
+    return {"touched": any(touched)}
+
+
+def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
+    """The case that is asked for, and its step: made once, with all one-off work."""
+    case = baselines.load(engine.name).cases[request["case"]]
+    changes = request.get("changes", {})
+    case = replace(case, **{key: hashable(value) for key, value in changes.items()})
+    if request["truth"]:
+        case = case.truth
+    count = request.get("stages", 0)
+    key = json.dumps([request["case"], request["truth"], changes, count], sort_keys=True)
+    if key not in steps:
+        part = replace(engine, stages=engine.stages[:count]) if count else engine
+        steps[key] = part.prepare(case)
+    return case, steps[key]
+
+
+def rebuild(request: dict) -> State:
+    """The state in the file, of the type that the baseline's states have."""
+    loaded = tensor_files.load(Path(request["in"]))
+    module, _, kind = request["type"].rpartition(".")
+    state_type = getattr(importlib.import_module(module), kind)
+    return state_type(*(loaded[name] for name in state_type._fields))
+
+
+def advance(engine: Engine, case: Case, step, state: State, at: list[int], layout="") -> dict:
+    """Observed states after each of the step counts in ``at``, as named tensors."""
+    fresh = type(state)(*(global_state.laid_out(t, layout) for t in state))
+    working, here, found = engine.adopt(case, fresh if layout else clone(state)), 0, {}
+    for target in at:
+        while here < target:
+            working = step(working)
+            here += engine.stride
+        for name, tensor in zip(state._fields, engine.observe(case, working), strict=True):
+            found[f"{target}/{name}"] = tensor.clone()
+    return found
+
+
+def watching(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Step:
+    """The step; of its first call ``touched`` hears whether it changed the state it was given."""
+
+    def watched(working: State) -> State:
+        if touched:
+            return step(working)
+        before = digests.of_state(engine.observe(case, working))
+        after = step(working)
+        touched.append(digests.of_state(engine.observe(case, working)) != before)
+        return after
+
+    return watched
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    serve(sys.argv[1])
