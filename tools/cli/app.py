@@ -1,4 +1,4 @@
-"""The verbs and their options; each imports what it needs when it is called."""
+"""The commands and their options. Each imports what it needs when it is called."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Ground truth, then speed: prove that a faster engine computes the same, then how fast.",
+    help="Proves that a faster simulation computes the same, then measures how much faster it is.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Names = Annotated[list[str] | None, typer.Argument(help="None means all.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-Full = Annotated[bool, typer.Option("--full", help="The large cases too.")]
-Dirty = Annotated[bool, typer.Option("--dirty", help="Measure uncommitted code; marks the record.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Default: all.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Full = Annotated[bool, typer.Option("--full", help="Include the large cases.")]
+Dirty = Annotated[
+    bool, typer.Option("--dirty", help="Allow uncommitted code; marked in the record.")
+]
 
 
 @app.command("list")
 def list_(json: Json = False) -> int:
-    """Engines and optimizations at a glance: verdict, speedup, and which machine found them."""
+    """List engines, optimizations, verdicts and speedups."""
     from tools.cli import listing
 
     return listing.run(json)
@@ -32,18 +34,26 @@ def list_(json: Json = False) -> int:
 @app.command()
 def create(
     path: Annotated[str, typer.Argument(metavar="PATH[::CALLABLE]", show_default=False)],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Of a script, after --.")] = None,
-    name: Annotated[str, typer.Option(help="Of the baseline; default: PATH's, and _v1.")] = "",
-    step: Annotated[str, typer.Option(help="module:function that makes one step.")] = "",
-    watch: Annotated[list[str] | None, typer.Option(help="module:function, see its calls.")] = None,
-    output: Annotated[list[str] | None, typer.Option(help="A variable that is compared.")] = None,
-    extra: Annotated[list[Path] | None, typer.Option("--with", help="A file it needs.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="network, processes")] = None,
-    seed: int = 0,
-    patience_s: Annotated[float, typer.Option(help="For one run.")] = 300.0,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Arguments of the script, after --.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Name of the baseline. Default: from PATH, with _v1.")
+    ] = "",
+    step: Annotated[str, typer.Option(help="module:function that computes one step.")] = "",
+    watch: Annotated[
+        list[str] | None, typer.Option(help="module:function whose calls are compared.")
+    ] = None,
+    output: Annotated[list[str] | None, typer.Option(help="Variable that is compared.")] = None,
+    extra: Annotated[
+        list[Path] | None, typer.Option("--with", help="File that the program needs.")
+    ] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Allow: network, processes.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random generator.")] = 0,
+    patience_s: Annotated[float, typer.Option(help="Time limit of one run, in seconds.")] = 300.0,
     json: Json = False,
 ) -> int:
-    """Make a frozen baseline of any script, module, pytest test or callable."""
+    """Freeze a script, module, pytest test or callable."""
     from tools.create import command as verb
 
     return verb.run(
@@ -54,7 +64,7 @@ def create(
 
 @app.command()
 def freeze(name: str, json: Json = False) -> int:
-    """Seal an engine's answers, once."""
+    """Record the answers of an engine with digests, once."""
     from tools.cli import check as verb
 
     return verb.run(name, json)
@@ -62,7 +72,7 @@ def freeze(name: str, json: Json = False) -> int:
 
 @app.command()
 def check(names: Names = None, full: Full = False, json: Json = False) -> int:
-    """Verify the seals and golden data of baselines."""
+    """Verify digests and golden data of baselines."""
     from tools.cli import check as verb
 
     return verb.check(names or [], full, json)
@@ -71,9 +81,9 @@ def check(names: Names = None, full: Full = False, json: Json = False) -> int:
 @app.command()
 def new(
     name: str,
-    baseline: Annotated[str, typer.Option(help="The engine that it makes faster.")],
+    baseline: Annotated[str, typer.Option(help="Engine to optimize.")],
 ) -> int:
-    """Scaffold an optimization that already validates, as the null one."""
+    """Create a new optimization. It starts as a copy of the baseline and validates."""
     from tools.cli import new as cli_new
 
     return cli_new.run(name, baseline)
@@ -84,11 +94,11 @@ def validate(
     names: Names = None,
     full: Full = False,
     small: Annotated[
-        bool, typer.Option("--small", help="Small cases only: no number rests on it.")
+        bool, typer.Option("--small", help="Small cases only, for a quick look.")
     ] = False,
     json: Json = False,
 ) -> int:
-    """The judge: does it still compute the same thing? Exit 1 where a claim does not hold."""
+    """Check that optimizations compute the same as their baseline. Exit 1 if a claim fails."""
     from tools.cli import validate as verb
     from validation.tiers import Coverage
 
@@ -100,7 +110,7 @@ def validate(
 
 @app.command()
 def replay(name: str, json: Json = False) -> int:
-    """Run the smallest call that shows a refusal again. Exit 1 while it still differs."""
+    """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
     from tools.cli import replay as verb
 
     return verb.run(name, json)
@@ -110,10 +120,10 @@ def replay(name: str, json: Json = False) -> int:
 def selftest(
     json: Json = False,
     part: Annotated[
-        str, typer.Option(help="must_reject, must_reject_timed, must_accept or toys alone.")
+        str, typer.Option(help="Only must_reject, must_reject_timed, must_accept or toys.")
     ] = "",
 ) -> int:
-    """The judge on trial: known exploits and honest rewritings, and every mutation score."""
+    """Test the judge with known right and wrong candidates."""
     from tools.selftest import command as verb
 
     return verb.run(json, part)
@@ -126,13 +136,16 @@ def bench(
     dirty: Dirty = False,
     json: Json = False,
     processes: Annotated[
-        int | None, typer.Option(help="Fresh processes, default 3, with --full 10.")
+        int | None, typer.Option(help="Fresh processes. Default: 3, with --full 10.")
     ] = None,
     recheck: Annotated[
-        bool, typer.Option("--recheck", help="Old claims again, under today's versions.")
+        bool,
+        typer.Option(
+            "--recheck", help="Measure earlier results again with the installed versions."
+        ),
     ] = False,
 ) -> int:
-    """The clock: how much faster is it, really? Refuses what has no current VERIFIED verdict."""
+    """Measure speedups. Only optimizations with a current VERIFIED verdict are timed."""
     if recheck:
         from tools.cli import recheck as again
 
@@ -144,7 +157,7 @@ def bench(
 
 @app.command()
 def gpu(names: Names = None, full: Full = False) -> int:
-    """Judge and time what runs on a GPU; its model is a machine of its own in reports/results."""
+    """Validate and benchmark what runs on a GPU. Results go to the folder of the GPU model."""
     from tools.cli import gpu as verb
 
     return verb.run(names or [], full)
@@ -153,11 +166,13 @@ def gpu(names: Names = None, full: Full = False) -> int:
 @app.command()
 def costs(
     names: Names = None,
-    accept: Annotated[bool, typer.Option(help="Rewrite the budget as what is counted.")] = False,
+    accept: Annotated[
+        bool, typer.Option(help="Write the counted values as the new budget.")
+    ] = False,
     check: Annotated[bool, typer.Option(help="Only compare with the budget.")] = False,
     json: Json = False,
 ) -> int:
-    """Count what a step does: operators, bytes, arithmetic, waits; exit 1 above the budget."""
+    """Count the operators and bytes of a step. Exit 1 above the budget."""
     from tools.costs import count as verb
 
     return verb.run(names or [], accept, check, json)
@@ -165,7 +180,7 @@ def costs(
 
 @app.command()
 def ceilings(json: Json = False) -> int:
-    """Measure what this machine can do at its best: bandwidth by level, arithmetic."""
+    """Measure peak bandwidth and arithmetic of this machine."""
     from tools.roofline import peaks as verb
 
     return verb.run(json)
@@ -174,10 +189,10 @@ def ceilings(json: Json = False) -> int:
 @app.command("map")
 def map_(
     names: Names = None,
-    budget_s: Annotated[float, typer.Option(help="Seconds; the next call goes on.")] = 240.0,
+    budget_s: Annotated[float, typer.Option(help="Seconds; the next call continues.")] = 240.0,
     json: Json = False,
 ) -> int:
-    """Where it gains and where it loses: speedup over size, type, threads and device."""
+    """Measure speedups over size, dtype, threads and device."""
     from tools.experiments import sweep as verb
 
     return verb.run(names or [], budget_s, json)
@@ -189,16 +204,21 @@ def profile(
         str, typer.Argument(metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable.")
     ],
     arguments: Annotated[
-        list[str] | None, typer.Argument(help="Of a script, after --.", show_default=False)
+        list[str] | None,
+        typer.Argument(help="Arguments of the script, after --.", show_default=False),
     ] = None,
-    case: Annotated[str, typer.Option(help="Of an engine; default its first timed one.")] = "",
-    against: Annotated[str, typer.Option(help="Another: where did the time go?")] = "",
-    patience_s: Annotated[float, typer.Option(help="Seconds that any one run may take.")] = 120.0,
-    threads: Annotated[int, typer.Option(help="Of torch and of OpenMP.")] = 1,
-    seconds: Annotated[float, typer.Option(help="Of an engine's steps for each clock.")] = 4.0,
+    case: Annotated[
+        str, typer.Option(help="Case of an engine. Default: its first timed case.")
+    ] = "",
+    against: Annotated[str, typer.Option(help="Second program to compare with.")] = "",
+    patience_s: Annotated[float, typer.Option(help="Time limit of one run, in seconds.")] = 120.0,
+    threads: Annotated[int, typer.Option(help="Threads of torch and OpenMP.")] = 1,
+    seconds: Annotated[
+        float, typer.Option(help="Seconds of engine steps for each instrument.")
+    ] = 4.0,
     json: Json = False,
 ) -> int:
-    """Where time, memory and waiting go: hot lines, operators, flamegraph, findings."""
+    """Profile time, memory and waiting of a program."""
     from tools.profiling import command as verb
 
     return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments or ()))
@@ -206,13 +226,15 @@ def profile(
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help='A commit, "." for the working tree; or a record.')],
-    b: Annotated[str, typer.Argument(help="The same; a record is a file, NAME or NAME@COMMIT.")],
+    a: Annotated[str, typer.Argument(help='Commit, "." for the working tree, or results.')],
+    b: Annotated[str, typer.Argument(help="The same. Results: a file, NAME or NAME@COMMIT.")],
     names: Names = None,
     json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="For a pull request.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
+    ] = False,
 ) -> int:
-    """Is B slower than A? 0 same or faster, 1 slower, 2 wrong, 3 inconclusive."""
+    """Is B slower than A? Exit 0 no, 1 yes, 2 wrong, 3 inconclusive."""
     from tools.experiments import compare_commits as verb
 
     return verb.run(a, b, names or [], json, markdown)
@@ -220,10 +242,10 @@ def compare(
 
 @app.command()
 def experiment(
-    trials: Annotated[int, typer.Option(help="Fresh processes, all together.")] = 100,
+    trials: Annotated[int, typer.Option(help="Number of fresh processes in total.")] = 100,
     json: Json = False,
 ) -> int:
-    """How often the clock is wrong, on this machine; resumes where it was stopped."""
+    """Measure the error rates of the clock on this machine. Resumes after a stop."""
     from tools.experiments import error_rates as verb
 
     return verb.run(trials, json)
@@ -231,7 +253,7 @@ def experiment(
 
 @app.command()
 def publish() -> int:
-    """File what was measured at this commit in asv's committed history, and build its site."""
+    """Add this commit to the asv history and build the site."""
     from tools.asv_support import site as verb
 
     return verb.run()
@@ -239,7 +261,7 @@ def publish() -> int:
 
 @app.command()
 def preview() -> int:
-    """Serve the asv site on this machine."""
+    """Serve the asv site locally."""
     from tools.asv_support import site as verb
 
     verb.preview()
@@ -250,10 +272,10 @@ def preview() -> int:
 def report(
     json: Json = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compute every figure again from its samples.")
+        bool, typer.Option("--verify", help="Recompute every figure from the raw samples.")
     ] = False,
 ) -> int:
-    """Write the committed pages from the committed evidence: report.md files, reports/, plots."""
+    """Write all pages and plots from the evidence."""
     if verify:
         from tools.reporting import verification
 
@@ -265,11 +287,13 @@ def report(
 
 @app.command()
 def samples(
-    export: Annotated[Path | None, typer.Option(help="Bundle those that evidence names.")] = None,
-    add: Annotated[Path | None, typer.Option(help="Take those in from such a bundle.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the samples that evidence names to a bundle.")
+    ] = None,
+    add: Annotated[Path | None, typer.Option(help="Add the samples of a bundle.")] = None,
     json: Json = False,
 ) -> int:
-    """Raw samples on this machine: which evidence they belong to; bundle them for a release."""
+    """List raw samples, or exchange them as a bundle."""
     from tools.reporting import sample_store as verb
 
     return verb.run(export, add, json)
@@ -278,14 +302,14 @@ def samples(
 @app.command()
 def protocol(
     raised: Annotated[
-        bool, typer.Option("--raised", help="A rule changed: lock it under its new number.")
+        bool, typer.Option("--raised", help="Lock a changed rule under its new number.")
     ] = False,
     same: Annotated[
-        bool, typer.Option("--same", help="No verdict changes: judge everything, then lock.")
+        bool, typer.Option("--same", help="Lock if every known answer stays the same.")
     ] = False,
     json: Json = False,
 ) -> int:
-    """Rules of judge, clock and counter: their numbers, and what changed since. Exit 1 if any."""
+    """Show the rules of judge, clock and counter. Exit 1 if an edit is undecided."""
     from tools.cli import protocol_lock as verb
 
     return verb.run(raised, same, json)
@@ -296,10 +320,11 @@ def run(
     full: Full = False,
     dirty: Dirty = False,
     here: Annotated[
-        bool, typer.Option("--here", help="Also what only other kinds of machine have evidence of.")
+        bool,
+        typer.Option("--here", help="Include what only other kinds of machine have evidence for."),
     ] = False,
 ) -> int:
-    """The main job: check, validate, bench, publish; only what has no current evidence."""
+    """Check, validate and benchmark what has no evidence."""
     from tools.cli import pipeline as verb
 
     return verb.run(full, dirty, here)
