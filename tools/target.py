@@ -32,6 +32,11 @@ class Target:
         return any(p in self.file.parents for p in PACKAGES)
 
     @property
+    def import_folder(self) -> Path:
+        """The folder from which ``module`` is imported; a script's own."""
+        return self.file.parents[self.module.count(".") + (self.file.name == "__init__.py")]
+
+    @property
     def name(self) -> str:
         """Of the baseline: the file's, or the part's, without ``test_``."""
         words = self.part.split("::")[-1] or (self.module.rpartition(".")[2] or self.file.stem)

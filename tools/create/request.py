@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.target import Target, import_root
+from tools.target import Target
 
 HARNESS = ("tools", "validation")
 OURS = ("tools", "baselines", "validation", "optimizations")
@@ -44,7 +44,6 @@ def program(request: Request) -> dict:
                 "cwd": "project", "names": OURS}  # fmt: skip
     inside = lambda path: os.path.normpath(Path("project") / os.path.relpath(path, project))  # noqa: E731
     here = Path.cwd()
-    first = import_root(target.file) if target.kind == "callable" else target.file.parent
     config = next((c for c in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
                    if (project / c).exists()), "")  # fmt: skip
     return {
@@ -52,7 +51,7 @@ def program(request: Request) -> dict:
         "file": inside(target.file),
         "module": target.module,
         "part": target.part,
-        "paths": list(dict.fromkeys([inside(first), "project"])),
+        "paths": list(dict.fromkeys([inside(target.import_folder), "project"])),
         "names": OURS,
         "cwd": inside(here) if project == here or project in here.parents else "project",
         "config": inside(project / config) if config and target.kind == "pytest" else "",

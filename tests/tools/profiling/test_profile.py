@@ -295,10 +295,10 @@ def made(tmp_path: Path, name: str, text: str) -> str:
     ("name", "text", "member", "kind"),
     [
         ("run.py", "x = 1", "", "script"),
-        ("test_a.py", "def test_b(): pass", "", "test"),
+        ("test_a.py", "def test_b(): pass", "", "pytest"),
         ("test_a.py", "def main(): pass", "", "script"),
         ("test_a.py", "def main(): pass", "::main", "callable"),
-        ("test_a.py", "class TestX: pass", "::TestX::test_y[1-2]", "test"),
+        ("test_a.py", "class TestX: pass", "::TestX::test_y[1-2]", "pytest"),
     ],
 )
 def test_a_path_says_what_it_is(tmp_path, name, text, member, kind):

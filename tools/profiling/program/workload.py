@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import importlib
-import importlib.util
 import os
 import sys
 import traceback
@@ -120,7 +119,10 @@ class WholeRun:
             self.call = self.find()
 
     def run(self, calls: int) -> None:
-        once = {"script": self.script, "test": self.test, "callable": self.function}
+        once = {
+            "script": self.script, "module": self.script, "pytest": self.test,
+            "callable": self.function,
+        }  # fmt: skip
         pid = os.getpid()
         try:
             for _ in range(calls):
@@ -151,11 +153,12 @@ class WholeRun:
         return f"{type(error).__name__}: {error} ({where}){hint}"
 
     def script(self) -> None:
-        path = self.target["what"]
+        path, module = self.target["what"], self.target["module"]
         sys.argv = [path, *self.target["arguments"]]
-        sys.path.insert(0, os.path.dirname(path))
+        reach(self.target["folder"])
         main = types.ModuleType("__main__")
         main.__file__, main.__builtins__ = path, builtins
+        main.__package__ = module.rpartition(".")[0] or None  # relative imports start there
         sys.modules["__main__"] = main
         self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
 
@@ -171,8 +174,8 @@ class WholeRun:
     def find(self) -> Callable[[], object]:
         what, member = self.target["what"], self.target["member"]
         try:
-            module = of_path(what) if what.endswith(".py") else importlib.import_module(what)
-            found = module
+            reach(self.target["folder"])
+            found = module = importlib.import_module(self.target["module"])
             for part in member.replace("::", ".").split("."):
                 found = getattr(found, part)
         except AttributeError:
@@ -185,12 +188,10 @@ class WholeRun:
         return found
 
 
-def of_path(path: str) -> types.ModuleType:
-    sys.path.insert(0, os.path.dirname(path))
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def reach(folder: str) -> None:
+    """Let the program import what lies in that folder."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def step_aside(root: str) -> None:
