@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 from tools import console
-from tools.cli.precompile import compiled_ahead
 from tools.records.evidence import forget, judged
 from validation import discovery
 from validation.judge.verdicts import Conclusion, Status, Verdict
@@ -45,15 +42,12 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     """Fresh verdicts on the named ones."""
     if not names:
         return {}
-    with ExitStack() as meanwhile:
-        if len(names) == 1:  # several are judged in processes of their own
-            allocator.keep_freed()
-            get_ready(names)
-        with allocator.importing():
-            from validation.judge.judge import judge as hear  # late: torch
-        if len(names) == 1:
-            meanwhile.enter_context(compiled_ahead(names[0]))
-        tell = meanwhile.enter_context(console.progress("judging"))
+    if len(names) == 1:  # several are judged in processes of their own
+        allocator.keep_freed()
+        get_ready(names)
+    with allocator.importing():
+        from validation.judge.judge import judge as hear  # late: torch
+    with console.progress("judging") as tell:
         found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
     forget()
     return found

@@ -21,14 +21,13 @@ from validation.discovery import BrokenLeaf, kin
 from validation.golden import manifest
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
-from validation.judge.case_reference import BRIEF, Bench
+from validation.judge.case_reference import Bench
 from validation.judge.compare import Vacuous, exact_distance, refuse_vacuity
 from validation.judge.divergence import Failure, investigate
 from validation.judge.divergence import path as failure_path
 from validation.judge.mutation_score import Score
 from validation.judge.previous_tolerance import refusal
 from validation.judge.verdicts import CaseResult, Mutation, Status, Verdict
-from validation.parallel.prefetch import made_ahead
 from validation.parallel.process_pool import PROCESSES, Tell, portions, side_by_side
 from validation.parallel.threads import workers
 from validation.records import digests
@@ -115,7 +114,7 @@ def judge_engine(
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
     with workers(parallel) as pool:
-        for bench in benches(base, able, cases, coverage, parallel):
+        for bench in benches(base, able, cases, coverage):
             case_name = bench.name
             asked = [n for n, c in able.items() if case_name in cases[n] and goes_on(results[n])]
 
@@ -193,42 +192,25 @@ def benches(
     able: dict[str, Agreement],
     cases: dict[str, list[str]],
     coverage: Coverage,
-    parallel: int,
 ) -> Iterator[Bench]:
-    """The bench of every case that is asked for. While one is used its trials and the next are
-    made, by a process of their own where there is one to spare."""
+    """The reference of every case that is asked for. While one is used, a thread makes its input
+    variants and the next reference."""
     names = cheapest_first(base, {name for asked in cases.values() for name in asked})
     answers, full = manifest.manifest(base.name).answers, coverage is Coverage.FULL
 
     def bench_of(name: str) -> Bench:
         return Bench(base, name, base.cases[name], answers[name], full)
 
-    def look_ahead(bench: Bench) -> None:
-        bench.look_ahead([c for n, c in able.items() if bench.name in cases[n]])
+    def make_variants(coming: Future[Bench]) -> None:
+        bench = coming.result()
+        with bench.lock:  # whoever asks for a variant waits for all of them
+            bench.look_ahead([c for n, c in able.items() if bench.name in cases[n]])
 
-    def beside(name: str) -> Iterator[str]:
-        bench = bench_of(name)
-        yield f"run of {name}"
-        look_ahead(bench)
-        yield f"trials of {name}"
-
-    small = [name for name in names if max(sizes(base.name, name)) <= BRIEF]  # runs that are kept
-    parts = (part for name in small for part in beside(name))
-    with made_ahead(parts if parallel > 1 else ()) as wait, workers(1) as pool:
-
-        def made(name: str) -> Bench:
-            wait(f"run of {name}")
-            return bench_of(name)
-
-        def tried(coming: Future[Bench]) -> None:
-            bench = coming.result()
-            with bench.lock:  # whoever asks for a trial waits for all of them
-                wait(f"trials of {bench.name}")
-                look_ahead(bench)
+    with workers(1) as pool:
 
         def ready(name: str) -> Future[Bench]:
-            coming = pool.submit(made, name)
-            pool.submit(tried, coming)
+            coming = pool.submit(bench_of, name)
+            pool.submit(make_variants, coming)
             return coming
 
         coming = ready(names[0]) if names else None

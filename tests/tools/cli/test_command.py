@@ -117,3 +117,8 @@ def test_the_scripts_of_the_documents_are_the_verbs(scratch):
             text=True,
         )
         assert (done.returncode, text in done.stdout + done.stderr) == (code, True), done.stderr
+
+
+def test_validate_starts_the_fork_server_before_it_imports_torch():
+    command = "import sys, tools.cli.validate; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", command], check=True)

@@ -1,8 +1,6 @@
 """No question is put twice to a candidate, but those that mean to be."""
 
 import os
-import signal
-import threading
 from contextlib import suppress
 
 import pytest
@@ -12,7 +10,6 @@ import baselines
 from validation import corpus, discovery
 from validation.judge import mutation_score
 from validation.mutation import mutants
-from validation.parallel.prefetch import made_ahead
 from validation.records import digests
 from validation.worker import forkserver, server
 from validation.worker.memo import SMALL, Remembered
@@ -127,34 +124,6 @@ def test_a_shared_answer_is_nobodys_to_change(state):
     kept = right[digests.of_state(state)]
     want = engine.prepare(case)(state)
     assert all(torch.equal(a, b) for a, b in zip(kept, want, strict=True))
-
-
-def test_what_is_made_ahead_is_waited_for_in_order(tmp_path):
-    def parts():
-        for name in ("one", "two"):
-            (tmp_path / name).write_text(str(os.getpid()))
-            yield name
-
-    with made_ahead(parts()) as wait:
-        wait("two")
-        assert {p.name for p in tmp_path.iterdir()} == {"one", "two"}
-        assert (tmp_path / "one").read_text() != str(os.getpid())
-        wait("never made")
-
-
-@pytest.mark.parametrize("end", ["error", "killed"])
-def test_nobody_waits_for_what_ended_early(end):
-    def parts():
-        yield "one"
-        if end == "error":
-            raise ValueError(end)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    with made_ahead(parts()) as wait:
-        waiting = threading.Thread(target=wait, args=("two",))
-        waiting.start()
-        waiting.join(30)
-        assert not waiting.is_alive()
 
 
 def test_an_environment_is_as_it_was_afterwards(monkeypatch):
