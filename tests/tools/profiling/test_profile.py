@@ -326,7 +326,7 @@ def repository(tmp_path_factory) -> Path:
 WRONG = {
     "no such file": ("nothing.py", None, 2, "no such file"),
     "no Python": ("data.txt", "x", 2, "no Python file"),
-    "broken source": ("broken.py", "def f(:", 2, "broken.py:1"),
+    "broken source": ("broken.py", "def f(:", 1, "broken.py is no Python"),
     "missing package": ("a.py", "import nonsense_pkg", 1, "No module named 'nonsense_pkg'"),
     "raises": ("a.py", "x = 1\nraise ValueError('bad\\n\\0thing')", 1, "bad ?thing (a.py:2)"),
     "ends itself": ("a.py", "import sys; sys.exit('no input')", 1, "no input"),

@@ -31,9 +31,9 @@ import torch
 from baselines import device
 device.on_device = lambda engine, _: engine  # what else would be done there is done here
 import baselines
-from validation import leaves
+from validation import discovery
 base = baselines.load(sys.argv[1] + "_v1")
-ours = leaves.engine(sys.argv[1] + "_triton")
+ours = discovery.engine(sys.argv[1] + "_triton")
 if sys.argv[1] == "probabilistic_field":
     sys.modules[ours.stepper.__module__].there = lambda case: case
 for name in sys.argv[2:]:

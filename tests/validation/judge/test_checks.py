@@ -19,9 +19,9 @@ from validation.worker.messages import CandidateFailed
 
 FAULTS = """
 import resource, sys, torch
-from validation import memory
+from validation.worker import allocator
 if sys.argv[1] == "kept":
-    memory.keep_freed()
+    allocator.keep_freed()
 field = torch.zeros(1 << 22, dtype=torch.float64)
 def faults(count):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -101,7 +101,7 @@ def test_a_first_look_takes_all_small_cases_of_what_compiles_too(name):
 
 def test_only_what_hides_in_the_input_asks_whether_the_input_changed():
     asked = []
-    room = SimpleNamespace(after=lambda *_, guard, sabotage: asked.append((sabotage, guard)) or {})
+    room = SimpleNamespace(after=lambda *_, guard, mutant: asked.append((mutant, guard)) or {})
     for name in ("", "zeros", "input changed"):
         Recorded(room, name).after("case", None, [1], guard=True)
     assert asked == [("", False), ("zeros", False), ("input changed", True)]
