@@ -1,1 +1,1 @@
-"""Performance: one module a verb."""
+"""Commands, timing, costs, profiling and reports."""

@@ -1,4 +1,4 @@
-"""groundspeed: ground truth, then speed. Nothing is imported before Ctrl-C is one line."""
+"""Command line entry point. Heavy imports come after the handler of Ctrl-C is set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see: aligned lines, and a progress bar while something takes its time."""
+"""Terminal output: aligned lines and a progress bar."""
 
 from __future__ import annotations
 

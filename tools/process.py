@@ -1,4 +1,4 @@
-"""What a process of the tools finds in its environment."""
+"""Environment variables of the processes that the tools start."""
 
 from __future__ import annotations
 

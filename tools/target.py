@@ -1,4 +1,4 @@
-"""What a user points at: a script, a module, a test or a callable, and the project around it."""
+"""Resolves PATH[::CALLABLE]: a script, a module, a test or a callable, and its project."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The judge."""
+"""Validation: does an optimization compute the same as its baseline?"""

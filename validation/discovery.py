@@ -1,4 +1,4 @@
-"""Optimizations, found by folder and loaded by name."""
+"""Finds optimizations by folder and loads them by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine: the kind that evidence is filed under, and what it can do.
+"""This machine: the kind that evidence is filed under, and its abilities.
 
 A *kind* is a readable class of machines: processor model, instruction set and cores, or the model
 of the GPU for what works on one. Evidence is kept, and shown side by side, by kind. What differs

@@ -1,4 +1,4 @@
-"""Protocols: the rules under which evidence was made, numbered.
+"""Numbered protocols: the rules under which evidence was made.
 
 A verdict is bound to the number of the judge's protocol and not to the judge's bytes, so an edit
 that changes no rule costs no evidence. The number rises when a change of rules could change a
@@ -146,10 +146,11 @@ def describe(node: object, parts: list[str]) -> None:
     if isinstance(node, ast.AST):
         parts.append(type(node).__name__)
         for name, value in ast.iter_fields(node):
+            value = without_docstring(node, name, value)
             if value is None or value == [] or name in ("kind", "type_ignores"):
                 continue
             parts.append(name)
-            describe(without_docstring(node, name, value), parts)
+            describe(value, parts)
         parts.append(")")
     elif isinstance(node, list):
         for item in node:

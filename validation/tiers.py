@@ -1,4 +1,4 @@
-"""How much of a claim is judged. Imports no torch: records are read without it."""
+"""Tiers: how much of a claim is judged. Imports no torch."""
 
 from __future__ import annotations
 

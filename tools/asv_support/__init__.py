@@ -1,0 +1,1 @@
+"""asv integration: environment, checkouts, worker, site."""

@@ -1,4 +1,4 @@
-"""A commit's code under today's measuring stick, in one tree of its own."""
+"""A commit's implementation with today's judge and clock, in one tree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""asv's environment "commit": this interpreter, and a checkout of the commit under test.
+"""The asv environment "commit": this interpreter and a checkout of the commit under test.
 
 Nothing is built or installed. `optimizations/__init__.py` and `tools/suite.py` take the
 code under test from the checkout, so a commit costs no environment of its own.

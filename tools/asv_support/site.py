@@ -1,4 +1,4 @@
-"""The asv site, complete in one folder: built, made whole without the internet, served.
+"""Builds and serves the asv site; it needs no internet.
 
 asv's page loads ten scripts and styles from content delivery networks and refuses to
 work without them. asv runs `Offline` at the end of `asv publish`, however it was started:

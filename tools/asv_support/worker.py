@@ -1,4 +1,4 @@
-"""What the asv suite asks for, answered in a process that may import torch.
+"""Answers the asv suite from a process that may import torch.
 
     python -m tools.asv_support.worker cases
         {optimization: [timed cases]}

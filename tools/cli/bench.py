@@ -1,4 +1,4 @@
-"""Time optimizations beside their baselines, where a current VERIFIED verdict allows it."""
+"""Command ``bench``: times optimizations that have a current VERIFIED verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seal an engine's answers once, and verify that they are still what was sealed."""
+"""Commands ``freeze`` and ``check``: freeze an engine's answers once, and verify them."""
 
 from __future__ import annotations
 

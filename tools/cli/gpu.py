@@ -1,4 +1,4 @@
-"""What runs on a GPU, judged and timed where there is one.
+"""Command ``gpu``: judges and times what runs on a GPU.
 
 Its evidence lies in the folder of that kind of GPU, like that of any other machine.
 """

@@ -1,4 +1,4 @@
-"""Engines and optimizations at a glance, from this kind of machine and from all others."""
+"""Command ``list``: engines and optimizations, with evidence of all kinds of machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new optimization that already validates: the null one, to be changed step by step."""
+"""Command ``new``: a new optimization that already validates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The main job: check, validate, bench, count, publish; what has current evidence stays as it is.
+"""Command ``run``: checks, validates, benchmarks, counts and publishes what has no current
+evidence.
 
 Evidence of any machine is enough: a new machine is no reason to measure again. One that has none
 of its own takes a sample, the fastest of a few engines; ``here`` takes everything.

@@ -1,4 +1,4 @@
-"""The verb ``protocol``: what the rules are, what changed since, and the two ways on.
+"""Command ``protocol``: shows the rules, detects edits, and locks them.
 
 A change of a module that holds rules needs a decision of its author. Either a verdict could come
 out otherwise: then a new line of history raises the number. Or none does: then the self-test, with

@@ -1,4 +1,4 @@
-"""Old claims under today's versions: judged again, timed again, and what no longer holds.
+"""Command ``bench --recheck``: judges and times earlier claims with today's versions.
 
 The old evidence is kept in .groundspeed/earlier/ before new one takes its place.
 """

@@ -1,4 +1,4 @@
-"""Run the smallest call that shows a refusal once more."""
+"""Command ``replay``: repeats the smallest call that shows a rejection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge optimizations: do they still compute the same thing as their frozen baseline?"""
+"""Command ``validate``: judges optimizations against their frozen baseline."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Counted work of a step: operators, bytes, arithmetic; nothing is timed."""

@@ -1,4 +1,4 @@
-"""The committed budget of an optimization's counted costs, and what has outgrown it.
+"""An optimization's committed cost budget, and the comparison with it.
 
 Counts do not depend on the machine or on its noise, so the comparison is exact: no operator,
 allocation or synchronisation point more than was accepted, and no more than a hundredth more

@@ -1,4 +1,4 @@
-"""Counted costs as they are filed, and as they are said. Imports no torch."""
+"""Record and text of counted costs. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb ``costs``: what a step does, counted, beside its baseline and its budget."""
+"""Command ``costs``: counts a step and compares it with its baseline and its budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts what a step does, by line, through torch's own dispatch: nothing is timed.
+"""Counts the work of a step by source line, through torch's dispatch.
 
 Every count is a whole number that comes out the same on a busy machine and on a quiet one,
 with a GPU and without. Inside native kernels (numba, C++) there is nothing to count, and a

@@ -1,4 +1,4 @@
-"""The least that a step must move and compute: what the distance to a limit is measured from."""
+"""Minimum traffic and arithmetic of a step: the reference for distances to a limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one operator costs, read off its schema, arguments and result; nothing is timed.
+"""Cost of one operator, computed from its schema, arguments and result.
 
 Conventions. A view moves nothing and launches nothing. An operator reads each of its tensor
 arguments once and writes each of its results once; what it keeps inside is not seen. A

@@ -1,0 +1,1 @@
+"""Frozen baselines from a user's program: resolve, copy, record twice, write, verify, install."""

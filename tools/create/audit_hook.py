@@ -1,4 +1,4 @@
-"""What a program touches while it runs: files, processes, connections.
+"""Records the files, processes and connections that a program uses.
 
 Nothing may write into the user's project, nor go out to the network: such a run is ended with
 the line that tried.

@@ -1,4 +1,4 @@
-"""From any script, module, test or callable to a frozen baseline.
+"""Command ``create``: a frozen baseline of any script, module, test or callable.
 
 The program runs in processes of its own, in a copy of its project: once to see what it
 imports, reads and leaves, once more to see whether it does so again. What was seen is copied,

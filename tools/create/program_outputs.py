@@ -1,4 +1,4 @@
-"""What a run left behind: the numbers that are kept of it, or the rule of its step."""
+"""Outputs of a run: the numbers that are compared, or the rule of its step."""
 
 from __future__ import annotations
 

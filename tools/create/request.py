@@ -1,4 +1,4 @@
-"""What a user asked `create` for, and the program that it means as plain data."""
+"""The request to ``create``, and the program that it names as plain data."""
 
 from __future__ import annotations
 

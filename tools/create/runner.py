@@ -1,4 +1,4 @@
-"""A run of a user's program in a process of its own, watched from outside."""
+"""Runs a user's program in its own process, with a time limit."""
 
 from __future__ import annotations
 

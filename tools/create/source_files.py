@@ -1,4 +1,4 @@
-"""Which of the user's own files a run really used."""
+"""The user's own files that a run used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calls of a step function take, change and hand on, and the rule that it follows."""
+"""Records what the calls of a step function take, change and return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a new baseline from its frozen copies: does it give what was seen? Then seals it.
+"""Runs a new baseline from its frozen copies, compares, and freezes it.
 
 Started by `tools.create.command` in a copy of the harness that holds nothing but the new baseline.
 Prints one JSON object.

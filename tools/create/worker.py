@@ -1,4 +1,4 @@
-"""The process in which a user's program runs under observation; `tools.create.command` starts it.
+"""The process in which a user's program is recorded; started by `tools.create.runner`.
 
 Reads a specification (JSON), writes an answer (JSON) and the numbers (a file of tensors). Started
 by its path, so that nothing of the working folder is imported by mistake.

@@ -1,4 +1,4 @@
-"""The files of a baseline that is made from a user's program."""
+"""Writes the files of a baseline made from a user's program."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Experiments: sweeps, comparison of commits, error rates of the clock."""

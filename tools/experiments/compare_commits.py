@@ -1,4 +1,4 @@
-"""Two commits against each other, or two records: is B slower than A?
+"""Command ``compare``: is B slower than A, for two commits or two records?
 
 Commits: each one's own implementations are judged, then timed turn about in one process; a
 slowdown is confirmed by fresh processes before it alarms. Records are compared where their

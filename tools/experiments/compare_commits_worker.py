@@ -1,4 +1,4 @@
-"""One process of a comparison: two commits' own implementations, turn about.
+"""One process of a comparison: the implementations of two commits, interleaved.
 
     python -m tools.experiments.compare_commits_worker \
         '{"seed": 0, "trees": {"A": PATH, "B": PATH}, "name": …, "cases": […]}'

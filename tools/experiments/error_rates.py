@@ -1,4 +1,4 @@
-"""How often the clock is wrong: identical code and known slowdowns, told apart or not.
+"""Command ``experiment``: error rates of the clock on identical code and on known slowdowns.
 
 A hundred fresh processes; in each the same code is timed against itself, and against itself
 with 2 % and 5 % more work. What the clock says of them, and what usual methods say of the

@@ -1,4 +1,4 @@
-"""One process of the experiment: identical code and known slowdowns, timed turn about.
+"""One process of the experiment: identical code and known slowdowns, interleaved.
 
     python -m tools.experiments.error_rates_worker SEED
 

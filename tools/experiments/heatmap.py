@@ -1,4 +1,4 @@
-"""The scenario map as a page and a picture for each engine."""
+"""Page and plot of a sweep, for each engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb ``map``: speedup over size, type, threads and device, losses shown.
+"""Command ``map``: speedup over size, dtype, threads and device.
 
 Quick paired ratios of one process each: enough to see where an optimization gains and where
 it loses, not enough for a claim (that is what ``bench`` is for). A scenario that was not

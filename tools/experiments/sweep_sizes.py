@@ -1,4 +1,4 @@
-"""Which cases stand for the sizes of an engine on the scenario map: data, and nothing else.
+"""Sizes of each engine in a sweep: data only.
 
 A size is a case of the baseline with some parameters changed; a dotted name reaches into a
 parameter (``given.count``), and ``steps`` makes its trajectory longer than the others', for what

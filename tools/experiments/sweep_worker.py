@@ -1,4 +1,4 @@
-"""One process of the scenario map: an engine's optimizations at any size, checked, then timed.
+"""One process of a sweep: checks and times optimizations at any size.
 
     python -m tools.experiments.sweep_worker ENGINE THREADS
 

@@ -1,1 +1,1 @@
-"""Where the time, the memory and the waiting of a run go; each instrument in its own process."""
+"""Profiles of time, memory and waiting; each instrument runs in its own process."""

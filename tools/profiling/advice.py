@@ -1,4 +1,4 @@
-"""What the profile says in words: where to look, what kind of remedy, and the most it can bring.
+"""Advice from a profile: where to look, which remedy, and the largest possible gain.
 
 The bound is G. M. Amdahl's (AFIPS Conference Proceedings 30, 483 (1967),
 doi:10.1145/1465482.1465560): a part that takes the share p of the run, made free, makes the

@@ -1,4 +1,4 @@
-"""The verb ``profile``: measure, write the record, its pages and its pictures."""
+"""Command ``profile``: measures, and writes the record, its pages and its plots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time went between two runs: by line, by operator, and whether it adds up."""
+"""Difference of two profiles, by line and by operator, with the residual."""
 
 from __future__ import annotations
 

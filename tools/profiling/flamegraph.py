@@ -1,4 +1,4 @@
-"""Flamegraphs: a static one of the samples, small enough to be kept, and memray's own."""
+"""Flame graphs of sampled stacks, and of memory by memray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a whole run, or why this machine cannot give them."""
+"""Metrics of a whole run, or why this machine cannot give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How near a line or an operator comes to what the machine can do."""
+"""Distance of a line or an operator to the limits of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record of a profile, its pages and its pictures, in a folder that is whole or absent."""
+"""Writes the record, pages and plots of a profile into one folder, all or nothing."""
 
 from __future__ import annotations
 

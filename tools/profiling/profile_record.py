@@ -1,4 +1,4 @@
-"""A profile, as it is written down: one record of everything that the instruments found."""
+"""The record of a profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All instruments over one target, each in its own process, into one record."""
+"""Runs all instruments on one target and merges what they find."""
 
 from __future__ import annotations
 

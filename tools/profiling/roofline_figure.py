@@ -1,4 +1,4 @@
-"""The roofline, as SVG that is readable on a light page and on a dark one."""
+"""Roofline of a profile as SVG, for light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what the instruments found to the tables of the record: by line and by operator."""
+"""Tables of a profile, by line and by operator, from raw instrument data."""
 
 from __future__ import annotations
 

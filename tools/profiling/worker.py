@@ -1,4 +1,4 @@
-"""One instrument over one run: `python worker.py SPECIFICATION`, which writes its answer to a file.
+"""Worker of one instrument: `python worker.py SPECIFICATION` writes its answer to a file.
 
 Started by its path, so that nothing of the working folder is imported by mistake.
 """

@@ -1,0 +1,1 @@
+"""Measurements: their conditions, and whether they are current."""

@@ -1,4 +1,4 @@
-"""The conditions of a measurement: all are recorded, and few of them are compared.
+"""Conditions of a measurement: all are recorded, few are compared.
 
 The kind of machine is the folder that a number lies in. Beside it only settings are compared that
 a user chooses and that move ratios: allocator, threads, treatment of denormals, and torch.

@@ -1,4 +1,4 @@
-"""What on file still says something about today's code, on which kinds of machine.
+"""Evidence on file for today's code, by kind of machine.
 
 A verdict or a number of another kind of machine is evidence like that of this one; it is shown
 with its machine and date and never mixed with it. Imports no torch, but where only a build of it

@@ -1,4 +1,4 @@
-"""The machine beside the measurement: what else runs on it, and waiting until less does."""
+"""Load of the machine during a measurement, and waiting for a quiet moment."""
 
 from __future__ import annotations
 

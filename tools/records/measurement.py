@@ -1,4 +1,4 @@
-"""What a measurement leaves behind: what its pairs add up to, and the conditions.
+"""Record of a measurement: the summary of its pairs, and its conditions.
 
 The pairs themselves are samples (`validation.records.samples`); the digest of those stands beside.
 """

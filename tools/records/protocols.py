@@ -1,4 +1,4 @@
-"""Protocols of the clock and of the counter: see `validation.protocol`."""
+"""Protocols of the clock and of the counter; see `validation.protocol`."""
 
 from __future__ import annotations
 

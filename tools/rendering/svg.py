@@ -1,4 +1,4 @@
-"""Plots as SVG, readable on a light page and on a dark one."""
+"""Plots as SVG, for light and dark pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates of the pages, and what they are filled into."""
+"""Loads and fills page templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page, from the evidence on file and from nothing else.
+"""Command ``report``: writes every page from the evidence on file.
 
 Committed pages are written as seen from one kind of machine, that with the most evidence, so that
 they are the same wherever they are written. What `groundspeed run` renders for this machine goes
@@ -20,7 +20,7 @@ from tools.records.measurement import Measurement, Timing
 from tools.rendering.templates import PAGES, with_block, write
 from tools.reporting import proposals, targets, tolerances
 from tools.roofline import model
-from tools.selftest import command
+from tools.selftest import selftest_record
 from validation import discovery
 from validation.golden import manifest
 from validation.judge.verdicts import Status, Summary
@@ -66,7 +66,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "claims.md": claims(view),
         "targets.md": speeds(view),
         "tolerances.md": tolerances.page(view),
-        "selftest.md": command.page(view),
+        "selftest.md": selftest_record.page(view),
         "experiment.md": error_rates.page(view),
         "map.md": heatmap.page(view, folder),
     }

@@ -1,4 +1,4 @@
-"""The ledger: every proposal of the documents, what decides it, and what came out.
+"""Proposals of the documents: claimed speedup, test, and result.
 
 Rows live in ``optimizations/ledger/*.toml``, a file a document; whatever a row names must exist
 and agree with its decision. `reports/claims.md` shows them beside the records on file.

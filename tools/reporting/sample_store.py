@@ -1,4 +1,4 @@
-"""The verb ``samples``: which raw samples this machine holds, and bundles of them."""
+"""Command ``samples``: raw samples on this machine, and bundles of them."""
 
 from __future__ import annotations
 

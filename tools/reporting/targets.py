@@ -1,4 +1,4 @@
-"""What was asked of the fast ones, and what else one might pick, beside the records on file.
+"""Performance targets and alternatives, beside the measurements on file.
 
 Targets stand in ``optimizations/targets.toml``: for an engine and a case, by kind of
 implementation, a speedup over the frozen engine or a share of the machine's limit. Alternatives

@@ -1,4 +1,4 @@
-"""The ledger of tolerances: what is allowed, where that comes from, how much of it is used."""
+"""Table of tolerances: size, source, and the share that is used."""
 
 from __future__ import annotations
 

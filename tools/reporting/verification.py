@@ -1,4 +1,4 @@
-"""``report --verify``: every figure of the evidence, computed again from its samples."""
+"""``report --verify``: recomputes every figure from its raw samples."""
 
 from __future__ import annotations
 

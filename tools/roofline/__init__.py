@@ -1,0 +1,1 @@
+"""Machine peaks, and the distance of a step to them."""

@@ -1,4 +1,4 @@
-"""How far a step is from what the machine allows: the ceilings on file, and the floor of a case.
+"""Roofline model: the fastest possible time of a case on this machine.
 
     floor = max(least bytes / bandwidth at that working set, least arithmetic / peak)
 

@@ -1,4 +1,4 @@
-"""What this machine can do at its best: bandwidth at each level of memory, and arithmetic.
+"""Command ``ceilings``: peak bandwidth of each memory level, and peak arithmetic.
 
 Streams are native loops over arrays of each thread's own, so that no barrier and no call
 overhead counts. GB/s counts every array once a pass: the in-place stream a = b − a moves 3,

@@ -1,4 +1,4 @@
-"""A roofline plot for each engine: every measured optimization against the machine's ceilings.
+"""Roofline plot of each engine with its measured optimizations.
 
 Across: the arithmetic of a case over the bytes that it must move, both the least there are,
 so that all who compute a case stand in one column and only their height differs (cases of

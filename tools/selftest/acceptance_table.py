@@ -1,4 +1,4 @@
-"""The acceptance table of the toys: every rule, and the judge itself, where the answer is known.
+"""Acceptance table of the calibration systems: every rule, and the judge.
 
 Two systems, ten starts, three horizons: thirty checks of each candidate by each rule. It takes
 minutes, so it is kept as a record and asked for by name: `groundspeed selftest --part toys`.

@@ -1,0 +1,1 @@
+"""Paired timing: session, workers, rounds, statistics, output checks."""

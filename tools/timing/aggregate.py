@@ -1,4 +1,4 @@
-"""What several processes found of one candidate on one case, and what it adds up to."""
+"""Aggregates one candidate's samples over worker processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small enough to note after every timed block: what a state is, and how far off another may be.
+"""Cheap state fingerprints, recorded after each timed block.
 
 Large fields are gone through in pieces that stay in the cache: one pass over memory each, and
 no copies of a field's size, which would cost the system more than the sums themselves.

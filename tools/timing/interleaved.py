@@ -1,4 +1,4 @@
-"""The rounds of one case: every contender makes as many steps, in random order, watched.
+"""Interleaved rounds of one case: every runner makes as many steps, in random order.
 
 What the timed calls of a candidate left behind is noted after each block, outside the timed
 windows, and so is global state that it changed.

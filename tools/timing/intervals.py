@@ -1,4 +1,4 @@
-"""From raw pairs to a ratio with an interval, and to a word.
+"""Statistics: from raw pairs to a ratio with an interval, and to an outcome.
 
 Inside a process: the median of log(candidate / baseline) over rounds, with the exact
 order-statistic interval. Between processes: the mean of those medians with a t interval,

@@ -1,4 +1,4 @@
-"""The frozen engine in a process that no candidate ever entered, beside the one it is timed in.
+"""Client of the isolated baseline: the baseline timed in a process without candidates.
 
 Candidates share a process with the frozen engine. One that patches what that engine calls, turns
 a profiler on or keeps the processor busy makes it slow, the control no less, and itself fast by

@@ -1,4 +1,4 @@
-"""The witness's own process: the frozen engine, and nobody else.
+"""Process of the isolated baseline.
 
     python -m tools.timing.isolated_baseline_worker ENGINE
 

@@ -1,4 +1,4 @@
-"""No phase goes unwatched: what timed calls leave behind, and the frozen engine's word on it.
+"""Timed calls are verified too: their outputs are compared with the baseline.
 
 The timing process notes a fingerprint after every block of timed calls, outside the timed
 window, and keeps whole the state after a block drawn at random and after the last. The parent

@@ -1,4 +1,4 @@
-"""What is timed turn about: an engine on a case, the frozen engine as control, the stream.
+"""Runners that are interleaved: an engine on a case, the baseline as control, a memory stream.
 
 On a GPU calls return before they are done, so a block ends when its device has nothing left to do.
 """

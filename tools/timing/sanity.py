@@ -1,4 +1,4 @@
-"""What a measurement must be to be believed: why a candidate that was timed is refused its number.
+"""Sanity checks of a measurement: why a timed candidate gets no number.
 
 It computed something else inside the timed calls, put work off until the clock had stopped, made
 what the frozen engine calls slower, or was faster than the machine can move its bytes.

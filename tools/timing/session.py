@@ -1,4 +1,4 @@
-"""The clock: what optimizations are worth, taken turn about in fresh processes.
+"""Timing session: optimizations and their baseline, interleaved in fresh processes.
 
 It refuses whatever has no current VERIFIED verdict: a speed without one is not a number. All
 candidates of a baseline share its rounds; a case whose controls are off is taken again in

@@ -1,4 +1,4 @@
-"""One process of a measurement: a baseline, its candidates and controls, turn about.
+"""One timing process: a baseline, its candidates and controls, interleaved.
 
     python -m tools.timing.worker '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
                                 "levels": {NAME: LEVEL}, "folder": PATH, "memory": true}'

@@ -1,4 +1,4 @@
-"""The parent's side of a timing process: starts it, listens, and keeps a clock of its own.
+"""Client of a timing process: starts it, reads its messages, and keeps its own clock.
 
 Code under test shares the worker's address space and could patch its timer. The parent
 reads its clock at the marks that the worker sends around its blocks: what the worker says

@@ -1,4 +1,4 @@
-"""Two small systems on which the answer is known, to measure the judge itself.
+"""Small systems with known answers, to calibrate the judge.
 
 Lorenz-96 is chaotic: right answers part from one another exponentially. The heat equation
 contracts: everything that a start got wrong is forgotten, and only the rounding of the last

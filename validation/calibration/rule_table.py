@@ -1,4 +1,4 @@
-"""The acceptance table: which rule tells right from wrong on systems whose answer is known.
+"""Acceptance table: which rule separates right from wrong where the answer is known.
 
 For each toy, ten starts and three horizons: thirty checks of each candidate by each rule.
 The last row is the judge itself, the very code that judges optimizations, on a run of that

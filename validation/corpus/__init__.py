@@ -1,4 +1,4 @@
-"""The judge on trial: candidates whose verdict is known, over all engines.
+"""Controls: candidates with a known verdict, over all engines.
 
 Exploits must be refused, each for its own reason; honest rewritings must be accepted at the
 level that they claim. Entries are declarations; `hear` gives them to the same checks, in a

@@ -1,4 +1,4 @@
-"""What many entries have in common."""
+"""Shared parts of the controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewritings that are right; each must be accepted at the level that it claims."""
+"""Right candidates: each must be accepted at the level that it claims."""
 
 from __future__ import annotations
 

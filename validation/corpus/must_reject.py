@@ -1,4 +1,4 @@
-"""Candidates that are wrong, or right only by what they may not do; each must be refused.
+"""Wrong or cheating candidates: each must be rejected, for its own reason.
 
 They follow the public record of what fooled such harnesses, by accident or on purpose.
 """

@@ -1,4 +1,4 @@
-"""Candidates that are right whenever a judge calls them; each must be caught by the clock."""
+"""Candidates that are wrong only while they are timed: the clock must reject each."""
 
 from __future__ import annotations
 

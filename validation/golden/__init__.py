@@ -1,0 +1,1 @@
+"""Frozen answers of baselines, and cached baseline runs."""

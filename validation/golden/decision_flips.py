@@ -1,4 +1,4 @@
-"""Decisions of the frozen engine that hang on rounding.
+"""Baseline decisions that rounding can flip.
 
 A whole number or a branch is exact, but what it was decided by is not: another processor adds in
 another order, and one of a million cells falls on the other side of a threshold. How many may is

@@ -1,4 +1,4 @@
-"""Golden data: an engine's answers, sealed once; everything else is held to them."""
+"""Golden data: a baseline's answers, frozen once."""
 
 from __future__ import annotations
 

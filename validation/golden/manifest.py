@@ -1,4 +1,4 @@
-"""The seal of a baseline: what was frozen, and whether its files are still those."""
+"""Manifest of a baseline: digests of what was frozen, and their verification."""
 
 from __future__ import annotations
 

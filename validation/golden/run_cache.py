@@ -1,4 +1,4 @@
-"""Runs of the frozen engine and envelopes that were made before, kept on this machine.
+"""Cache of baseline runs and envelopes on this machine.
 
 What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
 the start and the machine. A changed byte of any is another name, and a file that does not

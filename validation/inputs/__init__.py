@@ -1,0 +1,1 @@
+"""States on which candidates are tried."""

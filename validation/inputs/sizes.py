@@ -1,4 +1,4 @@
-"""Which numbers of a case are sizes, and the case with one of them moved.
+"""Sizes of a case, and the case with one size changed.
 
 A size is a whole number that decides the shape of the start: nobody declares which those are.
 """

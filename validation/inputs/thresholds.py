@@ -1,4 +1,4 @@
-"""Starts beside a threshold: a little less or more, and the frozen engine decides otherwise.
+"""Input states close to a threshold, where the baseline decides otherwise.
 
 An optimization that decides by another sum, in another precision or a step too late is right
 almost everywhere. Nobody lists an engine's thresholds here; they are found. Between a start x

@@ -1,4 +1,4 @@
-"""Inputs that catch: other starts, other memory, other shapes than those of the named cases.
+"""Input variants: other states, memory layouts and shapes than those of the named cases.
 
 A named case is one run, and an optimization can be right on it by luck. On small cases the
 judge runs the frozen engine on the spot from

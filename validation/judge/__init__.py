@@ -1,0 +1,1 @@
+"""Runs checks, compares results, concludes a verdict."""

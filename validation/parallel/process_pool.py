@@ -1,4 +1,4 @@
-"""The judge's work, spread over the processors: portions of one engine each, side by side."""
+"""Process pool of the judge: batches of one engine, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that work beside one another on large fields."""
+"""Thread pool for large fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fingerprints of everything that a verdict rests on."""
+"""Digests of everything that a verdict depends on."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Baseline runs, distances between states, tolerances."""

@@ -1,4 +1,4 @@
-"""Where a decision hangs on rounding: the other answers that are right there, cell by cell.
+"""Decisions that rounding can flip: the other right answers, cell by cell.
 
 A threshold may lie within rounding of what is compared with it. The frozen engine falls on one
 side of it on this processor, the truth on the other, and no allowance for rounding covers what

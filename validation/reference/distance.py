@@ -1,4 +1,4 @@
-"""How far apart two fields are: root mean square, largest, worst block."""
+"""Distances between fields: root mean square, largest, worst block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far apart two right answers may lie, found by running the frozen engine itself.
+"""Envelope: how far two right answers may lie apart, measured on the baseline.
 
 Two right answers differ by the rounding of their operations and by nothing else. What that
 grows to is measured with two families of runs of the frozen engine:

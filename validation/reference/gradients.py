@@ -1,4 +1,4 @@
-"""Derivatives of the end by the start, where a claim says that there are any.
+"""Gradients of the final state with respect to the initial state.
 
     J = Σ_fields Σ_cells w · end,   w = cos(1, 2, 3, …)
 

@@ -1,4 +1,4 @@
-"""Random rounding: what the last bit of every operation is worth in the end.
+"""Random rounding: the effect of the last bit of every operation on the final state.
 
 Monte Carlo arithmetic: each floating-point result is moved at random by one unit in the
 last place, or left alone. Runs of the frozen engine under it show how far two right

@@ -1,4 +1,4 @@
-"""The frozen engine's own run: the states that candidates are held to, and its own error."""
+"""Baseline trajectory: the states that candidates are compared with, and its own error."""
 
 from __future__ import annotations
 

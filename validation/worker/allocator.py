@@ -1,4 +1,4 @@
-"""What a process that judges does with its memory: blocks it frees, and what imports leave."""
+"""Memory settings of a process that judges: freed blocks, and objects made by imports."""
 
 from __future__ import annotations
 

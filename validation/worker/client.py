@@ -1,4 +1,4 @@
-"""The judge's side of the wall: an optimization in a process of its own, with a time limit."""
+"""Client of a candidate's process, with a time limit."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Candidate:
         at: list[int],
         truth: bool = False,
         guard: bool = False,
-        sabotage: str = "",
+        mutant: str = "",
         patience_s: float = PATIENCE_S,
         changes: dict[str, object] | None = None,
         layout: str = "",
@@ -132,7 +132,7 @@ class Candidate:
             Failed: with the reason, in one line.
         """
         more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
-        more |= {"layout": layout, "stages": stages, "sabotage": sabotage}
+        more |= {"layout": layout, "stages": stages, "mutant": mutant}
         found = self.request(case, state, more, patience_s)
         kind = type(state)
         return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}

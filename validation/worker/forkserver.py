@@ -1,4 +1,4 @@
-"""A process for a candidate, forked from one that has imported torch and holds no answers."""
+"""Forks candidate processes from a server that has imported torch and holds no answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a candidate finds in its process, and must leave as it was."""
+"""Process global state, which a candidate must leave as it was."""
 
 from __future__ import annotations
 

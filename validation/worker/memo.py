@@ -1,6 +1,7 @@
-"""A candidate whose plain answers are remembered: of small states, no question is put twice.
+"""Memoizes the answers of a candidate on small states, except where a check repeats a run on
+purpose.
 
-The comparisons, the laws and the saboteurs' yardstick ask for the same runs from the same starts.
+The comparisons, the laws and the mutants' yardstick ask for the same runs from the same starts.
 Whether a candidate answers alike twice is asked on purpose, of the candidate itself. Several may
 ask at a time; the candidate hears one after the other.
 """

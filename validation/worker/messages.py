@@ -1,4 +1,4 @@
-"""What the judge and a candidate's process say to one another."""
+"""Messages between the judge and a candidate's process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other side of the wall: a process that runs one optimization and knows no answers.
+"""Server in a candidate's process: runs one optimization and knows no answers.
 
 Reads requests, one JSON object a line, and answers likewise; states travel in files.
 Started by `validation.worker.client`; nothing else imports it.
@@ -113,11 +113,11 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
         found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
         tensor_files.save(Path(request["out"]), found)
         return {"touched": False}
-    if request.get("sabotage"):
+    if request.get("mutant"):
         calls = request["at"][-1] // engine.stride
-        name, own = request["sabotage"], request["case"]
+        name, own = request["mutant"], request["case"]
         memory, right = (steps.setdefault(f"{own} {whose}", {}) for whose in (name, "unspoiled"))
-        engine, step = mutants.sabotaged(name, engine, case, step, calls, memory, right)
+        engine, step = mutants.mutated(name, engine, case, step, calls, memory, right)
     global_state.poison(state)
     watched, touched = step, []
     if request["guard"] and not engine.in_place:

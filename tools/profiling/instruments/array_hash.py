@@ -1,4 +1,4 @@
-"""What tells the contents of arrays apart, fast enough to ask for every operator."""
+"""Fast hashes of array contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""line_profiler on chosen functions of a program that is not touched: marked as they are made."""
+"""line_profiler on chosen functions of an unmodified program."""
 
 from __future__ import annotations
 

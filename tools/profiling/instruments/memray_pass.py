@@ -1,4 +1,4 @@
-"""memray: what is alive at the peak and which line asked for it."""
+"""memray: live memory at the peak, by line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine can do at most, measured beside the profile.
+"""Peaks of this machine for the operators of a profile.
 
 stream   GB/s of a = b − a in place, by bytes of the two arrays (3 passes of one of them)
 product  GFLOP/s of a 512 × 512 matrix product, by type

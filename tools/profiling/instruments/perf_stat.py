@@ -1,4 +1,4 @@
-"""Cache hit rates from the processor's counters, where perf and the machine give them."""
+"""Cache hit rates from hardware counters, by perf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampled stacks: which lines are hot, and in which functions they stand."""
+"""Stacks sampled by py-spy: hot lines and their functions."""
 
 from __future__ import annotations
 

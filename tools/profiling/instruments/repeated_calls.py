@@ -1,4 +1,4 @@
-"""Which functions are called again with what they were called with before, and give the same.
+"""Functions that are called again with the same arguments and the same result.
 
 Seen through `sys.setprofile`: calls of the program's own functions, and of library functions
 written in Python straight from own lines, so it works on numpy as on torch. Operators

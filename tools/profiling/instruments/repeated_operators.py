@@ -1,4 +1,4 @@
-"""Every operator that torch runs: where, how often, how many bytes and operations, repeated?
+"""Every torch operator: place, calls, bytes, arithmetic, and repeats.
 
 Counts are exact and do not depend on the load of the machine. A compiled function runs
 eagerly under a dispatch mode, so its counts are those of the eager program; kernels of

@@ -1,4 +1,4 @@
-"""What the system says of a region of this process: clocks, I/O, faults, waiting, memory."""
+"""Resource usage of a region: clocks, I/O, faults, waiting, memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""torch.profiler over a few steps: a Chrome trace, and from it the time of each operator."""
+"""torch.profiler: a Chrome trace, and the time of each operator."""
 
 from __future__ import annotations
 

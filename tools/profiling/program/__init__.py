@@ -1,0 +1,1 @@
+"""The profiled program: target, launch, run."""

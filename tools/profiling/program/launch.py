@@ -1,4 +1,4 @@
-"""Starts an instrument in a process of its own, watches it from outside, and ends it in time."""
+"""Starts an instrument in its own process, watches it, and stops it in time."""
 
 from __future__ import annotations
 

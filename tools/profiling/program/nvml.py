@@ -1,4 +1,4 @@
-"""What NVIDIA's library says of the GPU while a program runs; or why it says nothing."""
+"""GPU load and memory while a program runs, by NVML."""
 
 from __future__ import annotations
 

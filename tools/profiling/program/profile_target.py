@@ -1,4 +1,4 @@
-"""What is profiled: an engine by its name, or a user's script, test or callable by its path."""
+"""What is profiled: an engine by name, or a user's script, test or callable by path."""
 
 from __future__ import annotations
 

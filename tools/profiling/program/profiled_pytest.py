@@ -1,4 +1,4 @@
-"""One pytest test, with its conftest and fixtures, inside this process."""
+"""Runs one pytest test in this process, with its conftest and fixtures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lines are the program's own, and which belong to libraries and to this harness."""
+"""Separates the program's own lines from libraries and from this harness."""
 
 from __future__ import annotations
 

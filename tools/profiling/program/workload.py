@@ -1,4 +1,4 @@
-"""The run itself, in the process of one instrument."""
+"""Runs the program in the process of an instrument."""
 
 from __future__ import annotations
 

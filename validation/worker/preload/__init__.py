@@ -1,0 +1,1 @@
+"""Imports and set-up in the fork server, before candidates are forked."""

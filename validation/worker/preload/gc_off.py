@@ -1,4 +1,4 @@
-"""No garbage is looked for while the server of candidates imports what they need.
+"""Turns garbage collection off while the fork server imports.
 
 Importing this is all; each candidate that is forked looks for its own.
 """

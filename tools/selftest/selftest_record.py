@@ -1,0 +1,92 @@
+"""Record and page of a self-test."""
+
+from __future__ import annotations
+
+from tools.records.evidence import View
+from tools.rendering.templates import PAGES
+from validation import discovery
+from validation.judge.verdicts import MutationSummary
+from validation.records import results
+from validation.records.base import BrokenRecord, Part
+
+SECTION, NAME = "selftest", "tools/selftest"
+SHOWN = 160  # characters of what was said of an entry
+
+
+class ControlOutcome(Part):
+    """One entry of the corpus, and what was said of it."""
+
+    name: str
+    engine: str
+    expected: str  # pattern of the refusal; empty where it must be accepted
+    said: str  # empty where it was accepted
+    right: bool
+
+
+class SelfTest(Part):
+    """The judge's own record."""
+
+    made: str
+    protocol: int  # of the judge
+    modified: str = ""
+    heard: dict[str, list[ControlOutcome]]  # by part of the corpus
+    mutation: dict[str, MutationSummary]  # of every claim with a current verdict
+    unscored: dict[str, str]  # claims without a score, and why
+    acceptance: dict[str, str] = {}  # the toys' table, by row: accepted of heard, as it should be
+    wrong: list[str]  # what is not as it must be
+
+    @property
+    def holds(self) -> bool:
+        return not self.wrong
+
+
+def shortened(record: SelfTest) -> SelfTest:
+    """As it is committed: scores of claims stand in their verdicts."""
+    short = {
+        part: [h.model_copy(update={"said": h.said[:SHOWN]}) for h in heard]
+        for part, heard in record.heard.items()
+    }
+    return record.model_copy(update={"heard": short, "mutation": {}, "unscored": {}})
+
+
+def on_file(on: str) -> SelfTest | None:
+    try:
+        return results.section(SelfTest, SECTION, NAME, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
+def summary(record: SelfTest) -> list[str]:
+    """A line for each part, each score and each fault."""
+    lines = []
+    for part, heard in record.heard.items():
+        right = sum(h.right for h in heard)
+        refused = sum(bool(h.said) for h in heard)
+        engines = len({h.engine for h in heard})
+        if part == "must_accept":
+            told = f"accepted {len(heard) - refused} of {len(heard)}"
+        else:
+            told = f"refused {refused} of {len(heard)}, for the right reason {right}"
+        lines.append(f"{part.replace('_', ' '):<34}  {told}, over {engines} engines")
+    for name, score in record.mutation.items():
+        tolerated = f", {len(score.within_budget)} within budget" if score.within_budget else ""
+        lines.append(f"{name:<34}  {score}{tolerated}")
+    for why in sorted(set(record.unscored.values())):
+        names = [name for name, reason in record.unscored.items() if reason == why]
+        lines.append(f"{'no score':<34}  {why}: {', '.join(names)}")
+    lines += [f"{row:<34}  {told}" for row, told in record.acceptance.items()]
+    return lines + [f"WRONG  {line}" for line in record.wrong]
+
+
+def page(view: View) -> str:
+    """The text of reports/selftest.md: the newest record of the first machine that has one, and
+    the mutation score of every claim as its verdict has it."""
+    record, on = next(((r, m) for m in view.machines if (r := on_file(m))), (None, ""))
+    verdicts = {name: view.of(name) for name in discovery.names()}
+    scored = {n: e.verdict.mutation for n, e in verdicts.items() if e.verdict and e.current}
+    return PAGES.get_template("selftest.md").render(
+        record=record,
+        machine=on,
+        lines=summary(record) if record else [],
+        scores={name: score for name, score in scored.items() if score},
+    )
