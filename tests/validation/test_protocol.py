@@ -64,6 +64,10 @@ def test_comments_docstrings_and_layout_are_no_rules(edit):
     assert protocol.of_source(edit(SOURCE)) == protocol.of_source(SOURCE)
 
 
+def test_a_docstring_in_an_empty_module_is_no_rule():
+    assert protocol.of_source('"""A package."""\n') == protocol.of_source("")
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -1,4 +1,4 @@
-"""The frozen run on the branches that a candidate's run has taken.
+"""Baseline calls along the branches of a candidate's run.
 
 A cell that rounding decides otherwise moves others in the steps that follow, and no run of the
 frozen engine gives what is right there. With F the frozen call, in truth, and x_0, x_1, … the

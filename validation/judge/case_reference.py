@@ -1,4 +1,4 @@
-"""One case on the judge's bench: what candidates are held to there."""
+"""Reference of one case: what candidates are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hearing: all that one candidate is asked on one case, in the order in which it is asked."""
+"""Runs every check of one candidate on one case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One field at one check: how far off it is, and how far it may be."""
+"""Compares one field in one check: its error and its tolerance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beyond the predictability horizon: are the answers drawn from the same distribution?
+"""Beyond the predictability horizon: tests that answers come from the same distribution.
 
 Two right runs of a chaotic system part for good; what is left to compare is their law.
 From each of the perturbed starts of the envelope the frozen engine and the candidate both run

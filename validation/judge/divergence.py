@@ -1,4 +1,4 @@
-"""Where a refused optimization first goes wrong: the smallest run that shows it, kept for replay.
+"""First divergence of a rejected optimization: the smallest run that shows it, kept for replay.
 
 Baseline and candidate run in lockstep from the start that failed, call by call, up to the
 first call after which they differ by more than is allowed. If one call from the state before

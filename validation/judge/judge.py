@@ -1,4 +1,4 @@
-"""The judge: holds an optimization to its frozen baseline, case by case, field by field.
+"""Judges optimizations case by case, and writes their verdicts.
 
 Single calls from states along the baseline's own trajectory come first, then the whole
 trajectory, then the laws. Decisions (whole numbers, branches) are compared exactly.
@@ -247,12 +247,12 @@ def conclude(
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
     if mutation and mutation.survived:
         return Status.INCONCLUSIVE, (
-            f"{len(mutation.survived)} of {mutation.applied} saboteurs survive "
+            f"{len(mutation.survived)} of {mutation.applied} mutants survive "
             f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
             "let the claim cover more of the baseline's"
         )
     if mutation and not mutation.applied:
-        return Status.INCONCLUSIVE, "no saboteur changes anything on these cases: they tell nothing"
+        return Status.INCONCLUSIVE, "no mutant changes anything on these cases: they tell nothing"
     return Status.VERIFIED, ", ".join(said(found, mutation))
 
 

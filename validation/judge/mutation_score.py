@@ -1,9 +1,9 @@
-"""Mutation score: does this claim, on these cases, notice when the answer is wrong?
+"""Mutation score: does this claim, on these cases, detect wrong answers?
 
-Built-in saboteurs are wrapped round the candidate's own step, in the candidate's process, and
-judged by the very checks that judged the candidate, cheapest case first. One that leaves every
-bit of every answer as it was is no mutant there and is tried on the next case; so is one that
-survives. What survives all of them is a hole in the claim.
+Mutants wrap the candidate's own step, in the candidate's process. The checks that judged the
+candidate judge them, cheapest case first. A mutant that changes no bit of any answer is
+equivalent on that case and is tried on the next one; so is a mutant that survives. A mutant
+that survives every case is a hole in the claim.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from validation.reference.distance import distance, size
 from validation.worker.memo import Remembered
 from validation.worker.messages import CandidateFailed
 
-SPARE = 3  # one saboteur in so many is tried every day where all states are large
+SPARE = 3  # one mutant in so many is tried every day where all states are large
 CALLS = 5  # of a trajectory, where its states are large
 OVERLAP = 2  # are tried at a time: one answer is compared while the candidate gives the next
-IDLE = 3  # cases on which a saboteur may change nothing before it is given up; stages are not
+IDLE = 3  # cases on which a mutant may change nothing before it is given up; stages are not
 
 
 @dataclass
 class Score:
-    """What became of the saboteurs of one claim so far."""
+    """What became of the mutants of one claim so far."""
 
     claim: Agreement
     killed: dict[str, str] = field(default_factory=dict)
@@ -120,16 +120,16 @@ def refusal(claim: Agreement, bench, room: Recorded) -> str:
 class Recorded:
     """A candidate whose answers are kept, or held against those kept of the unspoiled one."""
 
-    def __init__(self, room, sabotage: str = "", plain: list | None = None):
-        self.room, self.sabotage, self.plain = room, sabotage, plain
+    def __init__(self, room, mutant: str = "", plain: list | None = None):
+        self.room, self.mutant, self.plain = room, mutant, plain
         self.answers: list[dict[int, State]] = []
 
     def __getattr__(self, name: str):
         return getattr(self.room, name)
 
     def after(self, *words, guard: bool = False, **others) -> dict[int, State]:
-        hidden = guard and bool(self.sabotage) and not shows(self.sabotage)
-        found = self.room.after(*words, sabotage=self.sabotage, guard=hidden, **others)
+        hidden = guard and bool(self.mutant) and not shows(self.mutant)
+        found = self.room.after(*words, mutant=self.mutant, guard=hidden, **others)
         self.answers.append(found)
         return found
 

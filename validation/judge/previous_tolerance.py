@@ -1,4 +1,4 @@
-"""The standard that a claim was held to before: it may be raised freely, lowered with a reason."""
+"""A claim may tighten its tolerance freely, and loosen it only with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict on an optimization, bound to what can change the answer and to nothing else.
+"""Verdicts, bound to what can change the answer.
 
 That is: the baseline's manifest, every file of the project that the candidate ran, its claim, the
 release of torch, and the number of the judge's protocol. The judge keeps everything that it found
@@ -123,7 +123,7 @@ class CaseResult(Part):
 
 
 class Mutation(Part):
-    """What became of the built-in saboteurs under this claim: see `mutation_score`."""
+    """What became of the built-in mutants under this claim: see `mutation_score`."""
 
     killed: dict[str, str]  # by name: on which case, and by which check
     survived: list[str]
@@ -135,7 +135,7 @@ class Mutation(Part):
         return len(self.killed) + len(self.survived)
 
     def __str__(self) -> str:
-        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+        return f"{len(self.killed)} of {self.applied} mutants killed"
 
 
 class Conclusion(Part):
@@ -291,7 +291,7 @@ class MutationSummary(Part):
         return len(self.killed) + len(self.survived)
 
     def __str__(self) -> str:
-        return f"{len(self.killed)} of {self.applied} saboteurs refused"
+        return f"{len(self.killed)} of {self.applied} mutants killed"
 
 
 class Summary(Conclusion):

@@ -1,4 +1,4 @@
-"""Built-in errors: each is wrapped round a candidate's own step, in the candidate's process."""
+"""Mutants: a built-in error wrapped around a candidate's own step."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from validation.records import digests
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
 DROPPED = "without the stage "
 NONE = "none"  # of the stages: the frozen engine as it is
-KNOWN = 32  # right answers to small states that are kept, for all saboteurs of a case
+KNOWN = 32  # right answers to small states that are kept, for all mutants of a case
 
 
 @dataclass(frozen=True)
-class Saboteur:
+class Mutant:
     """A way to be wrong.
 
     Attributes:
@@ -36,17 +36,17 @@ class Saboteur:
     shows: bool = True
 
 
-def everywhere(act) -> Saboteur:
-    return Saboteur(lambda call: call.changed(act))
+def everywhere(act) -> Mutant:
+    return Mutant(lambda call: call.changed(act))
 
 
-def one_field(act, **others) -> Saboteur:
-    return Saboteur(lambda call: call.spoil_one(act), **others)
+def one_field(act, **others) -> Mutant:
+    return Mutant(lambda call: call.spoil_one(act), **others)
 
 
-def when(condition: Callable[[Call], bool], act) -> Saboteur:
+def when(condition: Callable[[Call], bool], act) -> Mutant:
     """Wrong on some calls only."""
-    return Saboteur(lambda call: act(call) if condition(call) else call.after)
+    return Mutant(lambda call: act(call) if condition(call) else call.after)
 
 
 def exact(claim: Agreement) -> bool:
@@ -61,11 +61,11 @@ def wrong_constant(call: Call) -> State:
     return call.changed(do.increment(lambda step: step * (1 + do.WRONG_CONSTANT)))
 
 
-SABOTEURS = {
+MUTANTS = {
     "zeros": everywhere(lambda before, after: torch.zeros_like(after)),
     "constant": everywhere(lambda before, after: torch.full_like(after, after.mean().item())),
-    "nothing done": Saboteur(lambda call: call.before),
-    "stale buffer": Saboteur(do.lagging),
+    "nothing done": Mutant(lambda call: call.before),
+    "stale buffer": Mutant(do.lagging),
     "not a number": one_field(lambda _, after: do.one_cell(after, lambda x: x * float("nan"))),
     "one wrong cell": one_field(do.wrong_cell),
     "one unit in the last place": one_field(do.next_number, applies=exact),
@@ -76,7 +76,7 @@ SABOTEURS = {
     "axis flipped": one_field(do.flipped),
     "shifted by one cell": one_field(do.shifted),
     "cells shuffled": one_field(do.shuffled),
-    "constant wrong by 1e-5": Saboteur(wrong_constant),
+    "constant wrong by 1e-5": Mutant(wrong_constant),
     "sign of the increment": one_field(do.increment(torch.neg)),
     "increment lost": one_field(lambda before, after: before),
     "float16 inside": everywhere(do.increment(do.through(torch.float16))),
@@ -84,28 +84,28 @@ SABOTEURS = {
     "float16 result": everywhere(lambda _, after: do.through(torch.float16)(after)),
     "another type": one_field(do.other_type),
     "another shape": one_field(lambda _, after: after.reshape(*after.shape, 1)),
-    "decision off by one": Saboteur(do.decision),
-    "two fields swapped": Saboteur(do.swapped),
-    "input changed": Saboteur(do.spoiled_input, gives_new_memory, shows=False),
-    "remembered by shape": Saboteur(do.remembered(lambda s: str([t.shape for t in s]))),
-    "remembered by identity": Saboteur(do.remembered(id)),
-    "remembered by address": Saboteur(do.remembered(do.address)),
+    "decision off by one": Mutant(do.decision),
+    "two fields swapped": Mutant(do.swapped),
+    "input changed": Mutant(do.spoiled_input, gives_new_memory, shows=False),
+    "remembered by shape": Mutant(do.remembered(lambda s: str([t.shape for t in s]))),
+    "remembered by identity": Mutant(do.remembered(id)),
+    "remembered by address": Mutant(do.remembered(do.address)),
     "last step skipped": when(lambda call: call.last, lambda call: call.before),
     "third call skipped": when(lambda call: call.number == 3, lambda call: call.before),
     "third call wrong": when(
         lambda call: call.number == 3, lambda call: call.spoil_one(do.wrong_cell)
     ),
-    "drifts after a while": Saboteur(do.drifting),
+    "drifts after a while": Mutant(do.drifting),
 }
 
 
 def names(claim: Agreement) -> list[str]:
-    """The saboteurs of a claim: those above, and each stage of the frozen engine left out."""
+    """The mutants of a claim: those above, and each stage of the frozen engine left out."""
     stages = [DROPPED + stage.name for stage in claim.baseline.stages]
-    return [name for name, who in SABOTEURS.items() if who.applies(claim)] + stages
+    return [name for name, who in MUTANTS.items() if who.applies(claim)] + stages
 
 
-def sabotaged(
+def mutated(
     name: str,
     engine: Engine,
     case: Case,
@@ -114,10 +114,10 @@ def sabotaged(
     memory: dict,
     unspoiled: dict[str, State],
 ) -> tuple[Engine, Step]:
-    """The engine over canonical states, and its step, under that saboteur.
+    """The engine over canonical states, and its step, under that mutant.
 
-    ``calls`` is how many are going to be made; ``memory`` outlasts them, and is the saboteur's
-    own. ``unspoiled`` is every saboteur's: right answers on this case by the state they are from.
+    ``calls`` is how many are going to be made; ``memory`` outlasts them, and is the mutant's
+    own. ``unspoiled`` is every mutant's: right answers on this case by the state they are from.
     """
     if name.startswith(DROPPED):
         frozen = baselines.load(engine.name)
@@ -126,7 +126,7 @@ def sabotaged(
         if "step" not in memory:
             memory["step"] = less.prepare(case)
         return less, memory["step"]
-    spoil, made = SABOTEURS[name].spoil, 0
+    spoil, made = MUTANTS[name].spoil, 0
 
     def right(state: State) -> State:
         key = digests.of_state(state) if sum(t.numel() for t in state) <= SMALL else ""
@@ -148,4 +148,4 @@ def sabotaged(
 
 
 def shows(name: str) -> bool:
-    return name.startswith(DROPPED) or SABOTEURS[name].shows
+    return name.startswith(DROPPED) or MUTANTS[name].shows

@@ -1,4 +1,4 @@
-"""What the built-in saboteurs do: each takes a right step's result and makes it wrong.
+"""Mutation operators: each takes the result of a step and makes it wrong.
 
 Every one is something that has gone wrong, or was done on purpose, in a harness that did not
 notice. They act on canonical states, so they know no engine and no candidate.

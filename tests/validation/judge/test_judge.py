@@ -25,7 +25,7 @@ def wrong(case):
     return sabotaged
 engine = dataclasses.replace(right, stepper=wrong)
 """
-SABOTEURS = {
+MUTANTS = {
     "zeros": ("s = step(state); return s._replace(E=torch.zeros_like(s.E))", "E["),
     "stale": ("return state", "E["),
     "nan": ("s = step(state); s.E.view(-1)[3] = float('nan'); return s", "finite"),
@@ -65,20 +65,20 @@ def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch):
             assert part in verdict["reason"]
 
 
-def test_every_saboteur_is_refused_for_the_right_reason(scratch):
+def test_every_mutant_is_refused_for_the_right_reason(scratch):
     scratch.only("lattice_field_null", ("odd_2d",))
     right = scratch.file("optimizations", "lattice_field_null")
-    leaves = {f"lattice_field_wrong_{i}": name for i, name in enumerate(SABOTEURS)}
+    leaves = {f"lattice_field_wrong_{i}": name for i, name in enumerate(MUTANTS)}
     for leaf, name in leaves.items():
         shutil.copytree(right, right.parent / leaf)
-        scratch.plant(leaf, SABOTAGE.format(body=SABOTEURS[name][0]))
+        scratch.plant(leaf, SABOTAGE.format(body=MUTANTS[name][0]))
     done = scratch.run("validate", *leaves, "--json")
     assert done.returncode == 1
     found = {leaves[v["optimization"]]: v for v in json.loads(done.stdout)}
     assert {v["status"] for v in found.values()} == {"REJECTED"}
-    told = {name: v["reason"] for name, v in found.items() if SABOTEURS[name][1] not in v["reason"]}
+    told = {name: v["reason"] for name, v in found.items() if MUTANTS[name][1] not in v["reason"]}
     assert told == {}
-    assert set(found) == set(SABOTEURS)
+    assert set(found) == set(MUTANTS)
 
 
 def test_an_expected_refusal_holds_and_an_unexpected_pass_does_not(scratch):

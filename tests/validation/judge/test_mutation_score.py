@@ -1,4 +1,4 @@
-"""A claim is worth what its cases notice: saboteurs that survive are found and named."""
+"""A claim is worth what its cases notice: mutants that survive are found and named."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ class Lawless:
         return getattr(self.bench, name)
 
 
-def test_within_a_declared_error_a_saboteur_may_stand_and_is_named():
+def test_within_a_declared_error_a_mutant_may_stand_and_is_named():
     found = scored(claim(**APPROXIMATE), Lawless(corpus.bench(ENGINE, CASE)))
     assert {"constant wrong by 1e-5", "float16 inside"} <= set(found.within_budget)
     assert found.survived == []
@@ -98,19 +98,19 @@ def test_a_claim_with_a_survivor_is_not_verified():
     hole = Mutation(killed={"zeros": "E"}, survived=["stale"], within_budget=[], no_mutant=[])
     status, reason = conclude(claim(level="exact"), results, hole)
     assert status is Status.INCONCLUSIVE
-    assert "1 of 2 saboteurs survive (stale)" in reason
+    assert "1 of 2 mutants survive (stale)" in reason
     tight = Mutation(killed={"zeros": "E"}, survived=[], within_budget=[], no_mutant=[])
     assert conclude(claim(level="exact"), results, tight)[0] is Status.VERIFIED
 
 
-@pytest.mark.parametrize("name", mutants.SABOTEURS)
-def test_a_saboteur_leaves_the_state_that_it_was_given_alone(name):
+@pytest.mark.parametrize("name", mutants.MUTANTS)
+def test_a_mutant_leaves_the_state_that_it_was_given_alone(name):
     """Else it would spoil the run that follows; the one that means to is the exception."""
     engine = baselines.load(ENGINE)
     case = engine.cases[CASE]
     start = engine.initial(case)
     before = start.E.clone()
-    _, step = mutants.sabotaged(name, engine, case, engine.prepare(case), 1, {}, {})
+    _, step = mutants.mutated(name, engine, case, engine.prepare(case), 1, {}, {})
     step(start)
     assert torch.equal(start.E, before) is (name != "input changed")
 
@@ -121,4 +121,4 @@ def test_the_score_stands_in_the_verdict(scratch):
     record = results.read("lattice_field_null", machine.kind(), scratch.root)["verdict"]
     assert record["mutation"]["survived"] == []
     assert len(record["mutation"]["killed"]) >= 25
-    assert "saboteurs refused" in record["reason"]
+    assert "mutants killed" in record["reason"]

@@ -46,16 +46,16 @@ def test_a_verdict_on_few_cases_does_not_stand_for_many(had, asked):
     [
         ({"odd_2d": RIGHT}, FULL, Status.VERIFIED, "3 comparisons on 1 cases"),
         ({"odd_2d": RIGHT, "slab": CaseResult(otherwise={"E": 2, "n": 1})}, FULL,
-         Status.VERIFIED, "on 2 cases, 3 cells as another rounding decides them, 1 of 1 sab"),
+         Status.VERIFIED, "on 2 cases, 3 cells as another rounding decides them, 1 of 1 mut"),
         ({}, None, Status.INCONCLUSIVE, "covers no case"),
         ({"odd_2d": RIGHT, "slab": CaseResult(unfinished="was at work for 120 s")}, FULL,
          Status.INCONCLUSIVE, "slab: was at work for 120 s"),
         ({"odd_2d": CaseResult(unfinished="late"), "slab": CaseResult(broken=["E is off"])}, None,
          Status.REJECTED, "slab: E is off"),
         ({"odd_2d": RIGHT}, mutants(survived=["zeros"]),
-         Status.INCONCLUSIVE, "1 of 1 saboteurs survive"),
+         Status.INCONCLUSIVE, "1 of 1 mutants survive"),
         ({"odd_2d": RIGHT}, mutants(none=["zeros"]),
-         Status.INCONCLUSIVE, "no saboteur changes anything"),
+         Status.INCONCLUSIVE, "no mutant changes anything"),
     ],
 )  # fmt: skip
 def test_what_findings_add_up_to(found, mutation, status, words):

@@ -50,7 +50,7 @@ def test_what_is_more_than_plain_steps_is_asked_every_time(state):
     inner = Counting()
     room = Remembered(inner)
     for more in (
-        {"sabotage": "zeros"},
+        {"mutant": "zeros"},
         {"layout": "strided"},
         {"stages": 1},
         {"changes": {"a": 1}},
@@ -92,7 +92,7 @@ def test_only_the_first_call_is_watched_for_what_it_does_to_its_input(state):
     assert len(calls) == 2
 
 
-def test_saboteurs_share_the_right_answers_and_not_what_they_make_of_them(state):
+def test_mutants_share_the_right_answers_and_not_what_they_make_of_them(state):
     engine, made, right = baselines.load(ENGINE), [], {}
     case = engine.cases[CASE]
     frozen = engine.prepare(case)
@@ -103,7 +103,7 @@ def test_saboteurs_share_the_right_answers_and_not_what_they_make_of_them(state)
 
     spoiled = {}
     for name in ("zeros", "third call wrong", "constant wrong by 1e-5"):
-        _, one = mutants.sabotaged(name, engine, case, step, 1, {}, right)
+        _, one = mutants.mutated(name, engine, case, step, 1, {}, right)
         spoiled[name] = one(type(state)(*map(torch.clone, state)))
     assert len(made) == 1
     want = frozen(state)
@@ -113,12 +113,12 @@ def test_saboteurs_share_the_right_answers_and_not_what_they_make_of_them(state)
 
 
 def test_a_shared_answer_is_nobodys_to_change(state):
-    """It is the next call's input, and one saboteur writes into that."""
+    """It is the next call's input, and one mutant writes into that."""
     engine, right = baselines.load(ENGINE), {}
     case = engine.cases[CASE]
     for _ in range(2):
-        for name in mutants.SABOTEURS:
-            step = mutants.sabotaged(name, engine, case, engine.prepare(case), 2, {}, right)[1]
+        for name in mutants.MUTANTS:
+            step = mutants.mutated(name, engine, case, engine.prepare(case), 2, {}, right)[1]
             if name not in ("another shape", "another type"):
                 step(step(type(state)(*map(torch.clone, state))))
     kept = right[digests.of_state(state)]
@@ -136,7 +136,7 @@ def test_an_environment_is_as_it_was_afterwards(monkeypatch):
     assert "NEW" not in os.environ
 
 
-def test_the_saboteurs_yardstick_is_what_the_comparisons_were_told():
+def test_the_mutants_yardstick_is_what_the_comparisons_were_told():
     engine, asked = baselines.load(ENGINE), []
 
     class Frozen:
