@@ -1,7 +1,9 @@
 """Physics stands alone: imports run one way, from tools down to baselines."""
 
 import ast
+import builtins
 import json
+import re
 import shutil
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -198,3 +200,20 @@ def test_what_refuses_a_number_and_what_makes_one_is_locked_under_the_clocks_pro
     for module in ("tools.timing.session", "tools.experiments.sweep_worker"):
         used = parts_of("tools", [HARNESS.files[module]]) - locked
         assert {m for m in used if m not in about and HARNESS.package(m) not in about} == set()
+
+
+def test_a_docstring_names_errors_that_exist():
+    """Else a class that was given another name stays in the docstrings of those who raise it."""
+    known, unknown = set(dir(builtins)), []
+    trees = {file: ast.parse(file.read_text()) for file in FILES}
+    for tree in trees.values():
+        known |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    for file, tree in trees.items():
+        imported = {getattr(node, "id", "") for node in ast.walk(tree)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+                continue
+            _, _, raises = (ast.get_docstring(node) or "").partition("Raises:\n")
+            names = set(re.findall(r"^    ([\w.]+):", raises, re.MULTILINE))
+            unknown += [f"{file}: {name}" for name in names - known - imported]
+    assert unknown == []

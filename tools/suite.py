@@ -56,7 +56,7 @@ class Suite(ABC):
         """Judge, then time, the code of the commit that asv is at.
 
         Raises:
-            Refused: unless these very bytes are VERIFIED.
+            NoNumber: unless these very bytes are VERIFIED.
         """
         handed, tree = os.environ.get("GROUNDSPEED_MEASUREMENT"), code_under_test()
         if not (tree / "optimizations" / self.optimization / "implementation.py").exists():
@@ -139,7 +139,7 @@ def ask(tree: Path, *words: str) -> dict:
     """What `python -m tools.asv_support.worker WORD...` answers there; torch stays out of here.
 
     Raises:
-        Refused: with the last line that it wrote.
+        NoNumber: with the last line that it wrote.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tools.asv_support.worker", *words],
@@ -158,7 +158,7 @@ def reuse(handed: Path, name: str, tree: Path) -> Found:
 
     Raises:
         BrokenRecord: the file cannot be trusted, or is about something else.
-        Refused: it is not about the bytes of this commit.
+        NoNumber: it is not about the bytes of this commit.
     """
     from validation import discovery, machine
     from validation.judge.verdicts import digest_now

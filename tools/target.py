@@ -104,8 +104,8 @@ def parsed(file: Path, shown: str) -> ast.Module:
     try:
         return ast.parse(file.read_bytes(), shown)
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise ValueError(f"{shown} is no Python: {error.args[0]} (line {line})") from None
+        line = getattr(error, "lineno", None) or 0
+        raise ValueError(f"{shown}:{line} is no Python: {error.args[0]}; correct it") from None
 
 
 def refuse_unknown(tree: ast.Module, part: str, text: str, file: Path) -> None:

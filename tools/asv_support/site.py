@@ -57,7 +57,7 @@ def make_local(html: Path) -> list[str]:
     """Copy what the pages ask the internet for beside them; the names of the copies.
 
     Raises:
-        Refused: a page asks for something that is neither shipped nor ours.
+        NotPublished: a page asks for something that is neither shipped nor ours.
     """
     (html / VENDOR).mkdir(exist_ok=True)
     copied: set[str] = set()
@@ -149,7 +149,7 @@ def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
     """Build the site of ``root`` from the recorded results; its folder.
 
     Raises:
-        Refused: there are no results yet, or asv fails.
+        NotPublished: there are no results yet, or asv fails.
     """
     if not has_results(config, root):
         raise NotPublished("no results in reports/asv/results yet; run: groundspeed bench")
@@ -166,7 +166,7 @@ def record(
     measured again.
 
     Raises:
-        Refused: the tree differs from HEAD, or a measurement is about something else.
+        NotPublished: the tree differs from HEAD, or a measurement is about something else.
     """
     from tools.records.conditions import changes
 
@@ -197,7 +197,7 @@ def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
     """Run an asv command in ``root``; its output only where it fails.
 
     Raises:
-        Refused: it fails.
+        NotPublished: it fails.
     """
     done = subprocess.run(
         [sys.executable, "-m", "asv", "--config", config, *words],

@@ -63,7 +63,7 @@ def measure(name: str) -> dict:
     """Judge the optimization unless these very bytes have been judged; time it if VERIFIED.
 
     Raises:
-        clock.Refused: it is not what it claims to be, or cannot be timed.
+        NotMeasured: it is not what it claims to be, or cannot be timed.
     """
     from tools.records import evidence
     from tools.timing import session

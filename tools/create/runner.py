@@ -53,7 +53,7 @@ def observe(specification: dict, request: Request, folder: Path, number: int) ->
     """Run the program once.
 
     Raises:
-        Failed: with what went wrong.
+        NotABaseline: with what went wrong.
     """
     told, answer, numbers = (folder / f"{k}{number}" for k in ("spec", "answer", "numbers"))
     told.write_text(json.dumps(specification | {"answer": str(answer), "numbers": str(numbers)}))

@@ -43,7 +43,7 @@ def measure(passes: InstrumentRuns, plan: ProfilePlan, tell: Tell) -> tuple[Prof
     """The record, and what the figures and artefacts are made from.
 
     Raises:
-        Failed: the bare program does not run to its end.
+        ProgramFailed: the bare program does not run to its end.
     """
     tell("clocks")
     bare = Bare(passes, plan)

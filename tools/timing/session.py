@@ -59,7 +59,7 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
     """The current VERIFIED verdict that a measurement needs.
 
     Raises:
-        Refused: there is none, or the tree differs from the commit.
+        NotMeasured: there is none, or the tree differs from the commit.
     """
     status, verdict, reason = verdicts.standing(name)
     if status is not Status.VERIFIED or verdict is None:
@@ -283,7 +283,7 @@ def measure(
     """Time one optimization beside its baseline; the record, not yet written.
 
     Raises:
-        Refused: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
+        NotMeasured: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
             something else while it is timed, or a timer that the parent's clock contradicts.
     """
     plan = Plan(processes, processes, budget_s)

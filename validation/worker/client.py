@@ -129,7 +129,7 @@ class Candidate:
         ``stages`` are how many of the step's stages are run, 0 for all.
 
         Raises:
-            Failed: with the reason, in one line.
+            CandidateFailed: with the reason, in one line.
         """
         more = {"at": at, "truth": truth, "guard": guard, "changes": changes or {}}
         more |= {"layout": layout, "stages": stages, "mutant": mutant}

@@ -309,6 +309,41 @@ def test_a_callable_of_an_installed_package_is_found_without_importing_it():
     assert profile_target.parse("scipy.special::gamma").kind == "callable"
 
 
+IMPORTED = """
+import json, sys
+from tools.profiling.program import profile_target, workload
+run = workload.WholeRun(profile_target.parse(sys.argv[1]).plain(), 1)
+run.prepare()
+print(json.dumps(run.call()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "target"),
+    [
+        ({"statistics.py": "def go(): return 7"}, "statistics.py::go"),
+        ({"time.py": "def go(): return 7"}, "time.py::go"),
+        ({"tools.py": "class A:\n    @staticmethod\n    def go(): return 7"}, "tools.py::A.go"),
+        ({"p/__init__.py": "", "p/b.py": "C = 7", "p/a.py": "from .b import C\ndef go(): return C"},
+         "p/a.py::go"),
+        ({"q/b.py": "C = 7", "q/a.py": "from .b import C\ndef go(): return C"}, "q.a:go"),
+    ],
+)  # fmt: skip
+def test_the_named_file_is_profiled_whatever_else_has_its_name(files, target, tmp_path):
+    """A module of the standard library, or of this harness, may be imported under that name."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, target],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "7", done.stderr
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Path:
     """The harness, with no engine in it."""
@@ -326,7 +361,7 @@ def repository(tmp_path_factory) -> Path:
 WRONG = {
     "no such file": ("nothing.py", None, 2, "no such file"),
     "no Python": ("data.txt", "x", 2, "no Python file"),
-    "broken source": ("broken.py", "def f(:", 1, "broken.py is no Python"),
+    "broken source": ("broken.py", "def f(:", 1, "broken.py:1 is no Python"),
     "missing package": ("a.py", "import nonsense_pkg", 1, "No module named 'nonsense_pkg'"),
     "raises": ("a.py", "x = 1\nraise ValueError('bad\\n\\0thing')", 1, "bad ?thing (a.py:2)"),
     "ends itself": ("a.py", "import sys; sys.exit('no input')", 1, "no input"),

@@ -18,7 +18,7 @@ def rates(passes: InstrumentRuns, **spec) -> dict[str, float]:
     """Hit rate by level, over the whole process.
 
     Raises:
-        Refused: no perf, or a machine without these counters.
+        NoInstrument: no perf, or a machine without these counters.
     """
     perf = shutil.which("perf")
     if not perf:

@@ -45,7 +45,7 @@ def sampled(passes: InstrumentRuns, runs: int, idle: bool, **spec) -> tuple[list
     ``idle`` counts waiting too, so that shares are of the wall clock.
 
     Raises:
-        Refused: py-spy is missing, or the system does not let it look.
+        NoInstrument: py-spy is missing, or the system does not let it look.
     """
     words = (
         tool("py-spy"),

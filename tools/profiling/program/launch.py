@@ -41,7 +41,7 @@ class InstrumentRuns:
         """What the instrument found; ``prefix`` is a command that starts the process.
 
         Raises:
-            Failed: the program failed, hung or died.
+            ProgramFailed: the program failed, hung or died.
         """
         self.count += 1
         place = self.scratch / f"{self.count}_{instrument}"
@@ -119,7 +119,7 @@ def tool(name: str) -> str:
     """Path of a command of this environment.
 
     Raises:
-        Refused: it is not installed.
+        NoInstrument: it is not installed.
     """
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import importlib.util
 import os
 import sys
 import traceback
@@ -175,7 +176,7 @@ class WholeRun:
         what, member = self.target["what"], self.target["member"]
         try:
             reach(self.target["folder"])
-            found = module = importlib.import_module(self.target["module"])
+            found = module = imported(what, self.target["module"])
             for part in member.replace("::", ".").split("."):
                 found = getattr(found, part)
         except AttributeError:
@@ -186,6 +187,16 @@ class WholeRun:
         if not callable(found):
             raise Unfit(f"{member} in {os.path.basename(what)} cannot be called")
         return found
+
+
+def imported(path: str, name: str) -> types.ModuleType:
+    """The module of that file, though another of its name may be imported or built in."""
+    if "." in name or os.path.basename(path) == "__init__.py":
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def reach(folder: str) -> None:
