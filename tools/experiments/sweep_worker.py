@@ -28,7 +28,7 @@ from tools.timing.intervals import within
 from tools.timing.runners import Contender
 from validation import discovery
 from validation.claims import Agreement
-from validation.judge.case_reference import SLACK
+from validation.judge.tolerance import SLACK
 from validation.records import digests
 from validation.reference.distance import Distance, distance, least, widest
 from validation.reference.trajectory import own_error, reference, truth

@@ -16,7 +16,8 @@ from tools.selftest.selftest_record import (
     summary,
 )
 from validation import discovery, machine
-from validation.judge.verdicts import MutationSummary, Status
+from validation.judge.findings import MutationSummary
+from validation.judge.verdicts import Status
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import today

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.records.evidence import View
 from tools.rendering.templates import PAGES
 from validation import discovery
-from validation.judge.verdicts import MutationSummary
+from validation.judge.findings import MutationSummary
 from validation.records import results
 from validation.records.base import BrokenRecord, Part
 

@@ -32,8 +32,8 @@ from tools.timing.fingerprints import (
     refuse_beyond,
 )
 from validation.golden.manifest import manifest
-from validation.judge.case_reference import SLACK
 from validation.judge.compare import exact_distance, misfit
+from validation.judge.tolerance import SLACK
 from validation.judge.verdicts import Conclusion
 from validation.parallel.threads import workers
 from validation.records import tensor_files

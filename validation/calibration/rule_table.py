@@ -17,8 +17,9 @@ import torch
 from baselines.engine import Engine, State
 from validation.calibration import heat, lorenz96
 from validation.claims import Agreement
-from validation.judge.case_reference import Bench
-from validation.judge.checks import hear
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
+from validation.judge.checks import run_checks
 from validation.reference.envelope import sensitivity
 from validation.reference.gradients import own_gradients
 from validation.reference.trajectory import along
@@ -123,12 +124,12 @@ def by_the_judge(toy: ModuleType, seed: int, steps: int) -> dict[str, object]:
     """What the judge finds on a run of that length: {candidate: CaseResult}."""
     base = toy.engine(steps, seed)
     ((name, case),) = base.cases.items()
-    bench = Bench(base, name, case)
+    checks = CaseChecks(CaseReference(base, name, case))
     found = {}
     for label, change in toy.CANDIDATES.items():
         engine = toy.engine(steps, seed, **change)
         claim = Agreement(engine=engine, level="rounding", because="the toy's answer is known")
-        found[label] = hear(bench, claim, Within(engine))
+        found[label] = run_checks(checks, claim, Within(engine))
     return found
 
 

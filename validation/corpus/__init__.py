@@ -80,12 +80,12 @@ def find(key: str) -> Entry:
 def bench(engine: str, case: str):
     """The judge's own reference of a case, computed once for all entries on it."""
     from validation.golden.manifest import manifest
-    from validation.judge.case_reference import (
-        Bench,  # late: the processes of candidates need no judge
-    )
+    from validation.judge.case_checks import CaseChecks  # late: candidates need no judge
+    from validation.judge.case_reference import CaseReference
 
     base = baselines.load(engine)
-    return Bench(base, case, base.cases[case], manifest(engine).answers[case])
+    sealed = manifest(engine).answers[case]
+    return CaseChecks(CaseReference(base, case, base.cases[case], sealed))
 
 
 def hear(part: str, entry: Entry) -> str:
@@ -93,7 +93,7 @@ def hear(part: str, entry: Entry) -> str:
     from validation.judge import checks  # late, as above
 
     with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as room:
-        result = checks.hear(bench(entry.engine, entry.case), entry.claim(), room)
+        result = checks.run_checks(bench(entry.engine, entry.case), entry.claim(), room)
     return result.broken[0] if result.broken else result.unfinished
 
 

@@ -35,7 +35,6 @@ from itertools import chain, count, islice
 from threading import RLock
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
@@ -161,30 +160,6 @@ class Made(Iterable[InputVariant]):
             if place == len(self.made):
                 return
             yield self.made[place]
-
-
-class Counting(TorchDispatchMode):
-    """Counts operator calls: a measure of work that is the same on every machine."""
-
-    def __init__(self):
-        super().__init__()
-        self.calls = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # as in `rounding`
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.calls += 1
-        return func(*args, **(kwargs or {}))
-
-
-def operators(base: Engine, case: Case, start: State) -> int:
-    """Calls of torch that one step takes."""
-    run = base.runner(case)
-    with Counting() as counter:
-        run(start, 1)
-    return counter.calls
 
 
 def afforded(found: Iterable[InputVariant], calls: int) -> list[InputVariant]:

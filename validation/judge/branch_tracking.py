@@ -26,39 +26,40 @@ from baselines.engine import Case, State, fields
 from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.judge.compare import Check, compare, same_bits
-from validation.judge.verdicts import CaseResult
+from validation.judge.findings import CaseResult
+from validation.reference.allowance import Allowance
 from validation.reference.branches import leaving, own_branch, reaches, rounded_calls
 from validation.reference.distance import Distance
 from validation.reference.envelope import floating
 from validation.reference.trajectory import States, along, checkpoints, like
-from validation.worker.client import Candidate
+from validation.worker.messages import StateSource
 
 LEAP = 10.0  # times what a value may be off
 WORK = 1_000_000  # operator calls of the frozen engine that following a run may take
 RUNS = 5  # of the frozen engine beside it: rounded ones are asked for few calls
 
 
-class Orbit:
+class FollowedRun:
     """A candidate's run, and what is right on its branches, followed as far as it is asked for.
 
     Args:
-        bench: what the candidate is held to (`validation.judge.case_reference.Bench`).
-        case, start: of the run; those of the bench if none are given.
+        of: reference data of the case (`validation.judge.case_reference`).
+        case, start: of the run; the reference's own if none are given.
         how: what else `Candidate.after` is told of that run.
     """
 
     def __init__(
         self,
-        bench,
+        of,
         agreement: Agreement,
-        candidate: Candidate,
+        candidate: StateSource,
         case: Case | None = None,
         start: State | None = None,
         **how,
     ):
-        self.bench, self.agreement, self.candidate, self.how = bench, agreement, candidate, how
-        self.case = case or bench.case
-        self.start = bench.reference.start if start is None else start
+        self.of, self.agreement, self.candidate, self.how = of, agreement, candidate, how
+        self.case = case or of.case
+        self.start = of.reference.start if start is None else start
         self.run: States = {0: self.start}  # the candidate's, from the last call that was followed
         self.here, self.kept = 0, True
 
@@ -69,7 +70,7 @@ class Orbit:
     @cached_property
     def last(self) -> int:
         """Steps that are followed at most."""
-        calls = WORK // (RUNS * max(self.bench.operators, 1))
+        calls = WORK // (RUNS * max(self.of.operators, 1))
         return min(self.case.steps, calls)
 
     def answer(self, n: int, got: State) -> State | None:
@@ -86,7 +87,7 @@ class Orbit:
         at = list(range(self.here + self.stride, n + 1, self.stride))
         if n > self.last or not run_cache.keeps(self.start, at):
             return False
-        found = self.candidate.after(self.bench.name, self.start, at, **self.how)
+        found = self.candidate.after(self.of.name, self.start, at, **self.how)
         self.run = {self.here: self.run[self.here]} | found
         return True
 
@@ -100,30 +101,32 @@ class Orbit:
         held_to, reach = here._replace(**values), reaches(allowed, here)
 
         def others() -> list[State]:
-            rounded = rounded_calls(self.bench.base, self.case, narrow, self.stride)
+            rounded = rounded_calls(self.of.base, self.case, narrow, self.stride)
             own = [self.wide(before), self.next(before)] if self.kept else []
             return [*rounded, *(one for one in own if leaps(one, held_to, reach))]
 
         self.right = own_branch(ours, held_to, reach, others)
         want = self.right._replace(**{name: getattr(here, name) for name in values})
-        check = Check(f"step {n}", ours, want, lambda: self.right, allowed, self.bench.still)
+        check = Check(
+            f"step {n}", ours, want, lambda: self.right, Allowance(allowed), self.of.still
+        )
         compare(self.agreement, result := CaseResult(), check)
         self.here, self.kept = n, not result.broken
 
     def next(self, state: State) -> State:
         """What the frozen engine makes of a state."""
-        return along(self.bench.base, self.case, state, [self.stride])[self.stride]
+        return along(self.of.base, self.case, state, [self.stride])[self.stride]
 
     def wide(self, state: State) -> State:
         """The same in truth."""
-        start = like(state, self.bench.truth.start)
-        return along(self.bench.base, self.case.truth, start, [self.stride])[self.stride]
+        start = like(state, self.of.truth.start)
+        return along(self.of.base, self.case.truth, start, [self.stride])[self.stride]
 
     def allowed(self, n: int) -> Callable[[str], Distance]:
         """At the next check of the case's trajectory."""
-        case = self.bench.case
+        case = self.of.case
         n = min((c for c in checkpoints(case) if c >= n), default=case.steps)
-        return self.bench.allowance(f"step {n}", n)
+        return self.of.tolerance.allowed(f"step {n}", n)
 
 
 def leaps(one: State, other: State, reach: dict[str, float]) -> bool:

@@ -9,97 +9,63 @@ import torch
 
 from baselines.engine import State
 from validation.claims import Agreement
-from validation.inputs.variants import telling
-from validation.judge.case_reference import SLACK, Bench
+from validation.judge.case_checks import CaseChecks, claim_on
 from validation.judge.compare import compare, misfit, report
-from validation.judge.distributions import distributions
-from validation.judge.gradient_check import hold_gradients
-from validation.judge.verdicts import CaseResult, LawFinding, Margin, Power
+from validation.judge.distributions import check_distributions
+from validation.judge.findings import CaseResult, Margin, Power
+from validation.judge.gradient_check import check_gradients
+from validation.judge.law_check import check_laws
+from validation.judge.tolerance import SLACK
 from validation.parallel.threads import workers
-from validation.reference.trajectory import LAW_CELLS, checkpoints
+from validation.reference.trajectory import checkpoints
 from validation.worker.client import Candidate
 from validation.worker.memo import Remembered
 from validation.worker.messages import CandidateFailed, Raised, Unfinished
 
 
-class Between(ValueError):
-    """A law asks for a state between two calls of a candidate that makes several steps in one."""
-
-
-def hear(
-    bench: Bench,
-    agreement: Agreement,
+def run_checks(
+    case: CaseChecks,
+    claim: Agreement,
     candidate: Candidate,
-    asked: Remembered | None = None,
+    memoized: Remembered | None = None,
 ) -> CaseResult:
-    """Every check of one candidate on this case; what ``asked`` remembers of it is not asked anew
-    by comparisons and laws."""
-    asked, result = asked or Remembered(candidate), CaseResult()
+    """Every check of one candidate on this case; what ``memoized`` knows is not asked anew by
+    comparisons and laws."""
+    memoized, result = memoized or Remembered(candidate), CaseResult()
     try:
-        with started_afresh(bench, agreement, candidate) as afresh:
-            for check in bench.comparisons(agreement, asked):
-                compare(agreement, result, check)
+        with run_in_new_process(case, claim, candidate) as compare_processes:
+            for check in case.comparisons(claim, memoized):
+                compare(claim, result, check)
             if not result.broken:
-                hold_to_laws(bench, agreement, asked, result)
-            for part in (try_elsewhere, repeat, afresh, look_beyond):
+                check_laws(case.data, claim, memoized, result)
+            for part in (check_variants, check_repetition, compare_processes, check_horizon):
                 if not result.broken:
-                    part(bench, agreement, candidate, result)
-    except Unfinished as words:
-        result.unfinished = str(words)
+                    part(case, claim, candidate, result)
+    except Unfinished as reason:
+        result.unfinished = str(reason)
     except CandidateFailed as failure:
         report(result, str(failure))
     return result
 
 
-def hold_to_laws(
-    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
-) -> None:
-    """Laws as experiments: other starts than the case's own, run by the candidate."""
-    if max(t.numel() for t in bench.reference.start) > LAW_CELLS:
-        return
-    stride = agreement.engine.stride
-
-    def run(state: State, steps: int) -> State:
-        if steps % stride:
-            raise Between(f"asks for {steps} steps, a call makes {stride}")
-        return candidate.after(bench.name, state, [steps])[steps]
-
-    for law in bench.base.laws:
-        if not law.applies(bench.case):
-            continue
-        try:
-            residual = law.residual(bench.case, bench.reference.start, run)
-        except Between as words:
-            result.declined.append(f"{law.name}: {words}")
-            continue
-        own = bench.own_residual(law.name)
-        allowed = max(SLACK * own, agreement.budget.get(law.name, 0.0))
-        finding = LawFinding(law=law.name, residual=residual, allowed=allowed, baseline=own)
-        result.laws.append(finding)
-        result.checks += 1
-        if not finding.holds:
-            text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
-            report(result, f"{text}, allowed {allowed:.3g}")
-
-
-def try_elsewhere(
-    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
+def check_variants(
+    case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
     """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
-    if bench.name not in telling(bench.base, agreement, bench.full):
+    if case.data.name not in case.informative(claim):
         return
     shares: dict[str, list[float]] = {}
-    for trial in bench.chosen_trials(agreement):
+    for variant in case.chosen_variants(claim):
         inner = CaseResult()
         try:
-            for check in bench.checks_of(trial, agreement, candidate):
-                compare(bench.held_to(trial, agreement), inner, check)
+            for check in case.of_variant(variant, claim, candidate):
+                compare(claim_on(variant, claim), inner, check)
         except Raised as error:
-            if not trial.optional:
-                raise CandidateFailed(f"{trial.label}: {error}") from None
-            result.declined.append(f"{trial.label}: {error}")
+            if not variant.optional:
+                raise CandidateFailed(f"{variant.label}: {error}") from None
+            result.declined.append(f"{variant.label}: {error}")
             continue
-        result.tried.append(trial.label)
+        result.tried.append(variant.label)
         result.checks += inner.checks
         for name, found in inner.closest.items():
             shares.setdefault(name, []).append(found.share)
@@ -109,45 +75,49 @@ def try_elsewhere(
     result.starts = {name: margin(found) for name, found in shares.items() if max(found) > 0}
 
 
-def repeat(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
+def check_repetition(
+    case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
+) -> None:
     """The same run again: equal bits; and its gradients."""
-    if bench.name not in telling(bench.base, agreement, bench.full):
+    if case.data.name not in case.informative(claim):
         return
-    at = checkpoints(bench.case, agreement.engine.stride)[0]
-    one, two = (candidate.after(bench.name, bench.reference.start, [at])[at] for _ in range(2))
+    start, steps = case.data.reference.start, checkpoints(case.data.case, claim.engine.stride)[0]
+    one, two = (candidate.after(case.data.name, start, [steps])[steps] for _ in range(2))
     result.checks += 1
     for name in differing(one, two):
-        report(result, f"{name}: two runs of {at} steps from one start differ")
-    hold_gradients(bench, agreement, candidate, result)
+        report(result, f"{name}: two runs of {steps} steps from one start differ")
+    check_gradients(case.data, claim, candidate, result)
 
 
 @contextmanager
-def started_afresh(
-    bench: Bench, agreement: Agreement, candidate: Candidate
+def run_in_new_process(
+    case: CaseChecks, claim: Agreement, candidate: Candidate
 ) -> Iterator[Callable[..., None]]:
     """The same run in a new process, with two threads unless the claim says why not.
 
-    It is asked at once and its answer taken when the rest was heard: a candidate that
+    It is started at once and its answer is compared after the other checks: a candidate that
     compiles takes its seconds meanwhile.
     """
-    if [bench.name] != telling(bench.base, agreement, bench.full)[-1:]:
+    data = case.data
+    if [data.name] != case.informative(claim)[-1:]:
         yield lambda *_: None
         return
-    threads, start = 1 if agreement.threads else 2, bench.reference.start
-    at = checkpoints(bench.case, agreement.engine.stride)[0]
+    threads, start = 1 if claim.threads else 2, data.reference.start
+    steps = checkpoints(data.case, claim.engine.stride)[0]
 
-    def hold(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult):
-        one, again = candidate.after(bench.name, start, [at])[at], asked.result()[at]
+    def compare_processes(_: CaseChecks, claim: Agreement, candidate: Candidate, result) -> None:
+        one = candidate.after(data.name, start, [steps])[steps]
+        again = coming.result()[steps]
         result.checks += 1
         for name in differing(one, again):
-            words = f"{name}: a new process with {threads} thread(s) gives other bits after"
-            why = "" if agreement.threads else "; if that is right, say why: threads='…'"
-            report(result, f"{words} {at} steps{why}")
+            text = f"{name}: a new process with {threads} thread(s) gives other bits after"
+            why = "" if claim.threads else "; if that is right, say why: threads='…'"
+            report(result, f"{text} {steps} steps{why}")
 
     with candidate.another(threads) as other, workers(1) as beside:
-        asked = beside.submit(other.after, bench.name, start, [at])
+        coming = beside.submit(other.after, data.name, start, [steps])
         try:
-            yield hold
+            yield compare_processes
         finally:
             other.stop()  # whatever it is still at: nobody waits for it
 
@@ -158,21 +128,22 @@ def differing(one: State, other: State) -> list[str]:
     return [name for name, a, b in pairs if misfit(a, b) or not torch.equal(a, b)]
 
 
-def look_beyond(
-    bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
+def check_horizon(
+    case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
     """Where the comparison of values ends, and what takes its place there.
 
     An answer that kept to the sealed error, where that stays far below the field itself, was
     compared by its values to the end: nothing lies beyond.
     """
-    if agreement.level == "exact":
+    data, steps = case.data, case.data.case.steps
+    if claim.level == "exact":
         return
     result.degraded = degradation(result)
-    if bench.foreseeable and not result.measured:
+    foreseen = data.tolerance.foresees(data.reference.states[steps], steps)
+    if foreseen and not result.measured:
         return
-    with bench.lock:
-        around = bench.envelope
+    around = data.envelope
     if around is None:
         return
     result.power = Power(
@@ -181,7 +152,7 @@ def look_beyond(
         astray=around.count - min(around.decided.values()),
     )
     if any(n is not None for n in around.horizon.values()):
-        distributions(bench, agreement, candidate, result)
+        check_distributions(data, candidate, result)
 
 
 def degradation(result: CaseResult) -> dict[str, float]:

@@ -9,40 +9,39 @@ from typing import NamedTuple
 import torch
 from torch.testing import assert_close
 
-from baselines.engine import Engine, State, fields
+from baselines.engine import State
 from validation.claims import Agreement
-from validation.judge.verdicts import BITS, BUDGET, CaseResult, Finding
+from validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
 from validation.records import digests
+from validation.reference.allowance import Allowance
 from validation.reference.branches import NONE, Branches, explicable, far, on_branch
-from validation.reference.distance import ZERO, Distance, distance, least, size, widest
-from validation.reference.trajectory import Reference
+from validation.reference.distance import ZERO, Distance, distance, size
 
 SHOWN = 4  # failures kept of each case
-FEW = 32  # numbers of a field, of which all sealed errors may be small by luck; and so many times
-LUCK = 4.0  # what is allowed luck can explain
-
-
-class Vacuous(ValueError):
-    """A case on which any candidate would pass."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a candidate gave, and what it is held to; truth and allowance only where asked."""
+    """What a candidate gave, and what it is compared with.
 
-    name: str  # "step n", "from n", with the trial before it where it is not the case's own
+    Attributes:
+        name: "step n", "from n", with the input variant before it where there is one.
+        got, want: the candidate's state and the baseline's.
+        true: the baseline's in the widest type; asked only where values differ.
+        allowed: what the fields may be off, for level "rounding".
+        still: fields that must come back untouched.
+        last: whether it is the end of the case's own trajectory.
+        branches: other right answers of a field; expensive.
+    """
+
+    name: str
     got: State
     want: State
     true: Callable[[], State]
-    allowed: Callable[[str], Distance]  # of a field, for level "rounding"; may be dear to know
-    still: tuple[str, ...]  # fields that must come back untouched
-    origin: Callable[[], str] = str  # of the allowance; as dear to know
-    last: bool = False  # the end of the case's own trajectory
-    sealed: Callable[[str], Distance] = lambda field: ZERO  # the part of it that is on file
-    sealed_origin: str = ""
-    floor: Callable[[str], Distance] = lambda field: ZERO  # of rounding alone, measured anew
-    floor_origin: str = ""
-    branches: Callable[[str], Branches] = lambda field: NONE  # other right answers; dear
+    allowed: Allowance
+    still: tuple[str, ...]
+    last: bool = False
+    branches: Callable[[str], Branches] = lambda field: NONE
 
 
 def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
@@ -53,7 +52,7 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
         result.checks += 1
         wrong = misfit(ours, theirs)
         if wrong:
-            report(result, f"{name} {words(check.name)}: {wrong}")
+            report(result, f"{name} {in_words(check.name)}: {wrong}")
         elif theirs.numel():
             note(agreement, result, check, finding(agreement, check, name))
 
@@ -61,7 +60,7 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
 def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
     """Keep the closest call of each field, and what failed: decisions before values."""
     name = found.field
-    result.measured += found.origin not in (BITS, BUDGET, check.sealed_origin)
+    result.measured += found.origin not in (BITS, BUDGET, check.allowed.sealed_origin)
     worst = result.closest.get(name)
     if worst is None or found.share >= worst.share:
         result.closest[name] = found
@@ -121,14 +120,8 @@ def held_to(agreement: Agreement, check: Check, name: str) -> Held:
     if same_bits((ours,), (theirs,)):
         return Held(theirs, ZERO, ZERO, BITS)  # no closer can anything be
     true = getattr(check.true(), name)
-    off, allowed, origin = distance(ours, true), check.sealed(name), check.sealed_origin
-    if off.over(allowed) > 1:
-        allowed, origin = widest(check.allowed(name), least(theirs)), check.origin()
-    if theirs.numel() <= FEW and 1 < off.over(allowed) <= LUCK:
-        floor = check.floor(name)
-        if off.over(allowed) > off.over(floor):
-            allowed, origin = widest(allowed, floor), check.floor_origin
-    return Held(true, off, allowed, origin)
+    off = distance(ours, true)
+    return Held(true, off, *check.allowed.of(name, off, theirs))
 
 
 def on_right_branch(ours: torch.Tensor, held: Held, check: Check, name: str) -> Held:
@@ -155,30 +148,6 @@ def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> boo
 def floats(tensor: torch.Tensor) -> bool:
     """Whether it holds values; else it holds decisions."""
     return tensor.is_floating_point() or tensor.is_complex()
-
-
-def words(check: str) -> str:
-    """ "seed 1, step 5" -> "seed 1, after step 5"."""
-    return check.replace("step", "after step").replace("from", "one step from step")
-
-
-def refuse_vacuity(base: Engine, name: str, run: Reference) -> None:
-    """Raise where a candidate that does nothing, or gives zeros, would pass."""
-    for field, tensor in fields(run.start).items():
-        if not torch.isfinite(tensor).all():
-            raise Vacuous(f"{base.name}/{name}: {field} is not finite at the start")
-        if tensor.numel() == 0 or (field in base.fixed and not run.evolving(field)):
-            continue
-        if not run.evolving(field):
-            raise Vacuous(
-                f"{base.name}/{name} is vacuous: {field} never changes, so anything passes; "
-                "give it a start that moves, or list the field as fixed"
-            )
-        if not fields(run.states[run.case.steps])[field].any():
-            raise Vacuous(
-                f"{base.name}/{name} is vacuous: {field} is zero at the end, so zeros pass; "
-                "give it another start or length"
-            )
 
 
 def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:

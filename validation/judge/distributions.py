@@ -16,27 +16,21 @@ import torch
 
 from baselines.engine import State
 from validation.judge.compare import report
-from validation.reference.envelope import SENSITIVE, perturbed, sensitivity
+from validation.reference.envelope import SENSITIVE, perturbed
 
 SURE = 1e-4  # of a difference, shared among the summaries of a field
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def distributions(bench, agreement, candidate, result) -> None:
+def check_distributions(data, candidate, result) -> None:
     """Compare the ends of two ensembles, field by field, where values say nothing any more."""
-    steps = bench.case.steps
-    with bench.lock:
-        if "ends" not in bench.__dict__:
-            runs = sensitivity(
-                bench.base, bench.case, bench.reference.start, [steps], bench.still, SENSITIVE
-            )
-            bench.ends = [run[steps] for run in runs]
-    starts = [perturbed(bench.reference.start, 1 + i, bench.still) for i in range(SENSITIVE)]
-    theirs = [candidate.after(bench.name, start, [steps])[steps] for start in starts]
+    steps, start = data.case.steps, data.reference.start
+    starts = [perturbed(start, 1 + i, data.still) for i in range(SENSITIVE)]
+    theirs = [candidate.after(data.name, one, [steps])[steps] for one in starts]
     for name, horizon in result.power.horizon.items():
         if horizon is None:
             continue
-        p = unlike(bench.ends, theirs, name)
+        p = unlike(data.ends, theirs, name)
         result.power.distributions[name] = p
         result.checks += 1
         if p < SURE:

@@ -22,11 +22,12 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
-from validation.judge.branch_tracking import Orbit
+from validation.judge.branch_tracking import FollowedRun
 from validation.judge.compare import Check, compare, exact_distance, misfit, number, worst_cell
-from validation.judge.verdicts import CaseResult
+from validation.judge.findings import CaseResult
 from validation.records import digests, tensor_files
 from validation.records.base import Record
+from validation.reference.allowance import Allowance
 from validation.reference.branches import own_branch, reaches, rounded_calls
 from validation.reference.trajectory import along, checkpoints, like
 from validation.worker.client import Candidate
@@ -100,73 +101,74 @@ class Found:
     want: State
 
 
-def investigate(name, agreement, bench, result, candidate, rests_on) -> Failure | None:
+def investigate(name, agreement, case, result, candidate, rests_on) -> Failure | None:
     """The smallest failing run, filed; none where the candidate gives no answers at all."""
-    runs = [FailingRun(bench.name, bench.case, bench.reference.start)]
-    failed = result.tried[-1:]  # the trial after which the hearing stopped
+    data = case.data
+    runs = [FailingRun(data.name, data.case, data.reference.start)]
+    failed = result.tried[-1:]  # the variant after which the checks stopped
     runs += [
-        FailingRun(bench.name, t.case, t.start, t.label, t.changes, t.layout)
-        for t in (bench.trials if failed else [])
-        if t.label in failed
+        FailingRun(data.name, v.case, v.start, v.label, v.changes, v.layout)
+        for v in (case.variants if failed else [])
+        if v.label in failed
     ]
     try:
         for run in runs:
-            found = first_difference(bench, agreement, candidate, run)
+            found = first_difference(data, agreement, candidate, run)
             if found is not None:
-                return file(name, agreement, bench.base, found, result.broken[0], rests_on,
+                return file(name, agreement, data.base, found, result.broken[0], rests_on,
                             candidate)  # fmt: skip
     except CandidateFailed:
         return None
     return None
 
 
-def first_difference(bench, agreement, candidate: Candidate, run: FailingRun) -> Found | None:
+def first_difference(data, agreement, candidate: Candidate, run: FailingRun) -> Found | None:
     """The first call that differs by more than is allowed; none if none does."""
-    stride, base = agreement.engine.stride, bench.base
+    stride, base = agreement.engine.stride, data.base
     most = STEPS if run.start[0].numel() <= LARGEST else 2
     steps = min(most, run.case.steps) // stride
     at = [stride * n for n in range(1, steps + 1)]
     how = {"changes": run.changes, "layout": run.layout}
-    ours = candidate.after(bench.name, run.start, at, **how)
+    ours = candidate.after(data.name, run.start, at, **how)
     theirs = along(base, run.case, run.start, at)
-    orbit = Orbit(bench, agreement, candidate, run.case, run.start, **how)
+    followed = FollowedRun(data, agreement, candidate, run.case, run.start, **how)
     for n in at:
 
         def own(n=n) -> list[State]:
-            return list(filter(None, [orbit.answer(n, ours[n])]))
+            return list(filter(None, [followed.answer(n, ours[n])]))
 
-        want = held_against(bench, agreement, ours[n], theirs[n], f"step {n}", n, own)
+        want = held_against(data, agreement, ours[n], theirs[n], f"step {n}", n, own)
         if want is None:
             continue
         before = theirs[n - stride] if n > stride else run.start
-        found = differs(bench, agreement, candidate, run, n - stride, before, theirs[n])
+        found = differs(data, agreement, candidate, run, n - stride, before, theirs[n])
         return found or Found(run, 0, n, run.start, ours[n], want)
-    states = {} if run.trial else bench.reference.states
-    for n in bench.departures(stride):
+    states = {} if run.trial else data.reference.states
+    for n in data.departures(stride):
         if {n, n + stride} <= set(states):
             call = n, states[n], states[n + stride]
-            if found := differs(bench, agreement, candidate, run, *call):
+            if found := differs(data, agreement, candidate, run, *call):
                 return found
     return None
 
 
-def differs(bench, agreement, candidate, run: FailingRun, n: int, before: State, frozen: State):
+def differs(data, agreement, candidate, run: FailingRun, n: int, before: State, frozen: State):
     """The call from step n of the frozen run, if it differs by more than is allowed of one."""
-    base, stride = bench.base, agreement.engine.stride
+    base, stride = data.base, agreement.engine.stride
     how = {"changes": run.changes, "layout": run.layout}
-    got = candidate.after(bench.name, before, [stride], **how)[stride]
+    got = candidate.after(data.name, before, [stride], **how)[stride]
 
     def others() -> list[State]:
-        true = along(base, run.case.truth, like(before, bench.truth.start), [stride])[stride]
+        true = along(base, run.case.truth, like(before, data.truth.start), [stride])[stride]
         return [true, *rounded_calls(base, run.case, before, stride)]
 
-    check = f"from {n}" if n in bench.departures(1) else "from 0"
-    want = held_against(bench, agreement, got, frozen, check, n + stride, others)
+    check = f"from {n}" if n in data.departures(1) else "from 0"
+    want = held_against(data, agreement, got, frozen, check, n + stride, others)
     return None if want is None else Found(run, n, stride, before, got, want)
 
 
 def held_against(
-    bench,
+    data,
     agreement,
     ours: State,
     theirs: State,
@@ -180,13 +182,17 @@ def held_against(
     if agreement.level == "exact":
         return theirs if unequal(ours, theirs) else None
     if check.startswith("step"):
-        n = min((c for c in checkpoints(bench.case) if c >= n), default=bench.case.steps)
+        n = min((c for c in checkpoints(data.case) if c >= n), default=data.case.steps)
         check = f"step {n}"
-    allowed = bench.allowance(check, n)
+    allowed = data.tolerance.allowed(check, n)
 
     def broken(want: State) -> bool:
         result = CaseResult()
-        compare(agreement, result, Check(check, ours, want, lambda: want, allowed, bench.still))
+        compare(
+            agreement,
+            result,
+            Check(check, ours, want, lambda: want, Allowance(allowed), data.still),
+        )
         return bool(result.broken)
 
     if not broken(theirs):

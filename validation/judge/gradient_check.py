@@ -11,24 +11,24 @@ from validation.reference.gradients import own_gradients
 from validation.reference.trajectory import checkpoints, like
 
 
-def hold_gradients(bench, agreement, candidate, result) -> None:
+def check_gradients(data, claim, candidate, result) -> None:
     """The candidate's gradients against the frozen engine's, each to the sum of its own size.
 
     Level "exact" asks for bits. Otherwise the truth is the gradient in the widest type, and
     the candidate may be FACTOR times as far from it as the frozen engine is, but for the
     rounding of a sum of that many terms.
     """
-    if not agreement.differentiable:
+    if not claim.differentiable:
         return
-    wrt, start = list(agreement.differentiable), bench.reference.start
-    steps = checkpoints(bench.case, agreement.engine.stride)[0]
-    want = own_gradients(bench.base, bench.case, start, steps, wrt)
-    wide = bench.case.truth
-    true = own_gradients(bench.base, wide, like(start, bench.base.initial(wide)), steps, wrt)
-    got = candidate.gradients(bench.name, start, steps, agreement.differentiable)
+    wrt, start = list(claim.differentiable), data.reference.start
+    steps = checkpoints(data.case, claim.engine.stride)[0]
+    want = own_gradients(data.base, data.case, start, steps, wrt)
+    wide = data.case.truth
+    true = own_gradients(data.base, wide, like(start, data.base.initial(wide)), steps, wrt)
+    got = candidate.gradients(data.name, start, steps, claim.differentiable)
     for name in wrt:
         result.checks += 1
-        if agreement.level == "exact":
+        if claim.level == "exact":
             off, allowed = exact_distance(got[name], want[name]).largest, 0.0
         else:
             off = distance(got[name], true[name]).largest

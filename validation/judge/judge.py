@@ -7,7 +7,6 @@ trajectory, then the laws. Decisions (whole numbers, branches) are compared exac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 
@@ -21,13 +20,13 @@ from validation.discovery import BrokenLeaf, kin
 from validation.golden import manifest
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
-from validation.judge.case_reference import Bench
-from validation.judge.compare import Vacuous, exact_distance, refuse_vacuity
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
 from validation.judge.divergence import Failure, investigate
 from validation.judge.divergence import path as failure_path
+from validation.judge.findings import CaseResult, Mutation
 from validation.judge.mutation_score import Score
-from validation.judge.previous_tolerance import refusal
-from validation.judge.verdicts import CaseResult, Mutation, Status, Verdict
+from validation.judge.verdicts import Status, Verdict
 from validation.parallel.process_pool import PROCESSES, Tell, portions, side_by_side
 from validation.parallel.threads import workers
 from validation.records import digests
@@ -35,8 +34,6 @@ from validation.records.base import BrokenRecord
 from validation.tiers import Coverage
 from validation.worker.client import Candidate
 from validation.worker.memo import Remembered
-
-__all__ = ["Bench", "Vacuous", "exact_distance", "judge", "refuse_vacuity"]
 
 
 def judge(
@@ -65,12 +62,12 @@ def judge_group(
     """
     code = {name: verdicts.code_of(name) for name in names}  # before anything of it is loaded
     with ExitStack() as stack:
-        rooms = {name: stack.enter_context(Candidate(name)) for name in names}
+        clients = {name: stack.enter_context(Candidate(name)) for name in names}
         warm_up()  # while they start
-        claims = {name: stated(room) for name, room in rooms.items()}
+        claims = {name: claim_of(client) for name, client in clients.items()}
         for engine in sorted({c.engine.name for c in claims.values()}):
             group = {name: c for name, c in claims.items() if c.engine.name == engine}
-            for verdict in judge_engine(engine, group, rooms, code, coverage, tell, parallel):
+            for verdict in judge_engine(engine, group, clients, code, coverage, tell, parallel):
                 yield verdict.file() if file else verdict
 
 
@@ -79,22 +76,22 @@ def warm_up() -> None:
     torch.unravel_index(torch.tensor(0), (1,))
 
 
-def stated(room: Candidate) -> Agreement:
+def claim_of(client: Candidate) -> Agreement:
     """The claim of a candidate.
 
     Raises:
         BrokenLeaf: it does not load, or claims what there is not.
     """
     try:
-        return from_description(room.claim())
+        return from_description(client.claim())
     except (ValueError, LookupError) as error:
-        raise BrokenLeaf(f"optimizations/{room.name}: {error}") from None
+        raise BrokenLeaf(f"optimizations/{client.name}: {error}") from None
 
 
 def judge_engine(
     engine: str,
     claims: dict[str, Agreement],
-    rooms: dict[str, Candidate],
+    clients: dict[str, Candidate],
     code: dict[str, dict[str, str]],
     coverage: Coverage,
     tell: Tell,
@@ -104,56 +101,63 @@ def judge_engine(
     torch.set_num_threads(1)
     base = baselines.load(engine)
     before = {name: verdicts.foundations(name, engine) | {"files": code[name]} for name in claims}
+    answers = manifest.manifest(engine).answers
     manifest.check_sources(engine, manifest.manifest(engine))
-    standards = {name: previous_tolerance.last(name) for name in claims}
-    refused = {n: words for n, c in claims.items() if (words := refusal(c, standards[n]))}
+    previous = {name: previous_tolerance.last(name) for name in claims}
+    refused = {
+        n: why for n, c in claims.items() if (why := previous_tolerance.refusal(c, previous[n]))
+    }
     able = {
         n: c for n, c in claims.items() if n not in refused and not machine.missing(c.engine.needs)
     }
     cases = {name: claim.covered_of(base, coverage) for name, claim in able.items()}
     results: dict[str, dict[str, CaseResult]] = {name: {} for name in able}
     scores = {name: Score(c) for name, c in able.items() if c.expected == "verified"}
+
+    def run(case: CaseChecks, name: str) -> CaseResult:
+        tell(name, case.data.name)
+        memoized = Remembered(clients[name])
+        result = checks.run_checks(case, able[name], clients[name], memoized)
+        keep_failure(name, able[name], case, result, clients[name], before[name])
+        if result.broken or result.unfinished:
+            scores.pop(name, None)
+        if name in scores:
+            scores[name].try_case(case, memoized)
+        return result
+
     with workers(parallel) as pool:
-        for bench in benches(base, able, cases, coverage):
-            case_name = bench.name
-            asked = [n for n, c in able.items() if case_name in cases[n] and goes_on(results[n])]
-
-            def hear(name, bench=bench, case_name=case_name):
-                tell(name, case_name)
-                room = Remembered(rooms[name])
-                result = checks.hear(bench, able[name], rooms[name], room)
-                look_into(name, able[name], bench, result, rooms[name], before[name])
-                if result.broken or result.unfinished:
-                    scores.pop(name, None)
-                if name in scores:
-                    scores[name].hear(bench, room)
-                return name, result
-
-            for name, result in pool.map(hear, asked):
+        for case_name in cheapest_first(base, {c for covered in cases.values() for c in covered}):
+            asked = [n for n in able if case_name in cases[n] and continues(results[n])]
+            if not asked:
+                continue
+            full, sealed = coverage is Coverage.FULL, answers[case_name]
+            data = CaseReference(base, case_name, base.cases[case_name], sealed, full)
+            found = pool.map(partial(run, CaseChecks(data)), asked)
+            for name, result in zip(asked, found, strict=True):
                 results[name][case_name] = result
-    for name, agreement in claims.items():
+    for name, claim in claims.items():
         found = results.get(name, {})
         mutation = scores[name].result() if name in scores and found else None
-        status, reason = conclude(agreement, found, mutation)
+        status, reason = conclude(claim, found, mutation)
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
-        held_to = standards[name] if name in refused else previous_tolerance.of(agreement)
-        ran = rooms[name].loaded()
+        tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
+        ran = clients[name].loaded()
         rests_on = verdicts.foundations(name, engine, ran)
         if changed := changed_meanwhile(before[name], rests_on, ran):
             status, reason = Status.STALE, f"{changed} changed while it was judged; judge again"
         yield Verdict(
             optimization=name,
             engine=engine,
-            level=agreement.level,
-            because=agreement.because,
-            expected=agreement.expected,
+            level=claim.level,
+            because=claim.because,
+            expected=claim.expected,
             status=status,
             reason=reason,
             coverage=coverage,
-            standard=held_to.model_dump(),
-            loosened=agreement.loosened,
-            needs=list(agreement.engine.needs),
+            standard=tolerance.model_dump(),
+            loosened=claim.loosened,
+            needs=list(claim.engine.needs),
             **rests_on,
             cases={case: found[case] for case in cases.get(name, ()) if case in found},
             mutation=mutation,
@@ -168,56 +172,22 @@ def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:
     return moved[0] if moved else ""
 
 
-def goes_on(found: dict[str, CaseResult]) -> bool:
-    """Whether there is more to hear: a process that was stopped says nothing, and the first
-    refusal, on the smallest case that shows it, is the last."""
+def continues(found: dict[str, CaseResult]) -> bool:
+    """Whether to continue: stop after a timeout or the first failure, which is on the smallest
+    case that shows it."""
     return not any(result.unfinished or result.broken for result in found.values())
 
 
-def look_into(name, agreement: Agreement, bench: Bench, result: CaseResult, room, rests_on):
-    """File the smallest run that shows a refusal; one that was expected and is filed stays."""
-    if not result.broken or room.process.poll() is not None:
+def keep_failure(name, claim: Agreement, case: CaseChecks, result: CaseResult, client, rests_on):
+    """File the smallest run that shows a failure; one that is filed already stays."""
+    if not result.broken or client.process.poll() is not None:
         return
     try:
         known = Failure.read(failure_path(name))
     except (FileNotFoundError, BrokenRecord):
         known = None
-    if known is not None and known.rests_on == digests.of_plain(rests_on):
-        return
-    investigate(name, agreement, bench, result, room, rests_on)
-
-
-def benches(
-    base: Engine,
-    able: dict[str, Agreement],
-    cases: dict[str, list[str]],
-    coverage: Coverage,
-) -> Iterator[Bench]:
-    """The reference of every case that is asked for. While one is used, a thread makes its input
-    variants and the next reference."""
-    names = cheapest_first(base, {name for asked in cases.values() for name in asked})
-    answers, full = manifest.manifest(base.name).answers, coverage is Coverage.FULL
-
-    def bench_of(name: str) -> Bench:
-        return Bench(base, name, base.cases[name], answers[name], full)
-
-    def make_variants(coming: Future[Bench]) -> None:
-        bench = coming.result()
-        with bench.lock:  # whoever asks for a variant waits for all of them
-            bench.look_ahead([c for n, c in able.items() if bench.name in cases[n]])
-
-    with workers(1) as pool:
-
-        def ready(name: str) -> Future[Bench]:
-            coming = pool.submit(bench_of, name)
-            pool.submit(make_variants, coming)
-            return coming
-
-        coming = ready(names[0]) if names else None
-        for after in [*names[1:], None][: len(names)]:
-            bench = coming.result()
-            coming = ready(after) if after else None
-            yield bench
+    if known is None or known.rests_on != digests.of_plain(rests_on):
+        investigate(name, claim, case, result, client, rests_on)
 
 
 def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
@@ -231,10 +201,10 @@ def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
 
 
 def conclude(
-    agreement: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
+    claim: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
 ) -> tuple[Status, str]:
     """The status that the findings add up to, and why."""
-    lacking = machine.missing(agreement.engine.needs)
+    lacking = machine.missing(claim.engine.needs)
     if lacking:
         return Status.UNAVAILABLE, f"this machine lacks {'; '.join(lacking)}"
     for case_name, result in found.items():
@@ -253,10 +223,10 @@ def conclude(
         )
     if mutation and not mutation.applied:
         return Status.INCONCLUSIVE, "no mutant changes anything on these cases: they tell nothing"
-    return Status.VERIFIED, ", ".join(said(found, mutation))
+    return Status.VERIFIED, ", ".join(summary(found, mutation))
 
 
-def said(found: dict[str, CaseResult], mutation: Mutation | None) -> Iterator[str]:
+def summary(found: dict[str, CaseResult], mutation: Mutation | None) -> Iterator[str]:
     """What a verdict that holds rests on."""
     yield f"{sum(result.checks for result in found.values())} comparisons on {len(found)} cases"
     cells = sum(sum(result.otherwise.values()) for result in found.values())

@@ -15,9 +15,10 @@ import torch
 
 from baselines.engine import State, fields
 from validation.claims import Agreement
-from validation.judge.checks import hold_to_laws
+from validation.judge.case_checks import CaseChecks
 from validation.judge.compare import compare, same_bits
-from validation.judge.verdicts import CaseResult, Mutation
+from validation.judge.findings import CaseResult, Mutation
+from validation.judge.law_check import check_laws
 from validation.mutation import operators as do
 from validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
 from validation.parallel.threads import workers
@@ -41,52 +42,54 @@ class Score:
     excess: set[str] = field(default_factory=set)  # further from the candidate than is declared
     idle: Counter[str] = field(default_factory=Counter)  # cases on which it changed nothing
     names: list[str] = field(default_factory=list)
-    heard: int = 0  # cases
+    tried: int = 0  # cases
 
     def __post_init__(self):
         self.names = names(self.claim)
 
-    def hear(self, bench, room) -> None:
+    def try_case(self, case: CaseChecks, client) -> None:
         """Try those still alive on this case; the candidate itself has passed it.
 
         All of them on the first, whatever its size: it is the smallest that there is.
         """
-        large = self.heard > 0 and sum(t.numel() for t in bench.reference.start) > SMALL
-        self.heard += 1
+        first, self.tried = self.tried == 0, self.tried + 1
+        small = first or sum(t.numel() for t in case.data.reference.start) <= SMALL
         alive = [n for n in self.names if n not in self.killed]
-        alive = [n for n in alive if n in self.mutants or not large and self.may_yet(n)]
-        if bench.brief and self.heard == 1:
+        alive = [n for n in alive if n in self.mutants or small and self.may_yet(n)]
+        if case.data.brief and first:
             alive = alive[::SPARE]
         if not alive:
             return
-        room = Remembered(room)  # which hears one at a time
-        plain = Recorded(room)
-        for _ in bench.comparisons(self.claim, plain, CALLS):
-            pass
-        frozen = plain
+        client = Remembered(client)  # which asks one at a time
+        plain = frozen = self.unspoiled(case, Recorded(client))
         if self.claim.level != "exact" and any(name.startswith(DROPPED) for name in alive):
-            frozen = Recorded(room, DROPPED + NONE)  # what less of it is held against
-            for _ in bench.comparisons(self.claim, frozen, CALLS):
-                pass
+            # what less of the baseline is compared with
+            frozen = self.unspoiled(case, Recorded(client, DROPPED + NONE))
 
         def attempt(name: str) -> None:
-            held_to = frozen if name.startswith(DROPPED) else plain
-            self.attempt(name, bench, Recorded(room, name, held_to.answers))
+            compared = frozen if name.startswith(DROPPED) else plain
+            self.attempt(name, case, Recorded(client, name, compared.answers))
 
         with workers(OVERLAP) as pool:
             for _ in pool.map(attempt, alive):
                 pass
 
+    def unspoiled(self, case: CaseChecks, client: Recorded) -> Recorded:
+        """The client, after it has recorded its answers to all comparisons."""
+        for _ in case.comparisons(self.claim, client, CALLS):
+            pass
+        return client
+
     def may_yet(self, name: str) -> bool:
         return name.startswith(DROPPED) or self.idle[name] < IDLE
 
-    def attempt(self, name: str, bench, room: Recorded) -> None:
-        reason = refusal(self.claim, bench, room)
+    def attempt(self, name: str, case: CaseChecks, client: Recorded) -> None:
+        reason = refusal(self.claim, case, client)
         if reason:
-            self.killed[name] = f"{bench.name}: {reason}"
-        elif room.differs or not shows(name):
+            self.killed[name] = f"{case.data.name}: {reason}"
+        elif client.differs or not shows(name):
             self.mutants.add(name)
-            if room.beyond(self.claim.budget):
+            if client.exceeds(self.claim.budget):
                 self.excess.add(name)
         else:
             self.idle[name] += 1
@@ -102,34 +105,34 @@ class Score:
         )
 
 
-def refusal(claim: Agreement, bench, room: Recorded) -> str:
+def refusal(claim: Agreement, case: CaseChecks, client: Recorded) -> str:
     """The first check that fails, or nothing: the judge's comparisons, then its laws."""
     result = CaseResult()
     try:
-        for check in bench.comparisons(claim, room, CALLS):
+        for check in case.comparisons(claim, client, CALLS):
             compare(claim, result, check)
             if result.broken:
                 return result.broken[0]
-        if room.differs:
-            hold_to_laws(bench, claim, room, result)
+        if client.differs:
+            check_laws(case.data, claim, client, result)
     except CandidateFailed as failure:
         return str(failure)
     return result.broken[0] if result.broken else ""
 
 
 class Recorded:
-    """A candidate whose answers are kept, or held against those kept of the unspoiled one."""
+    """A candidate whose answers are kept, or compared with those kept of the unspoiled one."""
 
-    def __init__(self, room, mutant: str = "", plain: list | None = None):
-        self.room, self.mutant, self.plain = room, mutant, plain
+    def __init__(self, client, mutant: str = "", plain: list | None = None):
+        self.client, self.mutant, self.plain = client, mutant, plain
         self.answers: list[dict[int, State]] = []
 
     def __getattr__(self, name: str):
-        return getattr(self.room, name)
+        return getattr(self.client, name)
 
     def after(self, *words, guard: bool = False, **others) -> dict[int, State]:
         hidden = guard and bool(self.mutant) and not shows(self.mutant)
-        found = self.room.after(*words, mutant=self.mutant, guard=hidden, **others)
+        found = self.client.after(*words, mutant=self.mutant, guard=hidden, **others)
         self.answers.append(found)
         return found
 
@@ -142,7 +145,7 @@ class Recorded:
     def differs(self) -> bool:
         return any(not same_bits(a, b) for a, b in self.pairs())
 
-    def beyond(self, budget) -> bool:
+    def exceeds(self, budget) -> bool:
         """Whether any field is further from the unspoiled answer than the claim declares."""
         return any(
             relative(getattr(a, name), theirs) > budget.get(name, 0.0)

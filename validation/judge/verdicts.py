@@ -14,12 +14,18 @@ from pathlib import Path
 
 from validation import discovery, machine
 from validation.golden import manifest
+from validation.judge.findings import (
+    BITS,
+    BUDGET,
+    CaseResult,
+    LawFinding,
+    Mutation,
+    MutationSummary,
+)
 from validation.protocol import JUDGE
 from validation.records import digests, results, samples
 from validation.records.base import BrokenRecord, Part, today
 from validation.tiers import Coverage
-
-BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
 
 
 class Status(StrEnum):
@@ -31,111 +37,6 @@ class Status(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"  # this machine lacks what it needs
     STALE = "STALE"  # judged, but something has changed since
     UNJUDGED = "UNJUDGED"
-
-
-class Finding(Part):
-    """One field at one check: how far off, how far right answers may be, and where."""
-
-    check: str  # "step n": the whole trajectory; "from n": one call from the baseline's state
-    field: str
-    rms: float
-    largest: float
-    block: float
-    allowed_rms: float
-    allowed_largest: float
-    allowed_block: float
-    share: float  # of what is allowed; above 1 is refused
-    origin: str = ""  # of what is allowed
-    cell: list[int] = []
-    got: float | None = None
-    want: float | None = None
-    otherwise: int = 0  # cells held to another right branch
-
-    @property
-    def holds(self) -> bool:
-        return self.share <= 1
-
-    def __str__(self) -> str:
-        when = self.check.replace("step", "after step").replace("from", "one step from step")
-        if self.share == float("inf") and self.got == self.want:
-            return f"{self.field}{self.cell} {when}: got {self.got!r} with another sign or bit"
-        return (
-            f"{self.field}{self.cell} {when}: got {self.got!r}, want {self.want!r}, off by "
-            f"{self.largest:.3g}, allowed {self.allowed_largest:.3g}; rms {self.rms:.3g}, allowed "
-            f"{self.allowed_rms:.3g}; worst block {self.block:.3g}, "
-            f"allowed {self.allowed_block:.3g}"
-        )
-
-
-class LawFinding(Part):
-    """One law on one case."""
-
-    law: str
-    residual: float
-    allowed: float
-    baseline: float = 0.0  # the frozen engine's own, when it was judged
-
-    @property
-    def holds(self) -> bool:
-        return self.residual <= self.allowed
-
-    @property
-    def share(self) -> float:
-        """Of what is allowed."""
-        return self.residual / self.allowed if self.allowed else float(self.residual > 0)
-
-
-class Margin(Part):
-    """Share of what is allowed that was used, over fresh starts."""
-
-    shares: list[float]  # of each start, in order
-    worst: float
-    low: float  # 95 % interval of the median share, by order statistics
-    high: float
-
-
-class Power(Part):
-    """How far a comparison of values can see, and what took its place beyond."""
-
-    horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
-    members: int = 0
-    astray: int = 0  # members that decide otherwise: the start is near a threshold
-    distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
-
-
-class CaseResult(Part):
-    """Everything found on one case: the closest call of each field, and what failed."""
-
-    checks: int = 0
-    relative_rms: dict[str, float] = {}  # at the end, of the field's own norm
-    closest: dict[str, Finding] = {}
-    laws: list[LawFinding] = []
-    broken: list[str] = []
-    unfinished: str = ""  # what was still at work when its time was up
-    decisions: int = 0  # of those, decisions that differ: they come first
-    starts: dict[str, Margin] = {}  # over fresh starts, by field
-    measured: int = 0  # comparisons for which the sealed error alone did not suffice
-    power: Power = Power()
-    tried: list[str] = []  # trials beyond the case's own run
-    declined: list[str] = []  # of those, what the candidate refuses to do
-    otherwise: dict[str, int] = {}  # the most of them, by field
-    degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
-
-
-class Mutation(Part):
-    """What became of the built-in mutants under this claim: see `mutation_score`."""
-
-    killed: dict[str, str]  # by name: on which case, and by which check
-    survived: list[str]
-    within_budget: list[str]  # survived, no further from the candidate than its claim declares
-    no_mutant: list[str]  # changed not one bit on any small case
-
-    @property
-    def applied(self) -> int:
-        return len(self.killed) + len(self.survived)
-
-    def __str__(self) -> str:
-        return f"{len(self.killed)} of {self.applied} mutants killed"
 
 
 class Conclusion(Part):
@@ -199,7 +100,8 @@ class Verdict(Conclusion):
             samples=whole,
             cases={name: CaseSummary.of(case) for name, case in self.cases.items()},
             laws=worst_laws(self.cases.values()),
-            mutation=self.mutation and MutationSummary.of(self.mutation),
+            mutation=self.mutation
+            and MutationSummary(**{key: sorted(names) for key, names in self.mutation}),
         )
 
 
@@ -267,31 +169,6 @@ def worst_laws(cases: Iterable[CaseResult]) -> dict[str, tuple[float, float]]:
         if known is None or law.share > known.share:
             found[law.law] = law
     return {name: (law.residual, law.allowed) for name, law in found.items()}
-
-
-class MutationSummary(Part):
-    """The mutation score, by name."""
-
-    killed: list[str]
-    survived: list[str]
-    within_budget: list[str]
-    no_mutant: list[str]
-
-    @classmethod
-    def of(cls, score: Mutation) -> MutationSummary:
-        return cls(
-            killed=sorted(score.killed),
-            survived=sorted(score.survived),
-            within_budget=sorted(score.within_budget),
-            no_mutant=sorted(score.no_mutant),
-        )
-
-    @property
-    def applied(self) -> int:
-        return len(self.killed) + len(self.survived)
-
-    def __str__(self) -> str:
-        return f"{len(self.killed)} of {self.applied} mutants killed"
 
 
 class Summary(Conclusion):

@@ -6,8 +6,6 @@ import json
 import os
 import select
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Self
@@ -16,7 +14,7 @@ import psutil
 
 from baselines.engine import State, fields
 from validation.discovery import BrokenLeaf
-from validation.records import digests, tensor_files
+from validation.records import tensor_files
 from validation.worker.forkserver import Forked
 from validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
 
@@ -42,42 +40,30 @@ class Candidate:
 
     preloaded: tuple[str, ...] = ()  # modules that the server of forks imports as well
 
-    def __init__(self, name: str, root: Path = digests.ROOT, threads: int = 1):
-        self.name, self.root, self.threads = name, root, threads
+    def __init__(self, name: str, threads: int = 1):
+        self.name, self.threads = name, threads
 
     def another(self, threads: int) -> Candidate:
         """The same optimization in a process of its own, with so many threads."""
-        return Candidate(self.name, self.root, threads)
+        return Candidate(self.name, threads)
 
     def __enter__(self) -> Self:
         self.scratch = scratch_folder()
         self.log = (self.scratch / "log").open("w+")
-        self.process = self.forked() if self.root == digests.ROOT else self.spawned()
+        self.process = self.start()
         return self
 
     @property
-    def surroundings(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """What the process finds in its environment."""
         threads = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GROUNDSPEED_THREADS"}
         # the compiler would else fork a pool of its own
         fixed = {"PYTHONHASHSEED": "0", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         return dict.fromkeys(threads, str(self.threads)) | fixed
 
-    def forked(self) -> Forked:
+    def start(self) -> Forked:
         """From a process that has imported what all need: an import of torch takes seconds."""
-        return Forked(self.name, str(self.scratch / "log"), self.surroundings, self.preloaded)
-
-    def spawned(self) -> subprocess.Popen:
-        """A fresh interpreter, for a candidate of another copy of the repository."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "validation.worker.server", self.name],
-            cwd=self.root,
-            env=os.environ | self.surroundings,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            text=True,
-        )
+        return Forked(self.name, str(self.scratch / "log"), self.environment, self.preloaded)
 
     def stop(self) -> None:
         """End the process, whatever it is at."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,10 @@ from validation import discovery
 from validation.records import digests
 from validation.worker import allocator
 
+SERVER = "validation.worker.server"  # by name, as a command line has it
 PRELOADED = [
     "validation.worker.preload.gc_off",
-    "validation.worker.server",
+    SERVER,
     *(f"baselines.{name}" for name in baselines.names()),
 ]
 COMPILERS = {  # by what text calls them: what gets them ready
@@ -109,9 +111,7 @@ def environment(**values: str) -> Iterator[None]:
 
 
 def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
-    """In the forked process: be `validation.worker.server` for that optimization."""
-    from validation.worker import server  # late: it is imported already, by the server
-
+    """In the forked process: be the server of that optimization."""
     allocator.keep_imported()
     os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
@@ -120,4 +120,4 @@ def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> N
     given.close()
     answers.close()
     sys.stdin = os.fdopen(0)
-    server.serve(name)
+    importlib.import_module(SERVER).serve(name)  # the fork server has imported it already

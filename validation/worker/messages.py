@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from baselines.engine import State
+
 CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
 
 
@@ -15,6 +19,12 @@ class Unfinished(CandidateFailed):
 
 class Raised(CandidateFailed):
     """The candidate raised an error: it gave no answer, and no wrong one either."""
+
+
+class StateSource(Protocol):
+    """Whatever gives states after numbers of steps: a candidate's process, or one like it."""
+
+    def after(self, case: str, state: State, at: list[int], **how) -> dict[int, State]: ...
 
 
 def hashable(value: object) -> object:

@@ -1,7 +1,7 @@
 """Server in a candidate's process: runs one optimization and knows no answers.
 
-Reads requests, one JSON object a line, and answers likewise; states travel in files.
-Started by `validation.worker.client`; nothing else imports it.
+Reads requests, one JSON object a line, and answers likewise; states travel in files. The fork
+server imports it by name (`validation.worker.forkserver`); nothing else does.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -175,8 +174,3 @@ def watching(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Ste
         return after
 
     return watched
-
-
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    serve(sys.argv[1])

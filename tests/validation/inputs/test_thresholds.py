@@ -8,9 +8,11 @@ from baselines.engine import replace
 from validation.claims import Agreement
 from validation.inputs import thresholds
 from validation.inputs.variants import edges_of, telling, trials
-from validation.judge.case_reference import Bench
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
 from validation.judge.compare import Check, compare
-from validation.judge.verdicts import CaseResult
+from validation.judge.findings import CaseResult
+from validation.reference.allowance import Allowance
 
 DECIDING = [("probabilistic_field_v1", ""), ("energy_flow_v1", "tiny_steps")]
 
@@ -20,7 +22,7 @@ def bench_of(name, case=""):
     base = baselines.load(name)
     claim = Agreement(engine=base, level="exact", because="it is the same")
     case = case or telling(base, claim, full=False)[0]
-    return Bench(base, case, base.cases[case])
+    return CaseReference(base, case, base.cases[case])
 
 
 @pytest.mark.parametrize(("name", "case"), DECIDING)
@@ -37,7 +39,7 @@ def test_both_sides_of_a_threshold_decide_otherwise(name, case):
 
 def test_an_engine_that_decides_nothing_has_none():
     bench = bench_of("tensor_field_v1")
-    assert [t.label for t in bench.trials if "threshold" in t.label] == []
+    assert [t.label for t in CaseChecks(bench).variants if "threshold" in t.label] == []
 
 
 def test_a_decision_by_a_narrower_sum_is_caught_beside_the_threshold():
@@ -72,6 +74,6 @@ def test_a_decision_by_a_narrower_sum_is_caught_beside_the_threshold():
         n = min(trial.want)
         got = wrong(trial.start, n)
         check = Check(trial.label, got, trial.want[n], lambda t=trial, n=n: t.want[n],
-                      lambda field: None, (), "bits")  # fmt: skip
+                      Allowance(lambda field: None), ())  # fmt: skip
         compare(claim, result, check)
     assert result.decisions > 0

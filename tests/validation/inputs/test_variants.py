@@ -1,5 +1,9 @@
 """What the judge hands to a candidate, and what it does not let it get away with."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -8,8 +12,9 @@ from validation.claims import Agreement
 from validation.golden import manifest
 from validation.inputs import variants
 from validation.inputs.variants import Made, afforded, cost, trials
-from validation.judge.case_reference import Bench
-from validation.judge.checks import hear
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
+from validation.judge.checks import run_checks
 from validation.worker.client import Candidate
 from validation.worker.global_state import BLOCKS, laid_out, poison
 
@@ -59,14 +64,37 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def bench():
     answer = manifest.manifest(base.name).answers[CASE]
-    return Bench(base, CASE, base.cases[CASE], answer)
+    return CaseReference(base, CASE, base.cases[CASE], answer)
+
+
+class Spawned(Candidate):
+    """A candidate of another copy of the repository, in a fresh interpreter."""
+
+    def __init__(self, name: str, root, threads: int = 1):
+        super().__init__(name, threads)
+        self.root = root
+
+    def another(self, threads: int):
+        return Spawned(self.name, self.root, threads)
+
+    def start(self) -> subprocess.Popen:
+        serve = f"from validation.worker import server; server.serve({self.name!r})"
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", serve],
+            cwd=self.root,
+            env=os.environ | self.environment | {"PYTHONPATH": str(self.root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
 
 
 def heard(scratch, bench, body):
     scratch.plant("lattice_field_null", PLANTED.format(body=body))
     claim = Agreement(engine=base, level="exact", because="planted", cases=(CASE,))
-    with Candidate("lattice_field_null", scratch.root) as candidate:
-        return hear(bench, claim, candidate)
+    with Spawned("lattice_field_null", scratch.root) as candidate:
+        return run_checks(CaseChecks(bench), claim, candidate)
 
 
 @pytest.mark.parametrize("name", list(REFUSED))
@@ -93,8 +121,8 @@ def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
 
 def test_trials_are_the_same_every_time(bench):
     again = list(trials(base, bench.reference))
-    assert [t.label for t in again] == [t.label for t in bench.trials]
-    for one, two in zip(bench.trials, again, strict=True):
+    assert [t.label for t in again] == [t.label for t in CaseChecks(bench).variants]
+    for one, two in zip(CaseChecks(bench).variants, again, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
 
 
@@ -108,7 +136,7 @@ def test_trials_are_made_when_they_are_asked_for_and_once(bench, monkeypatch):
     found = Made(trials(base, bench.reference))
     assert next(iter(found)).label == made[0] == "seed 1"
     assert len(made) == 1
-    assert [t.label for t in found] == [t.label for t in bench.trials]
+    assert [t.label for t in found] == [t.label for t in CaseChecks(bench).variants]
     count = len(made)
     assert all(a is b for a, b in zip(found, list(found), strict=True))
     assert len(made) == count
@@ -132,9 +160,9 @@ def test_what_is_compared_bit_by_bit_asks_for_no_allowance(bench, monkeypatch):
 
     monkeypatch.setattr("validation.judge.case_reference.operators", dear)
     claim = Agreement(engine=base, level="exact", because="the frozen engine", cases=(CASE,))
-    again = Bench(base, CASE, base.cases[CASE], bench.answer)
+    again = CaseReference(base, CASE, base.cases[CASE], bench.answer)
     with Candidate(f"={base.name}") as candidate:
-        result = hear(again, claim, candidate)
+        result = run_checks(CaseChecks(again), claim, candidate)
     assert result.checks
     assert not result.broken
 

@@ -9,10 +9,11 @@ import torch
 from baselines.engine import Case, Engine, Stage, replace
 from validation.claims import Agreement
 from validation.judge import branch_tracking
-from validation.judge.case_reference import Bench
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
 from validation.judge.compare import compare
 from validation.judge.divergence import FailingRun, first_difference
-from validation.judge.verdicts import CaseResult
+from validation.judge.findings import CaseResult
 from validation.reference.trajectory import own_error
 
 CELLS, STEPS, GIFT = 4096, 5, 0.5
@@ -79,20 +80,20 @@ class Answer(NamedTuple):
     own_error: dict
 
 
-def bench_of(**changes) -> Bench:
+def bench_of(**changes) -> CaseReference:
     """Sealed are errors of a machine on which nothing was decided otherwise."""
     torch.set_num_threads(1)
     case = replace(CASE, **changes)
     apart = replace(ENGINE, cases={"c": replace(case, off=0.1)})
     engine = replace(ENGINE, cases={"c": case})
-    bench = Bench(engine, "c", case, Answer(own_error(apart, apart.cases["c"])))
+    bench = CaseReference(engine, "c", case, Answer(own_error(apart, apart.cases["c"])))
     bench.affordable = False  # so that the sealed error is all that is allowed
     return bench
 
 
-def heard(bench: Bench, room: Room) -> CaseResult:
+def heard(bench: CaseReference, room: Room) -> CaseResult:
     result = CaseResult()
-    for check in bench.comparisons(ROUNDING, room):
+    for check in CaseChecks(bench).comparisons(ROUNDING, room):
         compare(ROUNDING, result, check)
     return result
 
@@ -155,9 +156,9 @@ def test_a_leap_is_another_decision_or_more_than_growth():
 
 def test_between_two_checks_a_run_may_be_off_what_it_may_be_at_the_next():
     bench = bench_of(steps=20)
-    followed = branch_tracking.Orbit(bench, ROUNDING, Room(rewritten(CASE)))
+    followed = branch_tracking.FollowedRun(bench, ROUNDING, Room(rewritten(CASE)))
     for n, check in ((1, 1), (3, 5), (6, 10), (20, 20)):
-        assert followed.allowed(n)("x") == bench.allowance(f"step {check}", check)("x")
+        assert followed.allowed(n)("x") == bench.tolerance.allowed(f"step {check}", check)("x")
 
 
 @pytest.mark.parametrize("steps", [STEPS, 2 * STEPS])
@@ -193,7 +194,9 @@ def test_a_run_that_is_too_long_to_follow_is_refused(monkeypatch):
 
 
 def test_a_run_on_the_frozen_engines_own_branch_is_not_followed(monkeypatch):
-    monkeypatch.setattr(branch_tracking.Orbit, "answer", lambda *_: pytest.fail("it was followed"))
+    monkeypatch.setattr(
+        branch_tracking.FollowedRun, "answer", lambda *_: pytest.fail("it was followed")
+    )
     bench = bench_of()
     frozen = bench.reference.states
 

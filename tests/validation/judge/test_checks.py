@@ -11,9 +11,10 @@ import baselines
 from tools.cli.validate import next_step, undecided
 from validation import discovery
 from validation.inputs.variants import telling
-from validation.judge.checks import started_afresh
+from validation.judge.checks import run_in_new_process
+from validation.judge.findings import CaseResult
 from validation.judge.mutation_score import Recorded
-from validation.judge.verdicts import CaseResult, Status
+from validation.judge.verdicts import Status
 from validation.tiers import Coverage
 from validation.worker.messages import CandidateFailed
 
@@ -59,16 +60,17 @@ class Endless:
 def bench_of(claim, name):
     base = baselines.load(claim.engine.name)
     reference = SimpleNamespace(start=base.initial(base.cases[name]))
-    return SimpleNamespace(
+    data = SimpleNamespace(
         base=base, name=name, case=base.cases[name], full=True, reference=reference
     )
+    return SimpleNamespace(data=data, informative=lambda claim: telling(base, claim))
 
 
 def test_a_refused_candidate_is_not_waited_for_in_its_second_process():
     claim = discovery.claim("lattice_field_null")
     last = telling(baselines.load("lattice_field_v1"), claim)[-1]
     candidate = Endless()
-    with started_afresh(bench_of(claim, last), claim, candidate):
+    with run_in_new_process(bench_of(claim, last), claim, candidate):
         assert not candidate.killed.is_set()
     assert candidate.killed.is_set()
     assert candidate.threads == 2
@@ -78,16 +80,18 @@ def test_what_a_second_process_does_not_answer_is_a_refusal():
     claim = discovery.claim("lattice_field_null")
     last = telling(baselines.load("lattice_field_v1"), claim)[-1]
     bench, candidate = bench_of(claim, last), Endless()
-    ours = SimpleNamespace(after=lambda name, start, at: {n: bench.reference.start for n in at})
+    ours = SimpleNamespace(
+        after=lambda name, start, at: {n: bench.data.reference.start for n in at}
+    )
     candidate.killed.set()
-    with started_afresh(bench, claim, candidate) as hold, pytest.raises(CandidateFailed):
+    with run_in_new_process(bench, claim, candidate) as hold, pytest.raises(CandidateFailed):
         hold(bench, claim, ours, CaseResult())
 
 
 def test_other_cases_start_no_second_process():
     claim = discovery.claim("lattice_field_null")
     first = telling(baselines.load("lattice_field_v1"), claim)[0]
-    with started_afresh(bench_of(claim, first), claim, None) as hold:
+    with run_in_new_process(bench_of(claim, first), claim, None) as hold:
         assert hold(None, claim, None, CaseResult()) is None
 
 

@@ -107,7 +107,7 @@ def test_a_case_on_which_anything_passes_is_refused(scratch):
     """Fields at rest that are not declared fixed: `fixed` emptied, the resting mass remains."""
     from baselines.engine import replace
     from baselines.lattice_field_v1 import engine
-    from validation.judge.judge import Vacuous, refuse_vacuity
+    from validation.judge.case_reference import Vacuous, refuse_vacuity
     from validation.reference.trajectory import reference
 
     case = engine.cases["odd_2d"]
@@ -119,7 +119,7 @@ def test_a_zero_reference_is_refused_as_vacuous():
     import torch
 
     from baselines.lattice_field_v1 import engine
-    from validation.judge.judge import Vacuous, refuse_vacuity
+    from validation.judge.case_reference import Vacuous, refuse_vacuity
     from validation.reference.trajectory import Reference
 
     case = engine.cases["odd_2d"]
@@ -133,7 +133,7 @@ def test_a_zero_reference_is_refused_as_vacuous():
 def test_bits_and_not_only_values_are_compared():
     import torch
 
-    from validation.judge.judge import exact_distance
+    from validation.judge.compare import exact_distance
 
     assert exact_distance(torch.zeros(3), -torch.zeros(3)).largest > 0
     assert exact_distance(torch.ones(3), torch.ones(3)).largest == 0

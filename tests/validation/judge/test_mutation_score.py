@@ -1,5 +1,6 @@
 """A claim is worth what its cases notice: mutants that survive are found and named."""
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,11 @@ import torch
 import baselines
 from validation import corpus, machine
 from validation.claims import Agreement
+from validation.judge.case_checks import CaseChecks
+from validation.judge.findings import CaseResult, Mutation
 from validation.judge.judge import conclude
 from validation.judge.mutation_score import Score
-from validation.judge.verdicts import CaseResult, Mutation, Status
+from validation.judge.verdicts import Status
 from validation.mutation import mutants
 from validation.records import results
 
@@ -21,7 +24,7 @@ def scored(claim, bench=None):
     torch.set_num_threads(1)
     score = Score(claim)
     with corpus.ControlClient(f"@must_accept/unchanged: {claim.engine.name}") as room:
-        score.hear(bench or corpus.bench(ENGINE, CASE), room)
+        score.try_case(bench or corpus.bench(ENGINE, CASE), room)
     return score.result()
 
 
@@ -62,15 +65,12 @@ def test_laws_refuse_what_a_declared_error_would_let_pass():
     assert "law broken" in found.killed["constant wrong by 1e-5"]
 
 
-class Lawless:
-    """A bench without laws."""
+class Lawless(CaseChecks):
+    """A case without laws."""
 
-    def __init__(self, bench):
-        self.bench = bench
-        self.base = replace(bench.base, laws=())
-
-    def __getattr__(self, name):
-        return getattr(self.bench, name)
+    def __init__(self, case):
+        super().__init__(copy(case.data))
+        self.data.base = replace(case.data.base, laws=())
 
 
 def test_within_a_declared_error_a_mutant_may_stand_and_is_named():
@@ -81,10 +81,10 @@ def test_within_a_declared_error_a_mutant_may_stand_and_is_named():
 
 
 class Blind(Lawless):
-    """A bench that compares nothing."""
+    """A case that compares nothing."""
 
-    def comparisons(self, claim, room, most=None):
-        for _ in self.bench.comparisons(claim, room, most):
+    def comparisons(self, claim, candidate, most=None):
+        for _ in super().comparisons(claim, candidate, most):
             yield from ()
 
 

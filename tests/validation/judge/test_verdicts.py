@@ -7,8 +7,9 @@ import pytest
 from baselines.lattice_field_v1 import engine
 from validation import machine
 from validation.claims import Agreement, described, from_description
-from validation.judge.judge import conclude, goes_on
-from validation.judge.verdicts import CaseResult, Mutation, Status
+from validation.judge.findings import CaseResult, Mutation
+from validation.judge.judge import conclude, continues
+from validation.judge.verdicts import Status
 from validation.tiers import Coverage
 
 CLAIM = Agreement(engine=engine, level="exact", because="it is the same")
@@ -65,9 +66,9 @@ def test_what_findings_add_up_to(found, mutation, status, words):
 
 
 def test_who_was_stopped_or_refused_is_not_asked_again():
-    assert goes_on({"odd_2d": RIGHT})
-    assert not goes_on({"odd_2d": RIGHT, "slab": CaseResult(unfinished="late")})
-    assert not goes_on({"odd_2d": CaseResult(broken=["off"]), "slab": RIGHT})
+    assert continues({"odd_2d": RIGHT})
+    assert not continues({"odd_2d": RIGHT, "slab": CaseResult(unfinished="late")})
+    assert not continues({"odd_2d": CaseResult(broken=["off"]), "slab": RIGHT})
 
 
 def test_a_claim_crosses_the_wall_without_code():

@@ -18,7 +18,8 @@ from pydantic import BaseModel
 import tools
 import validation
 from validation import machine
-from validation.judge.verdicts import CaseResult, Finding, Status, Summary, Verdict
+from validation.judge.findings import CaseResult, Finding
+from validation.judge.verdicts import Status, Summary, Verdict
 from validation.records import results, tensor_files
 from validation.records.base import BrokenRecord, Part, Record
 from validation.tiers import Coverage

@@ -8,10 +8,11 @@ import torch
 
 from baselines.engine import Case, Engine, Stage
 from validation.claims import Agreement
-from validation.judge.case_reference import Bench
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
 from validation.judge.compare import compare, worst_cell
 from validation.judge.divergence import FailingRun, first_difference
-from validation.judge.verdicts import CaseResult
+from validation.judge.findings import CaseResult
 from validation.reference.branches import MOST, NONE, Branches, branches, explicable, on_branch
 from validation.reference.trajectory import own_error
 
@@ -89,25 +90,25 @@ class Answer(NamedTuple):
     own_error: dict
 
 
-def bench_of() -> Bench:
+def bench_of() -> CaseReference:
     """Sealed are errors of a machine on which nothing was decided otherwise."""
     torch.set_num_threads(1)
     far_off = Engine(**{**vars(ENGINE), "cases": {"c": MarkedCase(steps=1, seed=1, off=0.1)}})
-    return Bench(ENGINE, "c", CASE, Answer(own_error(far_off, far_off.cases["c"])))
+    return CaseReference(ENGINE, "c", CASE, Answer(own_error(far_off, far_off.cases["c"])))
 
 
 def spent(*_):
     pytest.fail("a run was spent")
 
 
-def heard(bench: Bench, room: Room, claim: Agreement = ROUNDING) -> CaseResult:
+def heard(bench: CaseReference, room: Room, claim: Agreement = ROUNDING) -> CaseResult:
     result = CaseResult()
-    for check in bench.comparisons(claim, room):
+    for check in CaseChecks(bench).comparisons(claim, room):
         compare(claim, result, check)
     return result
 
 
-def turned(bench: Bench) -> torch.Tensor:
+def turned(bench: CaseReference) -> torch.Tensor:
     """Cells that the rewriting decides otherwise than the frozen engine or the truth."""
     ours = rewritten(CASE)(bench.reference.start)
     frozen, true = bench.reference.states[1], bench.truth.states[1]
@@ -182,8 +183,8 @@ def test_the_frozen_step_itself_needs_none():
 
 def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr("validation.judge.case_reference.rounded_calls", spent)
-    monkeypatch.setattr("validation.judge.branch_tracking.Orbit.answer", spent)
+    monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
+    monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
     assert heard(bench, Room(lambda s: Marked(s.x, ~marking(CASE)(s).warm, s.x))).broken
     few = int(MOST * CELLS)
     held, ours = torch.zeros(CELLS), torch.zeros(CELLS)
@@ -196,8 +197,8 @@ def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
 
 def test_no_run_is_spent_on_a_field_that_must_come_back_untouched(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr("validation.judge.case_reference.rounded_calls", spent)
-    monkeypatch.setattr("validation.judge.branch_tracking.Orbit.answer", spent)
+    monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
+    monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
     result = heard(bench, Room(marking(CASE), changed("x", 7, lambda x: x + 1)))
     assert result.broken[0].startswith("x[7]")
 

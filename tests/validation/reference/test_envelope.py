@@ -8,9 +8,10 @@ import torch
 
 from baselines.engine import replace
 from validation.calibration import heat, lorenz96
-from validation.judge.compare import FEW, LUCK, Check, finding
+from validation.judge.compare import Check, finding
 from validation.judge.distributions import unlike
-from validation.judge.verdicts import Finding
+from validation.judge.findings import Finding
+from validation.reference.allowance import FEW, LUCK, Allowance
 from validation.reference.distance import ZERO, Distance, distance, least
 from validation.reference.envelope import envelope, perturbed, ulp
 from validation.reference.trajectory import along
@@ -74,19 +75,17 @@ def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
 def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
     """With the forcing off by a half values differ no more than right ones, the law does."""
     from validation.calibration.rule_table import Within
-    from validation.claims import Agreement
-    from validation.judge.case_reference import Bench
-    from validation.judge.distributions import distributions
-    from validation.judge.verdicts import CaseResult, Power
+    from validation.judge.case_reference import CaseReference
+    from validation.judge.distributions import check_distributions
+    from validation.judge.findings import CaseResult, Power
 
     base = lorenz96.engine(150, 0)
     case = replace(base.cases["ring"], cells=32)
-    bench = Bench(replace(base, cases={"ring": case}), "ring", case)
+    bench = CaseReference(replace(base, cases={"ring": case}), "ring", case)
     for error, refused in ((0.0, False), (0.5, True)):
         wrong = replace(lorenz96.engine(150, 0, error=error), cases={"ring": case})
-        claim = Agreement(engine=wrong, level="rounding", because="a test")
         result = CaseResult(power=Power(horizon={"x": 150}))
-        distributions(bench, claim, Within(wrong), result)
+        check_distributions(bench, Within(wrong), result)
         assert bool(result.broken) is refused
         assert (result.power.distributions["x"] < 1e-4) is refused
 
@@ -103,7 +102,7 @@ def judged(off: int) -> Finding:
     for _ in range(off):
         got = torch.nextafter(got, torch.tensor(0.0))
     own = distance(lucky, truth)
-    check = Check("from 0", Sum(got), Sum(lucky), lambda: Sum(truth), lambda _: own, ())
+    check = Check("from 0", Sum(got), Sum(lucky), lambda: Sum(truth), Allowance(lambda _: own), ())
     return finding(SimpleNamespace(level="rounding"), check, "total")
 
 
@@ -127,8 +126,9 @@ def unlucky(count: int, off: float, floor: float) -> Finding:
     truth = torch.ones(count, dtype=torch.float64)
     got = truth + off * 1e-6
     check = Check(
-        "from 0", Sum(got), Sum(truth + 1e-9), lambda: Sum(truth), lambda _: sealed, (),
-        sealed=lambda _: sealed, floor=lambda _: sealed.scaled(floor),
+        "from 0", Sum(got), Sum(truth + 1e-9), lambda: Sum(truth),
+        Allowance(lambda _: sealed, sealed=lambda _: sealed, floor=lambda _: sealed.scaled(floor)),
+        (),
     )  # fmt: skip
     return finding(SimpleNamespace(level="rounding"), check, "total")
 

@@ -1,0 +1,174 @@
+"""Check generator of one case: asks a candidate for states, and pairs each with its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+
+from baselines.engine import State, fields, replace
+from validation.claims import Agreement
+from validation.inputs.variants import (
+    COMPILED_VARIANTS,
+    VARIANTS,
+    InputVariant,
+    Made,
+    afforded,
+    telling,
+    trials,
+)
+from validation.judge.branch_tracking import FollowedRun
+from validation.judge.case_reference import CaseReference, shared
+from validation.judge.compare import Check, same_bits
+from validation.reference.allowance import Allowance
+from validation.reference.branches import (
+    Branches,
+    branches,
+    far,
+    joined,
+    leaving,
+    on_branch,
+    rounded_calls,
+)
+from validation.reference.distance import ZERO
+from validation.reference.envelope import floating
+from validation.reference.trajectory import checkpoints
+from validation.worker.messages import StateSource
+
+
+class CaseChecks:
+    """What is asked of candidates on one case."""
+
+    def __init__(self, data: CaseReference):
+        self.data, self.lock = data, data.lock
+
+    @shared
+    def variants(self) -> Made:
+        """Other inputs than the case's own."""
+        return Made(trials(self.data.base, self.data.reference))
+
+    @shared
+    def afforded(self) -> list[InputVariant]:
+        """Those for which an envelope is affordable."""
+        return afforded(self.variants, self.data.operators)
+
+    def informative(self, claim: Agreement) -> list[str]:
+        """The cases of this engine on which the claim is tried with other inputs."""
+        return telling(self.data.base, claim, self.data.full)
+
+    def comparisons(
+        self, claim: Agreement, candidate: StateSource, most: int | None = None
+    ) -> Iterator[Check]:
+        """Single calls from along the baseline's trajectory, then the whole trajectory.
+
+        Where states are large, that much of it in calls, if ``most`` is given.
+        """
+        data, stride = self.data, claim.engine.stride
+        states = data.reference.states
+        for n in data.departures(stride):
+            to = n + stride
+            if not {n, to} <= set(states):  # kept for single steps only
+                continue
+            got = candidate.after(data.name, states[n], [stride], guard=n == 0)[stride]
+            other = partial(self.branches_of_call, n, to)
+            yield self.check(f"from {n}", got, to, partial(data.true_after, n, stride), other)
+        at = data.checkpoints(stride)
+        if most and data.large:
+            every = checkpoints(data.case, stride)
+            at = [n for n in every if n <= most * stride][-1:] or every[:1]
+        run = candidate.after(data.name, data.reference.start, at)
+        followed = FollowedRun(data, claim, candidate)
+        for n in at:
+            other = partial(self.branches_of_run, followed, n, run[n])
+            yield self.check(f"step {n}", run[n], n, lambda n=n: data.truth.states[n], other)
+
+    def check(
+        self,
+        name: str,
+        got: State,
+        n: int,
+        true: Callable[[], State],
+        other: Callable[[str], Branches],
+    ) -> Check:
+        """Of what a candidate gave after n steps, in a run or in a single call to there."""
+        data = self.data
+        want, last = data.reference.states[n], name == f"step {data.case.steps}"
+        return Check(name, got, want, true, data.tolerance.at(name, n), data.still, last, other)
+
+    def branches_of_call(self, n: int, to: int, field: str) -> Branches:
+        """The right answers on other branches of a call from step n of the baseline's run."""
+        data = self.data
+
+        def find() -> dict[str, Branches]:
+            states, check, rule = data.reference.states, f"from {n}", data.tolerance
+            reach = rule.allowed(check, to) if data.answer is None else rule.sealed(check)
+            here, wide = states[to], data.true_after(n, to - n)
+            most = dict.fromkeys(here._fields, 0.0) | {f: reach(f).largest for f in floating(here)}
+            held_to = fields(here) | {f: getattr(wide, f) for f in floating(here)}
+            others = rounded_calls(data.base, data.case, states[n], to - n)
+            return branches(held_to, chain((here, wide), others), most)
+
+        return data.once(("branches", n, to), find)[field]
+
+    def branches_of_run(self, followed: FollowedRun, n: int, got: State, field: str) -> Branches:
+        """Where a run is right after n steps though it is far from the truth: as the baseline's
+        is on this processor, and else on a branch of its own."""
+        data = self.data
+        with data.lock:
+            states = data.reference.states[n], data.truth.states[n], got
+        here, true, ours = (getattr(state, field) for state in states)
+        values = field in floating(got)
+        held_to = true if values else here
+        reach = data.tolerance.allowed(f"step {n}", n)(field).largest if values else 0.0
+        frozen = leaving(here, held_to, reach)
+        if not far(ours, on_branch(ours, held_to, frozen, reach), reach):
+            return frozen
+        own = getattr(followed.answer(n, got), field, None)
+        return frozen if own is None else joined([frozen, leaving(own, held_to, reach)])
+
+    def chosen_variants(self, claim: Agreement) -> list[InputVariant]:
+        """As many as may be tried: shapes that compile take seconds, and so do envelopes."""
+        with self.lock:
+            found = list(self.variants) if claim.level == "exact" else self.afforded
+        most = COMPILED_VARIANTS if "compiler" in claim.engine.needs else VARIANTS
+        omitted = [id(t) for t in found if t.changes][most:]
+        return [t for t in found if id(t) not in omitted]
+
+    def of_variant(
+        self, variant: InputVariant, claim: Agreement, candidate: StateSource
+    ) -> Iterator[Check]:
+        """What the candidate makes of a variant; where rounding moves a decision of the baseline
+        itself, only bits that are equal are compared, and what is claimed to be exact."""
+        at = [n for n in variant.want if n % claim.engine.stride == 0]
+        if not at:
+            return
+        how = {"changes": variant.changes, "layout": variant.layout}
+        got = candidate.after(self.data.name, variant.start, at, **how)
+        exact = claim_on(variant, claim).level == "exact"
+        for n in at:
+            if not (exact or same_bits(got[n], variant.want[n]) or self.settled(variant, n)):
+                continue
+            allowed = Allowance(partial(self.allowed, variant, n), variant.origin)
+            true = partial(self.true_of, variant, n)
+            name = f"{variant.label}, step {n}"
+            yield Check(name, got[n], variant.want[n], true, allowed, variant.still())
+
+    def settled(self, variant: InputVariant, n: int) -> bool:
+        with self.lock:
+            return variant.envelope.settled(n)
+
+    def allowed(self, variant: InputVariant, n: int, field: str):
+        with self.lock:
+            return variant.envelope.allowed[n].get(field, ZERO)
+
+    def true_of(self, variant: InputVariant, n: int) -> State:
+        with self.lock:
+            return variant.true[n]
+
+
+def claim_on(variant: InputVariant, claim: Agreement) -> Agreement:
+    """The claim, as it counts on a variant: bits are for equal memory layouts, because torch
+    itself sums in another order from another layout."""
+    if variant.layout and claim.level == "exact":
+        return replace(claim, level="rounding")
+    return claim

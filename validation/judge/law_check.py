@@ -1,0 +1,49 @@
+"""Checks the laws of an engine: experiments that the candidate runs."""
+
+from __future__ import annotations
+
+from baselines.engine import State
+from validation.claims import Agreement
+from validation.judge.case_reference import CaseReference
+from validation.judge.compare import report
+from validation.judge.findings import CaseResult, LawFinding
+from validation.reference.trajectory import LAW_CELLS
+from validation.worker.messages import StateSource
+
+
+class Between(ValueError):
+    """A law asks for a state between two calls of a candidate that makes several steps in one."""
+
+
+def check_laws(
+    data: CaseReference, claim: Agreement, candidate: StateSource, result: CaseResult
+) -> None:
+    """Laws as experiments: other starts than the case's own, run by the candidate."""
+    if data.elements > LAW_CELLS:
+        return
+    stride = claim.engine.stride
+
+    def run(state: State, steps: int) -> State:
+        if steps % stride:
+            raise Between(f"asks for {steps} steps, a call makes {stride}")
+        return candidate.after(data.name, state, [steps])[steps]
+
+    for law in data.base.laws:
+        if not law.applies(data.case):
+            continue
+        try:
+            residual = law.residual(data.case, data.reference.start, run)
+        except Between as reason:
+            result.declined.append(f"{law.name}: {reason}")
+            continue
+        finding = LawFinding(
+            law=law.name,
+            residual=residual,
+            allowed=max(data.tolerance.of_law(law.name), claim.budget.get(law.name, 0.0)),
+            baseline=data.residuals[law.name],
+        )
+        result.laws.append(finding)
+        result.checks += 1
+        if not finding.holds:
+            text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
+            report(result, f"{text}, allowed {finding.allowed:.3g}")

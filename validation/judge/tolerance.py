@@ -1,0 +1,119 @@
+"""Tolerance rule of one case: what is allowed at each check, and why.
+
+    sealed      SLACK times the baseline's own error, which its manifest holds: two right answers
+                lie on either side of the truth
+    measured    the envelope of the run or of the single call, measured on this machine
+    floor       of rounding alone, measured anew, for fields of a few numbers
+
+`validation.reference.allowance` has the order in which these are asked.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from baselines.engine import State
+from validation.golden.manifest import Answer
+from validation.reference.allowance import Allowance, ByField
+from validation.reference.distance import ZERO, Distance, widest
+from validation.reference.envelope import (
+    FACTOR,
+    ROUNDED,
+    SENSITIVE,
+    Envelope,
+    floating,
+    unrelated,
+)
+
+SLACK = 2.0  # of the sealed own error
+SEALED = f"{SLACK:g} times the sealed own error"
+FLOOR = f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs"
+FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
+
+
+class Measurable(Protocol):
+    """A case whose tolerance can be measured: see `case_reference.CaseReference`."""
+
+    answer: Answer | None
+    small: bool
+    affordable: bool
+    envelope: Envelope | None
+    rounded_envelope: Envelope
+    residuals: dict[str, float]
+
+    def call_envelope(self, n: int) -> Envelope: ...
+
+
+class Tolerance:
+    """What a candidate may be off on one case."""
+
+    def __init__(self, case: Measurable):
+        self.case = case
+
+    def at(self, check: str, n: int) -> Allowance:
+        """At a check ("step n", "from n") of the state after n steps."""
+        return Allowance(
+            self.allowed(check, n),
+            lambda: self.origin(check),
+            self.sealed(check),
+            SEALED,
+            lambda field: self.floor(check, n).get(field, ZERO),
+            FLOOR,
+        )
+
+    def sealed(self, check: str) -> ByField:
+        """What a field may be off by the manifest alone."""
+
+        def allowed(field: str) -> Distance:
+            if self.case.answer is None:
+                return ZERO
+            return Distance(*self.case.answer.own_error[check][field]).scaled(SLACK)
+
+        return allowed
+
+    def allowed(self, check: str, n: int) -> ByField:
+        """What a field may be off: the sealed own error, and the envelope measured here."""
+        sealed = self.sealed(check)
+
+        def allowed(field: str) -> Distance:
+            around = self.around(check, n)
+            if around is None:
+                return sealed(field)
+            return widest(sealed(field), around.allowed[n].get(field, ZERO))
+
+        return allowed
+
+    def around(self, check: str, n: int) -> Envelope | None:
+        """The envelope that a check stands in: of the whole run, or of the one call."""
+        if check.startswith("step"):
+            return self.case.envelope
+        return None if self.case.answer is not None else self.case.call_envelope(n)
+
+    def floor(self, check: str, n: int) -> dict[str, Distance]:
+        """What rounding alone makes of a check; nothing where that is not sealed or not
+        affordable."""
+        if self.case.answer is None or not self.case.small:
+            return {}
+        if not check.startswith("step"):
+            return self.case.call_envelope(n).allowed[n]
+        return self.case.rounded_envelope.allowed[n] if self.case.affordable else {}
+
+    def origin(self, check: str) -> str:
+        """Where the measured allowance of a check comes from."""
+        measured = f"{FACTOR:g} times the 0.9 quantile of {SENSITIVE} one-ulp starts"
+        if self.case.answer is None:
+            return f"{measured} and {ROUNDED} randomly rounded runs"
+        wide = check.startswith("step") and self.case.affordable
+        return f"{SEALED}, or {measured}" if wide else f"{SEALED}, and no more"
+
+    def foresees(self, end: State, steps: int) -> bool:
+        """Whether the sealed error stays so small to the end that values tell everything."""
+        if self.case.answer is None:
+            return False
+        allowed = self.sealed(f"step {steps}")
+        scales = {f: FORESEEN * unrelated(getattr(end, f)) for f in floating(end)}
+        return all(allowed(f).rms <= scale for f, scale in scales.items() if scale)
+
+    def of_law(self, name: str) -> float:
+        """The largest residual of a law that the baseline's own residual allows."""
+        return SLACK * self.case.residuals[name]
