@@ -12,10 +12,9 @@ from validation.claims import Agreement
 from validation.judge.case_checks import CaseChecks, claim_on
 from validation.judge.compare import compare, misfit, report
 from validation.judge.distributions import check_distributions
-from validation.judge.findings import CaseResult, Margin, Power
+from validation.judge.findings import CaseResult, Power
 from validation.judge.gradient_check import check_gradients
 from validation.judge.law_check import check_laws
-from validation.judge.tolerance import SLACK
 from validation.parallel.threads import workers
 from validation.reference.trajectory import checkpoints
 from validation.worker.client import Candidate
@@ -51,10 +50,9 @@ def run_checks(
 def check_variants(
     case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
-    """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
+    """Fresh starts, other memory, other shapes."""
     if case.data.name not in case.informative(claim):
         return
-    shares: dict[str, list[float]] = {}
     for variant in case.chosen_variants(claim):
         inner = CaseResult()
         try:
@@ -67,12 +65,9 @@ def check_variants(
             continue
         result.tried.append(variant.label)
         result.checks += inner.checks
-        for name, found in inner.closest.items():
-            shares.setdefault(name, []).append(found.share)
         if inner.broken:
             result.broken += inner.broken
             break
-    result.starts = {name: margin(found) for name, found in shares.items() if max(found) > 0}
 
 
 def check_repetition(
@@ -139,32 +134,12 @@ def check_horizon(
     data, steps = case.data, case.data.case.steps
     if claim.level == "exact":
         return
-    result.degraded = degradation(result)
     foreseen = data.tolerance.foresees(data.reference.states[steps], steps)
     if foreseen and not result.measured:
         return
     around = data.envelope
     if around is None:
         return
-    result.power = Power(
-        horizon=around.horizon,
-        members=around.count,
-        astray=around.count - min(around.decided.values()),
-    )
+    result.power = Power(horizon=around.horizon)
     if any(n is not None for n in around.horizon.values()):
         check_distributions(data, candidate, result)
-
-
-def degradation(result: CaseResult) -> dict[str, float]:
-    """The error at the end over what is allowed there, as a multiple of right answers' own."""
-    return {
-        name: found.rms / (found.allowed_rms / SLACK)
-        for name, found in result.closest.items()
-        if found.allowed_rms > 0 and found.rms > 0
-    }
-
-
-def margin(shares: list[float]) -> Margin:
-    """Worst of the fresh starts, and an interval of the median share from its order statistics."""
-    ordered = sorted(shares)
-    return Margin(shares=shares, worst=ordered[-1], low=ordered[0], high=ordered[-1])

@@ -59,21 +59,10 @@ class LawFinding(Part):
         return self.residual / self.allowed if self.allowed else float(self.residual > 0)
 
 
-class Margin(Part):
-    """Share of what is allowed that was used, over fresh starts."""
-
-    shares: list[float]  # of each start, in order
-    worst: float
-    low: float  # 95 % interval of the median share, by order statistics
-    high: float
-
-
 class Power(Part):
     """How far a comparison of values can see, and what took its place beyond."""
 
     horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
-    members: int = 0
-    astray: int = 0  # members that decide otherwise: the start is near a threshold
     distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
 
 
@@ -87,13 +76,11 @@ class CaseResult(Part):
     broken: list[str] = []
     unfinished: str = ""  # what was still at work when its time was up
     decisions: int = 0  # of those, decisions that differ: they come first
-    starts: dict[str, Margin] = {}  # over fresh starts, by field
     measured: int = 0  # comparisons for which the sealed error alone did not suffice
     power: Power = Power()
     tried: list[str] = []  # trials beyond the case's own run
     declined: list[str] = []  # of those, what the candidate refuses to do
     otherwise: dict[str, int] = {}  # the most of them, by field
-    degraded: dict[str, float] = {}  # error over the frozen engine's own, at the end
 
 
 class MutationSummary(Part):
