@@ -22,8 +22,18 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
+from validation.claims import Agreement
 from validation.judge.branch_tracking import FollowedRun
-from validation.judge.compare import Check, compare, exact_distance, misfit, number, worst_cell
+from validation.judge.case_reference import CaseReference
+from validation.judge.compare import (
+    Check,
+    compare,
+    exact_distance,
+    floats,
+    misfit,
+    number,
+    worst_cell,
+)
 from validation.judge.findings import CaseResult
 from validation.records import digests, tensor_files
 from validation.records.base import Record
@@ -31,7 +41,7 @@ from validation.reference.allowance import Allowance
 from validation.reference.branches import own_branch, reaches, rounded_calls
 from validation.reference.trajectory import along, checkpoints, like
 from validation.worker.client import Candidate
-from validation.worker.messages import CandidateFailed, hashable
+from validation.worker.messages import CandidateFailed, StateSource, hashable
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again
 STEPS = 64  # calls that are followed one by one at most
@@ -81,12 +91,16 @@ def path(name: str, root: Path = digests.ROOT) -> Path:
 class FailingRun:
     """A start on which a candidate was refused."""
 
-    case_name: str
     case: Case
     start: State
-    trial: str = ""
+    variant: str = ""
     changes: dict = field(default_factory=dict)
     layout: str = ""
+
+    @property
+    def how(self) -> dict:
+        """What the candidate is told of that run beside its case and start."""
+        return {"changes": self.changes, "layout": self.layout}
 
 
 @dataclass
@@ -101,136 +115,137 @@ class Found:
     want: State
 
 
-def investigate(name, agreement, case, result, candidate, rests_on) -> Failure | None:
+def investigate(name, claim, case, result, candidate, rests_on) -> Failure | None:
     """The smallest failing run, filed; none where the candidate gives no answers at all."""
     data = case.data
-    runs = [FailingRun(data.name, data.case, data.reference.start)]
+    runs = [FailingRun(data.case, data.reference.start)]
     failed = result.tried[-1:]  # the variant after which the checks stopped
     runs += [
-        FailingRun(data.name, v.case, v.start, v.label, v.changes, v.layout)
+        FailingRun(v.case, v.start, v.label, v.changes, v.layout)
         for v in (case.variants if failed else [])
         if v.label in failed
     ]
     try:
         for run in runs:
-            found = first_difference(data, agreement, candidate, run)
+            found = Search(data, claim, candidate, run).first_difference()
             if found is not None:
-                return file(name, agreement, data.base, found, result.broken[0], rests_on,
-                            candidate)  # fmt: skip
+                stage = first_stage(data, claim.engine, found, candidate)
+                return file(name, data, found, stage, result.broken[0], rests_on)
     except CandidateFailed:
         return None
     return None
 
 
-def first_difference(data, agreement, candidate: Candidate, run: FailingRun) -> Found | None:
-    """The first call that differs by more than is allowed; none if none does."""
-    stride, base = agreement.engine.stride, data.base
-    most = STEPS if run.start[0].numel() <= LARGEST else 2
-    steps = min(most, run.case.steps) // stride
-    at = [stride * n for n in range(1, steps + 1)]
-    how = {"changes": run.changes, "layout": run.layout}
-    ours = candidate.after(data.name, run.start, at, **how)
-    theirs = along(base, run.case, run.start, at)
-    followed = FollowedRun(data, agreement, candidate, run.case, run.start, **how)
-    for n in at:
+@dataclass
+class Search:
+    """Baseline and candidate in lockstep from one start.
 
-        def own(n=n) -> list[State]:
-            return list(filter(None, [followed.answer(n, ours[n])]))
-
-        want = held_against(data, agreement, ours[n], theirs[n], f"step {n}", n, own)
-        if want is None:
-            continue
-        before = theirs[n - stride] if n > stride else run.start
-        found = differs(data, agreement, candidate, run, n - stride, before, theirs[n])
-        return found or Found(run, 0, n, run.start, ours[n], want)
-    states = {} if run.trial else data.reference.states
-    for n in data.departures(stride):
-        if {n, n + stride} <= set(states):
-            call = n, states[n], states[n + stride]
-            if found := differs(data, agreement, candidate, run, *call):
-                return found
-    return None
-
-
-def differs(data, agreement, candidate, run: FailingRun, n: int, before: State, frozen: State):
-    """The call from step n of the frozen run, if it differs by more than is allowed of one."""
-    base, stride = data.base, agreement.engine.stride
-    how = {"changes": run.changes, "layout": run.layout}
-    got = candidate.after(data.name, before, [stride], **how)[stride]
-
-    def others() -> list[State]:
-        true = along(base, run.case.truth, like(before, data.truth.start), [stride])[stride]
-        return [true, *rounded_calls(base, run.case, before, stride)]
-
-    check = f"from {n}" if n in data.departures(1) else "from 0"
-    want = held_against(data, agreement, got, frozen, check, n + stride, others)
-    return None if want is None else Found(run, n, stride, before, got, want)
-
-
-def held_against(
-    data,
-    agreement,
-    ours: State,
-    theirs: State,
-    check: str,
-    n: int,
-    others: Callable[[], list[State]],
-) -> State | None:
-    """What ``ours`` is refused against: the frozen state, but for cells in which ``ours`` is on
-    another right branch. None where it differs by no more than is allowed at the next checkpoint.
+    Attributes:
+        data: reference data of the case (`validation.judge.case_reference`).
+        claim: level and budget of the candidate.
+        candidate: gives its states.
+        run: the start.
     """
-    if agreement.level == "exact":
-        return theirs if unequal(ours, theirs) else None
-    if check.startswith("step"):
-        n = min((c for c in checkpoints(data.case) if c >= n), default=data.case.steps)
-        check = f"step {n}"
-    allowed = data.tolerance.allowed(check, n)
 
-    def broken(want: State) -> bool:
-        result = CaseResult()
-        compare(
-            agreement,
-            result,
-            Check(check, ours, want, lambda: want, Allowance(allowed), data.still),
-        )
-        return bool(result.broken)
+    data: CaseReference
+    claim: Agreement
+    candidate: StateSource
+    run: FailingRun
 
-    if not broken(theirs):
-        return None
-    want = own_branch(ours, theirs, reaches(allowed, theirs), others)
-    return want if broken(want) else None
+    def first_difference(self) -> Found | None:
+        """The first call that differs by more than is allowed; none if none does."""
+        data, run, stride = self.data, self.run, self.claim.engine.stride
+        most = STEPS if run.start[0].numel() <= LARGEST else 2
+        at = [stride * n for n in range(1, min(most, run.case.steps) // stride + 1)]
+        ours = self.candidate.after(data.name, run.start, at, **run.how)
+        theirs = along(data.base, run.case, run.start, at)
+        followed = FollowedRun(data, self.claim, self.candidate, run.case, run.start, **run.how)
+        for n in at:
+
+            def own(n=n) -> list[State]:
+                return list(filter(None, [followed.answer(n, ours[n])]))
+
+            want = self.refused_against(ours[n], theirs[n], f"step {n}", n, own)
+            if want is None:
+                continue
+            before = theirs[n - stride] if n > stride else run.start
+            found = self.one_call(n - stride, before, theirs[n])
+            return found or Found(run, 0, n, run.start, ours[n], want)
+        states = {} if run.variant else data.reference.states
+        calls = [n for n in data.departures(stride) if {n, n + stride} <= set(states)]
+        found = (self.one_call(n, states[n], states[n + stride]) for n in calls)
+        return next(filter(None, found), None)
+
+    def one_call(self, n: int, before: State, frozen: State) -> Found | None:
+        """The call from step n of the baseline's run, if it differs by more than one may."""
+        base, run, stride = self.data.base, self.run, self.claim.engine.stride
+        got = self.candidate.after(self.data.name, before, [stride], **run.how)[stride]
+
+        def others() -> list[State]:
+            wide = like(before, self.data.truth.start)
+            true = along(base, run.case.truth, wide, [stride])[stride]
+            return [true, *rounded_calls(base, run.case, before, stride)]
+
+        check = f"from {n}" if n in self.data.departures(1) else "from 0"
+        want = self.refused_against(got, frozen, check, n + stride, others)
+        return None if want is None else Found(run, n, stride, before, got, want)
+
+    def refused_against(
+        self, ours: State, theirs: State, check: str, n: int, others: Callable[[], list[State]]
+    ) -> State | None:
+        """What ``ours`` is refused against: the baseline's state, but for cells in which ``ours``
+        is on another right branch. None where it differs by no more than is allowed at the next
+        checkpoint."""
+        data = self.data
+        if self.claim.level == "exact":
+            return theirs if unequal(ours, theirs) else None
+        if check.startswith("step"):
+            n = min((c for c in checkpoints(data.case) if c >= n), default=data.case.steps)
+            check = f"step {n}"
+        allowed = data.tolerance.allowed(check, n)
+
+        def broken(want: State) -> bool:
+            result, allowance = CaseResult(), Allowance(allowed)
+            compare(
+                self.claim, result, Check(check, ours, want, lambda: want, allowance, data.still)
+            )
+            return bool(result.broken)
+
+        if not broken(theirs):
+            return None
+        want = own_branch(ours, theirs, reaches(allowed, theirs), others)
+        return want if broken(want) else None
 
 
 def unequal(ours: State, theirs: State) -> str:
     """The field whose values are furthest apart, decisions before values; "" where none are."""
     pairs = list(zip(theirs._fields, ours, theirs, strict=True))
-    for name, a, b in sorted(pairs, key=lambda p: p[2].is_floating_point() or p[2].is_complex()):
+    for name, a, b in sorted(pairs, key=lambda p: floats(p[2])):
         if misfit(a, b) or exact_distance(a, b).largest > 0:
             return name
     return ""
 
 
-def file(name, agreement, base, found: Found, words, rests_on, candidate) -> Failure:
+def file(name, data: CaseReference, found: Found, stage: str, words: str, rests_on) -> Failure:
     """Write the failure down: the state first, then the record that speaks of it."""
-    name_of_field = unequal(found.got, found.want)
+    run, name_of_field = found.run, unequal(found.got, found.want)
     ours, theirs = getattr(found.got, name_of_field), getattr(found.want, name_of_field)
     fits = ours.shape == theirs.shape and ours.dtype == theirs.dtype
     cell = worst_cell(ours, theirs) if fits else [0] * theirs.ndim
     place = path(name)
     place.parent.mkdir(parents=True, exist_ok=True)
-    stored = sum(t.numel() for t in found.before) <= LARGEST or bool(found.run.trial)
+    stored = sum(t.numel() for t in found.before) <= LARGEST or bool(run.variant)
     if stored:
         tensor_files.save(place.with_suffix(".safetensors"), fields(found.before))
     return Failure(
         optimization=name,
-        engine=base.name,
-        case=found.run.case_name,
-        trial=found.run.trial,
-        changes=found.run.changes,
-        layout=found.run.layout,
+        engine=data.base.name,
+        case=data.name,
+        trial=run.variant,
+        **run.how,
         steps=found.steps,
         calls=found.calls,
-        stage=first_stage(base, agreement.engine, found, candidate),
+        stage=stage,
         field=name_of_field,
         cell=cell,
         got=number(ours, cell) if fits else float("nan"),
@@ -242,18 +257,17 @@ def file(name, agreement, base, found: Found, words, rests_on, candidate) -> Fai
     ).write(place)
 
 
-def first_stage(base: Engine, engine: Engine, found: Found, candidate: Candidate) -> str:
+def first_stage(data: CaseReference, engine: Engine, found: Found, candidate: StateSource) -> str:
     """The first stage after which the two differ, where the candidate is made of the same."""
-    names = [s.name for s in base.stages]
+    names = [s.name for s in data.base.stages]
     if engine.stepper is not None or [s.name for s in engine.stages] != names:
         return ""
     if len(names) < 2 or found.calls != 1:
         return ""
     for count, name in enumerate(names, 1):
-        part = replace(base, stages=base.stages[:count])
+        part = replace(data.base, stages=data.base.stages[:count])
         want = along(part, found.run.case, found.before, [1])[1]
-        how = {"changes": found.run.changes, "layout": found.run.layout, "stages": count}
-        got = candidate.after(found.run.case_name, found.before, [1], **how)[1]
+        got = candidate.after(data.name, found.before, [1], **found.run.how, stages=count)[1]
         if unequal(got, want):
             return name
     return ""
@@ -261,7 +275,7 @@ def first_stage(base: Engine, engine: Engine, found: Found, candidate: Candidate
 
 def histogram(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, int]:
     """How many cells are how many units in the last place off, by powers of ten."""
-    if not theirs.is_floating_point() and not theirs.is_complex():
+    if not floats(theirs):
         return {"another decision": int((ours != theirs).sum())}
     if theirs.is_complex():
         ours, theirs = torch.view_as_real(ours), torch.view_as_real(theirs)

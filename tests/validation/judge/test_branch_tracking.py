@@ -12,7 +12,7 @@ from validation.judge import branch_tracking
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
 from validation.judge.compare import compare
-from validation.judge.divergence import FailingRun, first_difference
+from validation.judge.divergence import FailingRun, Search
 from validation.judge.findings import CaseResult
 from validation.reference.trajectory import own_error
 
@@ -217,19 +217,19 @@ def test_a_call_from_late_in_the_run_is_traced_by_what_one_from_there_may_be_off
         return state if n > 1 or state.x[QUIET] < 2.5 else moved(QUIET, 2.3e-6)(state)
 
     bench = bench_of()
-    run = FailingRun("c", CASE, bench.reference.start)
+    run = FailingRun(CASE, bench.reference.start)
     room = Room(heating(CASE), late)
     got = room.after("c", bench.reference.states[4], [1])[1]
     assert got.x[QUIET] != bench.reference.states[5].x[QUIET]
-    assert first_difference(bench, ROUNDING, room, run) is None
+    assert Search(bench, ROUNDING, room, run).first_difference() is None
 
 
 def test_nothing_is_filed_of_such_a_run_and_of_a_wrong_one_the_wrong_cell():
     bench = bench_of()
-    run = FailingRun("c", CASE, bench.reference.start)
-    assert first_difference(bench, ROUNDING, Room(rewritten(CASE)), run) is None
+    run = FailingRun(CASE, bench.reference.start)
+    assert Search(bench, ROUNDING, Room(rewritten(CASE)), run).first_difference() is None
     room = Room(rewritten(CASE), in_runs(4, moved(QUIET, 1e-4)))
-    found = first_difference(bench, ROUNDING, room, run)
+    found = Search(bench, ROUNDING, room, run).first_difference()
     assert (found.steps, found.calls) == (0, 4)
     gap = (found.got.x - found.want.x).abs()
     assert int(gap.argmax()) == QUIET

@@ -11,7 +11,7 @@ from validation.claims import Agreement
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
 from validation.judge.compare import compare, worst_cell
-from validation.judge.divergence import FailingRun, first_difference
+from validation.judge.divergence import FailingRun, Search
 from validation.judge.findings import CaseResult
 from validation.reference.branches import MOST, NONE, Branches, branches, explicable, on_branch
 from validation.reference.trajectory import own_error
@@ -158,14 +158,14 @@ def test_in_a_cell_that_rounding_decides_only_the_two_answers_are_right():
 
 def test_what_is_filed_of_a_refusal_names_no_cell_that_rounding_decides():
     bench = bench_of()
-    run = FailingRun("c", CASE, bench.reference.start)
-    assert first_difference(bench, ROUNDING, Room(rewritten(CASE)), run) is None
+    run = FailingRun(CASE, bench.reference.start)
+    assert Search(bench, ROUNDING, Room(rewritten(CASE)), run).first_difference() is None
     cell = CELLS - CELLS // 4  # cold
     room = Room(rewritten(CASE), changed("warm", cell, torch.logical_not))
-    found = first_difference(bench, ROUNDING, room, run)
+    found = Search(bench, ROUNDING, room, run).first_difference()
     assert (found.got.warm != found.want.warm).nonzero().tolist() == [[cell]]
     room = Room(rewritten(CASE), changed("paid", cell, lambda _: 0.5))
-    found = first_difference(bench, ROUNDING, room, run)
+    found = Search(bench, ROUNDING, room, run).first_difference()
     assert torch.equal(found.got.warm, found.want.warm)
     assert worst_cell(found.got.paid, found.want.paid) == [cell]
 
