@@ -69,13 +69,13 @@ class FollowedRun:
 
     @cached_property
     def last(self) -> int:
-        """Steps that are followed at most."""
+        """The last step that is followed."""
         calls = WORK // (RUNS * max(self.of.operators, 1))
         return min(self.case.steps, calls)
 
     def answer(self, n: int, got: State) -> State | None:
-        """What is right after n steps, values in the widest type; none if the run is too long to
-        be followed there, or does not come to ``got`` again."""
+        """The right state after n steps, values in the widest type. None if the run is too long to
+        follow, or if the candidate does not reproduce ``got``."""
         if n not in self.run and not self.ask(n):
             return None
         while self.here < n:
@@ -83,7 +83,7 @@ class FollowedRun:
         return self.right if same_bits(self.run[n], got) else None
 
     def ask(self, n: int) -> bool:
-        """The candidate's states after each call from here to n, unless they are too many."""
+        """Asks for the candidate's states from here to n; False if they are too many."""
         at = list(range(self.here + self.stride, n + 1, self.stride))
         if n > self.last or not run_cache.keeps(self.start, at):
             return False
@@ -92,7 +92,7 @@ class FollowedRun:
         return True
 
     def follow(self, n: int) -> None:
-        """One call more."""
+        """Follow the run by one call."""
         before, ours = self.run[n - self.stride], self.run[n]
         past = self.right if self.here else self.start
         narrow, allowed = like(past, self.start), self.allowed(n)
@@ -114,16 +114,16 @@ class FollowedRun:
         self.here, self.kept = n, not result.broken
 
     def next(self, state: State) -> State:
-        """What the frozen engine makes of a state."""
+        """One baseline call from a state."""
         return along(self.of.base, self.case, state, [self.stride])[self.stride]
 
     def wide(self, state: State) -> State:
-        """The same in truth."""
+        """The same call in the widest type."""
         start = like(state, self.of.truth.start)
         return along(self.of.base, self.case.truth, start, [self.stride])[self.stride]
 
     def allowed(self, n: int) -> Callable[[str], Distance]:
-        """At the next check of the case's trajectory."""
+        """The tolerance at the next check of the case's trajectory."""
         case = self.of.case
         n = min((c for c in checkpoints(case) if c >= n), default=case.steps)
         return self.of.tolerance.allowed(f"step {n}", n)

@@ -37,31 +37,31 @@ from validation.worker.messages import StateSource
 
 
 class CaseChecks:
-    """What is asked of candidates on one case."""
+    """Asks candidates for states on one case and yields the checks of their answers."""
 
     def __init__(self, data: CaseReference):
         self.data, self.lock = data, data.lock
 
     @shared
     def variants(self) -> Made:
-        """Other inputs than the case's own."""
+        """Inputs other than the case's own."""
         return Made(trials(self.data.base, self.data.reference))
 
     @shared
     def afforded(self) -> list[InputVariant]:
-        """Those for which an envelope is affordable."""
+        """The variants whose envelope is affordable."""
         return afforded(self.variants, self.data.operators)
 
     def informative(self, claim: Agreement) -> list[str]:
-        """The cases of this engine on which the claim is tried with other inputs."""
+        """Names of the cases on which this claim is tried with input variants."""
         return telling(self.data.base, claim, self.data.full)
 
     def comparisons(
         self, claim: Agreement, candidate: StateSource, most: int | None = None
     ) -> Iterator[Check]:
-        """Single calls from along the baseline's trajectory, then the whole trajectory.
+        """Single calls from states along the baseline's trajectory, then the whole trajectory.
 
-        Where states are large, that much of it in calls, if ``most`` is given.
+        Where states are large, ``most`` limits the trajectory to that many calls.
         """
         data, stride = self.data, claim.engine.stride
         states = data.reference.states
@@ -90,13 +90,13 @@ class CaseChecks:
         true: Callable[[], State],
         other: Callable[[str], Branches],
     ) -> Check:
-        """Of what a candidate gave after n steps, in a run or in a single call to there."""
+        """The check of a state after n steps of a run, or after a single call to there."""
         data = self.data
         want, last = data.reference.states[n], name == f"step {data.case.steps}"
         return Check(name, got, want, true, data.tolerance.at(name, n), data.still, last, other)
 
     def branches_of_call(self, n: int, to: int, field: str) -> Branches:
-        """The right answers on other branches of a call from step n of the baseline's run."""
+        """Right answers on other branches of a single call from step n of the baseline's run."""
         data = self.data
 
         def find() -> dict[str, Branches]:
@@ -111,8 +111,8 @@ class CaseChecks:
         return data.once(("branches", n, to), find)[field]
 
     def branches_of_run(self, followed: FollowedRun, n: int, got: State, field: str) -> Branches:
-        """Where a run is right after n steps though it is far from the truth: as the baseline's
-        is on this processor, and else on a branch of its own."""
+        """Right answers on other branches of a run after n steps: the baseline's on this processor,
+        else those of the candidate's own branches."""
         data = self.data
         with data.lock:
             states = data.reference.states[n], data.truth.states[n], got
@@ -127,7 +127,7 @@ class CaseChecks:
         return frozen if own is None else joined([frozen, leaving(own, held_to, reach)])
 
     def chosen_variants(self, claim: Agreement) -> list[InputVariant]:
-        """As many as may be tried: shapes that compile take seconds, and so do envelopes."""
+        """The variants to try: each new shape of a compiling candidate costs seconds."""
         with self.lock:
             found = list(self.variants) if claim.level == "exact" else self.afforded
         most = COMPILED_VARIANTS if "compiler" in claim.engine.needs else VARIANTS
@@ -137,8 +137,8 @@ class CaseChecks:
     def of_variant(
         self, variant: InputVariant, claim: Agreement, candidate: StateSource
     ) -> Iterator[Check]:
-        """What the candidate makes of a variant; where rounding moves a decision of the baseline
-        itself, only bits that are equal are compared, and what is claimed to be exact."""
+        """The checks of the candidate's answers to a variant. Where rounding changes a decision of
+        the baseline itself, only exact claims and identical answers are compared."""
         at = [n for n in variant.want if n % claim.engine.stride == 0]
         if not at:
             return
@@ -167,8 +167,8 @@ class CaseChecks:
 
 
 def claim_on(variant: InputVariant, claim: Agreement) -> Agreement:
-    """The claim, as it counts on a variant: bits are for equal memory layouts, because torch
-    itself sums in another order from another layout."""
+    """The claim as it applies to a variant. An exact claim is held to rounding on another memory
+    layout, because torch itself sums in another order there."""
     if variant.layout and claim.level == "exact":
         return replace(claim, level="rounding")
     return claim

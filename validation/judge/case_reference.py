@@ -33,7 +33,7 @@ class Vacuous(ValueError):
 
 
 class shared(cached_property):  # noqa: N801  (used as a decorator)
-    """A property that is computed once, by one thread, for all that ask."""
+    """A cached property that only one thread computes."""
 
     def __get__(self, reference, owner=None):
         with reference.lock:
@@ -41,12 +41,12 @@ class shared(cached_property):  # noqa: N801  (used as a decorator)
 
 
 class CaseReference:
-    """The baseline on one case: its run, the same in the widest type, and their spread.
+    """Reference data of one case: baseline run, high-precision run, and their envelopes.
 
-    Whatever is expensive is computed when it is first asked for, and once.
+    Expensive values are computed on first use, once.
 
     Args:
-        answer: what was sealed; without it everything is measured on the spot.
+        answer: the sealed answer; without it everything is measured now.
         full: whether all states of a large case are compared.
     """
 
@@ -68,7 +68,7 @@ class CaseReference:
 
     @property
     def small(self) -> bool:
-        """Whether runs of its own may be measured at judge time."""
+        """Whether baseline runs may be measured at judge time."""
         return self.elements <= MEASURABLE
 
     @property
@@ -77,7 +77,7 @@ class CaseReference:
 
     @property
     def brief(self) -> bool:
-        """Whether few states of a long run are compared, because each is large."""
+        """Whether only a few states of a long run are compared, because each is large."""
         return not self.full and self.large
 
     def checkpoints(self, stride: int) -> list[int]:
@@ -98,7 +98,7 @@ class CaseReference:
 
     @shared
     def truth(self) -> Reference:
-        """The case's run in the widest type; only where a claim is not exact."""
+        """The high-precision reference: the same run in the widest type."""
         if self.case.is_truth:
             return self.reference
         wide = self.case.truth
@@ -106,7 +106,7 @@ class CaseReference:
         return run_cache.reference(self.base, wide, start)
 
     def true_after(self, n: int, stride: int) -> State:
-        """The true state one call after step n of the baseline's run."""
+        """The high-precision state one call after step n of the baseline's run."""
         if stride != 1:
             return self.reference.states[n + stride]
 
@@ -121,12 +121,12 @@ class CaseReference:
 
     @shared
     def affordable(self) -> bool:
-        """Whether the envelope of its own run may be measured at judge time."""
+        """Whether the envelope of the whole run may be measured at judge time."""
         return self.small and self.operators * self.case.steps * SENSITIVE <= WORK
 
     @shared
     def envelope(self) -> Envelope | None:
-        """Of the case's own run: what the seal does not hold of it, where that is affordable."""
+        """Envelope of the whole run; None where the sealed error must suffice."""
         sealed = self.answer is not None  # then its floor is known
         if sealed and not self.affordable:
             return None
@@ -139,18 +139,18 @@ class CaseReference:
 
     @shared
     def rounded_envelope(self) -> Envelope:
-        """The case's own run, every result rounded at random."""
+        """Envelope of the whole run under random rounding alone."""
         return self.measured_run(sensitive=0, rounded=ROUNDED)
 
     def measured_run(self, sensitive: int, rounded: int) -> Envelope:
-        """The envelope of the case's own run, with so many members of each kind."""
+        """Measures the envelope of the whole run with so many members of each kind."""
         at = checkpoints(self.case)
         states, true = ({n: run.states[n] for n in at} for run in (self.reference, self.truth))
         run = (self.base, self.case, self.reference.start, states, true, self.still)
         return envelope(*run, sensitive, rounded)
 
     def call_envelope(self, n: int) -> Envelope:
-        """How far right answers lie apart after one call to step n."""
+        """Envelope of the single call that ends at step n."""
 
         def measure() -> Envelope:
             base, true = {1: self.reference.states[n]}, {1: self.true_after(n - 1, 1)}
@@ -163,14 +163,14 @@ class CaseReference:
 
     @shared
     def ends(self) -> list[State]:
-        """Ends of runs from starts one unit in the last place away."""
+        """Final states of runs from starts that differ in the last place."""
         case, steps = self.case, self.case.steps
         runs = sensitivity(self.base, case, self.reference.start, [steps], self.still)
         return [run[steps] for run in runs]
 
     @shared
     def residuals(self) -> dict[str, float]:
-        """The baseline's own residual of each law: as sealed, or measured here."""
+        """The baseline's residual of each law: sealed, or measured now."""
         if self.answer is not None:
             return self.answer.laws
         return own_residuals(self.base, self.case, self.reference.start)
@@ -181,7 +181,7 @@ class CaseReference:
 
 
 def refuse_vacuity(base: Engine, name: str, run: Reference) -> None:
-    """Raise where a candidate that does nothing, or gives zeros, would pass."""
+    """Raise Vacuous if a candidate that does nothing, or returns zeros, would pass."""
     for field, tensor in fields(run.start).items():
         if not torch.isfinite(tensor).all():
             raise Vacuous(f"{base.name}/{name}: {field} is not finite at the start")

@@ -18,7 +18,7 @@ from validation.judge.law_check import check_laws
 from validation.parallel.threads import workers
 from validation.reference.trajectory import checkpoints
 from validation.worker.client import Candidate
-from validation.worker.memo import Remembered
+from validation.worker.memo import MemoizedCandidate
 from validation.worker.messages import CandidateFailed, Raised, Unfinished
 
 
@@ -26,11 +26,13 @@ def run_checks(
     case: CaseChecks,
     claim: Agreement,
     candidate: Candidate,
-    memoized: Remembered | None = None,
+    memoized: MemoizedCandidate | None = None,
 ) -> CaseResult:
-    """Every check of one candidate on this case; what ``memoized`` knows is not asked anew by
-    comparisons and laws."""
-    memoized, result = memoized or Remembered(candidate), CaseResult()
+    """Runs every check of one candidate on this case.
+
+    Comparisons and laws take answers that ``memoized`` has; other checks ask the candidate again.
+    """
+    memoized, result = memoized or MemoizedCandidate(candidate), CaseResult()
     try:
         with run_in_new_process(case, claim, candidate) as compare_processes:
             for check in case.comparisons(claim, memoized):
@@ -50,7 +52,7 @@ def run_checks(
 def check_variants(
     case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
-    """Fresh starts, other memory, other shapes."""
+    """Checks the candidate on fresh starts, other memory layouts and other shapes."""
     if case.data.name not in case.informative(claim):
         return
     for variant in case.chosen_variants(claim):
@@ -73,7 +75,7 @@ def check_variants(
 def check_repetition(
     case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
-    """The same run again: equal bits; and its gradients."""
+    """Checks that the same run gives the same bits again, and checks gradients."""
     if case.data.name not in case.informative(claim):
         return
     start, steps = case.data.reference.start, checkpoints(case.data.case, claim.engine.stride)[0]
@@ -88,10 +90,10 @@ def check_repetition(
 def run_in_new_process(
     case: CaseChecks, claim: Agreement, candidate: Candidate
 ) -> Iterator[Callable[..., None]]:
-    """The same run in a new process, with two threads unless the claim says why not.
+    """Repeats the run in a new process, with two threads unless the claim says why not.
 
-    It is started at once and its answer is compared after the other checks: a candidate that
-    compiles takes its seconds meanwhile.
+    The process starts at once and is compared after the other checks, so that a candidate that
+    compiles does so in the meantime.
     """
     data = case.data
     if [data.name] != case.informative(claim)[-1:]:
@@ -126,10 +128,9 @@ def differing(one: State, other: State) -> list[str]:
 def check_horizon(
     case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
-    """Where the comparison of values ends, and what takes its place there.
+    """Finds where values stop being comparable, and compares distributions from there on.
 
-    An answer that kept to the sealed error, where that stays far below the field itself, was
-    compared by its values to the end: nothing lies beyond.
+    Nothing is done where the sealed error stays far below the field and the answer kept to it.
     """
     data, steps = case.data, case.data.case.steps
     if claim.level == "exact":

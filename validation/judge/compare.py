@@ -45,7 +45,7 @@ class Check:
 
 
 def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
-    """Decisions first and exactly, then fixed fields, then values as claimed."""
+    """Compares decisions exactly, then fixed fields, then values as claimed."""
     names = sorted(check.want._fields, key=lambda name: floats(getattr(check.want, name)))
     for name in names:
         ours, theirs = getattr(check.got, name), getattr(check.want, name)
@@ -54,11 +54,11 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
         if wrong:
             report(result, f"{name} {in_words(check.name)}: {wrong}")
         elif theirs.numel():
-            note(agreement, result, check, finding(agreement, check, name))
+            record_finding(agreement, result, check, finding(agreement, check, name))
 
 
-def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
-    """Keep the closest call of each field, and what failed: decisions before values."""
+def record_finding(agreement: Agreement, result: CaseResult, check: Check, found: Finding) -> None:
+    """Keeps the closest call of each field, and failures: decisions before values."""
     name = found.field
     result.measured += found.origin not in (BITS, BUDGET, check.allowed.sealed_origin)
     worst = result.closest.get(name)
@@ -73,8 +73,8 @@ def note(agreement: Agreement, result: CaseResult, check: Check, found: Finding)
         report(result, str(found), decision=not floats(getattr(check.want, name)))
 
 
-class Held(NamedTuple):
-    """What a field is held to, and how far it is off."""
+class Comparison(NamedTuple):
+    """What a field is compared with, and its error."""
 
     to: torch.Tensor
     off: Distance
@@ -84,61 +84,67 @@ class Held(NamedTuple):
 
 
 def finding(agreement: Agreement, check: Check, name: str) -> Finding:
-    """How far the field is off, and how far it may be."""
+    """The error of a field and its tolerance."""
     ours = getattr(check.got, name)
-    held = held_to(agreement, check, name)
-    if held.off.over(held.allowed) > 1 and agreement.level != "exact" and name not in check.still:
-        held = on_right_branch(ours, held, check, name)
-    share = held.off.over(held.allowed)
-    if 0 < share <= 1 and held.allowed.largest < float("inf"):
-        agree(ours, held.to, held.allowed.largest)
-    cell = worst_cell(ours, held.to) if share else [0] * ours.ndim
+    compared = comparison(agreement, check, name)
+    if (
+        compared.off.over(compared.allowed) > 1
+        and agreement.level != "exact"
+        and name not in check.still
+    ):
+        compared = comparison_on_branch(ours, compared, check, name)
+    share = compared.off.over(compared.allowed)
+    if 0 < share <= 1 and compared.allowed.largest < float("inf"):
+        agree(ours, compared.to, compared.allowed.largest)
+    cell = worst_cell(ours, compared.to) if share else [0] * ours.ndim
     return Finding(
         check=check.name,
         field=name,
-        **held.off._asdict(),
-        **{f"allowed_{key}": value for key, value in held.allowed._asdict().items()},
+        **compared.off._asdict(),
+        **{f"allowed_{key}": value for key, value in compared.allowed._asdict().items()},
         share=share,
-        origin=held.origin,
+        origin=compared.origin,
         cell=cell,
         got=number(ours, cell),
-        want=number(held.to, cell),
-        otherwise=held.otherwise,
+        want=number(compared.to, cell),
+        otherwise=compared.otherwise,
     )
 
 
-def held_to(agreement: Agreement, check: Check, name: str) -> Held:
-    """By the claim: bits, a budget of the frozen answer, or what is allowed around the truth."""
+def comparison(agreement: Agreement, check: Check, name: str) -> Comparison:
+    """Compares by the level of the claim: bits, a budget, or the tolerance around the truth."""
     ours, theirs = getattr(check.got, name), getattr(check.want, name)
     if agreement.level == "exact" or not floats(ours) or name in check.still:
         # the library's comparison decides; ours puts a number on it
-        return Held(theirs, exact_distance(ours, theirs), ZERO, BITS)
+        return Comparison(theirs, exact_distance(ours, theirs), ZERO, BITS)
     if agreement.level == "approximate":
         rms = agreement.budget.get(name, 0.0) * size(theirs)
         allowed = Distance(rms, float("inf"), float("inf"))
-        return Held(theirs, distance(ours, theirs), allowed, BUDGET)
+        return Comparison(theirs, distance(ours, theirs), allowed, BUDGET)
     if same_bits((ours,), (theirs,)):
-        return Held(theirs, ZERO, ZERO, BITS)  # no closer can anything be
+        return Comparison(theirs, ZERO, ZERO, BITS)  # no closer can anything be
     true = getattr(check.true(), name)
     off = distance(ours, true)
-    return Held(true, off, *check.allowed.of(name, off, theirs))
+    return Comparison(true, off, *check.allowed.of(name, off, theirs))
 
 
-def on_right_branch(ours: torch.Tensor, held: Held, check: Check, name: str) -> Held:
-    """Held to the branch that it is on, in cells that another rounding decides otherwise."""
-    reach = held.allowed.largest
-    if not explicable(ours, held.to, reach):
-        return held
-    to = on_branch(ours, held.to, check.branches(name), reach)
-    taken = far(to, held.to, 0)
+def comparison_on_branch(
+    ours: torch.Tensor, compared: Comparison, check: Check, name: str
+) -> Comparison:
+    """Compares again, in cells that rounding decides, with the branch that the candidate took."""
+    reach = compared.allowed.largest
+    if not explicable(ours, compared.to, reach):
+        return compared
+    to = on_branch(ours, compared.to, check.branches(name), reach)
+    taken = far(to, compared.to, 0)
     if not taken:
-        return held
+        return compared
     off = distance(ours, to) if floats(ours) else exact_distance(ours, to)
-    return held._replace(to=to, off=off, otherwise=taken)
+    return compared._replace(to=to, off=off, otherwise=taken)
 
 
 def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:
-    """Whether all is equal, the sign of zero included."""
+    """Whether all fields are equal, the sign of zero included."""
     return all(
         a.dtype == b.dtype and a.shape == b.shape and torch.equal(digests.bits(a), digests.bits(b))
         for a, b in zip(one, other, strict=True)
@@ -146,12 +152,12 @@ def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> boo
 
 
 def floats(tensor: torch.Tensor) -> bool:
-    """Whether it holds values; else it holds decisions."""
+    """Whether a field holds values; otherwise it holds decisions."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 
 def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
-    """What is wrong with type or shape, or with values that are no numbers."""
+    """What is wrong with dtype or shape, or with values that are not finite; "" if nothing."""
     if ours.dtype != theirs.dtype:
         return f"got {ours.dtype}, want {theirs.dtype}"
     if ours.shape != theirs.shape:
@@ -166,7 +172,7 @@ def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
 
 
 def exact_distance(ours: torch.Tensor, theirs: torch.Tensor) -> Distance:
-    """Zero where every bit is equal, and else at least the smallest number there is."""
+    """Zero where every bit is equal, otherwise at least the smallest positive number."""
     if torch.equal(digests.bits(ours), digests.bits(theirs)):
         return ZERO
     least = torch.finfo(torch.float64).tiny  # a zero of the other sign is off by this much
@@ -174,7 +180,7 @@ def exact_distance(ours: torch.Tensor, theirs: torch.Tensor) -> Distance:
 
 
 def agree(ours: torch.Tensor, theirs: torch.Tensor, allowed: float) -> None:
-    """torch's own comparison must say the same as ours."""
+    """Raises if torch's own comparison disagrees with ours."""
     assert_close(ours.to(theirs.dtype), theirs, rtol=0.0, atol=allowed)
 
 
@@ -188,7 +194,7 @@ def worst_cell(ours: torch.Tensor, theirs: torch.Tensor) -> list[int]:
 
 
 def number(tensor: torch.Tensor, cell: list[int]) -> float:
-    """The value there; of a complex number, its absolute value."""
+    """The value of a cell; of a complex number, its absolute value."""
     value = tensor[tuple(cell)].item()
     return abs(value) if isinstance(value, complex) else float(value)
 
@@ -201,7 +207,7 @@ def relative(check: Check, name: str) -> float:
 
 
 def report(result: CaseResult, line: str, decision: bool = False) -> None:
-    """Keep what failed; a decision that differs stands before any value."""
+    """Keeps a failure; decisions come before values."""
     if decision:
         at = result.decisions
         result.decisions += 1

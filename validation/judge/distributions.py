@@ -23,7 +23,7 @@ QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def check_distributions(data, candidate, result) -> None:
-    """Compare the ends of two ensembles, field by field, where values say nothing any more."""
+    """Compares the ends of two ensembles, field by field, beyond the horizon of values."""
     steps, start = data.case.steps, data.reference.start
     starts = [perturbed(start, 1 + i, data.still) for i in range(SENSITIVE)]
     theirs = [candidate.after(data.name, one, [steps])[steps] for one in starts]
@@ -42,7 +42,7 @@ def check_distributions(data, candidate, result) -> None:
 
 
 def unlike(ours: list[State], theirs: list[State], name: str) -> float:
-    """Probability, over all summaries, of samples so unlike where the law is the same."""
+    """p-value, over all summaries, of equal distributions."""
     from scipy.stats import ks_2samp  # late: half a second
 
     one, other = ([summaries(getattr(s, name)) for s in run] for run in (ours, theirs))

@@ -48,7 +48,7 @@ STEPS = 64  # calls that are followed one by one at most
 
 
 class Failure(Record):
-    """The smallest run that shows what a refusal is about."""
+    """The smallest run that shows a failure."""
 
     optimization: str
     engine: str
@@ -70,7 +70,7 @@ class Failure(Record):
 
     @property
     def lines(self) -> list[str]:
-        """For people."""
+        """The failure in words."""
         stage = f", in stage {self.stage}" if self.stage else ""
         start = f" from {self.trial}" if self.trial else ""
         where = f"{self.calls} step(s) after step {self.steps} of {self.case}{start}"
@@ -89,7 +89,7 @@ def path(name: str, root: Path = digests.ROOT) -> Path:
 
 @dataclass
 class FailingRun:
-    """A start on which a candidate was refused."""
+    """A start on which a candidate failed."""
 
     case: Case
     start: State
@@ -99,13 +99,13 @@ class FailingRun:
 
     @property
     def how(self) -> dict:
-        """What the candidate is told of that run beside its case and start."""
+        """Arguments of `Candidate.after` for that run, besides case and start."""
         return {"changes": self.changes, "layout": self.layout}
 
 
 @dataclass
 class Found:
-    """The difference: so many calls from ``before``, which lies ``steps`` after the start."""
+    """The difference: ``calls`` steps from ``before``, which lies ``steps`` after the start."""
 
     run: FailingRun
     steps: int
@@ -116,7 +116,7 @@ class Found:
 
 
 def investigate(name, claim, case, result, candidate, rests_on) -> Failure | None:
-    """The smallest failing run, filed; none where the candidate gives no answers at all."""
+    """Files the smallest failing run; None where the candidate gives no answers at all."""
     data = case.data
     runs = [FailingRun(data.case, data.reference.start)]
     failed = result.tried[-1:]  # the variant after which the checks stopped
@@ -153,7 +153,7 @@ class Search:
     run: FailingRun
 
     def first_difference(self) -> Found | None:
-        """The first call that differs by more than is allowed; none if none does."""
+        """The first call that differs by more than is allowed; None if none does."""
         data, run, stride = self.data, self.run, self.claim.engine.stride
         most = STEPS if run.start[0].numel() <= LARGEST else 2
         at = [stride * n for n in range(1, min(most, run.case.steps) // stride + 1)]
@@ -177,7 +177,7 @@ class Search:
         return next(filter(None, found), None)
 
     def one_call(self, n: int, before: State, frozen: State) -> Found | None:
-        """The call from step n of the baseline's run, if it differs by more than one may."""
+        """The call from step n of the baseline's run, if it differs by more than is allowed."""
         base, run, stride = self.data.base, self.run, self.claim.engine.stride
         got = self.candidate.after(self.data.name, before, [stride], **run.how)[stride]
 
@@ -193,9 +193,8 @@ class Search:
     def refused_against(
         self, ours: State, theirs: State, check: str, n: int, others: Callable[[], list[State]]
     ) -> State | None:
-        """What ``ours`` is refused against: the baseline's state, but for cells in which ``ours``
-        is on another right branch. None where it differs by no more than is allowed at the next
-        checkpoint."""
+        """The state that ``ours`` fails against, with cells on another right branch replaced. None
+        where it differs by no more than is allowed at the next checkpoint."""
         data = self.data
         if self.claim.level == "exact":
             return theirs if unequal(ours, theirs) else None
@@ -218,7 +217,7 @@ class Search:
 
 
 def unequal(ours: State, theirs: State) -> str:
-    """The field whose values are furthest apart, decisions before values; "" where none are."""
+    """The first field that differs, decisions before values; "" if none does."""
     pairs = list(zip(theirs._fields, ours, theirs, strict=True))
     for name, a, b in sorted(pairs, key=lambda p: floats(p[2])):
         if misfit(a, b) or exact_distance(a, b).largest > 0:
@@ -227,7 +226,7 @@ def unequal(ours: State, theirs: State) -> str:
 
 
 def file(name, data: CaseReference, found: Found, stage: str, words: str, rests_on) -> Failure:
-    """Write the failure down: the state first, then the record that speaks of it."""
+    """Writes the failure: the state first, then the record that names it."""
     run, name_of_field = found.run, unequal(found.got, found.want)
     ours, theirs = getattr(found.got, name_of_field), getattr(found.want, name_of_field)
     fits = ours.shape == theirs.shape and ours.dtype == theirs.dtype
@@ -274,7 +273,7 @@ def first_stage(data: CaseReference, engine: Engine, found: Found, candidate: St
 
 
 def histogram(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, int]:
-    """How many cells are how many units in the last place off, by powers of ten."""
+    """Counts cells by their distance in units in the last place, by powers of ten."""
     if not floats(theirs):
         return {"another decision": int((ours != theirs).sum())}
     if theirs.is_complex():
@@ -290,7 +289,7 @@ def histogram(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, int]:
 
 
 def ordinal(t: torch.Tensor) -> torch.Tensor:
-    """Whole numbers in the order of the floating-point numbers: neighbours are 1 apart."""
+    """Integers in the order of the floating-point numbers: neighbours differ by 1."""
     whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[t.element_size()]
     bits = t.contiguous().view(whole).to(torch.int64)
     least = -(1 << (8 * t.element_size() - 1))
@@ -298,10 +297,10 @@ def ordinal(t: torch.Tensor) -> torch.Tensor:
 
 
 def replay(name: str) -> tuple[Failure, str]:
-    """Run what failed again: the record, and the field that differs now ("" if none does).
+    """Runs a failure again. Returns the record and the field that differs now ("" if none does).
 
     Raises:
-        FileNotFoundError: nothing is filed under that name.
+        FileNotFoundError: no failure is filed under that name.
     """
     failure = Failure.read(path(name))
     base = baselines.load(failure.engine)
@@ -316,7 +315,7 @@ def replay(name: str) -> tuple[Failure, str]:
 
 
 def stored_state(failure: Failure, base: Engine, case: Case) -> State:
-    """The state before what failed: from its file, or made again."""
+    """The state before the failure: from its file, or computed again."""
     start = base.initial(case)
     if not failure.stored:
         return base.runner(case)(start, failure.steps)

@@ -55,19 +55,19 @@ class LawFinding(Part):
 
     @property
     def share(self) -> float:
-        """Of what is allowed."""
+        """Residual over tolerance."""
         return self.residual / self.allowed if self.allowed else float(self.residual > 0)
 
 
 class Power(Part):
-    """How far a comparison of values can see, and what took its place beyond."""
+    """How far values can be compared, and the distribution tests beyond."""
 
     horizon: dict[str, int | None] = {}  # steps at which the envelope is a tenth of the field
     distributions: dict[str, float] = {}  # p of equal distributions beyond the horizon
 
 
 class CaseResult(Part):
-    """Everything found on one case: the closest call of each field, and what failed."""
+    """All findings on one case: the closest call of each field, and failures."""
 
     checks: int = 0
     relative_rms: dict[str, float] = {}  # at the end, of the field's own norm
@@ -84,7 +84,7 @@ class CaseResult(Part):
 
 
 class MutationSummary(Part):
-    """What became of the built-in mutants under a claim, by name: see `mutation_score`."""
+    """Fate of the mutants under a claim, by name: see `mutation_score`."""
 
     killed: list[str]
     survived: list[str]
@@ -100,7 +100,7 @@ class MutationSummary(Part):
 
 
 class Mutation(MutationSummary):
-    """The same, with on which case and by which check each was killed."""
+    """The same, with the case and the check that killed each mutant."""
 
     killed: dict[str, str]
 

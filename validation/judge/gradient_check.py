@@ -12,11 +12,11 @@ from validation.reference.trajectory import checkpoints, like
 
 
 def check_gradients(data, claim, candidate, result) -> None:
-    """The candidate's gradients against the frozen engine's, each to the sum of its own size.
+    """Compares the candidate's gradients with the baseline's.
 
-    Level "exact" asks for bits. Otherwise the truth is the gradient in the widest type, and
-    the candidate may be FACTOR times as far from it as the frozen engine is, but for the
-    rounding of a sum of that many terms.
+    Level "exact" compares bits. Otherwise the reference is the gradient in the widest type, and
+    the candidate may be FACTOR times as far from it as the baseline is, but never less than the
+    rounding of its largest element.
     """
     if not claim.differentiable:
         return

@@ -33,7 +33,7 @@ from validation.records import digests
 from validation.records.base import BrokenRecord
 from validation.tiers import Coverage
 from validation.worker.client import Candidate
-from validation.worker.memo import Remembered
+from validation.worker.memo import MemoizedCandidate
 
 
 def judge(
@@ -42,7 +42,7 @@ def judge(
     tell: Tell = lambda name, line: None,
     file: bool = True,
 ) -> Iterator[Verdict]:
-    """Judge the named optimizations and file their verdicts; yields each as it is ready."""
+    """Judges the named optimizations and files their verdicts; yields each when it is ready."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(kin(name), []).append(name)
@@ -56,9 +56,9 @@ def judge(
 def judge_group(
     names: list[str], coverage: Coverage, tell: Tell, parallel: int = 1, file: bool = True
 ) -> Iterator[Verdict]:
-    """Judge some optimizations; those of one engine share what is made of it for each case.
+    """Judges optimizations that share reference data.
 
-    Not even a claim is imported here: every candidate says it from its own process.
+    No claim is imported here: each candidate states its own from its process.
     """
     code = {name: verdicts.code_of(name) for name in names}  # before anything of it is loaded
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def judge_group(
 
 
 def warm_up() -> None:
-    """What naming the worst cell makes torch import when it is first asked, a second of modules."""
+    """Makes torch import modules that it needs to name the worst cell, which takes a second."""
     torch.unravel_index(torch.tensor(0), (1,))
 
 
@@ -80,7 +80,7 @@ def claim_of(client: Candidate) -> Agreement:
     """The claim of a candidate.
 
     Raises:
-        BrokenLeaf: it does not load, or claims what there is not.
+        BrokenLeaf: it does not load, or names an unknown level or case.
     """
     try:
         return from_description(client.claim())
@@ -116,7 +116,7 @@ def judge_engine(
 
     def run(case: CaseChecks, name: str) -> CaseResult:
         tell(name, case.data.name)
-        memoized = Remembered(clients[name])
+        memoized = MemoizedCandidate(clients[name])
         result = checks.run_checks(case, able[name], clients[name], memoized)
         keep_failure(name, able[name], case, result, clients[name], before[name])
         if result.broken or result.unfinished:
@@ -165,7 +165,7 @@ def judge_engine(
 
 
 def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:
-    """What is no longer as it was when the candidate was started, or when it loaded a file."""
+    """The first file or version that changed since the candidate was started; "" if none did."""
     files = after["files"]
     moved = [p for p, d in (before["files"] | ran).items() if files.get(p) != d]
     moved += [key for key in ("baseline", "torch", "modified") if before[key] != after[key]]
@@ -173,13 +173,12 @@ def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:
 
 
 def continues(found: dict[str, CaseResult]) -> bool:
-    """Whether to continue: stop after a timeout or the first failure, which is on the smallest
-    case that shows it."""
+    """Whether to judge another case: stop after the first failure or timeout."""
     return not any(result.unfinished or result.broken for result in found.values())
 
 
 def keep_failure(name, claim: Agreement, case: CaseChecks, result: CaseResult, client, rests_on):
-    """File the smallest run that shows a failure; one that is filed already stays."""
+    """Files the smallest run that shows a failure, unless it is on file."""
     if not result.broken or client.process.poll() is not None:
         return
     try:
@@ -191,7 +190,7 @@ def keep_failure(name, claim: Agreement, case: CaseChecks, result: CaseResult, c
 
 
 def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
-    """Cases by the cells and steps of their trajectory, those of every day first."""
+    """Cases by cells times steps, everyday cases first."""
 
     def cost(name: str) -> tuple[bool, int]:
         case = base.cases[name]
@@ -203,7 +202,7 @@ def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
 def conclude(
     claim: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
 ) -> tuple[Status, str]:
-    """The status that the findings add up to, and why."""
+    """The status that follows from the findings, and the reason."""
     lacking = machine.missing(claim.engine.needs)
     if lacking:
         return Status.UNAVAILABLE, f"this machine lacks {'; '.join(lacking)}"
@@ -227,7 +226,7 @@ def conclude(
 
 
 def summary(found: dict[str, CaseResult], mutation: Mutation | None) -> Iterator[str]:
-    """What a verdict that holds rests on."""
+    """What a VERIFIED verdict is based on."""
     yield f"{sum(result.checks for result in found.values())} comparisons on {len(found)} cases"
     cells = sum(sum(result.otherwise.values()) for result in found.values())
     if cells:

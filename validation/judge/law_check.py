@@ -18,7 +18,7 @@ class Between(ValueError):
 def check_laws(
     data: CaseReference, claim: Agreement, candidate: StateSource, result: CaseResult
 ) -> None:
-    """Laws as experiments: other starts than the case's own, run by the candidate."""
+    """Checks laws by experiments that the candidate runs, from starts of their own."""
     if data.elements > LAW_CELLS:
         return
     stride = claim.engine.stride

@@ -23,7 +23,7 @@ from validation.mutation import operators as do
 from validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
 from validation.parallel.threads import workers
 from validation.reference.distance import distance, size
-from validation.worker.memo import Remembered
+from validation.worker.memo import MemoizedCandidate
 from validation.worker.messages import CandidateFailed
 
 SPARE = 3  # one mutant in so many is tried every day where all states are large
@@ -34,7 +34,7 @@ IDLE = 3  # cases on which a mutant may change nothing before it is given up; st
 
 @dataclass
 class Score:
-    """What became of the mutants of one claim so far."""
+    """Fate of the mutants of one claim so far."""
 
     claim: Agreement
     killed: dict[str, str] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Score:
         self.names = names(self.claim)
 
     def try_case(self, case: CaseChecks, client) -> None:
-        """Try those still alive on this case; the candidate itself has passed it.
+        """Tries the surviving mutants on this case, which the candidate itself has passed.
 
-        All of them on the first, whatever its size: it is the smallest that there is.
+        On the first case all are tried, whatever its size.
         """
         first, self.tried = self.tried == 0, self.tried + 1
         small = first or sum(t.numel() for t in case.data.reference.start) <= SMALL
@@ -60,7 +60,7 @@ class Score:
             alive = alive[::SPARE]
         if not alive:
             return
-        client = Remembered(client)  # which asks one at a time
+        client = MemoizedCandidate(client)  # which asks one at a time
         plain = frozen = self.unspoiled(case, Recorded(client))
         if self.claim.level != "exact" and any(name.startswith(DROPPED) for name in alive):
             # what less of the baseline is compared with
@@ -106,7 +106,7 @@ class Score:
 
 
 def refusal(claim: Agreement, case: CaseChecks, client: Recorded) -> str:
-    """The first check that fails, or nothing: the judge's comparisons, then its laws."""
+    """The first failing check, or "": comparisons, then laws."""
     result = CaseResult()
     try:
         for check in case.comparisons(claim, client, CALLS):
@@ -121,7 +121,7 @@ def refusal(claim: Agreement, case: CaseChecks, client: Recorded) -> str:
 
 
 class Recorded:
-    """A candidate whose answers are kept, or compared with those kept of the unspoiled one."""
+    """A candidate whose answers are recorded, or compared with the unspoiled candidate's."""
 
     def __init__(self, client, mutant: str = "", plain: list | None = None):
         self.client, self.mutant, self.plain = client, mutant, plain

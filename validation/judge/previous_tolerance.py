@@ -15,13 +15,13 @@ NOTHING_HELD = (Status.UNAVAILABLE,)  # a machine that could not run it held it 
 
 
 class Standard(Part):
-    """How closely a claim agrees: its level, and for "approximate" the budget of each field."""
+    """The tolerance of a claim: its level, and for "approximate" the budget of each field."""
 
     level: str
     budget: dict[str, float] = {}
 
     def looser(self, before: Standard) -> str:
-        """In what this allows more than ``before``; "" where in nothing."""
+        """How this allows more than ``before``; "" if it does not."""
         order = list(LEVELS)
         if order.index(self.level) > order.index(before.level):
             return f"level {before.level!r} became {self.level!r}"
@@ -36,8 +36,7 @@ def of(agreement: Agreement) -> Standard:
 
 
 def last(name: str) -> Standard | None:
-    """Of the newest verdict on file from any machine, or where those were removed, of the newest
-    committed one."""
+    """The tolerance of the newest verdict of any machine, on file or in the last commit."""
     found = [v for on in results.machines() if (v := on_file(name, on))] or committed(name)
     found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]
     if not found:
@@ -71,7 +70,7 @@ def committed(name: str) -> list[verdicts.Summary]:
 
 
 def git(*words: str) -> str:
-    """What git says in this folder; "" where it says nothing."""
+    """The output of a git command in this folder; "" if it fails."""
     try:
         asked = ["git", *words]
         done = subprocess.run(asked, cwd=digests.ROOT, capture_output=True, text=True, timeout=10)
@@ -81,7 +80,7 @@ def git(*words: str) -> str:
 
 
 def refusal(agreement: Agreement, before: Standard | None) -> str:
-    """Why the claim is refused before anything is run; "" where it is not."""
+    """Why the claim is refused before anything runs; "" if it is not."""
     if before is None or agreement.expected != "verified" or agreement.loosened.strip():
         return ""
     looser = of(agreement).looser(before)

@@ -51,7 +51,7 @@ class Tolerance:
         self.case = case
 
     def at(self, check: str, n: int) -> Allowance:
-        """At a check ("step n", "from n") of the state after n steps."""
+        """The allowance at a check ("step n", "from n") of the state after n steps."""
         return Allowance(
             self.allowed(check, n),
             lambda: self.origin(check),
@@ -62,7 +62,7 @@ class Tolerance:
         )
 
     def sealed(self, check: str) -> ByField:
-        """What a field may be off by the manifest alone."""
+        """The sealed part of the tolerance, by field."""
 
         def allowed(field: str) -> Distance:
             if self.case.answer is None:
@@ -72,7 +72,7 @@ class Tolerance:
         return allowed
 
     def allowed(self, check: str, n: int) -> ByField:
-        """What a field may be off: the sealed own error, and the envelope measured here."""
+        """The larger of the sealed tolerance and the measured envelope, by field."""
         sealed = self.sealed(check)
 
         def allowed(field: str) -> Distance:
@@ -84,14 +84,13 @@ class Tolerance:
         return allowed
 
     def around(self, check: str, n: int) -> Envelope | None:
-        """The envelope that a check stands in: of the whole run, or of the one call."""
+        """The envelope that applies to a check: of the whole run, or of the single call."""
         if check.startswith("step"):
             return self.case.envelope
         return None if self.case.answer is not None else self.case.call_envelope(n)
 
     def floor(self, check: str, n: int) -> dict[str, Distance]:
-        """What rounding alone makes of a check; nothing where that is not sealed or not
-        affordable."""
+        """The rounding floor of a check, by field; empty where not sealed or not affordable."""
         if self.case.answer is None or not self.case.small:
             return {}
         if not check.startswith("step"):
@@ -99,7 +98,7 @@ class Tolerance:
         return self.case.rounded_envelope.allowed[n] if self.case.affordable else {}
 
     def origin(self, check: str) -> str:
-        """Where the measured allowance of a check comes from."""
+        """Where the measured tolerance of a check comes from."""
         measured = f"{FACTOR:g} times the 0.9 quantile of {SENSITIVE} one-ulp starts"
         if self.case.answer is None:
             return f"{measured} and {ROUNDED} randomly rounded runs"
@@ -107,7 +106,7 @@ class Tolerance:
         return f"{SEALED}, or {measured}" if wide else f"{SEALED}, and no more"
 
     def foresees(self, end: State, steps: int) -> bool:
-        """Whether the sealed error stays so small to the end that values tell everything."""
+        """Whether the sealed error stays so small that values can be compared to the end."""
         if self.case.answer is None:
             return False
         allowed = self.sealed(f"step {steps}")
@@ -115,5 +114,5 @@ class Tolerance:
         return all(allowed(f).rms <= scale for f, scale in scales.items() if scale)
 
     def of_law(self, name: str) -> float:
-        """The largest residual of a law that the baseline's own residual allows."""
+        """The largest residual of a law that is allowed."""
         return SLACK * self.case.residuals[name]

@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class Conclusion(Part):
-    """What was concluded, and what it rests on."""
+    """A conclusion and its provenance."""
 
     optimization: str
     engine: str
@@ -62,30 +62,30 @@ class Conclusion(Part):
 
     @property
     def holds(self) -> bool:
-        """Whether it came out as its claim says."""
+        """Whether the status is the one that the claim expects."""
         if self.status is Status.UNAVAILABLE:
             return True
         return self.status.lower() == self.expected
 
     @property
     def tags(self) -> set[str]:
-        """What a change of the protocol names to make it stale."""
+        """Tags by which a protocol change makes this stale."""
         return {f"{self.level} {self.status.lower()}"}
 
     @property
     def code(self) -> str:
-        """Names the code that it is about, with its baseline and torch, and no rules."""
+        """Digest of the code, its baseline and torch, without the rules."""
         return digests.of_plain([self.baseline, self.torch, self.files])[:32]
 
 
 class Verdict(Conclusion):
-    """Everything that the judge found."""
+    """All findings of the judge on one optimization."""
 
     cases: dict[str, CaseResult]
     mutation: Mutation | None = None  # none where a refusal is expected, or was found
 
     def file(self) -> Verdict:
-        """Keep the whole as samples, and the summary as evidence of this kind of machine."""
+        """Keeps everything as samples, and files the summary for this kind of machine."""
         self.made = self.made or today()
         whole = samples.keep(self.model_dump(mode="json"))
         here = machine.kind(discovery.device(self.optimization))
@@ -93,7 +93,7 @@ class Verdict(Conclusion):
         return self
 
     def summary(self, whole: str = "") -> Summary:
-        """A line a case."""
+        """The committed form: one line a case."""
         shared = {name: getattr(self, name) for name in Conclusion.model_fields}
         return Summary(
             **shared,
@@ -162,7 +162,7 @@ def closest_call(case: CaseResult) -> Closest | None:
 
 
 def worst_laws(cases: Iterable[CaseResult]) -> dict[str, tuple[float, float]]:
-    """Residual of each law and what it is allowed, where it used most of that."""
+    """Residual and tolerance of each law, in the case where it used most of it."""
     found: dict[str, LawFinding] = {}
     for law in (law for case in cases for law in case.laws):
         known = found.get(law.law)
@@ -185,7 +185,7 @@ SECTION = "verdict"
 
 def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
     """Digests of every file of an optimization: its own, those that their text imports, and those
-    that its process has loaded.
+    that its process loaded.
 
     Raises:
         BrokenLeaf: a file is missing.
@@ -197,7 +197,7 @@ def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
 
 
 def digest_now(path: str, root: Path = digests.ROOT) -> str:
-    """Of a file as it is now, 16 digits; "" where it is gone."""
+    """Digest of a file as it is now, 16 digits; "" if there is none."""
     try:
         now = (root / path).stat()
     except OSError:
@@ -211,7 +211,7 @@ def _digest(path: Path, changed_ns: int, size: int) -> str:
 
 
 def foundations(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
-    """What a verdict on ``name`` given now would rest on, by the fields of a conclusion."""
+    """The provenance of a verdict given now, by the fields of a conclusion."""
     return {
         "protocol": JUDGE.number,
         "modified": JUDGE.modified(),
@@ -225,7 +225,7 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
     """What has changed since the verdict was given, in words.
 
     The release of torch is compared with the one installed ``here``; evidence of another machine
-    stands under the release that it names.
+    keeps the release that it names.
     """
     try:
         now = foundations(found.optimization, found.engine, found.files)
@@ -245,7 +245,7 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
 
 
 def on_file(name: str, on: str, root: Path = digests.ROOT) -> Summary:
-    """The verdict of that kind of machine, whatever it is still worth.
+    """The verdict of that kind of machine, current or not.
 
     Raises:
         FileNotFoundError: there is none.
@@ -261,10 +261,10 @@ def on_file(name: str, on: str, root: Path = digests.ROOT) -> Summary:
 def standing(
     name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
 ) -> tuple[Status, Summary | None, str]:
-    """Where an optimization stands now: status, the verdict if there is one, and a reason.
+    """The current status of an optimization: status, the verdict if there is one, and a reason.
 
-    Here and now, or as the machine of a kind that is named has found it. A verdict on few cases
-    does not stand for one on many.
+    On this machine, or on the named kind of machine. A verdict on few cases does not count as one
+    on many.
     """
     kind = on or machine.kind(discovery.device(name))
     again = f"run: groundspeed validate {name}"

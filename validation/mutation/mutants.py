@@ -22,13 +22,13 @@ KNOWN = 32  # right answers to small states that are kept, for all mutants of a 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A way to be wrong.
+    """A built-in error.
 
     Attributes:
         spoil: the wrong answer of one call.
-        applies: to which claims.
-        shows: whether it is in the values that come back; what is not, counts as a mutant
-            though every bit is right.
+        applies: the claims that it applies to.
+        shows: whether the returned values show it; if not, it counts as a mutant though every bit
+            is right.
     """
 
     spoil: Callable[[Call], State]
@@ -45,7 +45,7 @@ def one_field(act, **others) -> Mutant:
 
 
 def when(condition: Callable[[Call], bool], act) -> Mutant:
-    """Wrong on some calls only."""
+    """A mutant that is wrong on some calls only."""
     return Mutant(lambda call: act(call) if condition(call) else call.after)
 
 
@@ -65,42 +65,42 @@ MUTANTS = {
     "zeros": everywhere(lambda before, after: torch.zeros_like(after)),
     "constant": everywhere(lambda before, after: torch.full_like(after, after.mean().item())),
     "nothing done": Mutant(lambda call: call.before),
-    "stale buffer": Mutant(do.lagging),
+    "stale buffer": Mutant(do.previous_answer),
     "not a number": one_field(lambda _, after: do.one_cell(after, lambda x: x * float("nan"))),
     "one wrong cell": one_field(do.wrong_cell),
     "one unit in the last place": one_field(do.next_number, applies=exact),
     "edge not advanced": one_field(do.with_edge(lambda before, after: before[0])),
     "edge off by one": one_field(do.with_edge(lambda before, after: after[1])),
-    "half not advanced": one_field(do.half_done),
-    "axes transposed": one_field(do.turned),
-    "axis flipped": one_field(do.flipped),
-    "shifted by one cell": one_field(do.shifted),
-    "cells shuffled": one_field(do.shuffled),
+    "half not advanced": one_field(do.half_step),
+    "axes transposed": one_field(do.transpose_axes),
+    "axis flipped": one_field(do.flip_axis),
+    "shifted by one cell": one_field(do.shift_cells),
+    "cells shuffled": one_field(do.shuffle_cells),
     "constant wrong by 1e-5": Mutant(wrong_constant),
     "sign of the increment": one_field(do.increment(torch.neg)),
     "increment lost": one_field(lambda before, after: before),
-    "float16 inside": everywhere(do.increment(do.through(torch.float16))),
-    "bfloat16 inside": everywhere(do.increment(do.through(torch.bfloat16))),
-    "float16 result": everywhere(lambda _, after: do.through(torch.float16)(after)),
+    "float16 inside": everywhere(do.increment(do.round_through(torch.float16))),
+    "bfloat16 inside": everywhere(do.increment(do.round_through(torch.bfloat16))),
+    "float16 result": everywhere(lambda _, after: do.round_through(torch.float16)(after)),
     "another type": one_field(do.other_type),
     "another shape": one_field(lambda _, after: after.reshape(*after.shape, 1)),
-    "decision off by one": Mutant(do.decision),
-    "two fields swapped": Mutant(do.swapped),
-    "input changed": Mutant(do.spoiled_input, gives_new_memory, shows=False),
-    "remembered by shape": Mutant(do.remembered(lambda s: str([t.shape for t in s]))),
-    "remembered by identity": Mutant(do.remembered(id)),
-    "remembered by address": Mutant(do.remembered(do.address)),
+    "decision off by one": Mutant(do.flip_decision),
+    "two fields swapped": Mutant(do.swap_fields),
+    "input changed": Mutant(do.spoil_input, gives_new_memory, shows=False),
+    "remembered by shape": Mutant(do.first_answer(lambda s: str([t.shape for t in s]))),
+    "remembered by identity": Mutant(do.first_answer(id)),
+    "remembered by address": Mutant(do.first_answer(do.address)),
     "last step skipped": when(lambda call: call.last, lambda call: call.before),
     "third call skipped": when(lambda call: call.number == 3, lambda call: call.before),
     "third call wrong": when(
         lambda call: call.number == 3, lambda call: call.spoil_one(do.wrong_cell)
     ),
-    "drifts after a while": Mutant(do.drifting),
+    "drifts after a while": Mutant(do.drift),
 }
 
 
 def names(claim: Agreement) -> list[str]:
-    """The mutants of a claim: those above, and each stage of the frozen engine left out."""
+    """Names of the mutants of a claim: those above, and each stage of the baseline left out."""
     stages = [DROPPED + stage.name for stage in claim.baseline.stages]
     return [name for name, who in MUTANTS.items() if who.applies(claim)] + stages
 
@@ -116,8 +116,10 @@ def mutated(
 ) -> tuple[Engine, Step]:
     """The engine over canonical states, and its step, under that mutant.
 
-    ``calls`` is how many are going to be made; ``memory`` outlasts them, and is the mutant's
-    own. ``unspoiled`` is every mutant's: right answers on this case by the state they are from.
+    Args:
+        calls: how many calls will be made.
+        memory: the mutant's own, kept between runs.
+        unspoiled: right answers on this case by input state, shared by all mutants.
     """
     if name.startswith(DROPPED):
         frozen = baselines.load(engine.name)

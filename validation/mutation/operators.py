@@ -24,14 +24,14 @@ LATE = 6  # calls that are right before a drift begins
 
 @dataclass
 class Call:
-    """One call of a step: what it was given, what it gave, and what came before.
+    """One call of a step.
 
     Attributes:
         given: the caller's own state, which must not change.
         before: a copy of it.
         after: the right answer, a copy.
         number: of the call in this run, from 1.
-        last: whether the run ends with it.
+        last: whether it is the last call of the run.
         memory: kept over every run on this case.
     """
 
@@ -43,7 +43,7 @@ class Call:
     memory: dict = field(default_factory=dict)
 
     def floats(self) -> list[str]:
-        """Floating-point fields with cells, those that moved first, large ones first."""
+        """Floating-point fields with cells: those that changed first, then by size."""
         names = [n for n, f in fields(self.after).items() if floating(f) and f.numel()]
         return sorted(names, key=lambda n: (not self.moves(n), -getattr(self.after, n).numel()))
 
@@ -59,7 +59,7 @@ class Call:
         return self.after
 
     def spoil_one(self, act: Callable[[Tensor, Tensor], Tensor]) -> State:
-        """The same in the foremost floating field alone."""
+        """The same in the first floating field alone."""
         return self.changed(act, *self.floats()[:1]) if self.floats() else self.after
 
 
@@ -68,7 +68,7 @@ def floating(tensor: Tensor) -> bool:
 
 
 def increment(act: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """after = before + act(after − before): what a wrong term does."""
+    """after = before + act(after − before): the effect of a wrong term."""
 
     def acted(before: Tensor, after: Tensor) -> Tensor:
         if before.shape != after.shape:
@@ -78,8 +78,8 @@ def increment(act: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Ten
     return acted
 
 
-def through(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """Rounded to a narrow type and back."""
+def round_through(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """Rounds to a narrow type and back."""
 
     def narrow(value: Tensor) -> Tensor:
         if value.is_complex():
@@ -90,7 +90,7 @@ def through(dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
 
 
 def one_cell(value: Tensor, act: Callable[[Tensor], Tensor]) -> Tensor:
-    """act on the cell in the middle of memory."""
+    """Applies ``act`` to the cell in the middle of memory."""
     new = value.clone().contiguous()
     flat = (torch.view_as_real(new) if new.is_complex() else new).view(-1)
     flat[flat.numel() // 2] = act(flat[flat.numel() // 2])
@@ -107,7 +107,7 @@ def next_number(_: Tensor, after: Tensor) -> Tensor:
 
 
 def with_edge(act: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """The first plane of the first axis that has several replaced by act(before, after)."""
+    """Replaces the first plane of the first axis with several planes by act(before, after)."""
 
     def edged(before: Tensor, after: Tensor) -> Tensor:
         axis = next((a for a, n in enumerate(after.shape) if n > 1), None)
@@ -120,7 +120,7 @@ def with_edge(act: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tens
     return edged
 
 
-def half_done(before: Tensor, after: Tensor) -> Tensor:
+def half_step(before: Tensor, after: Tensor) -> Tensor:
     if before.shape != after.shape:
         return after
     new, at = after.reshape(-1).clone(), after.numel() // 2
@@ -128,22 +128,22 @@ def half_done(before: Tensor, after: Tensor) -> Tensor:
     return new.reshape(after.shape)
 
 
-def turned(_: Tensor, after: Tensor) -> Tensor:
-    """Two axes of one length changed for one another."""
+def transpose_axes(_: Tensor, after: Tensor) -> Tensor:
+    """Transposes two axes of equal length."""
     lengths = list(after.shape)
     pairs = [(a, b) for a in range(len(lengths)) for b in range(a) if lengths[a] == lengths[b] > 1]
     return after.transpose(*pairs[0]).contiguous() if pairs else after
 
 
-def flipped(_: Tensor, after: Tensor) -> Tensor:
+def flip_axis(_: Tensor, after: Tensor) -> Tensor:
     return after.flip(0) if after.ndim else after
 
 
-def shifted(_: Tensor, after: Tensor) -> Tensor:
+def shift_cells(_: Tensor, after: Tensor) -> Tensor:
     return after.roll(1, after.ndim - 1) if after.ndim else after
 
 
-def shuffled(_: Tensor, after: Tensor) -> Tensor:
+def shuffle_cells(_: Tensor, after: Tensor) -> Tensor:
     order = torch.randperm(after.numel(), generator=torch.Generator().manual_seed(1))
     return after.reshape(-1)[order].reshape(after.shape)
 
@@ -153,8 +153,8 @@ def other_type(_: Tensor, after: Tensor) -> Tensor:
     return after.to(narrow.get(after.dtype, torch.float64))
 
 
-def decision(call: Call) -> State:
-    """One whole number off by one, in the largest such field that moves."""
+def flip_decision(call: Call) -> State:
+    """One whole number off by one, in the largest such field that changes."""
     whole = [n for n, f in fields(call.after).items() if not floating(f) and f.numel()]
     whole.sort(key=lambda n: (not call.moves(n), -getattr(call.after, n).numel()))
     if not whole:
@@ -166,8 +166,8 @@ def decision(call: Call) -> State:
     return call.changed(lambda _, after: one_cell(after, off_by_one), whole[0])
 
 
-def swapped(call: Call) -> State:
-    """The first two floating fields of one shape and type in one another's place."""
+def swap_fields(call: Call) -> State:
+    """Swaps the first two floating fields of one shape and type."""
     names = call.floats()
     for i, one in enumerate(names):
         for other in names[:i]:
@@ -177,8 +177,8 @@ def swapped(call: Call) -> State:
     return call.after
 
 
-def remembered(key: Callable[[State], object]) -> Callable[[Call], State]:
-    """The first answer given to a state with that key, for ever."""
+def first_answer(key: Callable[[State], object]) -> Callable[[Call], State]:
+    """Returns the first answer that was given to a state with that key."""
 
     def recall(call: Call) -> State:
         return clone(call.memory.setdefault(("answer", key(call.given)), call.after))
@@ -190,22 +190,22 @@ def address(state: State) -> int:
     return next((t.data_ptr() for t in state if t.numel()), 0)
 
 
-def lagging(call: Call) -> State:
-    """The buffer of the call before: on the first, the input."""
+def previous_answer(call: Call) -> State:
+    """Returns the answer of the previous call; on the first, the input."""
     older = call.memory.get("older", call.before) if call.number > 1 else call.before
     call.memory["older"] = clone(call.after)
     return older
 
 
-def spoiled_input(call: Call) -> State:
+def spoil_input(call: Call) -> State:
     for tensor in call.given:
         if floating(tensor) and tensor.numel():
             tensor.add_(1)
     return call.after
 
 
-def drifting(call: Call) -> State:
-    """Right for a while, then a little more wrong at every call."""
+def drift(call: Call) -> State:
+    """Right at first, then a little more wrong at every call."""
     call.memory["calls"] = count = call.memory.get("calls", 0) + 1
     if count <= LATE:
         return call.after

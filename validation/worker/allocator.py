@@ -15,11 +15,11 @@ LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 def keep_freed() -> None:
-    """Take freed blocks again instead of handing each back to the system.
+    """Reuse freed blocks instead of returning each to the system.
 
-    A temporary of many megabytes is else mapped, cleared page by page and unmapped at every
-    operator. For judging only; what is timed keeps the allocator that its users have. Where
-    the C library has no `mallopt` nothing changes.
+    A temporary of many megabytes is otherwise mapped, cleared page by page and unmapped at every
+    operator. For judging only: timed processes keep their users' allocator settings. Does nothing
+    if the C library has no `mallopt`.
     """
     tune = getattr(ctypes.CDLL(None), "mallopt", None)
     if tune is None:
@@ -30,8 +30,8 @@ def keep_freed() -> None:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """No garbage is looked for while torch is imported, nor ever among what it has made: it lives
-    as long as the process, and half a million objects are gone through each time."""
+    """Disables garbage collection during imports and excludes imported objects from it: torch makes
+    half a million objects that live as long as the process."""
     gc.disable()
     try:
         yield
@@ -40,6 +40,6 @@ def importing() -> Iterator[None]:
 
 
 def keep_imported() -> None:
-    """What is there now is left out of every later search for garbage, which goes on."""
+    """gc.freeze() live objects; enable the collector."""
     gc.freeze()
     gc.enable()

@@ -23,7 +23,7 @@ AWAKE = 0.02  # share of the time that a process which is alive gets even on a c
 
 
 def scratch_folder() -> Path:
-    """In memory where the system offers it; what killed judges left behind is removed."""
+    """A new folder, in memory where possible; folders of dead judges are removed."""
     base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
     for left in base.glob("groundspeed-*-*"):
         owner = left.name.split("-")[1]
@@ -33,7 +33,7 @@ def scratch_folder() -> Path:
 
 
 class Candidate:
-    """An optimization behind a pipe: `after` asks it for states, in files.
+    """Client of an optimization in a process of its own; states travel in files.
 
     ``name`` is a folder under optimizations/, or "=" and a baseline's name.
     """
@@ -44,7 +44,7 @@ class Candidate:
         self.name, self.threads = name, threads
 
     def another(self, threads: int) -> Candidate:
-        """The same optimization in a process of its own, with so many threads."""
+        """The same optimization in a process of its own, with that many threads."""
         return Candidate(self.name, threads)
 
     def __enter__(self) -> Self:
@@ -55,18 +55,18 @@ class Candidate:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the process finds in its environment."""
+        """Environment variables of the process."""
         threads = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "GROUNDSPEED_THREADS"}
         # the compiler would else fork a pool of its own
         fixed = {"PYTHONHASHSEED": "0", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         return dict.fromkeys(threads, str(self.threads)) | fixed
 
     def start(self) -> Forked:
-        """From a process that has imported what all need: an import of torch takes seconds."""
+        """Forks the process from a server that has imported torch."""
         return Forked(self.name, str(self.scratch / "log"), self.environment, self.preloaded)
 
     def stop(self) -> None:
-        """End the process, whatever it is at."""
+        """Kills the process."""
         self.process.kill()
 
     def __exit__(self, *_) -> None:
@@ -76,10 +76,10 @@ class Candidate:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def claim(self) -> dict:
-        """What it claims, as plain data: `claims.described`.
+        """Its claim, as plain data: `claims.described`.
 
         Raises:
-            BrokenLeaf: it does not say.
+            BrokenLeaf: it states none.
         """
         try:
             told = self.ask({"case": CLAIM}, PATIENCE_S)["claim"]
@@ -90,7 +90,7 @@ class Candidate:
         return told
 
     def loaded(self) -> dict[str, str]:
-        """Files of the project that its process has loaded, with digests; none of a dead one."""
+        """Project files that its process loaded, with digests; empty if it is dead."""
         try:
             return self.ask({"case": FILES}, PATIENCE_S)["files"]
         except CandidateFailed:
@@ -111,8 +111,10 @@ class Candidate:
     ) -> dict[int, State]:
         """Observed states after each number of steps in ``at``, starting from ``state``.
 
-        ``changes`` are of the case's fields; ``layout`` says how the start lies in memory;
-        ``stages`` are how many of the step's stages are run, 0 for all.
+        Args:
+            changes: of the case's fields.
+            layout: memory layout of the start.
+            stages: how many stages of the step to run, 0 for all.
 
         Raises:
             CandidateFailed: with the reason, in one line.
@@ -124,12 +126,12 @@ class Candidate:
         return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
 
     def gradients(self, case: str, state: State, steps: int, wrt: tuple[str, ...]) -> dict:
-        """Of `reference.gradients.objective` after that many steps, by field of the start."""
+        """Gradients of `reference.gradients.objective`, by field of the start."""
         more = {"at": [steps], "truth": False, "guard": False, "wrt": list(wrt)}
         return self.request(case, state, more, PATIENCE_S)
 
     def request(self, case: str, state: State, more: dict, patience_s: float) -> dict:
-        """What the candidate answers to a state, as named tensors."""
+        """The candidate's answer to a state, as named tensors."""
         given, out = self.scratch / "given", self.scratch / "out"
         out.unlink(missing_ok=True)  # an old answer is none
         tensor_files.save(given, fields(state))
@@ -174,9 +176,9 @@ class Candidate:
         return answer
 
     def answers(self, patience_s: float) -> bool:
-        """Whether it answers before it has hung: asleep for that long, or busy for that long.
+        """Whether an answer comes before the process has slept, or worked, for that long.
 
-        Time that a crowded machine kept from it is not held against it.
+        Time that other processes took on a busy machine does not count.
         """
         self.begun = begun = spent = self.busy()
         while True:
@@ -188,7 +190,7 @@ class Candidate:
             spent = now
 
     def busy(self) -> float:
-        """Processor seconds that it and its ended children have taken."""
+        """Processor seconds that it and its ended children have used."""
         try:
             return sum(psutil.Process(self.process.pid).cpu_times()[:4])
         except psutil.Error:

@@ -30,7 +30,7 @@ STARTING = Lock()
 
 
 def get_ready(names: Iterable[str] = ()) -> None:
-    """Let the server import what the named candidates need, while whoever asks does so too."""
+    """Starts the server, which imports what the named candidates need."""
     used = discovery.mentioned(names, COMPILERS)
     more = [COMPILERS[word] for word in COMPILERS if word in used]
     get_context("forkserver").set_forkserver_preload([*PRELOADED, *more])
@@ -39,7 +39,7 @@ def get_ready(names: Iterable[str] = ()) -> None:
 
 
 class Forked:
-    """A forked process with the few methods of a `subprocess.Popen` that a judge needs."""
+    """A forked process with the few methods of a `subprocess.Popen` that the client needs."""
 
     def __init__(self, name: str, log: str, environment: dict[str, str], more: tuple[str, ...]):
         context = get_context("forkserver")
@@ -79,7 +79,7 @@ class Forked:
 
 @contextmanager
 def bare() -> Iterator[None]:
-    """Nothing of this program but its path goes along, and sets have one order of words."""
+    """Starts processes without this program's main module, and with one order of sets."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
     try:
@@ -90,14 +90,14 @@ def bare() -> Iterator[None]:
 
 
 def here() -> str:
-    """Where imports are looked for: in this tree first, whatever folder the program runs in."""
+    """Import path: this tree first, whatever folder the program runs in."""
     before = os.environ.get("PYTHONPATH", "")
     return os.pathsep.join(filter(None, [str(digests.ROOT), before]))
 
 
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
-    """What is started meanwhile finds these in its environment."""
+    """Environment variables for what is started meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -111,7 +111,7 @@ def environment(**values: str) -> Iterator[None]:
 
 
 def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
-    """In the forked process: be the server of that optimization."""
+    """In the forked process: run the server of that optimization."""
     allocator.keep_imported()
     os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_APPEND)

@@ -44,7 +44,7 @@ def originals() -> dict[str, object]:
 
 
 def settings() -> dict[str, object]:
-    """Global state that a candidate must leave as it found it."""
+    """Global state that a candidate must not change."""
     return {
         "number of threads": torch.get_num_threads(),
         "number of threads between operators": torch.get_num_interop_threads(),
@@ -61,19 +61,19 @@ def settings() -> dict[str, object]:
 
 
 def flushes() -> bool:
-    """Whether numbers below the smallest normal one are taken for zero."""
+    """Whether subnormal numbers are flushed to zero."""
     return float(torch.tensor(1e-310, dtype=torch.float64) * 1.0) == 0.0
 
 
 def changed(before: dict[str, object], functions: dict[str, object]) -> list[str]:
-    """What is not as it was: settings by name, functions as patched."""
+    """Settings that changed, by name, and functions that were patched."""
     here = settings()
     patched = [f"{name} is patched" for name, f in originals().items() if f is not functions[name]]
     return [key for key, value in here.items() if value != before[key]] + patched
 
 
 def unusable(dtype: torch.dtype) -> float | int:
-    """A value that shows wherever it is used: NaN, or the furthest whole number."""
+    """A value that shows wherever it is used: NaN, or the furthest integer."""
     if dtype.is_floating_point or dtype.is_complex:
         return float("nan")
     limits = torch.iinfo(dtype)
@@ -81,7 +81,7 @@ def unusable(dtype: torch.dtype) -> float | int:
 
 
 def poison(state: State) -> None:
-    """Leave NaN, and whole numbers that no index survives, in blocks that come next."""
+    """Fills freed blocks with NaN and with integers that are no valid index."""
     blocks = []
     for tensor in state:
         if 0 < tensor.numel() <= POISONED and tensor.dtype != torch.bool:
@@ -93,10 +93,10 @@ def poison(state: State) -> None:
     del blocks
 
 
-def laid_out(tensor: torch.Tensor, layout: str) -> torch.Tensor:
-    """The same values elsewhere: one element into a block, or every second of one.
+def with_layout(tensor: torch.Tensor, layout: str) -> torch.Tensor:
+    """The same values in another layout: offset by one element, or every second element.
 
-    What lies between is NaN, or a whole number that no index survives.
+    The gaps hold NaN, or integers that are no valid index.
     """
     if not layout or tensor.numel() == 0:
         return tensor

@@ -16,8 +16,8 @@ from validation.records import digests
 SMALL = 1 << 16  # elements of a state whose answers are kept
 
 
-class Remembered:
-    """A candidate on one case; whatever else it can do, it does as it is."""
+class MemoizedCandidate:
+    """A candidate on one case whose plain answers are memoized."""
 
     def __init__(self, candidate):
         self.candidate, self.one_at_a_time = candidate, Lock()
@@ -29,7 +29,7 @@ class Remembered:
     def after(
         self, case: str, state: State, at: list[int], guard: bool = False, **others
     ) -> dict[int, State]:
-        """`Candidate.after`; asked once, unless something more than plain steps is wanted."""
+        """`Candidate.after`, memoized unless more than plain steps is asked."""
         with self.one_at_a_time:
             if any(others.values()) or sum(t.numel() for t in state) > SMALL:
                 return self.candidate.after(case, state, at, guard=guard, **others)

@@ -10,23 +10,23 @@ CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
 
 
 class CandidateFailed(RuntimeError):
-    """The candidate died, hung, raised, or did what a candidate may not do."""
+    """The candidate died, hung, raised, or did what it must not do."""
 
 
 class Unfinished(CandidateFailed):
-    """The candidate was still at work when its time was up: nothing is known of its answer."""
+    """The candidate was still working when its time was up: its answer is unknown."""
 
 
 class Raised(CandidateFailed):
-    """The candidate raised an error: it gave no answer, and no wrong one either."""
+    """The candidate raised an error: neither a right nor a wrong answer."""
 
 
 class StateSource(Protocol):
-    """Whatever gives states after numbers of steps: a candidate's process, or one like it."""
+    """Gives states after numbers of steps: a candidate's process, or an object like it."""
 
     def after(self, case: str, state: State, at: list[int], **how) -> dict[int, State]: ...
 
 
 def hashable(value: object) -> object:
-    """Cases hold tuples; JSON has lists."""
+    """Lists of JSON as tuples, which cases hold."""
     return tuple(map(hashable, value)) if isinstance(value, list) else value

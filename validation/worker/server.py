@@ -40,7 +40,7 @@ def serve(name: str) -> None:
         request = json.loads(line)
         try:
             if request["case"] == CLAIM:
-                answer = {"claim": claimed(name)}
+                answer = {"claim": claim_of(name)}
             elif request["case"] == FILES:
                 answer = {"files": files.seen}
             else:
@@ -53,14 +53,14 @@ def serve(name: str) -> None:
 
 
 class LoadedFiles:
-    """Files of the project that modules were loaded from, with their digests when first seen."""
+    """Project files that modules were loaded from, with digests when first seen."""
 
     def __init__(self):
         self.before, self.count = set(sys.modules), len(sys.modules)
         self.seen: dict[str, str] = {}
 
     def look(self) -> None:
-        """Note what was imported since."""
+        """Note modules that were imported since."""
         if len(sys.modules) == self.count:
             return
         self.count = len(sys.modules)
@@ -71,7 +71,7 @@ class LoadedFiles:
 
 
 def project_file(file: str | None) -> str:
-    """Its place in the project; "" for what is installed, and for the harness itself."""
+    """Path in the project; "" for installed files and for the harness itself."""
     if not isinstance(file, str) or "site-packages" in file:
         return ""
     path = Path(file).resolve()
@@ -84,8 +84,8 @@ def project_file(file: str | None) -> str:
     return "" if harness or contract or hook else place.as_posix()
 
 
-def claimed(name: str) -> dict:
-    """The claim as plain data, or why there is none."""
+def claim_of(name: str) -> dict:
+    """The claim as plain data, or the reason why there is none."""
     try:
         return described(discovery.claim(name))
     except (discovery.BrokenLeaf, ValueError, LookupError) as error:
@@ -98,16 +98,16 @@ def first_line(error: Exception) -> str:
 
 @cache
 def subject(name: str) -> Engine:
-    """An optimization by its folder, "=" and a baseline, or "@" and an entry of the corpus."""
+    """The engine of an optimization, "=" and a baseline, or "@" and an entry of the corpus."""
     if name.startswith("@"):
         return importlib.import_module("validation.corpus").find(name[1:]).candidate()
     return baselines.load(name[1:]) if name.startswith("=") else discovery.engine(name)
 
 
 def respond(engine: Engine, steps: dict, request: dict) -> dict:
-    """Run from the state in the file and write the states after each number of steps asked."""
-    case, step = prepared(engine, steps, request)
-    state = rebuild(request)
+    """Runs from the state in the file and writes the states after each number of steps."""
+    case, step = prepare_case(engine, steps, request)
+    state = read_state(request)
     if request.get("wrt"):
         found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
         tensor_files.save(Path(request["out"]), found)
@@ -120,14 +120,14 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
     global_state.poison(state)
     watched, touched = step, []
     if request["guard"] and not engine.in_place:
-        watched = watching(engine, case, step, touched)
+        watched = watch_input(engine, case, step, touched)
     found = advance(engine, case, watched, state, request["at"], request.get("layout", ""))
     tensor_files.save(Path(request["out"]), found)
     return {"touched": any(touched)}
 
 
-def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
-    """The case that is asked for, and its step: made once, with all one-off work."""
+def prepare_case(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
+    """The case and its step, prepared once."""
     case = baselines.load(engine.name).cases[request["case"]]
     changes = request.get("changes", {})
     case = replace(case, **{key: hashable(value) for key, value in changes.items()})
@@ -141,8 +141,8 @@ def prepared(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable
     return case, steps[key]
 
 
-def rebuild(request: dict) -> State:
-    """The state in the file, of the type that the baseline's states have."""
+def read_state(request: dict) -> State:
+    """The state in the file, of the baseline's type."""
     loaded = tensor_files.load(Path(request["in"]))
     module, _, kind = request["type"].rpartition(".")
     state_type = getattr(importlib.import_module(module), kind)
@@ -150,8 +150,8 @@ def rebuild(request: dict) -> State:
 
 
 def advance(engine: Engine, case: Case, step, state: State, at: list[int], layout="") -> dict:
-    """Observed states after each of the step counts in ``at``, as named tensors."""
-    fresh = type(state)(*(global_state.laid_out(t, layout) for t in state))
+    """Observed states after each number of steps in ``at``, as named tensors."""
+    fresh = type(state)(*(global_state.with_layout(t, layout) for t in state))
     working, here, found = engine.adopt(case, fresh if layout else clone(state)), 0, {}
     for target in at:
         while here < target:
@@ -162,8 +162,8 @@ def advance(engine: Engine, case: Case, step, state: State, at: list[int], layou
     return found
 
 
-def watching(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Step:
-    """The step; of its first call ``touched`` hears whether it changed the state it was given."""
+def watch_input(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Step:
+    """The step; on its first call it appends to ``touched`` whether its input state changed."""
 
     def watched(working: State) -> State:
         if touched:

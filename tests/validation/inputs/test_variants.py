@@ -16,7 +16,7 @@ from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
 from validation.judge.checks import run_checks
 from validation.worker.client import Candidate
-from validation.worker.global_state import BLOCKS, laid_out, poison
+from validation.worker.global_state import BLOCKS, poison, with_layout
 
 torch.set_num_threads(1)
 CASE = "odd_2d"
@@ -172,7 +172,7 @@ def test_what_is_compared_bit_by_bit_asks_for_no_allowance(bench, monkeypatch):
 def test_another_layout_holds_the_same_values(layout, dtype):
     for shape in ((), (5,), (3, 4)):
         x = torch.ones(shape).to(dtype)
-        moved = laid_out(x, layout)
+        moved = with_layout(x, layout)
         assert torch.equal(moved, x)
         assert moved.dtype == dtype
         assert layout == "offset" or moved.ndim == 0 or not moved.is_contiguous()

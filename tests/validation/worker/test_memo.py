@@ -12,7 +12,7 @@ from validation.judge import mutation_score
 from validation.mutation import mutants
 from validation.records import digests
 from validation.worker import forkserver, server
-from validation.worker.memo import SMALL, Remembered
+from validation.worker.memo import SMALL, MemoizedCandidate
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 
@@ -36,7 +36,7 @@ def state():
 
 def test_the_same_run_from_the_same_bits_is_asked_for_once(state):
     inner = Counting()
-    room = Remembered(inner)
+    room = MemoizedCandidate(inner)
     first = room.after(CASE, state, [1, 2], guard=True)
     assert room.after(CASE, type(state)(*map(torch.clone, state)), [1, 2]) == first
     assert inner.asked == [(CASE, (1, 2), True, {})]
@@ -48,7 +48,7 @@ def test_the_same_run_from_the_same_bits_is_asked_for_once(state):
 
 def test_what_is_more_than_plain_steps_is_asked_every_time(state):
     inner = Counting()
-    room = Remembered(inner)
+    room = MemoizedCandidate(inner)
     for more in (
         {"mutant": "zeros"},
         {"layout": "strided"},
@@ -61,7 +61,7 @@ def test_what_is_more_than_plain_steps_is_asked_every_time(state):
 
 def test_large_answers_are_not_kept():
     inner = Counting()
-    room = Remembered(inner)
+    room = MemoizedCandidate(inner)
     large = (torch.zeros(SMALL + 1),)
     assert room.after(CASE, large, [1]) != room.after(CASE, large, [1])
     assert not room.known
@@ -70,7 +70,7 @@ def test_large_answers_are_not_kept():
 def test_the_rest_of_a_candidate_is_there():
     inner = Counting()
     inner.stop = lambda: "stopped"
-    assert Remembered(inner).stop() == "stopped"
+    assert MemoizedCandidate(inner).stop() == "stopped"
 
 
 def test_only_the_first_call_is_watched_for_what_it_does_to_its_input(state):
@@ -83,10 +83,10 @@ def test_only_the_first_call_is_watched_for_what_it_does_to_its_input(state):
 
     honest, found = [], []
     case = engine.cases[CASE]
-    step = server.watching(engine, case, engine.prepare(case), honest)
+    step = server.watch_input(engine, case, engine.prepare(case), honest)
     step(step(state))
     assert honest == [False]
-    step = server.watching(engine, case, spoiling, found)
+    step = server.watch_input(engine, case, spoiling, found)
     step(step(state))
     assert found == [True]
     assert len(calls) == 2
@@ -145,7 +145,7 @@ def test_the_mutants_yardstick_is_what_the_comparisons_were_told():
             run = engine.runner(engine.cases[case])
             return {n: run(state, n) for n in at}
 
-    room, bench = Remembered(Frozen()), corpus.bench(ENGINE, CASE)
+    room, bench = MemoizedCandidate(Frozen()), corpus.bench(ENGINE, CASE)
     claim = discovery.claim("lattice_field_null")
     checks = [check.name for check in bench.comparisons(claim, room)]
     told = len(asked)
