@@ -26,6 +26,7 @@ from validation.judge.verdicts import digest_now
 from validation.records import digests, results
 
 pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are costly: one worker
+with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may be another worker
 
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = ("tools", "validation", "asv.conf.json", "optimizations/__init__.py", "pyproject.toml")
@@ -297,6 +298,7 @@ def test_our_md5_is_md5(site, browse, history):
     assert found == [hashlib.md5(text.encode()).hexdigest() for text in texts]
 
 
+@with_stub
 def test_continuous_tells_worse_from_better(stubbed):
     _, fast, slow, repaired = stubbed.commits
     worse = stubbed.asv("continuous", fast, slow)
@@ -307,6 +309,7 @@ def test_continuous_tells_worse_from_better(stubbed):
     assert [stubbed.result(c, RELATIVE) for c in (fast, slow)] == pytest.approx([1, 5], rel=0.01)
 
 
+@with_stub
 def test_a_range_leaves_out_its_start(stubbed):
     none, fast, slow, _ = stubbed.commits
     shutil.rmtree(stubbed.root / "reports", ignore_errors=True)
@@ -316,6 +319,7 @@ def test_a_range_leaves_out_its_start(stubbed):
         stubbed.result(none, SPEEDUP)
 
 
+@with_stub
 def test_a_refusal_is_a_failure_and_one_broken_leaf_no_end_of_all(stubbed):
     broken = stubbed.commit("not a number")
     done = stubbed.asv("run", "HEAD^!", "--show-stderr")
@@ -326,6 +330,7 @@ def test_a_refusal_is_a_failure_and_one_broken_leaf_no_end_of_all(stubbed):
     stubbed.git("reset", "-q", "--hard", stubbed.commits[-1])
 
 
+@with_stub
 def test_a_measurement_just_made_is_filed_under_its_commit(stubbed):
     commit = stubbed.git("rev-parse", "HEAD")
     code = "optimizations/decay_repeat/implementation.py"
