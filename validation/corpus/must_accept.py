@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numba
 import torch
 from torch import Tensor
 
-from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
-from validation.corpus import Entry
-from validation.corpus.common import LATTICE, PROBABILISTIC, SMALL, TENSOR
-
-Pair = namedtuple("Pair", ("now", "before", "rest"))
-
-
-def entry(name: str, engine: str, build, case: str = "", level: str = "exact") -> Entry:
-    small = SMALL[engine][0]
-    return Entry(name=name, engine=engine, build=build, case=case or small, level=level)
-
+from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage, same
+from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, wrapped
 
 # rewritings that any engine bears
 
@@ -82,14 +73,13 @@ def overwriting(right: Engine) -> Engine:
 
         return write
 
-    plain: Callable = lambda case, state: state  # noqa: E731
-    return replace(right, stepper=stepper, adopt=plain, observe=plain, in_place=True)
+    return replace(right, stepper=stepper, adopt=same, observe=same, in_place=True)
 
 
 # the lattice
 
 
-def field_by(neighbours: Callable[[Tensor], Tensor]):
+def field_by(neighbours: Callable[[Tensor], Tensor]) -> Build:
     """The field stage of order 2 with another sum of the neighbours."""
 
     def build(case: Case) -> Step:
@@ -146,14 +136,14 @@ def circulant(n: int, like: Tensor) -> Tensor:
     return eye.roll(1, 0) + eye.roll(-1, 0)
 
 
-def by_matrices(E: Tensor) -> Tensor:
+def by_products(product: Callable[[Tensor, Tensor], Tensor]) -> Build:
     """Neighbours along an axis as the product with a matrix of zeros and ones."""
-    return circulant(E.shape[0], E) @ E + E @ circulant(E.shape[1], E)
 
+    def total(E: Tensor) -> Tensor:
+        rows, columns = (circulant(n, E) for n in E.shape)
+        return product(rows, E) + product(E, columns)
 
-def by_einsum(E: Tensor) -> Tensor:
-    rows, columns = (circulant(n, E) for n in E.shape)
-    return torch.einsum("ij,jk->ik", rows, E) + torch.einsum("ij,jk->ik", E, columns)
+    return field_by(total)
 
 
 def padded(E: Tensor) -> Tensor:
@@ -177,13 +167,9 @@ def by_numba(E: Tensor) -> Tensor:
     return out
 
 
-def compiled(right: Engine) -> Engine:
+def compiled(step: Step, case: Case) -> Step:
     """Traced and functionalised; no code is generated, so that it takes seconds."""
-
-    def stepper(case: Case) -> Step:
-        return torch.compile(right.prepare(case), backend="aot_eager", dynamic=False)
-
-    return replace(right, stepper=stepper)
+    return torch.compile(step, backend="aot_eager", dynamic=False)
 
 
 def widened(right: Engine) -> Engine:
@@ -251,45 +237,42 @@ def added_up_wider(right: Engine) -> Engine:
 
 def components_first(right: Engine) -> Engine:
     """T, H and Λ lie with their components first and the grid last."""
-    moved = ("T", "H", "Lambda")
 
-    def laid(state: State, order) -> State:
-        new = {n: fields(state)[n].permute(order).contiguous() for n in moved}
+    def turned(case: Case, state: State) -> State:
+        new = {n: fields(state)[n].permute(2, 3, 0, 1).contiguous() for n in ("T", "H", "Lambda")}
         return state._replace(**new)
 
     def stepper(case: Case) -> Step:
         step = right.prepare(case)
-        return lambda layout: laid(step(laid(layout, (2, 3, 0, 1))), (2, 3, 0, 1))
+        return lambda layout: turned(case, step(turned(case, layout)))
 
-    return replace(
-        right,
-        stepper=stepper,
-        adopt=lambda case, state: laid(state, (2, 3, 0, 1)),
-        observe=lambda case, layout: laid(layout, (2, 3, 0, 1)),
-    )
+    return replace(right, stepper=stepper, adopt=turned, observe=turned)
 
 
+ROUNDING = {"level": "rounding"}
+FLOAT32 = {"case": "odd_3d_float32", "level": "rounding"}
 ENTRIES = [
-    *(entry(f"unchanged: {e}", e, unchanged) for e in SMALL),
-    *(entry(f"stages by hand: {e}", e, by_hand) for e in SMALL),
-    *(entry(f"backwards in memory: {e}", e, backwards) for e in SMALL),
-    *(entry(f"over the old state: {e}", e, overwriting) for e in SMALL),
+    *on_all("unchanged", unchanged),
+    *on_all("stages by hand", by_hand),
+    *on_all("backwards in memory", backwards),
+    *on_all("over the old state", overwriting),
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
     entry("one padded copy", LATTICE, field_by(padded)),
     entry("native loop", LATTICE, field_by(by_numba)),
     entry("kept buffers", LATTICE, kept_buffers),
-    entry("last axis first", LATTICE, field_by(last_axis_first), level="rounding"),
-    entry("last axis first, three axes", LATTICE, field_by(last_axis_first), "odd_3d", "rounding"),
-    entry("last axis first, float32", LATTICE, field_by(last_axis_first), "odd_3d_float32",
-          "rounding"),
-    entry("all terms at once", LATTICE, field_by(stacked), level="rounding"),
-    entry("all terms at once, float32", LATTICE, field_by(stacked), "odd_3d_float32", "rounding"),
-    entry("by matrices", LATTICE, field_by(by_matrices), level="rounding"),
-    entry("by einsum", LATTICE, field_by(by_einsum), level="rounding"),
-    entry("float64 inside", LATTICE, widened, "odd_3d_float32", "rounding"),
-    entry("complex128 inside", TENSOR, widened, level="rounding"),
-    entry("compiled", LATTICE, compiled, level="rounding"),
+    entry("last axis first", LATTICE, field_by(last_axis_first), **ROUNDING),
+    entry("last axis first, three axes", LATTICE, field_by(last_axis_first), case="odd_3d",
+          **ROUNDING),
+    entry("last axis first, float32", LATTICE, field_by(last_axis_first), **FLOAT32),
+    entry("all terms at once", LATTICE, field_by(stacked), **ROUNDING),
+    entry("all terms at once, float32", LATTICE, field_by(stacked), **FLOAT32),
+    entry("by matrices", LATTICE, by_products(torch.matmul), **ROUNDING),
+    entry("by einsum", LATTICE, by_products(partial(torch.einsum, "ij,jk->ik")), **ROUNDING),
+    entry("float64 inside", LATTICE, widened, **FLOAT32),
+    entry("complex128 inside", TENSOR, widened, **ROUNDING),
+    entry("compiled", LATTICE, wrapped(compiled), **ROUNDING),
     entry("components first", TENSOR, components_first),
-    entry("energy added up in float64", PROBABILISTIC, added_up_wider, "seeding_48x40", "rounding"),
+    entry("energy added up in float64", PROBABILISTIC, added_up_wider, case="seeding_48x40",
+          **ROUNDING),
 ]  # fmt: skip
