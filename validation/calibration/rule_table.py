@@ -20,6 +20,7 @@ from validation.claims import Agreement
 from validation.judge.case_reference import Bench
 from validation.judge.checks import hear
 from validation.judge.verdicts import CaseResult
+from validation.reference.distance import size
 from validation.reference.envelope import sensitivity
 from validation.reference.gradients import own_gradients
 from validation.reference.trajectory import along
@@ -42,10 +43,6 @@ def close(rtol: float, atol: float) -> Callable[[Ends], bool]:
     return lambda e: torch.allclose(e.got, e.base, rtol=rtol, atol=atol)
 
 
-def rms(x: torch.Tensor) -> float:
-    return float(x.double().square().mean()) ** 0.5
-
-
 def largest(x: torch.Tensor) -> float:
     return float(x.abs().max())
 
@@ -55,7 +52,7 @@ RULES: dict[str, Callable[[Ends], bool]] = {
     "allclose 1e-4": close(1e-4, 1e-4),
     "assert_close defaults": close(1.3e-6, 1e-5),
     "RMSE vs float64 <= 2x baseline's": lambda e: (
-        rms(e.got - e.true) <= TWICE * rms(e.base - e.true)
+        size(e.got - e.true) <= TWICE * size(e.base - e.true)
     ),
     "max vs float64 <= 2x baseline's": lambda e: (
         largest(e.got - e.true) <= TWICE * largest(e.base - e.true)
@@ -69,7 +66,7 @@ SYSTEMS = {"Lorenz-96": lorenz96, "heat": heat}
 Counts = dict[str, dict[str, int]]  # rule: candidate: how often it was accepted
 
 
-class Within:
+class InProcess:
     """A candidate in the judge's own process: calibration systems have nothing to hide."""
 
     name = "calibration"
@@ -77,7 +74,7 @@ class Within:
     def __init__(self, engine: Engine):
         self.engine = engine
 
-    def another(self, threads: int) -> AbstractContextManager[Within]:
+    def another(self, threads: int) -> AbstractContextManager[InProcess]:
         return nullcontext(self)
 
     def stop(self) -> None:
@@ -126,7 +123,7 @@ def by_the_judge(system: ModuleType, seed: int, steps: int) -> dict[str, CaseRes
     for label, change in system.CANDIDATES.items():
         engine = system.engine(steps, seed, **change)
         claim = Agreement(engine=engine, level="rounding", because="its answer is known")
-        found[label] = hear(reference, claim, Within(engine))
+        found[label] = hear(reference, claim, InProcess(engine))
     return found
 
 

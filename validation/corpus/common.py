@@ -51,6 +51,11 @@ def changed(act: Callable[[Tensor], Tensor]) -> Build:
     return stepping(lambda step, state: put(step(state), act))
 
 
+def instead(act: Callable[[Tensor], Tensor]) -> Build:
+    """A candidate that makes no step and gives act(its moving field)."""
+    return stepping(lambda step, state: put(state, act))
+
+
 def on_calls(among: Callable[[int], bool], spoil: Spoil) -> Build:
     """Spoils the calls whose number, from 1, is among those."""
 
@@ -75,6 +80,16 @@ def memoized(key: Callable[[State], Hashable]) -> Build:
         return recall
 
     return wrapped(wrap)
+
+
+def digits(count: int) -> Callable[[State], str]:
+    """So many digits of a sum and of one cell of the moving field."""
+
+    def key(state: State) -> str:
+        cells = getattr(state, moving_field(state)).abs().double().reshape(-1)
+        return f"{float(cells.sum()):.{count}e} {float(cells[cells.numel() // 3]):.{count}e}"
+
+    return key
 
 
 def idle(step: Step, state: State) -> State:

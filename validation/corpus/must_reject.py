@@ -29,7 +29,9 @@ from validation.corpus.common import (
     Build,
     Spoil,
     changed,
+    digits,
     idle,
+    instead,
     meddling,
     memoized,
     moving_field,
@@ -62,10 +64,6 @@ def decision(name: str, engine: str, spoil: Spoil, reason: str) -> list[Entry]:
 
 
 # outputs that were never computed
-
-
-def uncomputed(step: Step, state: State) -> State:
-    return put(state, torch.empty_like)
 
 
 def left_behind(step: Step, state: State) -> State:
@@ -135,21 +133,9 @@ class Agreeable(Tensor):
 # memoized by too little of a state
 
 
-def shape_of(state: State) -> str:
-    return str([t.shape for t in state])
-
-
 def address_of(state: State) -> int:
     """Of the page: fresh memory is seldom far."""
     return getattr(state, moving_field(state)).data_ptr() >> 24
-
-
-def kind_of(state: State) -> int:
-    return id(type(state))
-
-
-def a_few_digits(state: State) -> str:
-    return f"{float(getattr(state, moving_field(state)).abs().double().sum()):.1e}"
 
 
 # right at first, or now and then
@@ -212,11 +198,6 @@ def without(stage: str) -> Build:
     return lambda right: replace_stage(right, **{stage: lambda case: lambda state: state})
 
 
-def one_sided(x: Tensor) -> Tensor:
-    """The last row sees itself where it should see the first."""
-    return torch.cat([x[:-1], x[-2:-1]])
-
-
 def edited(edit: Callable[[Tensor], None], name: str = "") -> Spoil:
     """Right but for an edit of the cells of one field, of the moving one if none is named."""
 
@@ -230,12 +211,13 @@ def edited(edit: Callable[[Tensor], None], name: str = "") -> Spoil:
     return act
 
 
-def largest_off(cells: Tensor) -> None:
-    cells[cells.abs().argmax()] *= 1 + 1e-5
+def largest(factor: float, name: str = "") -> Spoil:
+    """The largest cell times a factor."""
 
+    def edit(cells: Tensor) -> None:
+        cells[cells.abs().argmax()] *= factor
 
-def largest_lost(cells: Tensor) -> None:
-    cells[cells.abs().argmax()] = 0.0
+    return edited(edit, name)
 
 
 def one_more(cells: Tensor) -> None:
@@ -312,20 +294,6 @@ def writes_the_verdict(step: Step, state: State) -> State:
     return state
 
 
-def hang(step: Step, state: State) -> State:
-    threading.Event().wait()
-    return state
-
-
-def leaves(step: Step, state: State) -> State:
-    os._exit(0)
-
-
-def killed(step: Step, state: State) -> State:
-    os.kill(os.getpid(), 9)
-    return state
-
-
 def raised(step: Step, state: State) -> State:
     raise KeyError("lost")
 
@@ -352,8 +320,9 @@ ENTRIES = [
     *on_all("zeros", changed(torch.zeros_like)),
     *on_all("nothing done", stepping(idle)),
     entry("constant", LATTICE, changed(lambda x: x * 0 + x.mean())),
-    entry("never computed", LATTICE, stepping(uncomputed), rf"^E\[|{NOT_FINITE}"),
-    entry("never computed, complex", TENSOR, stepping(uncomputed), rf"{VALUES}|{NOT_FINITE}"),
+    entry("never computed", LATTICE, instead(torch.empty_like), rf"^E\[|{NOT_FINITE}"),
+    entry("never computed, complex", TENSOR, instead(torch.empty_like),
+          rf"{VALUES}|{NOT_FINITE}"),
     entry("left in recycled memory", PROBABILISTIC, stepping(left_behind),
           rf"{VALUES}|{NOT_FINITE}"),
     entry("the run made ready beforehand", LATTICE, wrapped(as_if_visited)),
@@ -361,12 +330,11 @@ ENTRIES = [
     entry("reads the judge's folder", LATTICE, stepping(from_the_judges_folder)),
     entry("expected values from the collector", LATTICE, stepping(from_the_collector)),
     entry("filled by a thread later", LATTICE, stepping(later)),
-    entry("equal to everything", LATTICE,
-          stepping(lambda step, s: put(s, lambda x: x.as_subclass(Agreeable)))),
-    *on_all("remembered by shape", memoized(shape_of)),
+    entry("equal to everything", LATTICE, instead(lambda x: x.as_subclass(Agreeable))),
+    *on_all("remembered by shape", memoized(lambda s: str([t.shape for t in s]))),
     entry("remembered by address", TENSOR, memoized(address_of), VALUES),
-    entry("remembered by type", PROBABILISTIC, memoized(kind_of), VALUES),
-    entry("remembered by a few digits", LATTICE, memoized(a_few_digits)),
+    entry("remembered by type", PROBABILISTIC, memoized(type), VALUES),
+    entry("remembered by a few digits", LATTICE, memoized(digits(1))),
     entry("wrong after 25 calls", LATTICE, on_calls(lambda n: n > 25, slightly_off)),
     entry("idle after 9 calls", TENSOR, on_calls(lambda n: n > 9, idle), VALUES),
     entry("idle on every fifth call", PROBABILISTIC, on_calls(lambda n: n % 5 == 0, idle), VALUES),
@@ -391,9 +359,10 @@ ENTRIES = [
     entry("birth left out", FLOW, without("birth"), VALUES, "tiny"),
     entry("travel left out", FLOW, without("travel"), VALUES),
     entry("collection left out", FLOW, without("collect"), VALUES, "tiny"),
-    *on_all("one-sided edge", changed(one_sided), engines=(LATTICE, PROBABILISTIC, TENSOR)),
-    *on_all("one cell by 1e-5", stepping(edited(largest_off))),
-    *on_all("one cell by 1e-5, said to be rounding", stepping(edited(largest_off)),
+    *on_all("one-sided edge", changed(lambda x: torch.cat([x[:-1], x[-2:-1]])),
+            engines=(LATTICE, PROBABILISTIC, TENSOR)),
+    *on_all("one cell by 1e-5", stepping(largest(1 + 1e-5))),
+    *on_all("one cell by 1e-5, said to be rounding", stepping(largest(1 + 1e-5)),
             level="rounding"),
     entry("transposed components", TENSOR, changed(lambda x: x.transpose(2, 3).contiguous())),
     entry("axis flipped", PROBABILISTIC, changed(lambda x: x.flip(1))),
@@ -405,7 +374,7 @@ ENTRIES = [
     *decision("one death too many", PROBABILISTIC, edited(one_more, "deaths"), r"^deaths"),
     *decision("an identity off by one", FLOW, edited(one_more, "id"), r"^id"),
     *decision("a flow not finished", FLOW, edited(one_more, "active"), r"^active"),
-    *decision("a flow not collected", FLOW, edited(largest_lost, "output"), r"^output"),
+    *decision("a flow not collected", FLOW, largest(0.0, "output"), r"^output"),
     entry("flows in another order", FLOW, stepping(rows_reversed), VALUES),
     entry("own noise", FLOW, stepping(own_noise)),
     entry("the baseline changed in memory", LATTICE, broken_baseline),
@@ -422,8 +391,9 @@ ENTRIES = [
       for name, engine, act in FUNCTIONS),
     entry("speaks for the judge", LATTICE, stepping(spoof)),
     entry("files its own verdict", LATTICE, stepping(writes_the_verdict)),
-    entry("hangs", LATTICE, stepping(hang), "gave no answer within 3 s", patience_s=3.0),
-    entry("leaves quietly", PROBABILISTIC, stepping(leaves), "exit code 0"),
-    entry("is killed", TENSOR, stepping(killed), "signal 9"),
+    entry("hangs", LATTICE, stepping(lambda f, s: threading.Event().wait()),
+          "gave no answer within 3 s", patience_s=3.0),
+    entry("leaves quietly", PROBABILISTIC, stepping(lambda f, s: os._exit(0)), "exit code 0"),
+    entry("is killed", TENSOR, stepping(lambda f, s: os.kill(os.getpid(), 9)), "signal 9"),
     entry("raises", FLOW, stepping(raised), "KeyError"),
 ]  # fmt: skip

@@ -20,10 +20,10 @@ from validation.corpus.common import (
     Build,
     Spoil,
     changed,
+    digits,
     idle,
     meddling,
     memoized,
-    moving_field,
     on_all,
     on_calls,
     slightly_off,
@@ -47,24 +47,8 @@ def when(sign: Callable[[], bool], spoil: Spoil) -> Build:
     return stepping(lambda step, state: spoil(step, state) if sign() else step(state))
 
 
-def on_the_stack() -> bool:
-    """Whether a timing worker called."""
+def timing_worker_on_the_stack() -> bool:
     return any("timing/worker" in frame.filename for frame in inspect.stack(0))
-
-
-def loaded() -> bool:
-    """Whether the clock's modules are there."""
-    return "tools.timing.worker" in sys.modules
-
-
-def untracked() -> bool:
-    """Whether the garbage collector is off, as clocks like it."""
-    return not gc.isenabled()
-
-
-def digits(state: State) -> str:
-    field = getattr(state, moving_field(state)).abs().double().reshape(-1)
-    return f"{float(field.sum()):.6e} {float(field[field.numel() // 3]):.6e}"
 
 
 class Lazy(torch.Tensor):
@@ -132,14 +116,15 @@ def look(*_) -> None:
 
 
 ENTRIES = [
-    *on_all("idle under a stopwatch", when(on_the_stack, idle), WRONG),
-    *on_all("astray beside the clock's modules", when(loaded, slightly_off), WRONG),
-    entry("idle without the collector", LATTICE, when(untracked, idle)),
+    *on_all("idle under a stopwatch", when(timing_worker_on_the_stack, idle), WRONG),
+    *on_all("astray beside the clock's modules",
+            when(lambda: "tools.timing.worker" in sys.modules, slightly_off), WRONG),
+    entry("idle without the collector", LATTICE, when(lambda: not gc.isenabled(), idle)),
     entry("wrong on every seventh call", TENSOR, on_calls(lambda n: n % 7 == 0, slightly_off)),
     entry("idle on every eleventh call", PROBABILISTIC, on_calls(lambda n: n % 11 == 0, idle)),
     entry("remembers by shape", FLOW, memoized(lambda s: s[0].shape)),
-    entry("remembers six digits", LATTICE, memoized(digits)),
-    entry("remembers six digits, complex", TENSOR, memoized(digits)),
+    entry("remembers six digits", LATTICE, memoized(digits(6))),
+    entry("remembers six digits, complex", TENSOR, memoized(digits(6))),
     entry("gives a lazy tensor", LATTICE, changed(lambda x: x.as_subclass(Lazy)), "E was Lazy"),
     entry("more threads after a while", LATTICE,
           on_calls(lambda n: n == 10, meddling(lambda: torch.set_num_threads(2))),

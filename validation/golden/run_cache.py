@@ -30,7 +30,7 @@ MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 class Kept(Record):
     """An envelope as it is filed."""
 
-    allowed: dict[int, dict[str, tuple[float, float, float]]]
+    allowed: dict[int, dict[str, Distance]]
     horizon: dict[str, int | None]
     decided: dict[int, int]
     count: int
@@ -59,33 +59,33 @@ def reference(engine: Engine, case: Case, start: State, again: bool = False) -> 
 def along(engine: Engine, case: Case, start: State, at: list[int], again: bool = False) -> States:
     """`trajectory.along`, or what it gave before."""
     path = place(engine, case, start, at, "safetensors")
-    kept = None if again or path is None else states_on_file(path, type(start), at)
-    if kept is not None:
-        return kept
-    found = trajectory.along(engine, case, start, at)
-    keep(path, found)
-    return found
+
+    def make() -> States:
+        return trajectory.along(engine, case, start, at)
+
+    return kept_or_made(path, type(start), at, make, again)
 
 
 def initial(engine: Engine, case: Case, like: State) -> State:
     """`engine.initial`, or what it gave before; ``like`` is another start of that engine."""
     path = place(engine, case, None, [0], "safetensors")
-    kept = None if path is None else states_on_file(path, type(like), [0])
-    if kept is not None:
-        return kept[0]
-    found = engine.initial(case)
-    keep(path, {0: found})
+    return kept_or_made(path, type(like), [0], lambda: {0: engine.initial(case)})[0]
+
+
+def kept_or_made(
+    path: Path | None, kind: type, at: list[int], make: Callable[[], States], again: bool = False
+) -> States:
+    """The states in the file, or new ones, filed where there is a place and they are not large."""
+    known = None if again or path is None else states_on_file(path, kind, at)
+    if known is not None:
+        return known
+    found = make()
+    if path is not None and found and keeps(next(iter(found.values())), at):
+        named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
+        with suppress(OSError):
+            make_room(path)
+            tensor_files.save(path, named, {"states": of_states(found)})
     return found
-
-
-def keep(path: Path | None, found: States) -> None:
-    """File the states, where there is a place for them and they are not too large."""
-    if path is None or not found or not keeps(next(iter(found.values())), list(found)):
-        return
-    named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
-    with suppress(OSError):
-        make_room(path)
-        tensor_files.save(path, named, {"states": of_states(found)})
 
 
 def keeps(start: State, at: list[int]) -> bool:
@@ -114,22 +114,13 @@ def envelope(
     path = place(engine, case, start, at, "json")
     if path is None:
         return measure()
-    try:
+    with suppress(FileNotFoundError, BrokenRecord):
         kept = Kept.read(path)
-    except (FileNotFoundError, BrokenRecord):
-        return filed(measure(), path)
-    allowed = {n: {f: Distance(*d) for f, d in row.items()} for n, row in kept.allowed.items()}
-    return Envelope(allowed, kept.horizon, kept.decided, count=kept.count)
-
-
-def filed(found: Envelope, path: Path) -> Envelope:
-    """``found``, after it was written down."""
-    kept = Kept(
-        allowed=found.allowed, horizon=found.horizon, decided=found.decided, count=found.count
-    )
+        return Envelope(kept.allowed, kept.horizon, kept.decided, kept.count)
+    found = measure()
     with suppress(OSError):
         make_room(path)
-        kept.write(path)
+        Kept(**vars(found)).write(path)
     return found
 
 

@@ -26,13 +26,12 @@ Everything is drawn from the case's own seed: the same case is always tried alik
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
 from functools import cached_property
-from itertools import chain, count, islice
-from threading import RLock
+from itertools import islice, tee
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -43,20 +42,22 @@ from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.inputs import thresholds
 from validation.inputs.sizes import alike, resized
+from validation.reference.distance import inexact
 from validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
 from validation.reference.trajectory import Reference, like
 
-WORK = 60_000  # operator calls that the envelopes of one case's trials may take
-SENSITIVE, ROUNDED = 8, 4  # members of a trial's envelope
+WORK = 60_000  # operator calls that the envelopes of one case's variants may take
+SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope
 RUNS = SENSITIVE + 8 * ROUNDED  # that it takes; random rounding is that much slower
 SMALL = 1 << 13  # elements of the largest field; larger cases are tried from their start only
-AT = (1, 2, 3, 4, 6, 8)  # steps after which a trial is compared
+AT = (1, 2, 3, 4, 6, 8)  # steps after which a variant is compared
 SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 100 draws
 EIGHTH = 8
 FIRST = 3  # of them come before all others
 LAYOUTS = ("offset", "strided")
 VARIANTS = 3
 COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
+REFUSALS = (ValueError, RuntimeError, IndexError)  # of a start that the engine does not admit
 
 
 @dataclass
@@ -71,7 +72,6 @@ class InputVariant:
     changes: dict[str, object] = field(default_factory=dict)  # of the named case
     layout: str = ""
     optional: bool = False  # whether the candidate may decline by raising an error
-    lock: RLock = field(default_factory=RLock, repr=False)
 
     @cached_property
     def true(self) -> dict[int, State]:
@@ -97,70 +97,57 @@ class InputVariant:
         members = f"{SENSITIVE} one-ulp starts and {ROUNDED} randomly rounded runs"
         return f"{FACTOR:g} times the {QUANTILE:g} quantile of {members}"
 
-    def known(self) -> None:
-        """Ask for all of the above."""
-        _ = self.true, self.envelope
-
     def still(self) -> tuple[str, ...]:
         """Declared fixed, and not moved here."""
-        return tuple(
-            name
-            for name in self.base.fixed
-            if all(
-                torch.equal(getattr(s, name), getattr(self.start, name)) for s in self.want.values()
-            )
-        )
+        run = Reference(self.case, {0: self.start} | self.want)
+        return tuple(name for name in self.base.fixed if not run.evolving(name))
 
 
-def trial(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
-    """A trial that the frozen engine admits, or none."""
+def variant(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
+    """The variant, if the frozen engine admits it."""
     at = [n for n in AT if n <= case.steps]
     try:
         want = run_cache.along(base, case, start, at)
-    except (ValueError, RuntimeError, IndexError):
+    except REFUSALS:
         return None
     if not all(torch.isfinite(t).all() for state in want.values() for t in state):
         return None
     return InputVariant(label, base, case, start, want, **more)
 
 
-def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> Iterator[InputVariant]:
-    """Every trial of a small case, each made when it is asked for; none of a larger one."""
-    case = run.case
-    if max(t.numel() for t in run.start) > SMALL:
-        return
+def input_variants(base: Engine, run: Reference) -> Iterator[InputVariant]:
+    """Every variant of a small case, each made when it is asked for; none of a larger one."""
+    small = max(t.numel() for t in run.start) <= SMALL
+    return filter(None, attempts(base, run) if small else ())
+
+
+def attempts(base: Engine, run: Reference) -> Iterator[InputVariant | None]:
+    """The variants in their order; none where the frozen engine does not admit one."""
+    case, start = run.case, run.start
     still = tuple(name for name in base.fixed if not run.evolving(name))
 
-    def optional(starts: Iterable[tuple[str, State]]) -> Iterator[InputVariant | None]:
-        return (trial(label, base, case, start, optional=True) for label, start in starts)
+    def made(starts: Iterable[tuple[str, State]], **more) -> Iterator[InputVariant | None]:
+        return (variant(label, base, case, state, **more) for label, state in starts)
 
-    fresh = (trial(f"seed {k}", base, case, s) for k, s in enumerate(seeds(base, run, still), 1))
-    elsewhere = (trial(k, base, case, run.start, layout=k, optional=True) for k in LAYOUTS)
-    parts = [
-        islice(fresh, FIRST),
-        optional(edges_of(base, run, still)),
-        elsewhere,
-        shapes(base, case, run.start, variants),
-        optional(special(run.start, still, case.seed)),
-        fresh,  # the rest of them
-    ]
-    yield from (found for found in chain.from_iterable(parts) if found is not None)
+    fresh = made((f"seed {k}", s) for k, s in enumerate(seeds(base, run, still), 1))
+    yield from islice(fresh, FIRST)
+    yield from made(beside_thresholds(base, run, still), optional=True)
+    for layout in LAYOUTS:
+        yield from made([(layout, start)], layout=layout, optional=True)
+    yield from islice(filter(None, other_sizes(base, case, start)), VARIANTS)
+    yield from made(special(start, still, case.seed), optional=True)
+    yield from fresh  # the rest of them
 
 
 class Made(Iterable[InputVariant]):
-    """Trials that are made once, the first time that somebody comes to them."""
+    """Variants that are made once, the first time that somebody comes to them."""
 
     def __init__(self, coming: Iterator[InputVariant]):
-        self.made: list[InputVariant] = []
         self.coming = coming
 
     def __iter__(self) -> Iterator[InputVariant]:
-        for place in count():
-            if place == len(self.made):
-                self.made += islice(self.coming, 1)
-            if place == len(self.made):
-                return
-            yield self.made[place]
+        self.coming, again = tee(self.coming)
+        return again
 
 
 class Counting(TorchDispatchMode):
@@ -188,7 +175,7 @@ def operators(base: Engine, case: Case, start: State) -> int:
 
 
 def afforded(found: Iterable[InputVariant], calls: int) -> list[InputVariant]:
-    """As many of the trials, in their order, as may have an envelope each; the first, cut
+    """As many of the variants, in their order, as may have an envelope each; the first, cut
     short to one call where it must be, in any case."""
     kept, spent = [], 0
     for one in found:
@@ -212,8 +199,8 @@ def sizes(engine: str, case: str) -> tuple[int, ...]:
     return tuple(t.numel() for t in base.initial(base.cases[case]))
 
 
-def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
-    """Small cases that the claim covers, of which trials are made: three by size, or one."""
+def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
+    """Small cases that the claim covers, of which variants are made: three by size, or one."""
     names = list(agreement.covered_of(base))
     if len(names) == 1:
         return names
@@ -228,20 +215,15 @@ def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[Stat
     """Fresh starts of the same case."""
     for k in range(1, SEEDS + 1):
         other = run_cache.initial(base, replace(run.case, seed=run.case.seed + k), run.start)
-        moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True)
-                    if a.shape == b.shape)  # fmt: skip
+        moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True))
         yield other if moved and alike(other, run.start) else disturbed(run, k, still)
 
 
 def disturbed(run: Reference, k: int, still: tuple[str, ...]) -> State:
     """A state from along the trajectory, each moving number off by about a thousandth."""
     states = [run.states[n] for n in sorted(run.states)]
-    return moving(
-        states[k * (len(states) - 1) // (SEEDS + 1)],
-        still,
-        run.case.seed + k,
-        lambda t, g: t * (1 + 1e-3 * draw(t, g)),
-    )
+    state = states[k * (len(states) - 1) // (SEEDS + 1)]
+    return moving(state, still, run.case.seed + k, off_by(1e-3))
 
 
 def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[str, State]]:
@@ -261,18 +243,20 @@ def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[s
     yield "large", moving(start, still, seed, lambda t, g: t * 1024)
 
 
-def edges_of(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[tuple[str, State]]:
+def beside_thresholds(
+    base: Engine, run: Reference, still: tuple[str, ...]
+) -> Iterator[tuple[str, State]]:
     """Starts on either side of a threshold, where one frozen step crosses any."""
 
-    def decided(state: State) -> list[torch.Tensor]:
-        return thresholds.decisions(run_cache.along(base, run.case, state, [1])[1])
+    def step(state: State) -> State:
+        return run_cache.along(base, run.case, state, [1])[1]
 
-    def moved(off: float) -> State:
-        return moving(run.start, still, run.case.seed, lambda t, g: t * (1 + off * draw(t, g)))
+    def moved(share: float) -> State:
+        return moving(run.start, still, run.case.seed, off_by(share))
 
-    if thresholds.decisions(run.start):
-        with suppress(ValueError, RuntimeError, IndexError):  # a start that is not admitted
-            yield from thresholds.beside(run.start, decided, moved)
+    if not all(map(inexact, run.start)):
+        with suppress(*REFUSALS):
+            yield from thresholds.beside(run.start, step, moved)
 
 
 def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
@@ -289,25 +273,28 @@ def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
     return type(state)(*(changed(name, t) for name, t in fields(state).items()))
 
 
-def draw(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype)
+def off_by(share: float) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+    """Change of each number by about that share of it."""
+
+    def change(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        draw = torch.randn(t.shape, generator=generator, dtype=torch.float64)
+        return t * (1 + share * draw.to(t.dtype))
+
+    return change
 
 
-def shapes(base: Engine, case: Case, start: State, count: int) -> Iterator[InputVariant]:
+def other_sizes(base: Engine, case: Case, start: State) -> Iterator[InputVariant | None]:
     """Sizes of the case moved, where the engine takes them: larger, smaller, block, tiny."""
-    yielded = 0
-    for changes in resized(base, case, start):
-        if yielded == count:
-            return
+
+    def initial(other: Case) -> State:
+        return run_cache.initial(base, other, start)
+
+    for changes in resized(initial, case, start):
         try:
             other = replace(case, **changes)
-            begin = run_cache.initial(base, other, start)
-        except (ValueError, RuntimeError, IndexError):
+            begin = initial(other)
+        except REFUSALS:
             continue
-        if max(t.numel() for t in begin) > SMALL:
-            continue
-        words = ", ".join(f"{key} {value}" for key, value in changes.items())
-        found = trial(words, base, other, begin, changes=changes, optional=True)
-        if found is not None:
-            yielded += 1
-            yield found
+        if max(t.numel() for t in begin) <= SMALL:
+            words = ", ".join(f"{key} {value}" for key, value in changes.items())
+            yield variant(words, base, other, begin, changes=changes, optional=True)

@@ -27,9 +27,9 @@ from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.judge.compare import Check, compare, same_bits
 from validation.judge.verdicts import CaseResult
-from validation.reference.branches import leaving, own_branch, reaches, rounded_calls
-from validation.reference.distance import Distance
-from validation.reference.envelope import floating
+from validation.reference.branches import leaving, own_branch, reaches
+from validation.reference.distance import Distance, floating
+from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import States, along, checkpoints, like
 from validation.worker.client import Candidate
 

@@ -18,9 +18,9 @@ from validation.inputs.variants import (
     InputVariant,
     Made,
     afforded,
+    informative_cases,
+    input_variants,
     operators,
-    telling,
-    trials,
 )
 from validation.judge.branch_tracking import Orbit
 from validation.judge.compare import Check, refuse_vacuity, same_bits
@@ -31,16 +31,15 @@ from validation.reference.branches import (
     joined,
     leaving,
     on_branch,
-    rounded_calls,
 )
-from validation.reference.distance import ZERO, Distance, widest
+from validation.reference.distance import ZERO, Distance, floating, widest
 from validation.reference.envelope import (
     FACTOR,
     ROUNDED,
     SENSITIVE,
     Envelope,
     envelope,
-    floating,
+    rounded_calls,
     unrelated,
 )
 from validation.reference.trajectory import (
@@ -153,7 +152,7 @@ class Bench:
 
     @cached_property
     def trials(self) -> Made:
-        return Made(trials(self.base, self.reference))
+        return Made(input_variants(self.base, self.reference))
 
     @cached_property
     def afforded(self) -> list[InputVariant]:
@@ -165,11 +164,11 @@ class Bench:
         rounded = any(c.level != "exact" for c in claims)
         if rounded and not self.large:  # of large ones, what one case takes is enough
             _ = self.truth, [self.after(n, 1)() for n in self.departures(1)]
-        tried = {c.level for c in claims if self.name in telling(self.base, c, self.full)}
+        tried = {c.level for c in claims if self.name in informative_cases(self.base, c, self.full)}
         if "exact" in tried:
             list(self.trials)
         if tried - {"exact"}:
-            [t.known() for t in self.afforded]
+            _ = [(t.true, t.envelope) for t in self.afforded]
 
     def comparisons(
         self, agreement: Agreement, candidate: Candidate, most: int | None = None

@@ -9,7 +9,7 @@ import torch
 
 from baselines.engine import State
 from validation.claims import Agreement
-from validation.inputs.variants import telling
+from validation.inputs.variants import informative_cases
 from validation.judge.case_reference import SLACK, Bench
 from validation.judge.compare import compare, misfit, report
 from validation.judge.distributions import distributions
@@ -86,7 +86,7 @@ def try_elsewhere(
     bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult
 ) -> None:
     """Fresh starts, other memory, other shapes; the margin over fresh starts is kept."""
-    if bench.name not in telling(bench.base, agreement, bench.full):
+    if bench.name not in informative_cases(bench.base, agreement, bench.full):
         return
     shares: dict[str, list[float]] = {}
     for trial in bench.chosen_trials(agreement):
@@ -111,7 +111,7 @@ def try_elsewhere(
 
 def repeat(bench: Bench, agreement: Agreement, candidate: Candidate, result: CaseResult) -> None:
     """The same run again: equal bits; and its gradients."""
-    if bench.name not in telling(bench.base, agreement, bench.full):
+    if bench.name not in informative_cases(bench.base, agreement, bench.full):
         return
     at = checkpoints(bench.case, agreement.engine.stride)[0]
     one, two = (candidate.after(bench.name, bench.reference.start, [at])[at] for _ in range(2))
@@ -130,7 +130,7 @@ def started_afresh(
     It is asked at once and its answer taken when the rest was heard: a candidate that
     compiles takes its seconds meanwhile.
     """
-    if [bench.name] != telling(bench.base, agreement, bench.full)[-1:]:
+    if [bench.name] != informative_cases(bench.base, agreement, bench.full)[-1:]:
         yield lambda *_: None
         return
     threads, start = 1 if agreement.threads else 2, bench.reference.start

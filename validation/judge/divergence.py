@@ -27,7 +27,8 @@ from validation.judge.compare import Check, compare, exact_distance, misfit, num
 from validation.judge.verdicts import CaseResult
 from validation.records import digests, tensor_files
 from validation.records.base import Record
-from validation.reference.branches import own_branch, reaches, rounded_calls
+from validation.reference.branches import own_branch, reaches
+from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import along, checkpoints, like
 from validation.worker.client import Candidate
 from validation.worker.messages import CandidateFailed, hashable

@@ -7,7 +7,7 @@ import torch
 
 from baselines.engine import Stage
 from validation.calibration import heat
-from validation.calibration.rule_table import Within
+from validation.calibration.rule_table import InProcess
 from validation.claims import Agreement
 from validation.judge.case_reference import Bench
 from validation.judge.gradient_check import hold_gradients
@@ -21,7 +21,7 @@ def found(rule, level="rounding"):
     other = heat.engine(20, 0, rule=rule)
     claim = Agreement(engine=other, level=level, because="a test", differentiable=("x",))
     result = CaseResult()
-    hold_gradients(Bench(base, "bar", base.cases["bar"]), claim, Within(other), result)
+    hold_gradients(Bench(base, "bar", base.cases["bar"]), claim, InProcess(other), result)
     return result.broken
 
 
@@ -48,6 +48,6 @@ def test_stages_are_differentiated_through():
     twice = replace(base, stages=(*base.stages, Stage("idle", lambda case: lambda s: s)))
     claim = Agreement(engine=twice, level="exact", because="a test", differentiable=("x",))
     result = CaseResult()
-    hold_gradients(Bench(base, "bar", base.cases["bar"]), claim, Within(twice), result)
+    hold_gradients(Bench(base, "bar", base.cases["bar"]), claim, InProcess(twice), result)
     assert not result.broken
     assert result.checks == 1

@@ -73,7 +73,7 @@ def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
 
 def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
     """With the forcing off by a half values differ no more than right ones, the law does."""
-    from validation.calibration.rule_table import Within
+    from validation.calibration.rule_table import InProcess
     from validation.claims import Agreement
     from validation.judge.case_reference import Bench
     from validation.judge.distributions import distributions
@@ -86,7 +86,7 @@ def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
         wrong = replace(lorenz96.engine(150, 0, error=error), cases={"ring": case})
         claim = Agreement(engine=wrong, level="rounding", because="a test")
         result = CaseResult(power=Power(horizon={"x": 150}))
-        distributions(bench, claim, Within(wrong), result)
+        distributions(bench, claim, InProcess(wrong), result)
         assert bool(result.broken) is refused
         assert (result.power.distributions["x"] < 1e-4) is refused
 
