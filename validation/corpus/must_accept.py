@@ -32,25 +32,25 @@ def by_hand(right: Engine) -> Engine:
     return replace(right, stepper=stepper)
 
 
-def backwards(right: Engine) -> Engine:
-    """Every field lies in memory from its last cell to its first."""
+def laid_out(turn: Callable[[State], State]) -> Build:
+    """States lie in memory as ``turn`` puts them, which is its own inverse."""
 
-    def turned(state: State) -> tuple[Tensor, ...]:
-        return tuple(t.flip(0).contiguous() if t.ndim else t.clone() for t in state)
+    def turned(case: Case, state: State) -> State:
+        return turn(state)
 
-    def stepper(case: Case) -> Step:
-        step, kind = right.prepare(case), type(right.initial(case))
+    def build(right: Engine) -> Engine:
+        def stepper(case: Case) -> Step:
+            step = right.prepare(case)
+            return lambda layout: turn(right.observe(case, step(right.adopt(case, turn(layout)))))
 
-        def turn(layout):
-            state = right.adopt(case, kind(*turned(layout)))
-            return turned(right.observe(case, step(state)))
+        return replace(right, stepper=stepper, adopt=turned, observe=turned)
 
-        return turn
+    return build
 
-    def observe(case: Case, layout) -> State:
-        return type(right.initial(case))(*turned(layout))
 
-    return replace(right, stepper=stepper, adopt=lambda case, state: turned(state), observe=observe)
+def backwards(state: State) -> State:
+    """Every field from its last cell to its first."""
+    return type(state)(*(t.flip(0).contiguous() if t.ndim else t.clone() for t in state))
 
 
 def overwriting(right: Engine) -> Engine:
@@ -231,18 +231,10 @@ def added_up_wider(right: Engine) -> Engine:
 # the tensor field
 
 
-def components_first(right: Engine) -> Engine:
-    """T, H and Λ lie with their components first and the grid last."""
-
-    def turned(case: Case, state: State) -> State:
-        new = {n: fields(state)[n].permute(2, 3, 0, 1).contiguous() for n in ("T", "H", "Lambda")}
-        return state._replace(**new)
-
-    def stepper(case: Case) -> Step:
-        step = right.prepare(case)
-        return lambda layout: turned(case, step(turned(case, layout)))
-
-    return replace(right, stepper=stepper, adopt=turned, observe=turned)
+def components_first(state: State) -> State:
+    """T, H and Λ with their components first and the grid last."""
+    new = {n: fields(state)[n].permute(2, 3, 0, 1).contiguous() for n in ("T", "H", "Lambda")}
+    return state._replace(**new)
 
 
 ROUNDING = {"level": "rounding"}
@@ -250,7 +242,7 @@ FLOAT32 = {"case": "odd_3d_float32", "level": "rounding"}
 ENTRIES = [
     *on_all("unchanged", lambda right: right),
     *on_all("stages by hand", by_hand),
-    *on_all("backwards in memory", backwards),
+    *on_all("backwards in memory", laid_out(backwards)),
     *on_all("over the old state", overwriting),
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
@@ -268,7 +260,7 @@ ENTRIES = [
     entry("float64 inside", LATTICE, widened, **FLOAT32),
     entry("complex128 inside", TENSOR, widened, **ROUNDING),
     entry("compiled", LATTICE, wrapped(compiled), **ROUNDING),
-    entry("components first", TENSOR, components_first),
+    entry("components first", TENSOR, laid_out(components_first)),
     entry("energy added up in float64", PROBABILISTIC, added_up_wider, case="seeding_48x40",
           **ROUNDING),
 ]  # fmt: skip

@@ -36,7 +36,7 @@ class Kept(Record):
     count: int
 
 
-def place(engine: Engine, case: Case, start: State | None, at: list[int], what: str) -> Path | None:
+def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
     """Where such a result is filed; nowhere for an engine that is not the sealed one."""
     try:
         sealed = manifest.manifest(engine.name).seal
@@ -45,7 +45,7 @@ def place(engine: Engine, case: Case, start: State | None, at: list[int], what: 
     except (manifest.Sealed, OSError, LookupError):
         return None
     harness = digests.harness()
-    begun = None if start is None else digests.of_state(start)
+    begun = digests.of_state(start)
     rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
@@ -59,28 +59,11 @@ def reference(engine: Engine, case: Case, start: State, again: bool = False) -> 
 def along(engine: Engine, case: Case, start: State, at: list[int], again: bool = False) -> States:
     """`trajectory.along`, or what it gave before."""
     path = place(engine, case, start, at, "safetensors")
-
-    def make() -> States:
-        return trajectory.along(engine, case, start, at)
-
-    return kept_or_made(path, type(start), at, make, again)
-
-
-def initial(engine: Engine, case: Case, like: State) -> State:
-    """`engine.initial`, or what it gave before; ``like`` is another start of that engine."""
-    path = place(engine, case, None, [0], "safetensors")
-    return kept_or_made(path, type(like), [0], lambda: {0: engine.initial(case)})[0]
-
-
-def kept_or_made(
-    path: Path | None, kind: type, at: list[int], make: Callable[[], States], again: bool = False
-) -> States:
-    """The states in the file, or new ones, filed where there is a place and they are not large."""
-    known = None if again or path is None else states_on_file(path, kind, at)
+    known = None if again or path is None else states_on_file(path, type(start), at)
     if known is not None:
         return known
-    found = make()
-    if path is not None and found and keeps(next(iter(found.values())), at):
+    found = trajectory.along(engine, case, start, at)
+    if path is not None and keeps(start, at):
         named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
         with suppress(OSError):
             make_room(path)

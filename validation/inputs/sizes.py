@@ -6,16 +6,14 @@ A size is a whole number that decides the shape of the start: nobody declares wh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from baselines.engine import Case, State, replace
-
-Initial = Callable[[Case], State]
+from baselines.engine import Case, Engine, State, replace
 
 
-def resized(initial: Initial, case: Case, start: State) -> Iterator[dict[str, object]]:
+def resized(base: Engine, case: Case, start: State) -> Iterator[dict[str, object]]:
     """Changes of the case by one size at a time, the sizes taking turns; ``start`` is its own."""
-    slots = [slot for slot in number_slots(case) if sizes_shape(initial, case, slot, start)]
+    slots = [slot for slot in number_slots(case) if sizes_shape(base, case, slot, start)]
     moves = (lambda n: n + 1, lambda n: n - 1, lambda n: 65, lambda n: 3, lambda n: 63)
     for turn in range(len(moves) * len(slots)):
         slot, move = slots[turn % len(slots)], moves[(turn + turn // len(slots)) % len(moves)]
@@ -42,11 +40,11 @@ def moved_size(case: Case, slot: tuple[str, int | None], move) -> dict[str, obje
     return {name: (*value[:index], move(value[index]), *value[index + 1 :])}
 
 
-def sizes_shape(initial: Initial, case: Case, slot: tuple[str, int | None], start: State) -> bool:
+def sizes_shape(base: Engine, case: Case, slot: tuple[str, int | None], start: State) -> bool:
     """Whether that number decides the shape of the start."""
     try:
         larger = replace(case, **moved_size(case, slot, lambda n: n + 1))
-        return not alike(initial(larger), start)
+        return not alike(base.initial(larger), start)
     except (ValueError, RuntimeError, IndexError, TypeError):
         return False
 

@@ -79,7 +79,7 @@ class InputVariant:
         if self.case.is_truth:
             return self.want
         wide = self.case.truth
-        begin = like(self.start, run_cache.initial(self.base, wide, self.start))
+        begin = like(self.start, self.base.initial(wide))
         return run_cache.along(self.base, wide, begin, sorted(self.want))
 
     @cached_property
@@ -214,7 +214,7 @@ def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
     """Fresh starts of the same case."""
     for k in range(1, SEEDS + 1):
-        other = run_cache.initial(base, replace(run.case, seed=run.case.seed + k), run.start)
+        other = base.initial(replace(run.case, seed=run.case.seed + k))
         moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True))
         yield other if moved and alike(other, run.start) else disturbed(run, k, still)
 
@@ -229,16 +229,16 @@ def disturbed(run: Reference, k: int, still: tuple[str, ...]) -> State:
 def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[str, State]]:
     """Starts with numbers of a special kind in some places."""
 
-    def zeros(t, g):
+    def somewhere(t, g, *values):
         at = torch.randint(0, EIGHTH, t.shape, generator=g)
-        return torch.where(at == 0, 0.0, torch.where(at == 1, -0.0, t)).to(t.dtype)
+        for place, value in enumerate(values):
+            t = torch.where(at == place, value, t)
+        return t
 
     def denormal(t, g):
-        tiny = torch.finfo(t.dtype).tiny / 4
-        at = torch.randint(0, EIGHTH, t.shape, generator=g)
-        return torch.where(at == 0, tiny, t).to(t.dtype)
+        return somewhere(t, g, torch.finfo(t.dtype).tiny / 4)
 
-    yield "zeros", moving(start, still, seed, zeros)
+    yield "zeros", moving(start, still, seed, lambda t, g: somewhere(t, g, 0.0, -0.0))
     yield "denormal", moving(start, still, seed, denormal)
     yield "large", moving(start, still, seed, lambda t, g: t * 1024)
 
@@ -285,14 +285,10 @@ def off_by(share: float) -> Callable[[torch.Tensor, torch.Generator], torch.Tens
 
 def other_sizes(base: Engine, case: Case, start: State) -> Iterator[InputVariant | None]:
     """Sizes of the case moved, where the engine takes them: larger, smaller, block, tiny."""
-
-    def initial(other: Case) -> State:
-        return run_cache.initial(base, other, start)
-
-    for changes in resized(initial, case, start):
+    for changes in resized(base, case, start):
         try:
             other = replace(case, **changes)
-            begin = initial(other)
+            begin = base.initial(other)
         except REFUSALS:
             continue
         if max(t.numel() for t in begin) <= SMALL:
