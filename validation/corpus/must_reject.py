@@ -198,7 +198,7 @@ def without(stage: str) -> Build:
     return lambda right: replace_stage(right, **{stage: lambda case: lambda state: state})
 
 
-def edited(edit: Callable[[Tensor], None], name: str = "") -> Spoil:
+def edited(edit: Callable[[Tensor], object], name: str = "") -> Spoil:
     """Right but for an edit of the cells of one field, of the moving one if none is named."""
 
     def act(step: Step, state: State) -> State:

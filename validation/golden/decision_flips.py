@@ -2,7 +2,7 @@
 
 A whole number or a branch is exact, but what it was decided by is not: another processor adds in
 another order, and one of a million cells falls on the other side of a threshold. How many may is
-measured, not chosen: the frozen engine runs again, from its own start on, with every result
+measured, not chosen: the baseline runs again, from its own start on, with every result
 rounded at random (`random_rounding`), and what those runs decide otherwise, times `SLACK` since two
 right answers lie on either side, is what a machine may.
 """

@@ -2,7 +2,7 @@
 
 What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
 the start and the machine. A changed byte of any is another name, and a file that does not
-hold what was written is made again. Kept is what is small; a full disk costs only time.
+hold what was written is made again. What is small is kept; a full disk costs only time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FOLDER = digests.ROOT / ".groundspeed" / "kept"
 MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 
 
-class Kept(Record):
+class KeptEnvelope(Record):
     """An envelope as it is filed."""
 
     allowed: dict[int, dict[str, Distance]]
@@ -98,12 +98,12 @@ def envelope(
     if path is None:
         return measure()
     with suppress(FileNotFoundError, BrokenRecord):
-        kept = Kept.read(path)
+        kept = KeptEnvelope.read(path)
         return Envelope(kept.allowed, kept.horizon, kept.decided, kept.count)
     found = measure()
     with suppress(OSError):
         make_room(path)
-        Kept(**vars(found)).write(path)
+        KeptEnvelope(**vars(found)).write(path)
     return found
 
 

@@ -1,7 +1,7 @@
 """Input variants: other states, memory layouts and shapes than those of the named cases.
 
 A named case is one run, and an optimization can be right on it by luck. On small cases the
-judge runs the frozen engine on the spot from
+judge runs the baseline on the spot from
 
     seed k      the start of another seed, or where the seed moves nothing, a state from the
                 middle of the trajectory, each number off by about a thousandth
@@ -14,8 +14,8 @@ judge runs the frozen engine on the spot from
     shape       the case with a size one larger or smaller, about a block of 64, or tiny
     threshold   states on either side of a change of decisions: `validation.inputs.thresholds`
 
-A start is used where the frozen engine *admits* it: it does not refuse, and its answer is
-finite. Where rounding moves a decision of the frozen engine itself, values after it are not
+A start is used where the baseline *admits* it: it does not refuse, and its answer is
+finite. Where rounding moves a decision of the baseline itself, values after it are not
 compared. What no named case contains (other memory, other shapes, special numbers) an
 optimization may decline by raising an error: that is noted. A wrong answer is not declining,
 and fresh starts may not be declined.
@@ -62,7 +62,7 @@ REFUSALS = (ValueError, RuntimeError, IndexError)  # of a start that the engine 
 
 @dataclass
 class InputVariant:
-    """One start on one case, and what the frozen engine makes of it."""
+    """One start on one case, and what the baseline makes of it."""
 
     label: str
     base: Engine
@@ -104,7 +104,7 @@ class InputVariant:
 
 
 def variant(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
-    """The variant, if the frozen engine admits it."""
+    """The variant, if the baseline admits it."""
     at = [n for n in AT if n <= case.steps]
     try:
         want = run_cache.along(base, case, start, at)
@@ -122,7 +122,7 @@ def input_variants(base: Engine, run: Reference) -> Iterator[InputVariant]:
 
 
 def attempts(base: Engine, run: Reference) -> Iterator[InputVariant | None]:
-    """The variants in their order; none where the frozen engine does not admit one."""
+    """The variants in their order; none where the baseline does not admit one."""
     case, start = run.case, run.start
     still = tuple(name for name in base.fixed if not run.evolving(name))
 

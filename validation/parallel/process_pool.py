@@ -25,7 +25,7 @@ speak: Tell = lambda name, line: None  # noqa: E731  (to the parent, in a proces
 
 def portions(groups: dict[str, list[str]]) -> list[list[str]]:
     """Names by engine, a few at a time, the engines taking turns: what one portion makes of
-    the frozen engine is on file when the next one comes."""
+    the baseline is on file when the next one comes."""
     cut = []
     for engine, names in sorted(groups.items()):
         count = -(-len(names) // PORTION)

@@ -1,17 +1,18 @@
 """Decisions that rounding can flip: the other right answers, cell by cell.
 
-A threshold may lie within rounding of what is compared with it. The frozen engine falls on one
+A threshold may lie within rounding of what is compared with it. The baseline falls on one
 side of it on this processor, the truth on the other, and no allowance for rounding covers what
 follows in the cells that were decided. Such cells are not left out; they have more than one
 right answer. With t the value that a cell is held to, a what it may be off, and o what another
-rounding of the same call makes of it (the frozen engine here, the truth, the frozen engine with
-every result rounded at random: `rounding`), o is right too
+rounding of the same call makes of it (the baseline here, the truth, the baseline with
+every result rounded at random: `random_rounding`), o is right too
 
     where |o − t| > a        it is on another branch,
     and then |x − o| ≤ a     is asked of the candidate's x, for one of these o.
 
 Whole numbers and branches have a = 0: they are one of the right answers, bit for bit. All other
-cells are held to what they were, so a wrong cell elsewhere gains nothing. Of whole runs: `orbit`.
+cells are held to what they were, so a wrong cell elsewhere gains nothing. Of whole runs:
+`judge.branch_tracking`.
 """
 
 from __future__ import annotations

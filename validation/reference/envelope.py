@@ -1,11 +1,11 @@
 """Envelope: how far two right answers may lie apart, measured on the baseline.
 
 Two right answers differ by the rounding of their operations and by nothing else. What that
-grows to is measured with two families of runs of the frozen engine:
+grows to is measured with two families of runs of the baseline:
 
     sensitivity   every moving floating-point number of the start goes up or down by one unit
                   in the last place, at random: what growth makes of a first rounding
-    floor         every rounded result is moved at random (`rounding`): what each step adds,
+    floor         every rounded result is moved at random (`random_rounding`): what each step adds,
                   and all that is left in a system that forgets its start
 
 For a field at a check, with d_i the distance of member i from the truth (from the frozen
@@ -95,7 +95,7 @@ def rounded_calls(engine: Engine, case: Case, start: State, steps: int) -> Itera
 
 
 def sensitivity(engine: Engine, case: Case, start: State, at: list[int], still, count=SENSITIVE):
-    """Runs of the frozen engine from starts one unit in the last place away."""
+    """Runs of the baseline from starts one unit in the last place away."""
     return [along(engine, case, perturbed(start, 1 + i, still), at) for i in range(count)]
 
 

@@ -30,7 +30,7 @@ def departures(case: Case, stride: int = 1) -> list[int]:
 
 @dataclass(frozen=True)
 class Reference:
-    """States of the frozen engine along one case, by step."""
+    """States of the baseline along one case, by step."""
 
     case: Case
     states: States
@@ -55,7 +55,7 @@ def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
 
 
 def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
-    """A run of the frozen engine in which every result is rounded at random."""
+    """A run of the baseline in which every result is rounded at random."""
     with RandomRounding(seed):
         return along(engine, case, start, at)
 
@@ -95,7 +95,7 @@ def members(case: Case, start: State) -> int:
 def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
     """How far right answers may lie from the truth: {"step 5": {"E": Distance}}.
 
-    The largest error, against the truth, among the frozen engine and runs of it under
+    The largest error, against the truth, among the baseline and runs of it under
     random rounding. Where the case is as wide as types get, the frozen run stands in for
     the truth. "step n" is for whole trajectories, "from n" for a single call from there.
     """
@@ -133,7 +133,7 @@ def errors(one: State, other: State) -> dict[str, Distance]:
 
 
 def own_residuals(engine: Engine, case: Case, start: State) -> dict[str, float]:
-    """The largest residual of each law, of the frozen engine and under random rounding."""
+    """The largest residual of each law, of the baseline and under random rounding."""
     if max(t.numel() for t in start) > LAW_CELLS:
         return {}
     run = engine.runner(case)
