@@ -47,16 +47,16 @@ def largest(x: torch.Tensor) -> float:
     return float(x.abs().max())
 
 
+def twice_as_far(norm: Callable[[torch.Tensor], float]) -> Callable[[Ends], bool]:
+    return lambda e: norm(e.got - e.true) <= TWICE * norm(e.base - e.true)
+
+
 RULES: dict[str, Callable[[Ends], bool]] = {
     "allclose 1e-2": close(1e-2, 1e-2),
     "allclose 1e-4": close(1e-4, 1e-4),
     "assert_close defaults": close(1.3e-6, 1e-5),
-    "RMSE vs float64 <= 2x baseline's": lambda e: (
-        size(e.got - e.true) <= TWICE * size(e.base - e.true)
-    ),
-    "max vs float64 <= 2x baseline's": lambda e: (
-        largest(e.got - e.true) <= TWICE * largest(e.base - e.true)
-    ),
+    "RMSE vs float64 <= 2x baseline's": twice_as_far(size),
+    "max vs float64 <= 2x baseline's": twice_as_far(largest),
     "max change <= 2x of 8 one-ulp starts": lambda e: (
         largest(e.got - e.base) <= TWICE * max(largest(m - e.base) for m in e.members)
     ),

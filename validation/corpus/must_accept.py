@@ -10,26 +10,15 @@ import numba
 import torch
 from torch import Tensor
 
-from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage, same
+from baselines.engine import Case, Engine, State, Step, clone, compose, fields, replace_stage, same
 from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, wrapped
 
 # rewritings that any engine bears
 
 
 def by_hand(right: Engine) -> Engine:
-    """The stages called one after another in one function."""
-
-    def stepper(case: Case) -> Step:
-        steps = [stage.build(case) for stage in right.stages]
-
-        def step(state: State) -> State:
-            for part in steps:
-                state = part(state)
-            return state
-
-        return step
-
-    return replace(right, stepper=stepper)
+    """The stages composed by the candidate itself."""
+    return replace(right, stepper=lambda case: compose(*(s.build(case) for s in right.stages)))
 
 
 def laid_out(turn: Callable[[State], State]) -> Build:

@@ -113,12 +113,8 @@ def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
     """All of every field where the case is stored, else values at even distances."""
     if case.stored:
         return fields(state)
-    return {name: sample(tensor) for name, tensor in fields(state).items()}
-
-
-def sample(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.reshape(-1)
-    return flat[:: max(1, flat.numel() // SAMPLE)][:SAMPLE].clone()
+    flat = {name: tensor.reshape(-1) for name, tensor in fields(state).items()}
+    return {n: t[:: max(1, t.numel() // SAMPLE)][:SAMPLE].clone() for n, t in flat.items()}
 
 
 def check(name: str, full: bool = False) -> str:
@@ -167,11 +163,9 @@ def golden_fault(path: Path, seal: Manifest) -> str:
         return f"cannot be read ({error})"
     if made != seal.machine["torch"]:
         return f"was made by torch {made}, sealed with torch {seal.machine['torch']}"
-    return (
-        ""
-        if digests.of_file(path) == seal.golden
-        else "was edited: its digest is not the sealed one"
-    )
+    if digests.of_file(path) != seal.golden:
+        return "was edited: its digest is not the sealed one"
+    return ""
 
 
 def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict) -> bool:

@@ -206,9 +206,8 @@ def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> 
         return names
     small = sorted((max(sizes(base.name, n)), n) for n in names if base.cases[n].stored)
     small = [n for count, n in small if count <= SMALL]
-    if small and not full:
-        return [small[len(small) // 2]]
-    return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
+    middle = small[len(small) // 2 :][:1]
+    return sorted({*small[:1], *middle, *small[-1:]}) if full else middle
 
 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
