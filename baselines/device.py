@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from baselines.engine import Case, Engine, State, Step
+from baselines.engine import Case, Engine, State
 
 
 def moved(state: State, device: str) -> State:
@@ -24,14 +24,10 @@ def on_device(engine: Engine, device: str) -> Engine:
     def there(case: Case) -> Case:
         return replace(case, device=device)
 
-    def stepper(case: Case) -> Step:
-        return engine.prepare(there(case))
-
-    def adopt(case: Case, state: State) -> State:
-        return engine.adopt(there(case), moved(state, device))
-
-    def observe(case: Case, state: State) -> State:
-        return moved(engine.observe(there(case), state), case.device)
-
-    needs = engine.needs if device == "cpu" else (*engine.needs, device)
-    return replace(engine, stepper=stepper, adopt=adopt, observe=observe, needs=needs)
+    return replace(
+        engine,
+        stepper=lambda case: engine.prepare(there(case)),
+        adopt=lambda case, state: engine.adopt(there(case), moved(state, device)),
+        observe=lambda case, state: moved(engine.observe(there(case), state), case.device),
+        needs=engine.needs if device == "cpu" else (*engine.needs, device),
+    )

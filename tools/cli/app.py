@@ -120,7 +120,7 @@ def replay(name: str, json: Json = False) -> int:
 def selftest(
     json: Json = False,
     part: Annotated[
-        str, typer.Option(help="Only must_reject, must_reject_timed, must_accept or toys.")
+        str, typer.Option(help="Only must_reject, must_reject_timed, must_accept or calibration.")
     ] = "",
 ) -> int:
     """Test the judge with known right and wrong candidates."""

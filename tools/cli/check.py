@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
 
 import baselines
 from tools import console
 from tools.records.evidence import CHECK, Checked, check_name, checked, foundations
 from validation import machine
 from validation.golden.manifest import Sealed
-from validation.parallel.process_pool import end_with_parent
+from validation.parallel.process_pool import processes
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import today
@@ -57,7 +56,7 @@ def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
         return {name: check_one(name, full) for name in names}
     with (
         console.progress("checking", total=len(names)) as tell,
-        ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool,
+        processes("checking", 2) as pool,
     ):
         waiting = {pool.submit(check_one, name, full): name for name in names}
         found = {}

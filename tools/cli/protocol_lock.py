@@ -113,7 +113,7 @@ def answers(protocol: Protocol) -> dict[str, str]:
         found = {
             f"{part}/{heard.name}": "rejected" if heard.said else "accepted"
             for part in parts
-            for heard in command.hear(part, tell)
+            for heard in command.control_outcomes(part, tell)
         }
         return found | (verdicts(tell) if protocol is JUDGE else {})
 

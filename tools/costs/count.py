@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import active_children, get_context
-from signal import SIG_IGN, SIGINT, signal
+from concurrent.futures import as_completed
 from typing import TYPE_CHECKING
 
 import baselines
@@ -15,6 +12,7 @@ from tools.costs.cost_summary import Compared, Total, budget_now, code_now, forg
 from tools.records import evidence
 from tools.records.protocols import COUNTER
 from validation import discovery, machine
+from validation.parallel.process_pool import processes
 from validation.records.base import BrokenRecord
 
 if TYPE_CHECKING:
@@ -61,26 +59,9 @@ def side_by_side(names: list[str], accept: bool, check: bool) -> Iterator[list[C
         yield from (counted([name], accept, check) for name in names)
         return
     largest = sorted(groups.values(), key=len, reverse=True)
-    context, others = get_context("spawn"), active_children()
-    pool = ProcessPoolExecutor(PROCESSES, context, initializer=end_together)
-    try:
+    with processes("counting", PROCESSES) as pool:
         waiting = [pool.submit(counted, group, accept, check) for group in largest]
         yield from (done.result() for done in as_completed(waiting))
-    except BrokenProcessPool:
-        raise RuntimeError("a counting process was killed (out of memory?); run it again") from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in active_children():
-            if process not in others:
-                process.kill()
-
-
-def end_together() -> None:
-    """In the new process: the parent alone hears Ctrl-C, and this one does not outlive it."""
-    from validation.parallel import process_pool  # late: torch
-
-    signal(SIGINT, SIG_IGN)
-    process_pool.end_with_parent()
 
 
 def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:

@@ -73,7 +73,7 @@ def known(engine: str, size: str, dtype: str, steps: int):
     """The baseline's state after some steps, the truth, and how far right answers may lie."""
     base, case = baselines.load(engine), replace(case_of(engine, size, dtype), steps=steps)
     run = reference(base, case)
-    true = run if case.is_truth else truth(base, case, run.start)
+    true = truth(base, run)
     return run.states[steps], true.states[steps]
 
 

@@ -1,26 +1,27 @@
 """Acceptance table of the calibration systems: every rule, and the judge.
 
 Two systems, ten starts, three horizons: thirty checks of each candidate by each rule. It takes
-minutes, so it is kept as a record and asked for by name: `groundspeed selftest --part toys`.
+minutes, so it is kept as a record and asked for by name: `groundspeed selftest --part calibration`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import as_completed
+
+import torch
 
 from validation import machine
-from validation.parallel.process_pool import end_with_parent
+from validation.calibration import rule_table
+from validation.calibration.rule_table import Counts
+from validation.parallel.process_pool import processes
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import BrokenRecord, Part, today
 
 STARTS = 10
 AT_ONCE = 2
-OURS = "the judge"
-
-Counts = dict[str, dict[str, int]]  # rule: candidate: how often it was accepted
 
 
 class Acceptance(Part):
@@ -37,10 +38,10 @@ class Acceptance(Part):
     def wrong(self) -> list[str]:
         """Where the judge's own row is not as it must be."""
         return [
-            f"toys: {system}: {name} accepted {self.table[system][OURS][name]} times, not {count}"
+            f"{system}: {name} accepted {accepted} times, not {count}"
             for system, right in self.wanted.items()
             for name, count in right.items()
-            if self.table[system][OURS][name] != count
+            if (accepted := self.table[system][rule_table.JUDGE][name]) != count
         ]
 
     def lines(self) -> dict[str, str]:
@@ -65,56 +66,27 @@ def on_file(on: str = "") -> Acceptance | None:
     return found if right else None
 
 
-def one_start(system: str, seed: int) -> Counts:
-    """From one start: {rule: {candidate: at how many of the three horizons it is accepted}}."""
-    import torch
-
-    from validation.calibration import heat, lorenz96
-    from validation.calibration.rule_table import by_the_judge, commonly
-
-    torch.set_num_threads(1)
-    toy = {"Lorenz-96": lorenz96, "heat": heat}[system]
-    found: Counts = {OURS: dict.fromkeys(toy.CANDIDATES, 0)}
-    for name, accepted in commonly(toy, seed).items():
-        for rule, times in accepted.items():
-            found.setdefault(rule, {})[name] = times
-    for steps in toy.HORIZONS:
-        for name, result in by_the_judge(toy, seed, steps).items():
-            found[OURS][name] += not result.broken
-    return found
-
-
-def measure(starts: int = STARTS, tell: Callable[[str], None] = lambda line: None) -> Acceptance:
+def measure(tell: Callable[[str], None] = lambda line: None) -> Acceptance:
     """The whole table, two processes at once; written when it is complete."""
-    from validation.calibration.rule_table import wanted
-
-    right = wanted(starts)
-    table: dict[str, Counts] = {system: {} for system in right}
-    with ProcessPoolExecutor(AT_ONCE, get_context("spawn"), end_with_parent) as pool:
+    right = rule_table.wanted(STARTS)
+    table: dict[str, dict[str, Counter]] = {system: {} for system in right}
+    with processes("judging", AT_ONCE, torch.set_num_threads, 1) as pool:
         tasks = {
-            pool.submit(one_start, system, seed): system
-            for seed in range(starts)
+            pool.submit(rule_table.one_start, system, seed): system
+            for seed in range(STARTS)
             for system in right
         }
         for done, task in enumerate(as_completed(tasks), start=1):
-            tell(f"toys: {done} of {len(tasks)} starts")
+            tell(f"calibration: {done} of {len(tasks)} starts")
             for rule, row in task.result().items():
-                kept = table[tasks[task]].setdefault(rule, dict.fromkeys(row, 0))
-                for name, count in row.items():
-                    kept[name] += count
-    table = {system: dict(sorted(rows.items(), key=by_place)) for system, rows in table.items()}
+                table[tasks[task]].setdefault(rule, Counter()).update(row)
     found = Acceptance(
         made=today(),
         protocol=JUDGE.number,
         modified=JUDGE.modified(),
-        starts=starts,
+        starts=STARTS,
         table=table,
         wanted=right,
     )
     results.put(SECTION, found, NAME, machine.kind())
     return found
-
-
-def by_place(row: tuple[str, dict]) -> bool:
-    """The judge's own row last."""
-    return row[0] == OURS

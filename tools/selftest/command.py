@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tools import console
 from tools.records.evidence import judged
-from tools.selftest import acceptance_table, timed_controls
+from tools.selftest import acceptance_table, judged_controls, timed_controls
 from tools.selftest.selftest_record import (
     NAME,
     SECTION,
@@ -15,21 +15,21 @@ from tools.selftest.selftest_record import (
     shortened,
     summary,
 )
-from validation import discovery, machine
+from validation import corpus, discovery, machine
 from validation.judge.findings import MutationSummary
 from validation.judge.verdicts import Status
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import today
 
-TOYS = "toys"
+CALIBRATION = "calibration"
 LEAST = {"must_reject": 40, "must_reject_timed": 0, "must_accept": 20}
 
 
 def run(as_json: bool = False, part: str = "") -> int:
     """The verb ``selftest``; exit 1 if any answer is wrong."""
     with console.progress("testing the judge") as tell:
-        record = trial(tell, part)
+        record = outcome(tell, part)
     if not part:
         results.put(SECTION, shortened(record), NAME, machine.kind())
     if as_json:
@@ -39,19 +39,15 @@ def run(as_json: bool = False, part: str = "") -> int:
     return int(not record.holds)
 
 
-def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> SelfTest:
+def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> SelfTest:
     """Run the controls and the calibration systems, and collect all mutation scores."""
-    from validation import corpus  # late: torch
-
-    parts = [part] if part in corpus.PARTS else [] if part else list(corpus.PARTS)
-    if part and part not in (*corpus.PARTS, TOYS):
-        raise LookupError(f"no part {part!r} of the test; have {[*corpus.PARTS, TOYS]}")
-    heard = {name: [] for name in parts}
-    for name in parts:
-        for found in hear(name, tell):
-            heard[name].append(found)
+    known = (*corpus.PARTS, CALIBRATION)
+    if part and part not in known:
+        raise LookupError(f"no part {part!r} of the test; have {list(known)}")
+    parts = [name for name in corpus.PARTS if part in ("", name)]
+    heard = {name: list(control_outcomes(name, tell)) for name in parts}
     mutation, unscored = scores()
-    rows, astray = toys(tell, again=part == TOYS) if part in ("", TOYS) else ({}, [])
+    rows, faulty = acceptance(tell, part)
     return SelfTest(
         made=today(),
         protocol=JUDGE.number,
@@ -60,18 +56,16 @@ def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> Se
         mutation=mutation,
         unscored=unscored,
         acceptance=rows,
-        wrong=[*faults(heard), *survivors(mutation), *astray],
+        wrong=[*faults(heard), *survivors(mutation), *faulty],
     )
 
 
-def hear(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:
+def control_outcomes(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:
     """Run the controls of one part, by the judge or by the clock."""
-    from validation import corpus
-
-    listen = timed_controls.timed if part == "must_reject_timed" else corpus.hear
+    run = timed_controls.timed if part == "must_reject_timed" else judged_controls.judged
     for name, entry in corpus.entries(part).items():
         tell(f"{part}: {name}")
-        said = listen(part, entry)
+        said = run(part, entry)
         yield ControlOutcome(
             name=name,
             engine=entry.engine,
@@ -97,11 +91,14 @@ def scores() -> tuple[dict[str, MutationSummary], dict[str, str]]:
     return found, missing
 
 
-def toys(tell: Callable[[str], None], again: bool) -> tuple[dict[str, str], list[str]]:
-    """The acceptance table of the calibration systems, and its faults."""
-    found = acceptance_table.measure(tell=tell) if again else acceptance_table.on_file()
+def acceptance(tell: Callable[[str], None], part: str) -> tuple[dict[str, str], list[str]]:
+    """The acceptance table of the calibration systems, measured if asked for, and its faults."""
+    if part not in ("", CALIBRATION):
+        return {}, []
+    found = acceptance_table.measure(tell) if part else acceptance_table.on_file()
     if found is None:
-        return {"toys": "not tried with this judge; run: groundspeed selftest --part toys"}, []
+        again = f"groundspeed selftest --part {CALIBRATION}"
+        return {CALIBRATION: f"not tried with this judge; run: {again}"}, []
     return found.lines(), found.wrong
 
 

@@ -32,7 +32,7 @@ class SelfTest(Part):
     heard: dict[str, list[ControlOutcome]]  # by part of the corpus
     mutation: dict[str, MutationSummary]  # of every claim with a current verdict
     unscored: dict[str, str]  # claims without a score, and why
-    acceptance: dict[str, str] = {}  # the toys' table, by row: accepted of heard, as it should be
+    acceptance: dict[str, str] = {}  # the calibration systems' table, by row
     wrong: list[str]  # what is not as it must be
 
     @property

@@ -82,7 +82,7 @@ def conservation(case: BarCase, start: Bar, run: Run) -> float:
 
 
 def engine(steps: int, seed: int, rule=increment, error: float = 0.0) -> Engine:
-    """The toy with one case of that length and start."""
+    """The system with one case of that length and start."""
     return Engine(
         name="heat",
         cases={"bar": BarCase(steps=steps, seed=seed)},

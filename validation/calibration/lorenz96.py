@@ -100,7 +100,7 @@ def balance(case: RingCase, start: Ring, run: Run) -> float:
 
 
 def engine(steps: int, seed: int, rule=tendency, error: float = 0.0) -> Engine:
-    """The toy with one case of that length and start."""
+    """The system with one case of that length and start."""
     return Engine(
         name="lorenz96",
         cases={"ring": RingCase(steps=steps, seed=seed)},

@@ -1,8 +1,8 @@
 """Controls: candidates with a known verdict, over all engines.
 
-Exploits must be refused, each for its own reason; honest rewritings must be accepted at the
-level that they claim. Entries are declarations; `hear` gives them to the same checks, in a
-process of their own, that judge an optimization.
+Must-reject controls must be rejected, each for its own reason; must-accept controls must be
+accepted at the level that they claim. Entries are declarations; `tools.selftest` gives them to
+the checks, or to the clock, that judge an optimization.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import baselines
 from baselines.engine import Engine
-from validation.claims import Agreement
-from validation.worker.client import Candidate
 
 PARTS = ("must_reject", "must_reject_timed", "must_accept")
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +26,9 @@ class Entry:
         name: in words, unlike any other.
         engine: the baseline that it stands in for.
         build: the candidate, from the baseline.
-        case: on which it is heard.
-        reason: pattern of what must be said of it; empty for an honest one.
+        case: on which it is checked.
+        reason: pattern of what must be said of it; empty where it must be accepted.
         level: that it claims.
-        what: what it does, in a line; where it was seen, if it was.
         patience_s: given to it.
     """
 
@@ -43,14 +38,10 @@ class Entry:
     case: str
     reason: str = ""
     level: str = "exact"
-    what: str = ""
-    patience_s: float = PATIENCE_S
+    patience_s: float = 60.0
 
     def candidate(self) -> Engine:
         return self.build(baselines.load(self.engine))
-
-    def claim(self) -> Agreement:
-        return Agreement(engine=self.candidate(), level=self.level, because=self.what or self.name)
 
     def as_expected(self, said: str) -> bool:
         """Whether what was said of it is what must be said."""
@@ -74,37 +65,3 @@ def find(key: str) -> Entry:
     """The entry of "part/name"."""
     part, _, name = key.partition("/")
     return entries(part)[name]
-
-
-@cache
-def bench(engine: str, case: str):
-    """The judge's own reference of a case, computed once for all entries on it."""
-    from validation.golden.manifest import manifest
-    from validation.judge.case_checks import CaseChecks  # late: candidates need no judge
-    from validation.judge.case_reference import CaseReference
-
-    base = baselines.load(engine)
-    sealed = manifest(engine).answers[case]
-    return CaseChecks(CaseReference(base, case, base.cases[case], sealed))
-
-
-def hear(part: str, entry: Entry) -> str:
-    """What the judge says of an entry: the first check that fails, or nothing."""
-    from validation.judge import checks  # late, as above
-
-    with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as room:
-        result = checks.run_checks(bench(entry.engine, entry.case), entry.claim(), room)
-    return result.broken[0] if result.broken else result.unfinished
-
-
-class ControlClient(Candidate):
-    """A candidate's process that is given as long as the entry says."""
-
-    preloaded = (__name__,)
-
-    def __init__(self, name: str, patience_s: float = PATIENCE_S):
-        super().__init__(name)
-        self.patience_s = patience_s
-
-    def ask(self, request: dict, patience_s: float) -> dict:
-        return super().ask(request, min(patience_s, self.patience_s))

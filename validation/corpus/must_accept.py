@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numba
 import torch
 from torch import Tensor
 
-from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
-from validation.corpus import Entry
-from validation.corpus.common import LATTICE, PROBABILISTIC, SMALL, TENSOR
-
-Pair = namedtuple("Pair", ("now", "before", "rest"))
-
-
-def entry(name: str, engine: str, build, case: str = "", level: str = "exact") -> Entry:
-    small = SMALL[engine][0]
-    return Entry(name=name, engine=engine, build=build, case=case or small, level=level)
-
+from baselines.engine import Case, Engine, State, Step, clone, compose, fields, replace_stage, same
+from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, wrapped
 
 # rewritings that any engine bears
 
 
-def unchanged(right: Engine) -> Engine:
-    return right
-
-
 def by_hand(right: Engine) -> Engine:
-    """The stages called one after another in one function."""
-
-    def stepper(case: Case) -> Step:
-        steps = [stage.build(case) for stage in right.stages]
-
-        def step(state: State) -> State:
-            for part in steps:
-                state = part(state)
-            return state
-
-        return step
-
-    return replace(right, stepper=stepper)
+    """The stages composed by the candidate itself."""
+    return replace(right, stepper=lambda case: compose(*(s.build(case) for s in right.stages)))
 
 
-def backwards(right: Engine) -> Engine:
-    """Every field lies in memory from its last cell to its first."""
+def laid_out(turn: Callable[[State], State]) -> Build:
+    """States lie in memory as ``turn`` puts them, which is its own inverse."""
 
-    def turned(state: State) -> tuple[Tensor, ...]:
-        return tuple(t.flip(0).contiguous() if t.ndim else t.clone() for t in state)
+    def turned(case: Case, state: State) -> State:
+        return turn(state)
 
-    def stepper(case: Case) -> Step:
-        step, kind = right.prepare(case), type(right.initial(case))
+    def build(right: Engine) -> Engine:
+        def stepper(case: Case) -> Step:
+            step = right.prepare(case)
+            return lambda layout: turn(right.observe(case, step(right.adopt(case, turn(layout)))))
 
-        def turn(layout):
-            state = right.adopt(case, kind(*turned(layout)))
-            return turned(right.observe(case, step(state)))
+        return replace(right, stepper=stepper, adopt=turned, observe=turned)
 
-        return turn
+    return build
 
-    def observe(case: Case, layout) -> State:
-        return type(right.initial(case))(*turned(layout))
 
-    return replace(right, stepper=stepper, adopt=lambda case, state: turned(state), observe=observe)
+def backwards(state: State) -> State:
+    """Every field from its last cell to its first."""
+    return type(state)(*(t.flip(0).contiguous() if t.ndim else t.clone() for t in state))
 
 
 def overwriting(right: Engine) -> Engine:
@@ -76,20 +52,19 @@ def overwriting(right: Engine) -> Engine:
             after = clone(right.observe(case, step(right.adopt(case, state))))
             kept = []
             for old, new in zip(state, after, strict=True):
-                same = old.shape == new.shape and old.dtype == new.dtype
-                kept.append(old.copy_(new) if same and old.is_contiguous() else new)
+                fits = old.shape == new.shape and old.dtype == new.dtype
+                kept.append(old.copy_(new) if fits and old.is_contiguous() else new)
             return type(state)(*kept)
 
         return write
 
-    plain: Callable = lambda case, state: state  # noqa: E731
-    return replace(right, stepper=stepper, adopt=plain, observe=plain, in_place=True)
+    return replace(right, stepper=stepper, adopt=same, observe=same, in_place=True)
 
 
 # the lattice
 
 
-def field_by(neighbours: Callable[[Tensor], Tensor]):
+def field_by(neighbours: Callable[[Tensor], Tensor]) -> Build:
     """The field stage of order 2 with another sum of the neighbours."""
 
     def build(case: Case) -> Step:
@@ -146,14 +121,14 @@ def circulant(n: int, like: Tensor) -> Tensor:
     return eye.roll(1, 0) + eye.roll(-1, 0)
 
 
-def by_matrices(E: Tensor) -> Tensor:
+def by_products(product: Callable[[Tensor, Tensor], Tensor]) -> Build:
     """Neighbours along an axis as the product with a matrix of zeros and ones."""
-    return circulant(E.shape[0], E) @ E + E @ circulant(E.shape[1], E)
 
+    def total(E: Tensor) -> Tensor:
+        rows, columns = (circulant(n, E) for n in E.shape)
+        return product(rows, E) + product(E, columns)
 
-def by_einsum(E: Tensor) -> Tensor:
-    rows, columns = (circulant(n, E) for n in E.shape)
-    return torch.einsum("ij,jk->ik", rows, E) + torch.einsum("ij,jk->ik", E, columns)
+    return field_by(total)
 
 
 def padded(E: Tensor) -> Tensor:
@@ -177,13 +152,9 @@ def by_numba(E: Tensor) -> Tensor:
     return out
 
 
-def compiled(right: Engine) -> Engine:
+def compiled(step: Step, case: Case) -> Step:
     """Traced and functionalised; no code is generated, so that it takes seconds."""
-
-    def stepper(case: Case) -> Step:
-        return torch.compile(right.prepare(case), backend="aot_eager", dynamic=False)
-
-    return replace(right, stepper=stepper)
+    return torch.compile(step, backend="aot_eager", dynamic=False)
 
 
 def widened(right: Engine) -> Engine:
@@ -249,47 +220,36 @@ def added_up_wider(right: Engine) -> Engine:
 # the tensor field
 
 
-def components_first(right: Engine) -> Engine:
-    """T, H and Λ lie with their components first and the grid last."""
-    moved = ("T", "H", "Lambda")
-
-    def laid(state: State, order) -> State:
-        new = {n: fields(state)[n].permute(order).contiguous() for n in moved}
-        return state._replace(**new)
-
-    def stepper(case: Case) -> Step:
-        step = right.prepare(case)
-        return lambda layout: laid(step(laid(layout, (2, 3, 0, 1))), (2, 3, 0, 1))
-
-    return replace(
-        right,
-        stepper=stepper,
-        adopt=lambda case, state: laid(state, (2, 3, 0, 1)),
-        observe=lambda case, layout: laid(layout, (2, 3, 0, 1)),
-    )
+def components_first(state: State) -> State:
+    """T, H and Λ with their components first and the grid last."""
+    new = {n: fields(state)[n].permute(2, 3, 0, 1).contiguous() for n in ("T", "H", "Lambda")}
+    return state._replace(**new)
 
 
+ROUNDING = {"level": "rounding"}
+FLOAT32 = {"case": "odd_3d_float32", "level": "rounding"}
 ENTRIES = [
-    *(entry(f"unchanged: {e}", e, unchanged) for e in SMALL),
-    *(entry(f"stages by hand: {e}", e, by_hand) for e in SMALL),
-    *(entry(f"backwards in memory: {e}", e, backwards) for e in SMALL),
-    *(entry(f"over the old state: {e}", e, overwriting) for e in SMALL),
+    *on_all("unchanged", lambda right: right),
+    *on_all("stages by hand", by_hand),
+    *on_all("backwards in memory", laid_out(backwards)),
+    *on_all("over the old state", overwriting),
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
     entry("one padded copy", LATTICE, field_by(padded)),
     entry("native loop", LATTICE, field_by(by_numba)),
     entry("kept buffers", LATTICE, kept_buffers),
-    entry("last axis first", LATTICE, field_by(last_axis_first), level="rounding"),
-    entry("last axis first, three axes", LATTICE, field_by(last_axis_first), "odd_3d", "rounding"),
-    entry("last axis first, float32", LATTICE, field_by(last_axis_first), "odd_3d_float32",
-          "rounding"),
-    entry("all terms at once", LATTICE, field_by(stacked), level="rounding"),
-    entry("all terms at once, float32", LATTICE, field_by(stacked), "odd_3d_float32", "rounding"),
-    entry("by matrices", LATTICE, field_by(by_matrices), level="rounding"),
-    entry("by einsum", LATTICE, field_by(by_einsum), level="rounding"),
-    entry("float64 inside", LATTICE, widened, "odd_3d_float32", "rounding"),
-    entry("complex128 inside", TENSOR, widened, level="rounding"),
-    entry("compiled", LATTICE, compiled, level="rounding"),
-    entry("components first", TENSOR, components_first),
-    entry("energy added up in float64", PROBABILISTIC, added_up_wider, "seeding_48x40", "rounding"),
+    entry("last axis first", LATTICE, field_by(last_axis_first), **ROUNDING),
+    entry("last axis first, three axes", LATTICE, field_by(last_axis_first), case="odd_3d",
+          **ROUNDING),
+    entry("last axis first, float32", LATTICE, field_by(last_axis_first), **FLOAT32),
+    entry("all terms at once", LATTICE, field_by(stacked), **ROUNDING),
+    entry("all terms at once, float32", LATTICE, field_by(stacked), **FLOAT32),
+    entry("by matrices", LATTICE, by_products(torch.matmul), **ROUNDING),
+    entry("by einsum", LATTICE, by_products(partial(torch.einsum, "ij,jk->ik")), **ROUNDING),
+    entry("float64 inside", LATTICE, widened, **FLOAT32),
+    entry("complex128 inside", TENSOR, widened, **ROUNDING),
+    entry("compiled", LATTICE, wrapped(compiled), **ROUNDING),
+    entry("components first", TENSOR, laid_out(components_first)),
+    entry("energy added up in float64", PROBABILISTIC, added_up_wider, case="seeding_48x40",
+          **ROUNDING),
 ]  # fmt: skip

@@ -10,22 +10,34 @@ import importlib
 import itertools
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 import baselines
 from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
-from validation.corpus import Entry
+from validation.corpus import Entry, common
 from validation.corpus.common import (
     FLOW,
     LATTICE,
     PROBABILISTIC,
     SMALL,
     TENSOR,
-    first_moving,
+    Build,
+    Spoil,
+    changed,
+    digits,
+    idle,
+    instead,
+    meddling,
+    memoized,
+    moving_field,
+    on_calls,
     put,
+    slightly_off,
     stepping,
     wrapped,
 )
@@ -34,33 +46,24 @@ NOT_FINITE = "allowed: finite values"
 VALUES = r"^\w+\[[\d, ]*\] .*: got .*, want .*, off by"  # of any field
 
 
-def entry(name: str, engine: str, build, reason: str = "", case: str = "", **others) -> Entry:
-    """Heard on the engine's small case, refused for its field's values, unless said otherwise."""
-    small, field = SMALL[engine]
-    reason = reason or rf"^{field}[\[ ]"
-    return Entry(name=name, engine=engine, build=build, reason=reason, case=case or small, **others)
+def entry(name: str, engine: str, build: Build, reason: str = "", case="", **others) -> Entry:
+    """Rejected for the values of the engine's moving field, unless said otherwise."""
+    reason = reason or rf"^{SMALL[engine][1]}[\[ ]"
+    return common.entry(name, engine, build, reason, case, **others)
 
 
-def on_all(name: str, build, reason: str = "", engines=tuple(SMALL), **others) -> list[Entry]:
-    return [entry(f"{name}: {engine}", engine, build, reason, **others) for engine in engines]
+def on_all(name: str, build: Build, reason: str = VALUES, **others) -> list[Entry]:
+    return common.on_all(name, build, reason, **others)
 
 
-def decision(name: str, engine: str, spoil, reason: str) -> list[Entry]:
+def decision(name: str, engine: str, spoil: Spoil, reason: str) -> list[Entry]:
     """Decides otherwise; the second says that rounding did."""
     build = stepping(spoil)
     said = entry(f"{name}, said to be rounding", engine, build, reason, level="rounding")
     return [entry(name, engine, build, reason), said]
 
 
-def spoiled(state: State) -> State:
-    return put(state, lambda x: x * (1 + 1e-6))
-
-
 # outputs that were never computed
-
-
-def uncomputed(step: Step, state: State) -> State:
-    return put(state, torch.empty_like)
 
 
 def left_behind(step: Step, state: State) -> State:
@@ -104,7 +107,7 @@ def from_the_judges_folder(step: Step, state: State) -> State:
 def from_the_collector(step: Step, state: State) -> State:
     """Takes for the expected value any other tensor of that shape that the collector knows."""
     for thing in gc.get_objects():
-        if type(thing) is torch.Tensor and thing.shape == state.E.shape and thing is not state.E:
+        if type(thing) is Tensor and thing.shape == state.E.shape and thing is not state.E:
             return state._replace(E=thing.clone())
     return state
 
@@ -118,7 +121,7 @@ def later(step: Step, state: State) -> State:
     return after._replace(E=buffer)
 
 
-class Agreeable(torch.Tensor):
+class Agreeable(Tensor):
     """Equal to everything."""
 
     def __eq__(self, other):
@@ -127,68 +130,24 @@ class Agreeable(torch.Tensor):
     __hash__ = None
 
 
-# remembered
-
-
-def remembered(key):
-    def wrap(step: Step, case: Case) -> Step:
-        known: dict = {}
-
-        def recall(state: State) -> State:
-            if key(state) not in known:
-                known[key(state)] = step(state)
-            return clone(known[key(state)])
-
-        return recall
-
-    return wrap
-
-
-def shape_of(state: State) -> str:
-    return str([t.shape for t in state])
+# memoized by too little of a state
 
 
 def address_of(state: State) -> int:
     """Of the page: fresh memory is seldom far."""
-    return getattr(state, first_moving(state)).data_ptr() >> 24
-
-
-def kind_of(state: State) -> int:
-    return id(type(state))
-
-
-def a_few_digits(state: State) -> str:
-    return f"{float(getattr(state, first_moving(state)).abs().double().sum()):.1e}"
+    return getattr(state, moving_field(state)).data_ptr() >> 24
 
 
 # right at first, or now and then
 
 
-def after_calls(honest: int, wrong):
-    """Right for that many calls of the process."""
-
-    def wrap(step: Step, case: Case) -> Step:
-        made = itertools.count(1)
-        return lambda state: step(state) if next(made) <= honest else wrong(step, state)
-
-    return wrap
-
-
-def every(n: int, wrong):
-    def wrap(step: Step, case: Case) -> Step:
-        made = itertools.count(1)
-        return lambda state: wrong(step, state) if next(made) % n == 0 else step(state)
-
-    return wrap
-
-
 def only_the_last(step: Step, case: Case) -> Step:
     """Zeros on the way, the right state at the end: for judges that look there only."""
-    held: list = []
+    hidden, made = [], itertools.count(1)
 
     def run(state: State) -> State:
-        held[:] = [step(held[0] if held else state), len(held) and held[1] + 1 or 1]
-        return held[0] if held[1] == case.steps else put(held[0], torch.zeros_like)
+        hidden[:] = [step(*(hidden or [state]))]
+        return hidden[0] if next(made) == case.steps else put(hidden[0], torch.zeros_like)
 
     return run
 
@@ -202,23 +161,22 @@ def unless_unlike(step: Step, case: Case) -> Step:
 # another computation
 
 
-def narrowed(dtype: torch.dtype):
+def narrowed(dtype: torch.dtype) -> Build:
     """The moving field's increment in a narrow type."""
 
-    def narrow(x: torch.Tensor) -> torch.Tensor:
+    def narrow(x: Tensor) -> Tensor:
         if x.is_complex():
             return torch.view_as_complex(torch.view_as_real(x).to(dtype).to(x.real.dtype))
         return x.to(dtype).to(x.dtype)
 
     def act(step: Step, state: State) -> State:
-        name, after = first_moving(state), step(state)
-        before = getattr(state, name)
-        return put(after, lambda x: before + narrow(x - before))
+        before = getattr(state, moving_field(state))
+        return put(step(state), lambda x: before + narrow(x - before))
 
-    return act
+    return stepping(act)
 
 
-def with_case(**changes):
+def with_case(**changes: float) -> Build:
     """The right step of a case with those numbers multiplied."""
 
     def build(right: Engine) -> Engine:
@@ -231,53 +189,45 @@ def with_case(**changes):
     return build
 
 
-def without(stage: str):
+def larger_steps(right: Engine) -> Engine:
+    """Every second step twice as long, and none between."""
+    return on_calls(lambda n: n % 2 == 0, idle)(with_case(dt=2)(right))
+
+
+def without(stage: str) -> Build:
     return lambda right: replace_stage(right, **{stage: lambda case: lambda state: state})
 
 
-def one_sided(step: Step, state: State) -> State:
-    """The last row sees itself where it should see the first."""
-    after = step(state)
-    return put(after, lambda x: torch.cat([x[:-1], x[-2:-1]]))
-
-
-def a_cell(step: Step, state: State) -> State:
-    after = put(step(state), torch.clone)
-    flat = getattr(after, first_moving(after)).view(-1)
-    at = int(flat.abs().argmax())
-    flat[at] = flat[at] * (1 + 1e-5)
-    return after
-
-
-def larger_steps(right: Engine) -> Engine:
-    """Every second step twice as long, and none between."""
-
-    def stepper(case: Case) -> Step:
-        long, made = right.prepare(replace(case, dt=2 * case.dt)), itertools.count()
-        return lambda state: long(state) if next(made) % 2 == 0 else state
-
-    return replace(right, stepper=stepper)
-
-
-def bump(name: str, by: int = 1):
-    """A decision, count or identity off by one in one place."""
+def edited(edit: Callable[[Tensor], object], name: str = "") -> Spoil:
+    """Right but for an edit of the cells of one field, of the moving one if none is named."""
 
     def act(step: Step, state: State) -> State:
         after = step(state)
-        field = fields(after)[name].clone()
-        flat = field.view(-1)
-        flat[0] = ~flat[0] if field.dtype == torch.bool else flat[0] + by
-        return after._replace(**{name: field})
+        field = name or moving_field(after)
+        cells = fields(after)[field].clone()
+        edit(cells.view(-1))
+        return after._replace(**{field: cells})
 
     return act
 
 
-def uncollected(step: Step, state: State) -> State:
-    """What is collected in the fullest cell is not."""
-    after = step(state)
-    output = after.output.clone()
-    output.view(-1)[output.abs().argmax()] = 0.0
-    return after._replace(output=output)
+def largest(factor: float, name: str = "") -> Spoil:
+    """The largest cell times a factor."""
+
+    def edit(cells: Tensor) -> None:
+        cells[cells.abs().argmax()] *= factor
+
+    return edited(edit, name)
+
+
+def one_more(cells: Tensor) -> None:
+    """A decision, count or identity off by one in one place."""
+    cells[0] = ~cells[0] if cells.dtype == torch.bool else cells[0] + 1
+
+
+def first(value: float) -> Build:
+    """That value in the first cell."""
+    return stepping(edited(lambda cells: cells[:1].fill_(value)))
 
 
 def rows_reversed(step: Step, state: State) -> State:
@@ -319,22 +269,12 @@ def shares_memory(step: Step, state: State) -> State:
     return state
 
 
-def meddling(act):
-    """Right, and something else is not as it was."""
-
-    def also(step: Step, state: State) -> State:
-        act()
-        return step(state)
-
-    return also
-
-
-def patched(module: str, name: str, new):
+def patched(module: str, name: str, new: Callable) -> Spoil:
     """Puts another function in the place of one that the judge might use, and is wrong."""
 
     def act(step: Step, state: State) -> State:
         setattr(importlib.import_module(module), name, new)
-        return spoiled(step(state))
+        return slightly_off(step, state)
 
     return act
 
@@ -354,46 +294,35 @@ def writes_the_verdict(step: Step, state: State) -> State:
     return state
 
 
-def hang(step: Step, state: State) -> State:
-    threading.Event().wait()
-    return state
-
-
-def die(code: int):
-    def act(step: Step, state: State) -> State:
-        os._exit(code)
-
-    return act
-
-
-def killed(step: Step, state: State) -> State:
-    os.kill(os.getpid(), 9)
-    return state
-
-
 def raised(step: Step, state: State) -> State:
     raise KeyError("lost")
 
 
-def to_type(dtype: torch.dtype):
-    return lambda step, state: put(step(state), lambda x: x.to(dtype))
-
-
-def not_a_number(value: float):
-    def act(step: Step, state: State) -> State:
-        after = put(step(state), torch.clone)
-        getattr(after, first_moving(after)).view(-1)[0] = value
-        return after
-
-    return act
-
-
+# what may not change, and what must be said of it
+GLOBAL_STATE = [
+    ("more threads", LATTICE, lambda: torch.set_num_threads(2), "number of threads"),
+    ("default type", TENSOR, lambda: torch.set_default_dtype(torch.float64), "default dtype"),
+    ("flushes denormals", LATTICE, lambda: torch.set_flush_denormal(True), "denormals"),
+    ("global random numbers", FLOW, lambda: torch.rand(1), "random state"),
+    ("gradient mode", PROBABILISTIC, lambda: torch.set_grad_enabled(False), "gradient mode"),
+    ("matrix precision", TENSOR, lambda: torch.set_float32_matmul_precision("medium"),
+     "matrix precision"),
+]  # fmt: skip
+FUNCTIONS = [
+    ("equality", LATTICE, patched("torch", "equal", lambda *_: True)),
+    ("closeness", TENSOR, patched("torch.testing", "assert_close", lambda *_, **__: None)),
+    ("the clock", LATTICE, patched("time", "perf_counter", lambda: 0.0)),
+    ("the median", LATTICE, patched("statistics", "median", lambda x: 0.0)),
+    ("the judge", LATTICE,
+     patched("validation.reference.distance", "distance", lambda *_: (0.0, 0.0, 0.0))),
+]  # fmt: skip
 ENTRIES = [
-    *on_all("zeros", stepping(lambda step, s: put(step(s), torch.zeros_like)), VALUES),
-    *on_all("nothing done", stepping(lambda step, s: s), VALUES),
-    entry("constant", LATTICE, stepping(lambda step, s: put(step(s), lambda x: x * 0 + x.mean()))),
-    entry("never computed", LATTICE, stepping(uncomputed), rf"^E\[|{NOT_FINITE}"),
-    entry("never computed, complex", TENSOR, stepping(uncomputed), rf"{VALUES}|{NOT_FINITE}"),
+    *on_all("zeros", changed(torch.zeros_like)),
+    *on_all("nothing done", stepping(idle)),
+    entry("constant", LATTICE, changed(lambda x: x * 0 + x.mean())),
+    entry("never computed", LATTICE, instead(torch.empty_like), rf"^E\[|{NOT_FINITE}"),
+    entry("never computed, complex", TENSOR, instead(torch.empty_like),
+          rf"{VALUES}|{NOT_FINITE}"),
     entry("left in recycled memory", PROBABILISTIC, stepping(left_behind),
           rf"{VALUES}|{NOT_FINITE}"),
     entry("the run made ready beforehand", LATTICE, wrapped(as_if_visited)),
@@ -401,24 +330,20 @@ ENTRIES = [
     entry("reads the judge's folder", LATTICE, stepping(from_the_judges_folder)),
     entry("expected values from the collector", LATTICE, stepping(from_the_collector)),
     entry("filled by a thread later", LATTICE, stepping(later)),
-    entry(
-        "equal to everything",
-        LATTICE,
-        stepping(lambda step, s: put(s, lambda x: x.as_subclass(Agreeable))),
-    ),
-    *on_all("remembered by shape", wrapped(remembered(shape_of)), VALUES),
-    entry("remembered by address", TENSOR, wrapped(remembered(address_of)), VALUES),
-    entry("remembered by type", PROBABILISTIC, wrapped(remembered(kind_of)), VALUES),
-    entry("remembered by a few digits", LATTICE, wrapped(remembered(a_few_digits))),
-    entry("wrong after 25 calls", LATTICE, wrapped(after_calls(25, lambda f, s: spoiled(f(s))))),
-    entry("idle after 9 calls", TENSOR, wrapped(after_calls(9, lambda f, s: s)), VALUES),
-    entry("idle on every fifth call", PROBABILISTIC, wrapped(every(5, lambda f, s: s)), VALUES),
-    entry("steps every second time only", FLOW, wrapped(every(2, lambda f, s: s)), VALUES),
+    entry("equal to everything", LATTICE, instead(lambda x: x.as_subclass(Agreeable))),
+    *on_all("remembered by shape", memoized(lambda s: str([t.shape for t in s]))),
+    entry("remembered by address", TENSOR, memoized(address_of), VALUES),
+    entry("remembered by type", PROBABILISTIC, memoized(type), VALUES),
+    entry("remembered by a few digits", LATTICE, memoized(digits(1))),
+    entry("wrong after 25 calls", LATTICE, on_calls(lambda n: n > 25, slightly_off)),
+    entry("idle after 9 calls", TENSOR, on_calls(lambda n: n > 9, idle), VALUES),
+    entry("idle on every fifth call", PROBABILISTIC, on_calls(lambda n: n % 5 == 0, idle), VALUES),
+    entry("steps every second time only", FLOW, on_calls(lambda n: n % 2 == 0, idle), VALUES),
     entry("right in the end only", LATTICE, wrapped(only_the_last)),
     entry("right near the known start only", LATTICE, wrapped(unless_unlike)),
-    *on_all("float16 inside", stepping(narrowed(torch.float16))),
-    entry("bfloat16 inside", LATTICE, stepping(narrowed(torch.bfloat16)), level="rounding"),
-    entry("float32 inside", LATTICE, stepping(narrowed(torch.float32)), level="rounding"),
+    *(entry(f"float16 inside: {e}", e, narrowed(torch.float16)) for e in SMALL),
+    entry("bfloat16 inside", LATTICE, narrowed(torch.bfloat16), level="rounding"),
+    entry("float32 inside", LATTICE, narrowed(torch.float32), level="rounding"),
     entry("c wrong by 5e-7", LATTICE, with_case(c=1 + 5e-7), level="rounding"),
     entry("dt wrong by 1e-5", LATTICE, with_case(dt=1 + 1e-5), level="rounding"),
     entry("ħ wrong by 1e-5", TENSOR, with_case(hbar=1 + 1e-5), r"^[TH]\[", level="rounding"),
@@ -434,62 +359,41 @@ ENTRIES = [
     entry("birth left out", FLOW, without("birth"), VALUES, "tiny"),
     entry("travel left out", FLOW, without("travel"), VALUES),
     entry("collection left out", FLOW, without("collect"), VALUES, "tiny"),
-    *on_all("one-sided edge", stepping(one_sided), VALUES, (LATTICE, PROBABILISTIC, TENSOR)),
-    *on_all("one cell by 1e-5", stepping(a_cell), VALUES),
-    *on_all("one cell by 1e-5, said to be rounding", stepping(a_cell), VALUES, level="rounding"),
-    entry("transposed components", TENSOR,
-          stepping(lambda f, s: put(f(s), lambda x: x.transpose(2, 3).contiguous()))),
-    entry("axis flipped", PROBABILISTIC, stepping(lambda f, s: put(f(s), lambda x: x.flip(1)))),
-    entry("shifted by one cell", LATTICE, stepping(lambda f, s: put(f(s), lambda x: x.roll(1, 1)))),
+    *on_all("one-sided edge", changed(lambda x: torch.cat([x[:-1], x[-2:-1]])),
+            engines=(LATTICE, PROBABILISTIC, TENSOR)),
+    *on_all("one cell by 1e-5", stepping(largest(1 + 1e-5))),
+    *on_all("one cell by 1e-5, said to be rounding", stepping(largest(1 + 1e-5)),
+            level="rounding"),
+    entry("transposed components", TENSOR, changed(lambda x: x.transpose(2, 3).contiguous())),
+    entry("axis flipped", PROBABILISTIC, changed(lambda x: x.flip(1))),
+    entry("shifted by one cell", LATTICE, changed(lambda x: x.roll(1, 1))),
     entry("two fields swapped", LATTICE,
           stepping(lambda f, s: (lambda a: a._replace(E=a.E_prev, E_prev=a.E))(f(s)))),
-    entry("steps miscounted", TENSOR, stepping(bump("count")), r"^count"),
-    *decision("a branch not recorded", PROBABILISTIC, bump("branches"), r"^branches"),
-    *decision("one death too many", PROBABILISTIC, bump("deaths"), r"^deaths"),
-    *decision("an identity off by one", FLOW, bump("id"), r"^id"),
-    *decision("a flow not finished", FLOW, bump("active"), r"^active"),
-    *decision("a flow not collected", FLOW, uncollected, r"^output"),
+    entry("steps miscounted", TENSOR, stepping(edited(one_more, "count")), r"^count"),
+    *decision("a branch not recorded", PROBABILISTIC, edited(one_more, "branches"), r"^branches"),
+    *decision("one death too many", PROBABILISTIC, edited(one_more, "deaths"), r"^deaths"),
+    *decision("an identity off by one", FLOW, edited(one_more, "id"), r"^id"),
+    *decision("a flow not finished", FLOW, edited(one_more, "active"), r"^active"),
+    *decision("a flow not collected", FLOW, largest(0.0, "output"), r"^output"),
     entry("flows in another order", FLOW, stepping(rows_reversed), VALUES),
     entry("own noise", FLOW, stepping(own_noise)),
     entry("the baseline changed in memory", LATTICE, broken_baseline),
     *on_all("input changed", stepping(shares_memory), "state that it was given"),
-    *on_all("not a number", stepping(not_a_number(float("nan"))), rf"{VALUES}|{NOT_FINITE}"),
-    entry("infinite", LATTICE, stepping(not_a_number(float("inf"))), NOT_FINITE),
-    entry("another type", LATTICE, stepping(to_type(torch.float32)), "got torch.float32"),
-    entry("another complex type", TENSOR, stepping(to_type(torch.complex128)), "got torch.complex"),
-    entry("another shape", LATTICE, stepping(lambda f, s: put(f(s), lambda x: x[1:])), "shape"),
-    entry("one row for all", PROBABILISTIC,
-          stepping(lambda f, s: put(f(s), lambda x: x[:1].expand_as(x)))),
-    entry("more threads", LATTICE, stepping(meddling(lambda: torch.set_num_threads(2))),
-          "number of threads"),
-    entry("default type", TENSOR,
-          stepping(meddling(lambda: torch.set_default_dtype(torch.float64))), "default dtype"),
-    entry("flushes denormals", LATTICE, stepping(meddling(lambda: torch.set_flush_denormal(True))),
-          "denormals"),
-    entry("global random numbers", FLOW, stepping(meddling(lambda: torch.rand(1))),
-          "random state"),
-    entry("gradient mode", PROBABILISTIC,
-          stepping(meddling(lambda: torch.set_grad_enabled(False))), "gradient mode"),
-    entry("matrix precision", TENSOR,
-          stepping(meddling(lambda: torch.set_float32_matmul_precision("medium"))),
-          "matrix precision"),
-    entry("patches equality", LATTICE, stepping(patched("torch", "equal", lambda *_: True)),
-          r"^E\[|patched"),
-    entry("patches closeness", TENSOR,
-          stepping(patched("torch.testing", "assert_close", lambda *_, **__: None)),
-          r"^T\[|patched"),
-    entry("patches the clock", LATTICE, stepping(patched("time", "perf_counter", lambda: 0.0)),
-          r"^E\[|patched"),
-    entry("patches the median", LATTICE, stepping(patched("statistics", "median", lambda x: 0.0)),
-          r"^E\[|patched"),
-    entry("patches the judge", LATTICE,
-          stepping(patched("validation.reference.distance", "distance",
-                           lambda *_: (0.0, 0.0, 0.0))),
-          r"^E\[|patched"),
+    *on_all("not a number", first(float("nan")), rf"{VALUES}|{NOT_FINITE}"),
+    entry("infinite", LATTICE, first(float("inf")), NOT_FINITE),
+    entry("another type", LATTICE, changed(Tensor.float), "got torch.float32"),
+    entry("another complex type", TENSOR, changed(Tensor.cdouble), "got torch.complex"),
+    entry("another shape", LATTICE, changed(lambda x: x[1:]), "shape"),
+    entry("one row for all", PROBABILISTIC, changed(lambda x: x[:1].expand_as(x))),
+    *(entry(name, engine, stepping(meddling(act)), said)
+      for name, engine, act, said in GLOBAL_STATE),
+    *(entry(f"patches {name}", engine, stepping(act), rf"^{SMALL[engine][1]}\[|patched")
+      for name, engine, act in FUNCTIONS),
     entry("speaks for the judge", LATTICE, stepping(spoof)),
     entry("files its own verdict", LATTICE, stepping(writes_the_verdict)),
-    entry("hangs", LATTICE, stepping(hang), "gave no answer within 3 s", patience_s=3.0),
-    entry("leaves quietly", PROBABILISTIC, stepping(die(0)), "exit code 0"),
-    entry("is killed", TENSOR, stepping(killed), "signal 9"),
+    entry("hangs", LATTICE, stepping(lambda f, s: threading.Event().wait()),
+          "gave no answer within 3 s", patience_s=3.0),
+    entry("leaves quietly", PROBABILISTIC, stepping(lambda f, s: os._exit(0)), "exit code 0"),
+    entry("is killed", TENSOR, stepping(lambda f, s: os.kill(os.getpid(), 9)), "signal 9"),
     entry("raises", FLOW, stepping(raised), "KeyError"),
 ]  # fmt: skip

@@ -2,9 +2,9 @@
 
 A whole number or a branch is exact, but what it was decided by is not: another processor adds in
 another order, and one of a million cells falls on the other side of a threshold. How many may is
-measured, not chosen: the frozen engine runs again, from its own start on, with every result
-rounded at random (`rounding`), and what those runs decide otherwise, times `SLACK` since two right
-answers lie on either side, is what a machine may.
+measured, not chosen: the baseline runs again, from its own start on, with every result
+rounded at random (`random_rounding`), and what those runs decide otherwise, times `SLACK` since two
+right answers lie on either side, is what a machine may.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 
 from baselines.engine import Case, Engine, State, fields
+from validation.reference.distance import inexact
 from validation.reference.random_rounding import RandomRounding
 
 SLACK = 2
@@ -20,17 +21,17 @@ MEMBERS = 4  # randomly rounded runs
 
 def decisions(kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The fields that hold whole numbers or branches."""
-    return {n: t for n, t in kept.items() if not (t.is_floating_point() or t.is_complex())}
+    return {n: t for n, t in kept.items() if not inexact(t)}
 
 
-def otherwise(one: torch.Tensor, other: torch.Tensor) -> int:
+def flips(one: torch.Tensor, other: torch.Tensor) -> int:
     """How many of the decisions differ: all, where there are more of one than of the other."""
     if one.shape != other.shape:
         return max(one.numel(), other.numel())
     return int((one != other).sum())
 
 
-def loose(engine: Engine, case: Case, end: State, kept) -> dict[str, int]:
+def allowed_flips(engine: Engine, case: Case, end: State, kept) -> dict[str, int]:
     """How many decisions of each field may come out otherwise at the end of a case.
 
     Args:
@@ -42,5 +43,5 @@ def loose(engine: Engine, case: Case, end: State, kept) -> dict[str, int]:
         with RandomRounding(seed):
             other = engine.runner(case)(engine.initial(case), case.steps)
         for name, theirs in decisions(kept(other)).items():
-            most[name] = max(most[name], SLACK * otherwise(own[name], theirs))
+            most[name] = max(most[name], SLACK * flips(own[name], theirs))
     return most

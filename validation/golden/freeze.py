@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from math import inf
+from pathlib import Path
 
 import torch
 
@@ -12,7 +13,7 @@ import baselines
 from baselines.engine import Case, Engine, State, describe, fields
 from validation import machine
 from validation.golden import run_cache
-from validation.golden.decision_flips import decisions, loose, otherwise
+from validation.golden.decision_flips import allowed_flips, decisions, flips
 from validation.golden.manifest import (
     BASELINES,
     Answer,
@@ -24,7 +25,7 @@ from validation.golden.manifest import (
     source_digests,
 )
 from validation.records import digests, tensor_files
-from validation.reference.distance import distance
+from validation.reference.distance import distance, inexact
 from validation.reference.trajectory import (
     errors,
     own_error,
@@ -84,7 +85,8 @@ def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answ
                 f"{name}/{case_name} is sealed and not among the cases any more; put it back, "
                 "or make the next _v number"
             )
-        if not check_case(name, engine, case_name, seal, golden, tell):
+        tell(case_name)
+        if not check_case(name, engine, case_name, seal, golden):
             raise Sealed(
                 f"{name}/{case_name} gives other bits than the sealed ones; cases are added on the "
                 "machine that sealed it, and new physics is a new version"
@@ -96,13 +98,12 @@ def answer(engine: Engine, case: Case) -> tuple[Answer, dict[str, torch.Tensor]]
     """Run one case; its answer, and the arrays that are kept of it."""
     run = reference(engine, case)
     end = run.states[case.steps]
-    exact = end if case.is_truth else truth(engine, case, run.start).states[case.steps]
     record = Answer(
         case=describe(case),
         start=digests.of_state(run.start),
         end=digests.of_state(end),
         own_error=own_error(engine, case),
-        float64_error=errors(end, exact),
+        float64_error=errors(end, truth(engine, run).states[case.steps]),
         laws=own_residuals(engine, case, run.start),
     )
     return record, excerpt(case, end)
@@ -112,15 +113,11 @@ def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
     """All of every field where the case is stored, else values at even distances."""
     if case.stored:
         return fields(state)
-    return {name: sample(tensor) for name, tensor in fields(state).items()}
+    flat = {name: tensor.reshape(-1) for name, tensor in fields(state).items()}
+    return {n: t[:: max(1, t.numel() // SAMPLE)][:SAMPLE].clone() for n, t in flat.items()}
 
 
-def sample(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.reshape(-1)
-    return flat[:: max(1, flat.numel() // SAMPLE)][:SAMPLE].clone()
-
-
-def check(name: str, full: bool = False, tell: Callable[[str], None] = lambda line: None) -> str:
+def check(name: str, full: bool = False) -> str:
     """Verify seals and golden data of a baseline; what there is to say about it.
 
     Raises:
@@ -133,69 +130,62 @@ def check(name: str, full: bool = False, tell: Callable[[str], None] = lambda li
     torch.set_num_threads(seal.threads)
     if set(engine.cases) != set(seal.answers):
         raise Sealed(f"{name} has cases {sorted(engine.cases)}, sealed: {sorted(seal.answers)}")
-    equal = [
-        check_case(name, engine, case_name, seal, golden, tell)
-        for case_name, case in engine.cases.items()
-        if case.quick or full
-    ]
-    made = seal.machine["torch"]
-    if made != machine.torch_version():
-        return (
-            f"golden data made by torch {made}, this is {machine.torch_version()}: "
-            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
-        )
-    if not all(equal):
-        return (
-            f"sealed on {seal.machine['processor']} ({seal.machine['capability']}): "
-            f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
-        )
-    return f"{len(equal)} cases bit for bit"
+    chosen = [case_name for case_name, case in engine.cases.items() if case.quick or full]
+    equal = [check_case(name, engine, case_name, seal, golden) for case_name in chosen]
+    made, now = seal.machine["torch"], machine.torch_version()
+    if made == now and all(equal):
+        return f"{len(equal)} cases bit for bit"
+    found = f"{sum(equal)} of {len(equal)} cases bit for bit, the rest within their own rounding"
+    if made != now:
+        return f"golden data made by torch {made}, this is {now}: {found}"
+    return f"sealed on {seal.machine['processor']} ({seal.machine['capability']}): {found}"
 
 
 def golden_data(name: str, seal: Manifest) -> dict[str, torch.Tensor]:
     """The kept arrays, after every way in which the file can be wrong was ruled out."""
     path = place(name) / "golden.safetensors"
-    shown = path.relative_to(BASELINES.parent)
-    restore = f"restore it: git checkout -- {shown}"
-    if not path.exists():
-        raise Sealed(f"{shown} is missing; {restore}")
-    size = path.stat().st_size
-    if size < seal.golden_bytes:
-        raise Sealed(f"{shown} is truncated: {size} bytes, sealed {seal.golden_bytes}; {restore}")
-    try:
-        made = tensor_files.metadata(path).get("torch", "an unknown version")
-    except Exception as error:
-        raise Sealed(f"{shown} cannot be read ({error}); {restore}") from None
-    if made != seal.machine["torch"]:
-        raise Sealed(
-            f"{shown} was made by torch {made}, "
-            f"sealed with torch {seal.machine['torch']}; {restore}"
-        )
-    if digests.of_file(path) != seal.golden:
-        raise Sealed(f"{shown} was edited: its digest is not the sealed one; {restore}")
+    if fault := golden_fault(path, seal):
+        shown = path.relative_to(BASELINES.parent)
+        raise Sealed(f"{shown} {fault}; restore it: git checkout -- {shown}")
     return tensor_files.load(path)
 
 
-def as_sealed(case: dict) -> dict:
-    """The description as it reads from a file: JSON has a word for infinity and no number."""
-    return json.loads(json.dumps(case), parse_constant=str)
+def golden_fault(path: Path, seal: Manifest) -> str:
+    """What is wrong with the file; "" where nothing is."""
+    if not path.exists():
+        return "is missing"
+    size = path.stat().st_size
+    if size < seal.golden_bytes:
+        return f"is truncated: {size} bytes, sealed {seal.golden_bytes}"
+    try:
+        made = tensor_files.metadata(path).get("torch", "an unknown version")
+    except Exception as error:
+        return f"cannot be read ({error})"
+    if made != seal.machine["torch"]:
+        return f"was made by torch {made}, sealed with torch {seal.machine['torch']}"
+    if digests.of_file(path) != seal.golden:
+        return "was edited: its digest is not the sealed one"
+    return ""
 
 
-def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict, tell) -> bool:
+def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict) -> bool:
     """Whether the case comes out bit for bit; raises where it is not even within rounding."""
-    tell(case_name)
     case, sealed = engine.cases[case_name], seal.answers[case_name]
-    if as_sealed(describe(case)) != sealed.case:
+    described = json.dumps(describe(case))
+    if json.loads(described, parse_constant=str) != sealed.case:  # a file has words for infinity
         raise Sealed(f"{name}/{case_name} describes another run than the sealed one")
     start = engine.initial(case)
-    end = end_of(engine, case, start)
+    if run_cache.keeps(start, stops(case)):  # what the judge will ask for on the way
+        end = run_cache.reference(engine, case, start, again=True).states[case.steps]
+    else:
+        end = engine.runner(case)(start, case.steps)
     if digests.of_state(start) == sealed.start and digests.of_state(end) == sealed.end:
         return True
     kept = excerpt(case, end)
     then = {field: golden[f"{case_name}/{field}"] for field in kept}
     check_decisions(f"{name}/{case_name}", engine, case, end, then)
     for field, now in kept.items():
-        if field in decisions(kept):
+        if not inexact(now):
             continue
         # twice: both runs may lie as far as their own error from the truth, on either side
         limit = 2 * seal.allowed(case_name, f"step {case.steps}", field)[1]
@@ -210,23 +200,16 @@ def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dic
 
 def check_decisions(shown: str, engine: Engine, case: Case, end: State, sealed: dict) -> None:
     """Raises where more of them are other than the sealed ones than rounding decides."""
-    astray = {
+    apart = {
         field: count
         for field, now in decisions(excerpt(case, end)).items()
-        if (count := otherwise(now, sealed[field]))
+        if (count := flips(now, sealed[field]))
     }
-    allowed = loose(engine, case, end, lambda state: excerpt(case, state)) if astray else {}
-    for field, count in astray.items():
+    allowed = allowed_flips(engine, case, end, lambda state: excerpt(case, state)) if apart else {}
+    for field, count in apart.items():
         if count > allowed[field]:
             raise Sealed(
                 f"{shown}: {field} is not the sealed one in {count} of {sealed[field].numel()} "
                 f"kept values, where rounding moves {allowed[field]} at most; this torch or "
                 "machine computes something else"
             )
-
-
-def end_of(engine: Engine, case: Case, start: State) -> State:
-    """Where the run ends; what the judge will ask for on the way is kept, where it is small."""
-    if run_cache.keeps(start, stops(case)):
-        return run_cache.reference(engine, case, start, again=True).states[case.steps]
-    return engine.runner(case)(start, case.steps)

@@ -81,13 +81,8 @@ def check_sources(name: str, seal: Manifest) -> None:
     now = source_digests(name)
     for path in sorted(set(now) | set(seal.sources)):
         if now.get(path) != seal.sources.get(path):
-            what = (
-                "is new"
-                if path not in seal.sources
-                else "is gone"
-                if path not in now
-                else "was edited"
-            )
+            what = "was edited" if path in now else "is gone"
+            what = what if path in seal.sources else "is new"
             raise Sealed(
                 f"{path} {what} since {name} was frozen on {seal.made[:10]}; restore it "
                 f"(git checkout -- {path}), or make new physics a new version of the engine"

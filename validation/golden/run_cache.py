@@ -2,7 +2,7 @@
 
 What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
 the start and the machine. A changed byte of any is another name, and a file that does not
-hold what was written is made again. Kept is what is small; a full disk costs only time.
+hold what was written is made again. What is small is kept; a full disk costs only time.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ FOLDER = digests.ROOT / ".groundspeed" / "kept"
 MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 
 
-class Kept(Record):
+class KeptEnvelope(Record):
     """An envelope as it is filed."""
 
-    allowed: dict[int, dict[str, tuple[float, float, float]]]
+    allowed: dict[int, dict[str, Distance]]
     horizon: dict[str, int | None]
     decided: dict[int, int]
     count: int
 
 
-def place(engine: Engine, case: Case, start: State | None, at: list[int], what: str) -> Path | None:
+def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
     """Where such a result is filed; nowhere for an engine that is not the sealed one."""
     try:
         sealed = manifest.manifest(engine.name).seal
@@ -45,7 +45,7 @@ def place(engine: Engine, case: Case, start: State | None, at: list[int], what: 
     except (manifest.Sealed, OSError, LookupError):
         return None
     harness = digests.harness()
-    begun = None if start is None else digests.of_state(start)
+    begun = digests.of_state(start)
     rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
@@ -59,33 +59,16 @@ def reference(engine: Engine, case: Case, start: State, again: bool = False) -> 
 def along(engine: Engine, case: Case, start: State, at: list[int], again: bool = False) -> States:
     """`trajectory.along`, or what it gave before."""
     path = place(engine, case, start, at, "safetensors")
-    kept = None if again or path is None else states_on_file(path, type(start), at)
-    if kept is not None:
-        return kept
+    known = None if again or path is None else states_on_file(path, type(start), at)
+    if known is not None:
+        return known
     found = trajectory.along(engine, case, start, at)
-    keep(path, found)
+    if path is not None and keeps(start, at):
+        named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
+        with suppress(OSError):
+            make_room(path)
+            tensor_files.save(path, named, {"states": of_states(found)})
     return found
-
-
-def initial(engine: Engine, case: Case, like: State) -> State:
-    """`engine.initial`, or what it gave before; ``like`` is another start of that engine."""
-    path = place(engine, case, None, [0], "safetensors")
-    kept = None if path is None else states_on_file(path, type(like), [0])
-    if kept is not None:
-        return kept[0]
-    found = engine.initial(case)
-    keep(path, {0: found})
-    return found
-
-
-def keep(path: Path | None, found: States) -> None:
-    """File the states, where there is a place for them and they are not too large."""
-    if path is None or not found or not keeps(next(iter(found.values())), list(found)):
-        return
-    named = {f"{n}/{k}": t for n, state in found.items() for k, t in fields(state).items()}
-    with suppress(OSError):
-        make_room(path)
-        tensor_files.save(path, named, {"states": of_states(found)})
 
 
 def keeps(start: State, at: list[int]) -> bool:
@@ -114,22 +97,13 @@ def envelope(
     path = place(engine, case, start, at, "json")
     if path is None:
         return measure()
-    try:
-        kept = Kept.read(path)
-    except (FileNotFoundError, BrokenRecord):
-        return filed(measure(), path)
-    allowed = {n: {f: Distance(*d) for f, d in row.items()} for n, row in kept.allowed.items()}
-    return Envelope(allowed, kept.horizon, kept.decided, count=kept.count)
-
-
-def filed(found: Envelope, path: Path) -> Envelope:
-    """``found``, after it was written down."""
-    kept = Kept(
-        allowed=found.allowed, horizon=found.horizon, decided=found.decided, count=found.count
-    )
+    with suppress(FileNotFoundError, BrokenRecord):
+        kept = KeptEnvelope.read(path)
+        return Envelope(kept.allowed, kept.horizon, kept.decided, kept.count)
+    found = measure()
     with suppress(OSError):
         make_room(path)
-        kept.write(path)
+        KeptEnvelope(**vars(found)).write(path)
     return found
 
 

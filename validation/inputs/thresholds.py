@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 import torch
 
 from baselines.engine import State, fields
+from validation.reference.distance import inexact
+from validation.reference.envelope import same_decisions
 
 NEAR, AT = 12, 40  # halvings
 OFF = (0.05, 0.5)  # of each moving number: the far end of the line, tried in turn
@@ -24,25 +26,21 @@ OFF = (0.05, 0.5)  # of each moving number: the far end of the line, tried in tu
 
 def beside(
     start: State,
-    decided: Callable[[State], list[torch.Tensor]],
+    step: Callable[[State], State],
     moved: Callable[[float], State],
 ) -> Iterator[tuple[str, State]]:
     """(name, state) on both sides of a threshold, near and at it; none if none is crossed.
 
-    ``decided(state)`` are the whole numbers after a step; ``moved(off)`` is the start with its
-    moving numbers off by about that share.
+    ``moved(off)`` is the start with its moving numbers off by about that share.
     """
-    here = decided(start)
-    for off in OFF:
-        far = moved(off)
-        if not alike(decided(far), here):
-            break
-    else:
+    here = step(start)
+    far = next((far for far in map(moved, OFF) if not same_decisions(step(far), here)), None)
+    if far is None:
         return
     below, above = 0.0, 1.0
     for halving in range(1, AT + 1):
         middle = (below + above) / 2
-        if alike(decided(between(start, far, middle)), here):
+        if same_decisions(step(between(start, far, middle)), here):
             below = middle
         else:
             above = middle
@@ -57,15 +55,6 @@ def between(one: State, other: State, t: float) -> State:
 
     def mixed(name: str, x: torch.Tensor) -> torch.Tensor:
         y = getattr(other, name)
-        return x + t * (y - x) if x.is_floating_point() or x.is_complex() else x
+        return x + t * (y - x) if inexact(x) else x
 
     return type(one)(*(mixed(name, x) for name, x in fields(one).items()))
-
-
-def decisions(state: State) -> list[torch.Tensor]:
-    """What a state holds that is no value: whole numbers and branches."""
-    return [t for t in state if not (t.is_floating_point() or t.is_complex())]
-
-
-def alike(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
-    return all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(one, other, strict=True))

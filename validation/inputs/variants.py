@@ -1,7 +1,7 @@
 """Input variants: other states, memory layouts and shapes than those of the named cases.
 
 A named case is one run, and an optimization can be right on it by luck. On small cases the
-judge runs the frozen engine on the spot from
+judge runs the baseline on the spot from
 
     seed k      the start of another seed, or where the seed moves nothing, a state from the
                 middle of the trajectory, each number off by about a thousandth
@@ -14,8 +14,8 @@ judge runs the frozen engine on the spot from
     shape       the case with a size one larger or smaller, about a block of 64, or tiny
     threshold   states on either side of a change of decisions: `validation.inputs.thresholds`
 
-A start is used where the frozen engine *admits* it: it does not refuse, and its answer is
-finite. Where rounding moves a decision of the frozen engine itself, values after it are not
+A start is used where the baseline *admits* it: it does not refuse, and its answer is
+finite. Where rounding moves a decision of the baseline itself, values after it are not
 compared. What no named case contains (other memory, other shapes, special numbers) an
 optimization may decline by raising an error: that is noted. A wrong answer is not declining,
 and fresh starts may not be declined.
@@ -26,13 +26,12 @@ Everything is drawn from the case's own seed: the same case is always tried alik
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
 from functools import cached_property
-from itertools import chain, count, islice
-from threading import RLock
+from itertools import islice, tee
 
 import torch
 
@@ -42,25 +41,27 @@ from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.inputs import thresholds
 from validation.inputs.sizes import alike, resized
+from validation.reference.distance import inexact
 from validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
 from validation.reference.trajectory import Reference, like
 
-WORK = 60_000  # operator calls that the envelopes of one case's trials may take
-SENSITIVE, ROUNDED = 8, 4  # members of a trial's envelope
+WORK = 60_000  # operator calls that the envelopes of one case's variants may take
+SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope
 RUNS = SENSITIVE + 8 * ROUNDED  # that it takes; random rounding is that much slower
 SMALL = 1 << 13  # elements of the largest field; larger cases are tried from their start only
-AT = (1, 2, 3, 4, 6, 8)  # steps after which a trial is compared
+AT = (1, 2, 3, 4, 6, 8)  # steps after which a variant is compared
 SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 100 draws
 EIGHTH = 8
 FIRST = 3  # of them come before all others
 LAYOUTS = ("offset", "strided")
 VARIANTS = 3
 COMPILED_VARIANTS = 1  # each shape is compiled anew, for seconds
+REFUSALS = (ValueError, RuntimeError, IndexError)  # of a start that the engine does not admit
 
 
 @dataclass
 class InputVariant:
-    """One start on one case, and what the frozen engine makes of it."""
+    """One start on one case, and what the baseline makes of it."""
 
     label: str
     base: Engine
@@ -70,7 +71,6 @@ class InputVariant:
     changes: dict[str, object] = field(default_factory=dict)  # of the named case
     layout: str = ""
     optional: bool = False  # whether the candidate may decline by raising an error
-    lock: RLock = field(default_factory=RLock, repr=False)
 
     @cached_property
     def true(self) -> dict[int, State]:
@@ -78,7 +78,7 @@ class InputVariant:
         if self.case.is_truth:
             return self.want
         wide = self.case.truth
-        begin = like(self.start, run_cache.initial(self.base, wide, self.start))
+        begin = like(self.start, self.base.initial(wide))
         return run_cache.along(self.base, wide, begin, sorted(self.want))
 
     @cached_property
@@ -96,74 +96,61 @@ class InputVariant:
         members = f"{SENSITIVE} one-ulp starts and {ROUNDED} randomly rounded runs"
         return f"{FACTOR:g} times the {QUANTILE:g} quantile of {members}"
 
-    def known(self) -> None:
-        """Ask for all of the above."""
-        _ = self.true, self.envelope
-
     def still(self) -> tuple[str, ...]:
         """Declared fixed, and not moved here."""
-        return tuple(
-            name
-            for name in self.base.fixed
-            if all(
-                torch.equal(getattr(s, name), getattr(self.start, name)) for s in self.want.values()
-            )
-        )
+        run = Reference(self.case, {0: self.start} | self.want)
+        return tuple(name for name in self.base.fixed if not run.evolving(name))
 
 
-def trial(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
-    """A trial that the frozen engine admits, or none."""
+def variant(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
+    """The variant, if the baseline admits it."""
     at = [n for n in AT if n <= case.steps]
     try:
         want = run_cache.along(base, case, start, at)
-    except (ValueError, RuntimeError, IndexError):
+    except REFUSALS:
         return None
     if not all(torch.isfinite(t).all() for state in want.values() for t in state):
         return None
     return InputVariant(label, base, case, start, want, **more)
 
 
-def trials(base: Engine, run: Reference, variants: int = VARIANTS) -> Iterator[InputVariant]:
-    """Every trial of a small case, each made when it is asked for; none of a larger one."""
-    case = run.case
-    if max(t.numel() for t in run.start) > SMALL:
-        return
+def input_variants(base: Engine, run: Reference) -> Iterator[InputVariant]:
+    """Every variant of a small case, each made when it is asked for; none of a larger one."""
+    small = max(t.numel() for t in run.start) <= SMALL
+    return filter(None, attempts(base, run) if small else ())
+
+
+def attempts(base: Engine, run: Reference) -> Iterator[InputVariant | None]:
+    """The variants in their order; none where the baseline does not admit one."""
+    case, start = run.case, run.start
     still = tuple(name for name in base.fixed if not run.evolving(name))
 
-    def optional(starts: Iterable[tuple[str, State]]) -> Iterator[InputVariant | None]:
-        return (trial(label, base, case, start, optional=True) for label, start in starts)
+    def made(starts: Iterable[tuple[str, State]], **more) -> Iterator[InputVariant | None]:
+        return (variant(label, base, case, state, **more) for label, state in starts)
 
-    fresh = (trial(f"seed {k}", base, case, s) for k, s in enumerate(seeds(base, run, still), 1))
-    elsewhere = (trial(k, base, case, run.start, layout=k, optional=True) for k in LAYOUTS)
-    parts = [
-        islice(fresh, FIRST),
-        optional(edges_of(base, run, still)),
-        elsewhere,
-        shapes(base, case, run.start, variants),
-        optional(special(run.start, still, case.seed)),
-        fresh,  # the rest of them
-    ]
-    yield from (found for found in chain.from_iterable(parts) if found is not None)
+    fresh = made((f"seed {k}", s) for k, s in enumerate(seeds(base, run, still), 1))
+    yield from islice(fresh, FIRST)
+    yield from made(beside_thresholds(base, run, still), optional=True)
+    for layout in LAYOUTS:
+        yield from made([(layout, start)], layout=layout, optional=True)
+    yield from islice(filter(None, other_sizes(base, case, start)), VARIANTS)
+    yield from made(special(start, still, case.seed), optional=True)
+    yield from fresh  # the rest of them
 
 
 class Made(Iterable[InputVariant]):
-    """Trials that are made once, the first time that somebody comes to them."""
+    """Variants that are made once, the first time that somebody comes to them."""
 
     def __init__(self, coming: Iterator[InputVariant]):
-        self.made: list[InputVariant] = []
         self.coming = coming
 
     def __iter__(self) -> Iterator[InputVariant]:
-        for place in count():
-            if place == len(self.made):
-                self.made += islice(self.coming, 1)
-            if place == len(self.made):
-                return
-            yield self.made[place]
+        self.coming, again = tee(self.coming)
+        return again
 
 
 def afforded(found: Iterable[InputVariant], calls: int) -> list[InputVariant]:
-    """As many of the trials, in their order, as may have an envelope each; the first, cut
+    """As many of the variants, in their order, as may have an envelope each; the first, cut
     short to one call where it must be, in any case."""
     kept, spent = [], 0
     for one in found:
@@ -187,67 +174,63 @@ def sizes(engine: str, case: str) -> tuple[int, ...]:
     return tuple(t.numel() for t in base.initial(base.cases[case]))
 
 
-def telling(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
-    """Small cases that the claim covers, of which trials are made: three by size, or one."""
+def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
+    """Small cases that the claim covers, of which variants are made: three by size, or one."""
     names = list(agreement.covered_of(base))
     if len(names) == 1:
         return names
     small = sorted((max(sizes(base.name, n)), n) for n in names if base.cases[n].stored)
     small = [n for count, n in small if count <= SMALL]
-    if small and not full:
-        return [small[len(small) // 2]]
-    return sorted({small[0], small[len(small) // 2], small[-1]}) if small else []
+    middle = small[len(small) // 2 :][:1]
+    return sorted({*small[:1], *middle, *small[-1:]}) if full else middle
 
 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:
     """Fresh starts of the same case."""
     for k in range(1, SEEDS + 1):
-        other = run_cache.initial(base, replace(run.case, seed=run.case.seed + k), run.start)
-        moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True)
-                    if a.shape == b.shape)  # fmt: skip
+        other = base.initial(replace(run.case, seed=run.case.seed + k))
+        moved = any(not torch.equal(a, b) for a, b in zip(other, run.start, strict=True))
         yield other if moved and alike(other, run.start) else disturbed(run, k, still)
 
 
 def disturbed(run: Reference, k: int, still: tuple[str, ...]) -> State:
     """A state from along the trajectory, each moving number off by about a thousandth."""
     states = [run.states[n] for n in sorted(run.states)]
-    return moving(
-        states[k * (len(states) - 1) // (SEEDS + 1)],
-        still,
-        run.case.seed + k,
-        lambda t, g: t * (1 + 1e-3 * draw(t, g)),
-    )
+    state = states[k * (len(states) - 1) // (SEEDS + 1)]
+    return moving(state, still, run.case.seed + k, off_by(1e-3))
 
 
 def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[str, State]]:
     """Starts with numbers of a special kind in some places."""
 
-    def zeros(t, g):
+    def somewhere(t, g, *values):
         at = torch.randint(0, EIGHTH, t.shape, generator=g)
-        return torch.where(at == 0, 0.0, torch.where(at == 1, -0.0, t)).to(t.dtype)
+        for place, value in enumerate(values):
+            t = torch.where(at == place, value, t)
+        return t
 
     def denormal(t, g):
-        tiny = torch.finfo(t.dtype).tiny / 4
-        at = torch.randint(0, EIGHTH, t.shape, generator=g)
-        return torch.where(at == 0, tiny, t).to(t.dtype)
+        return somewhere(t, g, torch.finfo(t.dtype).tiny / 4)
 
-    yield "zeros", moving(start, still, seed, zeros)
+    yield "zeros", moving(start, still, seed, lambda t, g: somewhere(t, g, 0.0, -0.0))
     yield "denormal", moving(start, still, seed, denormal)
     yield "large", moving(start, still, seed, lambda t, g: t * 1024)
 
 
-def edges_of(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[tuple[str, State]]:
+def beside_thresholds(
+    base: Engine, run: Reference, still: tuple[str, ...]
+) -> Iterator[tuple[str, State]]:
     """Starts on either side of a threshold, where one frozen step crosses any."""
 
-    def decided(state: State) -> list[torch.Tensor]:
-        return thresholds.decisions(run_cache.along(base, run.case, state, [1])[1])
+    def step(state: State) -> State:
+        return run_cache.along(base, run.case, state, [1])[1]
 
-    def moved(off: float) -> State:
-        return moving(run.start, still, run.case.seed, lambda t, g: t * (1 + off * draw(t, g)))
+    def moved(share: float) -> State:
+        return moving(run.start, still, run.case.seed, off_by(share))
 
-    if thresholds.decisions(run.start):
-        with suppress(ValueError, RuntimeError, IndexError):  # a start that is not admitted
-            yield from thresholds.beside(run.start, decided, moved)
+    if not all(map(inexact, run.start)):
+        with suppress(*REFUSALS):
+            yield from thresholds.beside(run.start, step, moved)
 
 
 def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
@@ -264,25 +247,24 @@ def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
     return type(state)(*(changed(name, t) for name, t in fields(state).items()))
 
 
-def draw(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    return torch.randn(t.shape, generator=generator, dtype=torch.float64).to(t.dtype)
+def off_by(share: float) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+    """Change of each number by about that share of it."""
+
+    def change(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        draw = torch.randn(t.shape, generator=generator, dtype=torch.float64)
+        return t * (1 + share * draw.to(t.dtype))
+
+    return change
 
 
-def shapes(base: Engine, case: Case, start: State, count: int) -> Iterator[InputVariant]:
+def other_sizes(base: Engine, case: Case, start: State) -> Iterator[InputVariant | None]:
     """Sizes of the case moved, where the engine takes them: larger, smaller, block, tiny."""
-    yielded = 0
     for changes in resized(base, case, start):
-        if yielded == count:
-            return
         try:
             other = replace(case, **changes)
-            begin = run_cache.initial(base, other, start)
-        except (ValueError, RuntimeError, IndexError):
+            begin = base.initial(other)
+        except REFUSALS:
             continue
-        if max(t.numel() for t in begin) > SMALL:
-            continue
-        words = ", ".join(f"{key} {value}" for key, value in changes.items())
-        found = trial(words, base, other, begin, changes=changes, optional=True)
-        if found is not None:
-            yielded += 1
-            yield found
+        if max(t.numel() for t in begin) <= SMALL:
+            words = ", ".join(f"{key} {value}" for key, value in changes.items())
+            yield variant(words, base, other, begin, changes=changes, optional=True)

@@ -28,9 +28,9 @@ from validation.golden import run_cache
 from validation.judge.compare import Check, compare, same_bits
 from validation.judge.findings import CaseResult
 from validation.reference.allowance import Allowance
-from validation.reference.branches import leaving, own_branch, reaches, rounded_calls
-from validation.reference.distance import Distance
-from validation.reference.envelope import floating
+from validation.reference.branches import leaving, own_branch, reaches
+from validation.reference.distance import Distance, floating
+from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import States, along, checkpoints, like
 from validation.worker.messages import StateSource
 

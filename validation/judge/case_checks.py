@@ -14,8 +14,8 @@ from validation.inputs.variants import (
     InputVariant,
     Made,
     afforded,
-    telling,
-    trials,
+    informative_cases,
+    input_variants,
 )
 from validation.judge.branch_tracking import FollowedRun
 from validation.judge.case_reference import CaseReference, shared
@@ -28,10 +28,9 @@ from validation.reference.branches import (
     joined,
     leaving,
     on_branch,
-    rounded_calls,
 )
-from validation.reference.distance import ZERO
-from validation.reference.envelope import floating
+from validation.reference.distance import ZERO, floating
+from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import checkpoints
 from validation.worker.messages import StateSource
 
@@ -45,7 +44,7 @@ class CaseChecks:
     @shared
     def variants(self) -> Made:
         """Inputs other than the case's own."""
-        return Made(trials(self.data.base, self.data.reference))
+        return Made(input_variants(self.data.base, self.data.reference))
 
     @shared
     def afforded(self) -> list[InputVariant]:
@@ -54,7 +53,7 @@ class CaseChecks:
 
     def informative(self, claim: Agreement) -> list[str]:
         """Names of the cases on which this claim is tried with input variants."""
-        return telling(self.data.base, claim, self.data.full)
+        return informative_cases(self.data.base, claim, self.data.full)
 
     def comparisons(
         self, claim: Agreement, candidate: StateSource, most: int | None = None

@@ -15,7 +15,7 @@ from validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_word
 from validation.records import digests
 from validation.reference.allowance import Allowance
 from validation.reference.branches import NONE, Branches, explicable, far, on_branch
-from validation.reference.distance import ZERO, Distance, distance, size
+from validation.reference.distance import ZERO, Distance, distance, inexact, size
 
 SHOWN = 4  # failures kept of each case
 
@@ -46,7 +46,7 @@ class Check:
 
 def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
     """Compares decisions exactly, then fixed fields, then values as claimed."""
-    names = sorted(check.want._fields, key=lambda name: floats(getattr(check.want, name)))
+    names = sorted(check.want._fields, key=lambda name: inexact(getattr(check.want, name)))
     for name in names:
         ours, theirs = getattr(check.got, name), getattr(check.want, name)
         result.checks += 1
@@ -70,7 +70,7 @@ def record_finding(agreement: Agreement, result: CaseResult, check: Check, found
         same = found.share == 0 and found.origin == BITS
         result.relative_rms[name] = 0.0 if same else relative(check, name)
     if not found.holds:
-        report(result, str(found), decision=not floats(getattr(check.want, name)))
+        report(result, str(found), decision=not inexact(getattr(check.want, name)))
 
 
 class Comparison(NamedTuple):
@@ -114,7 +114,7 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
 def comparison(agreement: Agreement, check: Check, name: str) -> Comparison:
     """Compares by the level of the claim: bits, a budget, or the tolerance around the truth."""
     ours, theirs = getattr(check.got, name), getattr(check.want, name)
-    if agreement.level == "exact" or not floats(ours) or name in check.still:
+    if agreement.level == "exact" or not inexact(ours) or name in check.still:
         # the library's comparison decides; ours puts a number on it
         return Comparison(theirs, exact_distance(ours, theirs), ZERO, BITS)
     if agreement.level == "approximate":
@@ -139,7 +139,7 @@ def comparison_on_branch(
     taken = far(to, compared.to, 0)
     if not taken:
         return compared
-    off = distance(ours, to) if floats(ours) else exact_distance(ours, to)
+    off = distance(ours, to) if inexact(ours) else exact_distance(ours, to)
     return compared._replace(to=to, off=off, otherwise=taken)
 
 
@@ -149,11 +149,6 @@ def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> boo
         a.dtype == b.dtype and a.shape == b.shape and torch.equal(digests.bits(a), digests.bits(b))
         for a, b in zip(one, other, strict=True)
     )
-
-
-def floats(tensor: torch.Tensor) -> bool:
-    """Whether a field holds values; otherwise it holds decisions."""
-    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:

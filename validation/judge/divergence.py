@@ -29,7 +29,6 @@ from validation.judge.compare import (
     Check,
     compare,
     exact_distance,
-    floats,
     misfit,
     number,
     worst_cell,
@@ -38,7 +37,9 @@ from validation.judge.findings import CaseResult
 from validation.records import digests, tensor_files
 from validation.records.base import Record
 from validation.reference.allowance import Allowance
-from validation.reference.branches import own_branch, reaches, rounded_calls
+from validation.reference.branches import own_branch, reaches
+from validation.reference.distance import inexact
+from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import along, checkpoints, like
 from validation.worker.client import Candidate
 from validation.worker.messages import CandidateFailed, StateSource, hashable
@@ -219,7 +220,7 @@ class Search:
 def unequal(ours: State, theirs: State) -> str:
     """The first field that differs, decisions before values; "" if none does."""
     pairs = list(zip(theirs._fields, ours, theirs, strict=True))
-    for name, a, b in sorted(pairs, key=lambda p: floats(p[2])):
+    for name, a, b in sorted(pairs, key=lambda p: inexact(p[2])):
         if misfit(a, b) or exact_distance(a, b).largest > 0:
             return name
     return ""
@@ -274,7 +275,7 @@ def first_stage(data: CaseReference, engine: Engine, found: Found, candidate: St
 
 def histogram(ours: torch.Tensor, theirs: torch.Tensor) -> dict[str, int]:
     """Counts cells by their distance in units in the last place, by powers of ten."""
-    if not floats(theirs):
+    if not inexact(theirs):
         return {"another decision": int((ours != theirs).sum())}
     if theirs.is_complex():
         ours, theirs = torch.view_as_real(ours), torch.view_as_real(theirs)

@@ -19,10 +19,9 @@ from validation.judge.case_checks import CaseChecks
 from validation.judge.compare import compare, same_bits
 from validation.judge.findings import CaseResult, Mutation
 from validation.judge.law_check import check_laws
-from validation.mutation import operators as do
 from validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
 from validation.parallel.threads import workers
-from validation.reference.distance import distance, size
+from validation.reference.distance import distance, inexact, size
 from validation.worker.memo import MemoizedCandidate
 from validation.worker.messages import CandidateFailed
 
@@ -158,7 +157,7 @@ def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """RMS of the difference over the RMS of the unspoiled field; infinite for whole numbers."""
     if torch.equal(ours, theirs):
         return 0.0
-    if not do.floating(theirs) or ours.shape != theirs.shape:
+    if not inexact(theirs) or ours.shape != theirs.shape:
         return float("inf")
     norm = size(theirs)
     return distance(ours, theirs).rms / norm if norm else float("inf")

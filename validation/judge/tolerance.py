@@ -15,13 +15,12 @@ from typing import Protocol
 from baselines.engine import State
 from validation.golden.manifest import Answer
 from validation.reference.allowance import Allowance, ByField
-from validation.reference.distance import ZERO, Distance, widest
+from validation.reference.distance import ZERO, Distance, floating, widest
 from validation.reference.envelope import (
     FACTOR,
     ROUNDED,
     SENSITIVE,
     Envelope,
-    floating,
     unrelated,
 )
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from baselines.engine import State, clone, fields
+from validation.reference.distance import inexact
 
 WRONG_CONSTANT = 1e-5  # of each increment
 WRONG_CELL = 1e-3  # of the field's root mean square
@@ -44,7 +45,7 @@ class Call:
 
     def floats(self) -> list[str]:
         """Floating-point fields with cells: those that changed first, then by size."""
-        names = [n for n, f in fields(self.after).items() if floating(f) and f.numel()]
+        names = [n for n, f in fields(self.after).items() if inexact(f) and f.numel()]
         return sorted(names, key=lambda n: (not self.moves(n), -getattr(self.after, n).numel()))
 
     def moves(self, name: str) -> bool:
@@ -61,10 +62,6 @@ class Call:
     def spoil_one(self, act: Callable[[Tensor, Tensor], Tensor]) -> State:
         """The same in the first floating field alone."""
         return self.changed(act, *self.floats()[:1]) if self.floats() else self.after
-
-
-def floating(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def increment(act: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -155,7 +152,7 @@ def other_type(_: Tensor, after: Tensor) -> Tensor:
 
 def flip_decision(call: Call) -> State:
     """One whole number off by one, in the largest such field that changes."""
-    whole = [n for n, f in fields(call.after).items() if not floating(f) and f.numel()]
+    whole = [n for n, f in fields(call.after).items() if not inexact(f) and f.numel()]
     whole.sort(key=lambda n: (not call.moves(n), -getattr(call.after, n).numel()))
     if not whole:
         return call.after
@@ -199,7 +196,7 @@ def previous_answer(call: Call) -> State:
 
 def spoil_input(call: Call) -> State:
     for tensor in call.given:
-        if floating(tensor) and tensor.numel():
+        if inexact(tensor) and tensor.numel():
             tensor.add_(1)
     return call.after
 

@@ -1,4 +1,4 @@
-"""Process pool of the judge: batches of one engine, side by side."""
+"""Pool of fresh processes, and the judge's batches in one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from signal import SIG_IGN, SIGINT, SIGKILL, signal
 from threading import Thread
@@ -24,7 +25,7 @@ speak: Tell = lambda name, line: None  # noqa: E731  (to the parent, in a proces
 
 def portions(groups: dict[str, list[str]]) -> list[list[str]]:
     """Names by engine, a few at a time, the engines taking turns: what one portion makes of
-    the frozen engine is on file when the next one comes."""
+    the baseline is on file when the next one comes."""
     cut = []
     for engine, names in sorted(groups.items()):
         count = -(-len(names) // PORTION)
@@ -32,31 +33,23 @@ def portions(groups: dict[str, list[str]]) -> list[list[str]]:
     return [names for _, _, names in sorted(cut)]
 
 
-def side_by_side(
-    work: Callable, parts: list[list[str]], coverage: Coverage, tell: Tell
-) -> Iterator:
-    """What ``work(names, coverage, tell)`` yields for each part, in processes of their own.
+@contextmanager
+def processes(
+    work: str, count: int, prepare: Callable[..., object] | None = None, *given
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of so many processes that ends with the block and with this process.
+
+    Each begins with ``prepare(*given)``; this process alone hears Ctrl-C.
 
     Raises:
         RuntimeError: a process was killed; what was finished is on file.
     """
-    context, others = get_context("spawn"), active_children()
-    said = context.SimpleQueue()
-    names = [name for part in parts for name in part]
-    pool = ProcessPoolExecutor(PROCESSES, context, initializer=listen_to, initargs=(said, names))
+    others = active_children()
+    pool = ProcessPoolExecutor(count, get_context("spawn"), begin, (prepare, given))
     try:
-        with environment(
-            **allocator.LARGE_PAGES
-        ):  # all of the pool's processes start with the first
-            waiting = {pool.submit(through, work, names, coverage) for names in parts}
-        while waiting:
-            done, waiting = wait(waiting, LISTENING_S, FIRST_COMPLETED)
-            while not said.empty():
-                tell(*said.get())
-            for one in done:
-                yield from one.result()
+        yield pool
     except BrokenProcessPool:
-        raise RuntimeError("a judging process was killed (out of memory?); run it again") from None
+        raise RuntimeError(f"a {work} process was killed (out of memory?); run it again") from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in active_children():
@@ -64,24 +57,42 @@ def side_by_side(
                 process.kill()
 
 
-def listen_to(said, names: list[str]) -> None:
-    """In the new process: the parent alone hears Ctrl-C, and hears what is at work."""
-    global speak
-    signal(SIGINT, SIG_IGN)
-    end_with_parent()
-    allocator.keep_freed()
-    get_ready(names)
-    speak = lambda name, line: said.put((name, line))  # noqa: E731
-
-
-def end_with_parent() -> None:
-    """This process does not outlive the one that started it, however that ends."""
+def begin(prepare: Callable[..., object] | None, given: tuple) -> None:
+    """In the new process, which does not outlive the one that started it, however that ends."""
 
     def watch() -> None:
         parent_process().join()
         os.kill(os.getpid(), SIGKILL)
 
+    signal(SIGINT, SIG_IGN)
     Thread(target=watch, daemon=True).start()
+    if prepare:
+        prepare(*given)
+
+
+def side_by_side(
+    work: Callable, parts: list[list[str]], coverage: Coverage, tell: Tell
+) -> Iterator:
+    """What ``work(names, coverage, tell)`` yields for each part, in processes of their own."""
+    said = get_context("spawn").SimpleQueue()
+    names = [name for part in parts for name in part]
+    with processes("judging", PROCESSES, get_ready_to_judge, said, names) as pool:
+        with environment(**allocator.LARGE_PAGES):  # all of them start with the first
+            waiting = {pool.submit(through, work, names, coverage) for names in parts}
+        while waiting:
+            done, waiting = wait(waiting, LISTENING_S, FIRST_COMPLETED)
+            while not said.empty():
+                tell(*said.get())
+            for one in done:
+                yield from one.result()
+
+
+def get_ready_to_judge(said, names: list[str]) -> None:
+    """In the new process: the parent hears what is at work."""
+    global speak
+    allocator.keep_freed()
+    get_ready(names)
+    speak = lambda name, line: said.put((name, line))  # noqa: E731
 
 
 def through(work: Callable, names: list[str], coverage: Coverage) -> list:

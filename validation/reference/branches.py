@@ -1,30 +1,29 @@
 """Decisions that rounding can flip: the other right answers, cell by cell.
 
-A threshold may lie within rounding of what is compared with it. The frozen engine falls on one
+A threshold may lie within rounding of what is compared with it. The baseline falls on one
 side of it on this processor, the truth on the other, and no allowance for rounding covers what
 follows in the cells that were decided. Such cells are not left out; they have more than one
 right answer. With t the value that a cell is held to, a what it may be off, and o what another
-rounding of the same call makes of it (the frozen engine here, the truth, the frozen engine with
-every result rounded at random: `rounding`), o is right too
+rounding of the same call makes of it (the baseline here, the truth, the baseline with
+every result rounded at random: `random_rounding`), o is right too
 
     where |o − t| > a        it is on another branch,
     and then |x − o| ≤ a     is asked of the candidate's x, for one of these o.
 
 Whole numbers and branches have a = 0: they are one of the right answers, bit for bit. All other
-cells are held to what they were, so a wrong cell elsewhere gains nothing. Of whole runs: `orbit`.
+cells are held to what they were, so a wrong cell elsewhere gains nothing. Of whole runs:
+`judge.branch_tracking`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
 
-from baselines.engine import Case, Engine, State, fields
-from validation.reference.distance import Distance, least, widened, widest
-from validation.reference.envelope import ROUNDED, floating
-from validation.reference.trajectory import rounded_run
+from baselines.engine import State, fields
+from validation.reference.distance import Distance, floating, inexact, least, widened, widest
 
 MOST = 1 / 16  # of the cells of a field: rounding does not decide more of one call otherwise
 
@@ -41,7 +40,7 @@ NONE = Branches(torch.empty(0, dtype=torch.int64), torch.empty(0))
 
 def branches(
     held_to: dict[str, torch.Tensor],
-    others: Iterable[tuple[torch.Tensor, ...]],
+    others: Iterable[Sequence[torch.Tensor]],
     reach: dict[str, float],
 ) -> dict[str, Branches]:
     """Of each field what ``others``, states of these fields, have out of reach; looked at one by
@@ -51,12 +50,6 @@ def branches(
         for (name, theirs), other in zip(held_to.items(), state, strict=True):
             found[name].append(leaving(other, theirs, reach[name]))
     return {name: joined(parts) for name, parts in found.items()}
-
-
-def rounded_calls(base: Engine, case: Case, start: State, steps: int) -> Iterator[State]:
-    """What random rounding makes of one call."""
-    for seed in range(ROUNDED):
-        yield rounded_run(base, case, start, [steps], seed)[steps]
 
 
 def leaving(other: torch.Tensor, held_to: torch.Tensor, reach: float) -> Branches:
@@ -75,7 +68,7 @@ def joined(parts: list[Branches]) -> Branches:
 
 def gap(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Distance of values, cell by cell, float64; of decisions, 1 where they differ."""
-    if one.is_floating_point() or one.is_complex():
+    if inexact(one):
         return (widened(one) - widened(other)).abs()
     return (one != other).double()
 
@@ -133,8 +126,7 @@ def own_branch(
     most = {name: reach.get(name, 0.0) for name in want}
     fitting = [name for name in most if got[name].shape == want[name].shape]
     few = [name for name in fitting if explicable(got[name], want[name], most[name])]
-    right = others() if few else []
-    for name in few:
-        found = joined([leaving(getattr(one, name), want[name], most[name]) for one in right])
+    right = ([getattr(one, name) for name in few] for one in (others() if few else ()))
+    for name, found in branches({name: want[name] for name in few}, right, most).items():
         want[name] = on_branch(got[name], want[name], found, most[name])
     return type(held_to)(**want)

@@ -16,9 +16,6 @@ class Distance(NamedTuple):
     largest: float
     block: float  # the largest root mean square over blocks of consecutive cells
 
-    def within(self, allowed: Distance) -> bool:
-        return all(got <= limit for got, limit in zip(self, allowed, strict=True))
-
     def scaled(self, factor: float) -> Distance:
         return Distance(*(factor * x for x in self))
 
@@ -32,6 +29,17 @@ class Distance(NamedTuple):
 
 
 ZERO = Distance(0.0, 0.0, 0.0)
+
+
+def inexact(tensor: torch.Tensor) -> bool:
+    """Whether it holds values, which are rounded; else decisions: whole numbers and branches."""
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def floating(state) -> list[str]:
+    """Fields of a state that hold values."""
+    pairs = zip(state._fields, state, strict=True)
+    return [name for name, t in pairs if inexact(t) and t.numel()]
 
 
 def widest(*distances: Distance) -> Distance:
@@ -53,7 +61,9 @@ def distance(one: torch.Tensor, other: torch.Tensor) -> Distance:
     if not torch.isfinite(gap).all():
         return Distance(float("inf"), float("inf"), float("inf"))
     squares = gap.square()
-    blocks = [float(part.mean()) for part in tail_and_blocks(squares)]
+    whole = squares[: squares.numel() // BLOCK * BLOCK].reshape(-1, BLOCK)
+    rest = squares[whole.numel() :].reshape(1, -1)
+    blocks = [float(part.mean(1).max()) for part in (whole, rest) if part.numel()]
     return Distance(float(squares.mean()) ** 0.5, float(gap.max()), max(blocks) ** 0.5)
 
 
@@ -68,7 +78,7 @@ def least(field: torch.Tensor) -> Distance:
     A run that happens to round to the truth is no measure of what another may do; over many
     cells such luck averages out, in a field of a single number it does not.
     """
-    if field.numel() == 0 or not (field.is_floating_point() or field.is_complex()):
+    if field.numel() == 0 or not inexact(field):
         return ZERO
     top = field.detach().abs().max()
     unit = float(torch.nextafter(top, torch.full_like(top, float("inf"))).double() - top.double())
@@ -78,13 +88,3 @@ def least(field: torch.Tensor) -> Distance:
 
 def widened(field: torch.Tensor) -> torch.Tensor:
     return field.to(torch.complex128 if field.is_complex() else torch.float64)
-
-
-def tail_and_blocks(squares: torch.Tensor):
-    """The worst whole block, and what is left over at the end."""
-    whole = squares.numel() // BLOCK * BLOCK
-    if whole:
-        means = squares[:whole].reshape(-1, BLOCK).mean(1)
-        yield means.max()
-    if whole < squares.numel():
-        yield squares[whole:]

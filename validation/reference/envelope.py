@@ -1,11 +1,11 @@
 """Envelope: how far two right answers may lie apart, measured on the baseline.
 
 Two right answers differ by the rounding of their operations and by nothing else. What that
-grows to is measured with two families of runs of the frozen engine:
+grows to is measured with two families of runs of the baseline:
 
     sensitivity   every moving floating-point number of the start goes up or down by one unit
                   in the last place, at random: what growth makes of a first rounding
-    floor         every rounded result is moved at random (`rounding`): what each step adds,
+    floor         every rounded result is moved at random (`random_rounding`): what each step adds,
                   and all that is left in a system that forgets its start
 
 For a field at a check, with d_i the distance of member i from the truth (from the frozen
@@ -29,12 +29,23 @@ A. H. Baker et al., Geosci. Model Dev. 8, 2829 (2015), doi:10.5194/gmd-8-2829-20
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
-from baselines.engine import Case, Engine, State
-from validation.reference.distance import ZERO, Distance, distance, quantile, widest
+from baselines.engine import Case, Engine, State, fields
+from validation.reference.distance import (
+    ZERO,
+    Distance,
+    distance,
+    floating,
+    inexact,
+    quantile,
+    size,
+    widened,
+    widest,
+)
 from validation.reference.trajectory import States, along, rounded_run
 
 SENSITIVE = 16  # runs from starts that differ in the last place
@@ -51,8 +62,7 @@ class Envelope:
     allowed: dict[int, dict[str, Distance]]
     horizon: dict[str, int | None]  # steps; None where no check reaches it
     decided: dict[int, int]  # members whose decisions are the frozen run's, by steps
-    members: list[States] = field(repr=False, default_factory=list)  # the sensitive ones
-    count: int = 0
+    count: int  # of members
 
     def settled(self, n: int) -> bool:
         """Whether every right answer decides alike up to there."""
@@ -74,17 +84,18 @@ def ulp(tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 def perturbed(state: State, seed: int, still: tuple[str, ...] = ()) -> State:
     """``state`` one unit in the last place away, but for the fields that stand still."""
     generator = torch.Generator("cpu").manual_seed(seed)
-    pairs = zip(state._fields, state, strict=True)
-    return type(state)(*(t if name in still else ulp(t, generator) for name, t in pairs))
+    return type(state)(
+        *(t if name in still else ulp(t, generator) for name, t in fields(state).items())
+    )
 
 
-def floor(engine: Engine, case: Case, start: State, at: list[int], count: int = ROUNDED):
-    """So many of these."""
-    return [rounded_run(engine, case, start, at, seed) for seed in range(count)]
+def rounded_calls(engine: Engine, case: Case, start: State, steps: int) -> Iterator[State]:
+    """What random rounding makes of one call."""
+    return (rounded_run(engine, case, start, [steps], seed)[steps] for seed in range(ROUNDED))
 
 
 def sensitivity(engine: Engine, case: Case, start: State, at: list[int], still, count=SENSITIVE):
-    """Runs of the frozen engine from starts one unit in the last place away."""
+    """Runs of the baseline from starts one unit in the last place away."""
     return [along(engine, case, perturbed(start, 1 + i, still), at) for i in range(count)]
 
 
@@ -100,7 +111,7 @@ def envelope(
 ) -> Envelope:
     """Of the runs from ``start``, at the steps of ``base``, with so many members of each kind."""
     at = sorted(base)
-    noisy = floor(engine, case, start, at, rounded)
+    noisy = [rounded_run(engine, case, start, at, seed) for seed in range(rounded)]
     moved = sensitivity(engine, case, start, at, still, sensitive)
     allowed, decided = {}, {}
     for n in at:
@@ -108,40 +119,29 @@ def envelope(
                   for family in (moved, noisy)]  # fmt: skip
         decided[n] = sum(map(len, inside))
         allowed[n] = {
-            name: widest(*(spread(family, name, true[n], base[n]) for family in inside)).scaled(
-                FACTOR
-            )
+            name: widest(*(spread(family, name, true[n], base[n]) for family in inside))
             for name in floating(base[n])
         }
     horizon = {name: first_saturated(allowed, base, name) for name in floating(start)}
-    return Envelope(allowed, horizon, decided, moved, len(moved) + len(noisy))
+    return Envelope(allowed, horizon, decided, len(moved) + len(noisy))
 
 
 def spread(family: list[State], name: str, true: State, base: State) -> Distance:
-    """Quantile over the members of their distance from the truth; the frozen run is one."""
+    """FACTOR times the quantile of the members' distances from the truth; the frozen run is one."""
     target = getattr(true, name)
-    return quantile([distance(getattr(m, name), target) for m in (*family, base)], QUANTILE)
-
-
-def floating(state: State) -> list[str]:
-    """Fields that hold values, not decisions."""
-    pairs = zip(state._fields, state, strict=True)
-    return [n for n, t in pairs if (t.is_floating_point() or t.is_complex()) and t.numel()]
+    found = [distance(getattr(member, name), target) for member in (*family, base)]
+    return quantile(found, QUANTILE).scaled(FACTOR)
 
 
 def same_decisions(one: State, other: State) -> bool:
     """Whether every whole number and every branch is the same."""
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(one, other, strict=True)
-        if not (a.is_floating_point() or a.is_complex())
-    )
+    return all(inexact(a) or torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def unrelated(tensor: torch.Tensor) -> float:
     """Root mean square distance of two states that have nothing in common but their law."""
-    wide = tensor.reshape(-1).to(torch.complex128 if tensor.is_complex() else torch.float64)
-    return 2**0.5 * float((wide - wide.mean()).abs().square().mean()) ** 0.5
+    wide = widened(tensor)
+    return 2**0.5 * size(wide - wide.mean())
 
 
 def first_saturated(allowed, base: States, name: str) -> int | None:

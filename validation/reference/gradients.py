@@ -48,12 +48,5 @@ def objective_gradients(
 
 def own_gradients(engine: Engine, case: Case, start: State, steps: int, wrt: list[str]) -> dict:
     """Of the engine itself."""
-    step = engine.prepare(case)
-
-    def run(state: State) -> State:
-        working = engine.adopt(case, state)
-        for _ in range(0, steps, engine.stride):
-            working = step(working)
-        return engine.observe(case, working)
-
-    return objective_gradients(run, start, wrt)
+    run = engine.runner(case)
+    return objective_gradients(lambda state: run(state, steps), start, wrt)

@@ -1,7 +1,7 @@
 """Random rounding: the effect of the last bit of every operation on the final state.
 
 Monte Carlo arithmetic: each floating-point result is moved at random by one unit in the
-last place, or left alone. Runs of the frozen engine under it show how far two right
+last place, or left alone. Runs of the baseline under it show how far two right
 answers may lie apart, for engines of any kind and without touching their source.
 
 D. S. Parker, B. Pierce and P. R. Eggert, Comput. Sci. Eng. 2(4), 58 (2000),

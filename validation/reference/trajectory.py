@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from baselines.engine import Case, Engine, State, fields
-from validation.reference.distance import ZERO, Distance, distance, widest
+from validation.reference.distance import Distance, distance, inexact, widest
 from validation.reference.random_rounding import RandomRounding
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
@@ -30,7 +30,7 @@ def departures(case: Case, stride: int = 1) -> list[int]:
 
 @dataclass(frozen=True)
 class Reference:
-    """States of the frozen engine along one case, by step."""
+    """States of the baseline along one case, by step."""
 
     case: Case
     states: States
@@ -55,34 +55,34 @@ def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
 
 
 def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
-    """A run of the frozen engine in which every result is rounded at random."""
+    """A run of the baseline in which every result is rounded at random."""
     with RandomRounding(seed):
         return along(engine, case, start, at)
 
 
-def stops(case: Case, stride: int = 1) -> list[int]:
+def stops(case: Case) -> list[int]:
     """Steps of the frozen run that are asked for, of whole trajectories or of single calls."""
-    ends = {n + k for n in departures(case, stride) for k in (0, stride)}
-    return sorted({*checkpoints(case, stride), *ends} - {0})
+    return sorted({*checkpoints(case), *(n + k for n in departures(case) for k in (0, 1))} - {0})
 
 
-def reference(engine: Engine, case: Case, start: State | None = None, stride: int = 1) -> Reference:
+def reference(engine: Engine, case: Case, start: State | None = None) -> Reference:
     """Run the engine over the case and keep the states that will be compared."""
     start = engine.initial(case) if start is None else start
-    return Reference(case, {0: start} | along(engine, case, start, stops(case, stride)))
+    return Reference(case, {0: start} | along(engine, case, start, stops(case)))
 
 
 def like(state: State, pattern: State) -> State:
     """``state`` with the floating-point types of ``pattern``."""
     pairs = zip(state, pattern, strict=True)
-    return type(pattern)(*(s.to(p.dtype) if s.is_floating_point() or s.is_complex() else s
-                           for s, p in pairs))  # fmt: skip
+    return type(pattern)(*(s.to(p.dtype) if inexact(s) else s for s, p in pairs))
 
 
-def truth(engine: Engine, case: Case, start: State, stride: int = 1) -> Reference:
-    """The same run from the same start, in the widest type there is."""
-    wide = case.truth
-    return reference(engine, wide, like(start, engine.initial(wide)), stride)
+def truth(engine: Engine, run: Reference) -> Reference:
+    """A run in the widest type there is, from the same start: itself where it is that already."""
+    if run.case.is_truth:
+        return run
+    wide = run.case.truth
+    return reference(engine, wide, like(run.start, engine.initial(wide)))
 
 
 def members(case: Case, start: State) -> int:
@@ -95,26 +95,22 @@ def members(case: Case, start: State) -> int:
 def own_error(engine: Engine, case: Case) -> dict[str, dict[str, Distance]]:
     """How far right answers may lie from the truth: {"step 5": {"E": Distance}}.
 
-    The largest error, against the truth, among the frozen engine and runs of it under
+    The largest error, against the truth, among the baseline and runs of it under
     random rounding. Where the case is as wide as types get, the frozen run stands in for
     the truth. "step n" is for whole trajectories, "from n" for a single call from there.
     """
     base = reference(engine, case)
-    true = base if case.is_truth else truth(engine, case, base.start)
+    true = truth(engine, base)
     exact = {n: after_one(engine, case, base, true, n) for n in departures(case)}
     table = {f"step {n}": [errors(base.states[n], true.states[n])] for n in checkpoints(case)}
     table |= {f"from {n}": [errors(base.states[n + 1], exact[n])] for n in exact}
     for seed in range(members(case, base.start)):
-        with RandomRounding(seed):
-            other = reference(engine, case, base.start)
+        other = rounded_run(engine, case, base.start, stops(case), seed)
         for n in checkpoints(case):
-            table[f"step {n}"].append(errors(other.states[n], true.states[n]))
+            table[f"step {n}"].append(errors(other[n], true.states[n]))
         for n in exact:
-            if n == 0:
-                moved = other.states[1]
-            else:
-                moved = rounded_run(engine, case, base.states[n], [1], seed)[1]
-            table[f"from {n}"].append(errors(moved, exact[n]))
+            moved = rounded_run(engine, case, base.states[n], [1], seed) if n else other
+            table[f"from {n}"].append(errors(moved[1], exact[n]))
     return {
         key: {name: widest(*(row[name] for row in rows)) for name in rows[0]}
         for key, rows in table.items()
@@ -133,15 +129,11 @@ def after_one(
 def errors(one: State, other: State) -> dict[str, Distance]:
     """Distances of the floating-point fields, by name."""
     pairs = zip(one._fields, one, other, strict=True)
-    return {
-        name: distance(a, b) if a.numel() else ZERO
-        for name, a, b in pairs
-        if a.is_floating_point() or a.is_complex()
-    }
+    return {name: distance(a, b) for name, a, b in pairs if inexact(a)}
 
 
 def own_residuals(engine: Engine, case: Case, start: State) -> dict[str, float]:
-    """The largest residual of each law, of the frozen engine and under random rounding."""
+    """The largest residual of each law, of the baseline and under random rounding."""
     if max(t.numel() for t in start) > LAW_CELLS:
         return {}
     run = engine.runner(case)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from baselines.engine import Case, Engine, Stage
-from validation.golden.decision_flips import decisions, loose, otherwise
+from validation.golden.decision_flips import allowed_flips, decisions, flips
 from validation.golden.freeze import check_decisions
 from validation.golden.manifest import Sealed
 
@@ -57,7 +57,7 @@ def flipped(state: Marked, count: int) -> dict[str, torch.Tensor]:
 
 def test_as_many_as_rounding_moves_may_be_decided_otherwise_and_no_more():
     engine, case, end = ended(off=0.0)
-    most = loose(engine, case, end, Marked._asdict)["warm"]
+    most = allowed_flips(engine, case, end, Marked._asdict)["warm"]
     assert 0 < most < CELLS
     check_decisions("marked/c", engine, case, end, flipped(end, most))
     with pytest.raises(Sealed, match=f"warm is not the sealed one in {most + 1} of {CELLS}"):
@@ -73,5 +73,5 @@ def test_not_one_may_where_rounding_decides_nothing(off):
 
 
 def test_more_decisions_than_there_were_are_all_others():
-    assert otherwise(torch.zeros(3, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)) == 5
+    assert flips(torch.zeros(3, dtype=torch.int64), torch.zeros(5, dtype=torch.int64)) == 5
     assert set(decisions({"x": torch.zeros(1), "n": torch.zeros(1, dtype=torch.int64)})) == {"n"}

@@ -6,13 +6,13 @@ import torch
 import baselines
 from baselines.engine import replace
 from validation.claims import Agreement
-from validation.inputs import thresholds
-from validation.inputs.variants import edges_of, telling, trials
+from validation.inputs.variants import beside_thresholds, informative_cases, input_variants
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
 from validation.judge.compare import Check, compare
 from validation.judge.findings import CaseResult
 from validation.reference.allowance import Allowance
+from validation.reference.envelope import same_decisions
 
 DECIDING = [("probabilistic_field_v1", ""), ("energy_flow_v1", "tiny_steps")]
 
@@ -21,20 +21,19 @@ def bench_of(name, case=""):
     torch.set_num_threads(1)
     base = baselines.load(name)
     claim = Agreement(engine=base, level="exact", because="it is the same")
-    case = case or telling(base, claim, full=False)[0]
+    case = case or informative_cases(base, claim, full=False)[0]
     return CaseReference(base, case, base.cases[case])
 
 
 @pytest.mark.parametrize(("name", "case"), DECIDING)
 def test_both_sides_of_a_threshold_decide_otherwise(name, case):
     bench = bench_of(name, case)
-    found = dict(edges_of(bench.base, bench.reference, bench.still))
+    found = dict(beside_thresholds(bench.base, bench.reference, bench.still))
     assert len(found) == 4
     step = bench.base.runner(bench.case)
     for word in ("near", "at"):
         below, above = (found[f"{side}, {word} a threshold"] for side in ("below", "above"))
-        one, other = (thresholds.decisions(step(s, 1)) for s in (below, above))
-        assert not thresholds.alike(one, other)
+        assert not same_decisions(step(below, 1), step(above, 1))
 
 
 def test_an_engine_that_decides_nothing_has_none():
@@ -67,7 +66,7 @@ def test_a_decision_by_a_narrower_sum_is_caught_beside_the_threshold():
         return narrow
 
     wrong = replace(bench.base, stepper=stepper).runner(bench.case)
-    tried = [t for t in trials(bench.base, bench.reference) if "threshold" in t.label]
+    tried = [t for t in input_variants(bench.base, bench.reference) if "threshold" in t.label]
     assert tried
     result = CaseResult()
     for trial in tried:

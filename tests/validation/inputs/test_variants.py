@@ -11,7 +11,7 @@ from baselines.lattice_field_v1 import engine as base
 from validation.claims import Agreement
 from validation.golden import manifest
 from validation.inputs import variants
-from validation.inputs.variants import Made, afforded, cost, trials
+from validation.inputs.variants import Made, afforded, cost, input_variants
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
 from validation.judge.checks import run_checks
@@ -120,37 +120,43 @@ def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
 
 
 def test_trials_are_the_same_every_time(bench):
-    again = list(trials(base, bench.reference))
+    again = list(input_variants(base, bench.reference))
     assert [t.label for t in again] == [t.label for t in CaseChecks(bench).variants]
     for one, two in zip(CaseChecks(bench).variants, again, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
 
 
-def test_trials_are_made_when_they_are_asked_for_and_once(bench, monkeypatch):
-    made, make = [], variants.trial
+@pytest.fixture
+def made(monkeypatch):
+    """Labels of the variants that are made meanwhile."""
+    labels, make = [], variants.variant
     monkeypatch.setattr(
-        variants,
-        "trial",
-        lambda label, *w, **k: made.append(label) or make(label, *w, **k),
+        variants, "variant", lambda label, *w, **k: labels.append(label) or make(label, *w, **k)
     )
-    found = Made(trials(base, bench.reference))
+    return labels
+
+
+def test_trials_are_made_when_they_are_asked_for_and_once(bench, made):
+    labels = [t.label for t in CaseChecks(bench).variants]
+    made.clear()
+    found = Made(input_variants(base, bench.reference))
     assert next(iter(found)).label == made[0] == "seed 1"
     assert len(made) == 1
-    assert [t.label for t in found] == [t.label for t in CaseChecks(bench).variants]
+    assert [t.label for t in found] == labels
     count = len(made)
     assert all(a is b for a, b in zip(found, list(found), strict=True))
     assert len(made) == count
 
 
-def test_no_trial_is_made_beyond_what_envelopes_may_cost(bench, monkeypatch):
-    found, calls = Made(trials(base, bench.reference)), 10
+def test_no_trial_is_made_beyond_what_envelopes_may_cost(bench, made, monkeypatch):
+    found, calls = Made(input_variants(base, bench.reference)), 10
     first = next(iter(found))
     monkeypatch.setattr(variants, "WORK", 2 * cost(first, calls))
     kept = afforded(found, calls)
     assert [t.label for t in kept] == ["seed 1", "seed 2"]
-    assert len(found.made) == 3
+    assert len(made) == 3
     monkeypatch.setattr(variants, "WORK", 1)
-    (short,) = afforded(Made(trials(base, bench.reference)), calls)
+    (short,) = afforded(Made(input_variants(base, bench.reference)), calls)
     assert (short.label, list(short.want)) == ("seed 1", [1])
 
 

@@ -10,7 +10,7 @@ import pytest
 import baselines
 from tools.cli.validate import next_step, undecided
 from validation import discovery
-from validation.inputs.variants import telling
+from validation.inputs.variants import informative_cases
 from validation.judge.checks import run_in_new_process
 from validation.judge.findings import CaseResult
 from validation.judge.mutation_score import Recorded
@@ -63,12 +63,12 @@ def bench_of(claim, name):
     data = SimpleNamespace(
         base=base, name=name, case=base.cases[name], full=True, reference=reference
     )
-    return SimpleNamespace(data=data, informative=lambda claim: telling(base, claim))
+    return SimpleNamespace(data=data, informative=lambda claim: informative_cases(base, claim))
 
 
 def test_a_refused_candidate_is_not_waited_for_in_its_second_process():
     claim = discovery.claim("lattice_field_null")
-    last = telling(baselines.load("lattice_field_v1"), claim)[-1]
+    last = informative_cases(baselines.load("lattice_field_v1"), claim)[-1]
     candidate = Endless()
     with run_in_new_process(bench_of(claim, last), claim, candidate):
         assert not candidate.killed.is_set()
@@ -78,7 +78,7 @@ def test_a_refused_candidate_is_not_waited_for_in_its_second_process():
 
 def test_what_a_second_process_does_not_answer_is_a_refusal():
     claim = discovery.claim("lattice_field_null")
-    last = telling(baselines.load("lattice_field_v1"), claim)[-1]
+    last = informative_cases(baselines.load("lattice_field_v1"), claim)[-1]
     bench, candidate = bench_of(claim, last), Endless()
     ours = SimpleNamespace(
         after=lambda name, start, at: {n: bench.data.reference.start for n in at}
@@ -90,7 +90,7 @@ def test_what_a_second_process_does_not_answer_is_a_refusal():
 
 def test_other_cases_start_no_second_process():
     claim = discovery.claim("lattice_field_null")
-    first = telling(baselines.load("lattice_field_v1"), claim)[0]
+    first = informative_cases(baselines.load("lattice_field_v1"), claim)[0]
     with run_in_new_process(bench_of(claim, first), claim, None) as hold:
         assert hold(None, claim, None, CaseResult()) is None
 

@@ -7,7 +7,7 @@ import torch
 
 from baselines.engine import Stage
 from validation.calibration import heat
-from validation.calibration.rule_table import Within
+from validation.calibration.rule_table import InProcess
 from validation.claims import Agreement
 from validation.judge.case_reference import CaseReference
 from validation.judge.findings import CaseResult
@@ -21,7 +21,7 @@ def found(rule, level="rounding"):
     other = heat.engine(20, 0, rule=rule)
     claim = Agreement(engine=other, level=level, because="a test", differentiable=("x",))
     result = CaseResult()
-    check_gradients(CaseReference(base, "bar", base.cases["bar"]), claim, Within(other), result)
+    check_gradients(CaseReference(base, "bar", base.cases["bar"]), claim, InProcess(other), result)
     return result.broken
 
 
@@ -48,6 +48,6 @@ def test_stages_are_differentiated_through():
     twice = replace(base, stages=(*base.stages, Stage("idle", lambda case: lambda s: s)))
     claim = Agreement(engine=twice, level="exact", because="a test", differentiable=("x",))
     result = CaseResult()
-    check_gradients(CaseReference(base, "bar", base.cases["bar"]), claim, Within(twice), result)
+    check_gradients(CaseReference(base, "bar", base.cases["bar"]), claim, InProcess(twice), result)
     assert not result.broken
     assert result.checks == 1

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import baselines
-from validation import corpus, machine
+from tools.selftest import judged_controls
+from validation import machine
 from validation.claims import Agreement
 from validation.judge.case_checks import CaseChecks
 from validation.judge.findings import CaseResult, Mutation
@@ -23,8 +24,8 @@ ENGINE, CASE = "lattice_field_v1", "odd_2d"
 def scored(claim, bench=None):
     torch.set_num_threads(1)
     score = Score(claim)
-    with corpus.ControlClient(f"@must_accept/unchanged: {claim.engine.name}") as room:
-        score.try_case(bench or corpus.bench(ENGINE, CASE), room)
+    with judged_controls.ControlClient(f"@must_accept/unchanged: {claim.engine.name}") as room:
+        score.try_case(bench or judged_controls.case_checks(ENGINE, CASE), room)
     return score.result()
 
 
@@ -74,7 +75,7 @@ class Lawless(CaseChecks):
 
 
 def test_within_a_declared_error_a_mutant_may_stand_and_is_named():
-    found = scored(claim(**APPROXIMATE), Lawless(corpus.bench(ENGINE, CASE)))
+    found = scored(claim(**APPROXIMATE), Lawless(judged_controls.case_checks(ENGINE, CASE)))
     assert {"constant wrong by 1e-5", "float16 inside"} <= set(found.within_budget)
     assert found.survived == []
     assert {"zeros", "nothing done", "not a number"} <= set(found.killed)
@@ -89,7 +90,7 @@ class Blind(Lawless):
 
 
 def test_a_judge_that_looks_away_lets_them_survive():
-    found = scored(claim(level="exact"), Blind(corpus.bench(ENGINE, CASE)))
+    found = scored(claim(level="exact"), Blind(judged_controls.case_checks(ENGINE, CASE)))
     assert {"zeros", "constant wrong by 1e-5", "one unit in the last place"} <= set(found.survived)
 
 

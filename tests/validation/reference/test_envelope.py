@@ -74,7 +74,7 @@ def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
 
 def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
     """With the forcing off by a half values differ no more than right ones, the law does."""
-    from validation.calibration.rule_table import Within
+    from validation.calibration.rule_table import InProcess
     from validation.judge.case_reference import CaseReference
     from validation.judge.distributions import check_distributions
     from validation.judge.findings import CaseResult, Power
@@ -85,7 +85,7 @@ def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
     for error, refused in ((0.0, False), (0.5, True)):
         wrong = replace(lorenz96.engine(150, 0, error=error), cases={"ring": case})
         result = CaseResult(power=Power(horizon={"x": 150}))
-        check_distributions(bench, Within(wrong), result)
+        check_distributions(bench, InProcess(wrong), result)
         assert bool(result.broken) is refused
         assert (result.power.distributions["x"] < 1e-4) is refused
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import baselines
-from validation import corpus, discovery
+from tools.selftest import judged_controls
+from validation import discovery
 from validation.judge import mutation_score
 from validation.mutation import mutants
 from validation.records import digests
@@ -145,7 +146,7 @@ def test_the_mutants_yardstick_is_what_the_comparisons_were_told():
             run = engine.runner(engine.cases[case])
             return {n: run(state, n) for n in at}
 
-    room, bench = MemoizedCandidate(Frozen()), corpus.bench(ENGINE, CASE)
+    room, bench = MemoizedCandidate(Frozen()), judged_controls.case_checks(ENGINE, CASE)
     claim = discovery.claim("lattice_field_null")
     checks = [check.name for check in bench.comparisons(claim, room)]
     told = len(asked)

@@ -1,0 +1,43 @@
+"""Controls of the judge: the checks of one entry of the corpus, in a process of its own."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import baselines
+from validation.claims import Agreement
+from validation.corpus import Entry
+from validation.golden.manifest import manifest
+from validation.judge import checks
+from validation.judge.case_checks import CaseChecks
+from validation.judge.case_reference import CaseReference
+from validation.worker.client import Candidate
+
+
+@cache
+def case_checks(engine: str, case: str) -> CaseChecks:
+    """The judge's own checks of a case; their reference is computed once for all entries on it."""
+    base = baselines.load(engine)
+    sealed = manifest(engine).answers[case]
+    return CaseChecks(CaseReference(base, case, base.cases[case], sealed))
+
+
+def judged(part: str, entry: Entry) -> str:
+    """What the judge says of an entry: the first check that fails, or nothing."""
+    claim = Agreement(engine=entry.candidate(), level=entry.level, because=entry.name)
+    with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as client:
+        result = checks.run_checks(case_checks(entry.engine, entry.case), claim, client)
+    return result.broken[0] if result.broken else result.unfinished
+
+
+class ControlClient(Candidate):
+    """A candidate's process that is given as long as the entry says."""
+
+    preloaded = ("validation.corpus",)
+
+    def __init__(self, name: str, patience_s: float = Entry.patience_s):
+        super().__init__(name)
+        self.patience_s = patience_s
+
+    def ask(self, request: dict, patience_s: float) -> dict:
+        return super().ask(request, min(patience_s, self.patience_s))
