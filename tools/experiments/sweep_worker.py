@@ -28,10 +28,9 @@ from tools.timing.intervals import within
 from tools.timing.runners import Contender
 from validation import discovery
 from validation.claims import Agreement
-from validation.judge.case_reference import SLACK
 from validation.records import digests
 from validation.reference.distance import Distance, distance, least, widest
-from validation.reference.trajectory import own_error, reference, truth
+from validation.reference.trajectory import SLACK, own_error, reference, truth
 
 CHECKED = 2  # calls of the candidate that are compared
 BLOCK_S = 2e-3

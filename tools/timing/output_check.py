@@ -32,13 +32,12 @@ from tools.timing.fingerprints import (
     refuse_beyond,
 )
 from validation.golden.manifest import manifest
-from validation.judge.case_reference import SLACK
 from validation.judge.compare import exact_distance, misfit
 from validation.judge.verdicts import Conclusion
 from validation.parallel.threads import workers
 from validation.records import tensor_files
 from validation.reference.distance import ZERO, Distance, distance, least, widest
-from validation.reference.trajectory import checkpoints
+from validation.reference.trajectory import SLACK, checkpoints
 
 KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
 

@@ -44,6 +44,7 @@ from validation.reference.envelope import (
     unrelated,
 )
 from validation.reference.trajectory import (
+    SLACK,
     Reference,
     after_one,
     checkpoints,
@@ -53,7 +54,6 @@ from validation.reference.trajectory import (
 )
 from validation.worker.client import Candidate
 
-SLACK = 2.0  # of the sealed own error: two right answers lie on either side of the truth
 SEALED = f"{SLACK:g} times the sealed own error"
 FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
 BRIEF = 1 << 17  # elements; of larger states few are compared in everyday runs

@@ -10,13 +10,13 @@ import torch
 from baselines.engine import State
 from validation.claims import Agreement
 from validation.inputs.variants import telling
-from validation.judge.case_reference import SLACK, Bench
+from validation.judge.case_reference import Bench
 from validation.judge.compare import compare, misfit, report
 from validation.judge.distributions import distributions
 from validation.judge.gradient_check import hold_gradients
 from validation.judge.verdicts import CaseResult, LawFinding, Margin, Power
 from validation.parallel.threads import workers
-from validation.reference.trajectory import LAW_CELLS, checkpoints
+from validation.reference.trajectory import LAW_CELLS, SLACK, checkpoints
 from validation.worker.client import Candidate
 from validation.worker.memo import Remembered
 from validation.worker.messages import CandidateFailed, Raised, Unfinished
