@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 
 from tools import console
 from tools.asv_support.checkout import UNDER_TEST, measurable
+from tools.process import Died, Worker
 from tools.records import evidence, measurement
 from tools.records.measurement import Measurement
 from tools.timing import intervals
 from tools.timing.intervals import Interval
-from tools.timing.worker_client import Died, listen
 from validation import discovery
 from validation.records import digests, results
 from validation.records.base import BrokenRecord
@@ -276,9 +276,8 @@ def settled(found: list[ComparedCase]) -> bool:
 def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> ComparedCase:
     """What one process says: the ratio of processor times, and A against itself."""
     asked = {"seed": seed, "trees": {k: str(v) for k, v in trees.items()}, "name": name}
-    asked |= {"cases": [case], "budget_s": BUDGET_S}
-    (heard,) = listen("tools.experiments.compare_commits_worker", asked)
-    rounds = heard.row["rounds"]
+    with Worker("tools.experiments.compare_commits_worker") as worker:
+        rounds = worker.ask(asked | {"case": case, "budget_s": BUDGET_S})
     wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
     off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))
     said = intervals.fine_verdict(wall, cpu)

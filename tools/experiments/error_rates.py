@@ -9,10 +9,7 @@ Every process is kept as soon as it is through, so the experiment may be stopped
 from __future__ import annotations
 
 import inspect
-import json
 import math
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean, median
@@ -20,6 +17,7 @@ from statistics import mean, median
 from scipy.stats import mannwhitneyu, t
 
 from tools import console
+from tools.process import Died, Worker
 from tools.records.conditions import Conditions, conditions
 from tools.records.evidence import View
 from tools.records.machine_load import wait_for_quiet
@@ -162,12 +160,11 @@ def one(seed: int) -> ErrorRateRun:
     Raises:
         RuntimeError: it ended without an answer.
     """
-    words = [sys.executable, "-m", "tools.experiments.error_rates_worker", str(seed)]
-    done = subprocess.run(words, cwd=digests.ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"process {seed} of the experiment failed: {last}; run it again")
-    return ErrorRateRun(**json.loads(done.stdout.splitlines()[-1]))
+    try:
+        with Worker("tools.experiments.error_rates_worker") as worker:
+            return ErrorRateRun(**worker.ask(seed))
+    except Died as why:
+        raise RuntimeError(f"process {seed} of the experiment {why}; run it again") from None
 
 
 def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:

@@ -8,9 +8,6 @@ verdict, counts as not measured.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -19,7 +16,7 @@ from time import monotonic
 import baselines
 from baselines.engine import Engine, describe
 from tools import console
-from tools.process import environment
+from tools.process import Died, Worker
 from tools.records import evidence
 from tools.records.conditions import Conditions, timing_conditions
 from tools.records.protocols import CLOCK
@@ -29,8 +26,8 @@ from validation.records import digests, results
 from validation.records.base import BrokenRecord, Part
 from validation.records.base import today as now
 
-BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
 EACH_S = 0.3  # of rounds, for each scenario
+PATIENCE_S = 3600.0  # for each scenario, its reference included
 WAITING = "not measured yet; run: groundspeed map"
 THREADS = (1, 2)
 
@@ -178,53 +175,18 @@ def unreachable(threads: int, device: str, on: str = "") -> str:
     return "" if on or threads <= cores else f"{threads} threads on {cores} cores"
 
 
-class Worker:
-    """A process for an engine and a number of threads; a new one where the last has died."""
-
-    def __init__(self, engine: str, threads: int):
-        self.engine, self.threads, self.process = engine, threads, None
-
-    def ask(self, scenario: Scenario) -> dict:
-        if self.process is None or self.process.poll() is not None:
-            self.process = self.started()
-        request = {
-            "optimization": scenario.optimization,
-            "size": scenario.size,
-            "dtype": scenario.dtype,
-            "budget_s": EACH_S,
-        }
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError):
-            self.close()
-            return {"reason": "the process died here"}
-
-    def started(self) -> subprocess.Popen:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tools.experiments.sweep_worker",
-                self.engine,
-                str(self.threads),
-            ],
-            cwd=digests.ROOT,
-            env=environment(self.threads) | {"OMP_WAIT_POLICY": "passive"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
-        self.process = None
+def ask(workers: dict[int, Worker], engine: str, scenario: Scenario) -> dict:
+    """What the process with that number of threads answers; a new one where the last has died."""
+    threads = scenario.threads
+    if threads not in workers:
+        words = ("tools.experiments.sweep_worker", engine, str(threads))
+        workers[threads] = Worker(*words, threads=threads, patience_s=PATIENCE_S)
+    request = scenario.model_dump(include={"optimization", "size", "dtype"})
+    try:
+        return workers[threads].ask(request | {"budget_s": EACH_S})
+    except Died as why:
+        workers.pop(threads).close()
+        return {"reason": f"the process died here: {why}"}
 
 
 def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> list[Scenario]:
@@ -233,13 +195,13 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
     kept = on_file(engine)
     others = [s for s in kept.scenarios if s.optimization not in names] if kept else []
     before = timing_conditions()
-    workers = {threads: Worker(engine, threads) for threads in THREADS}
+    workers: dict[int, Worker] = {}
     try:
         for scenario in in_turn(scenarios):
             if monotonic() > until:
                 break
             tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
-            found = workers[scenario.threads].ask(scenario)
+            found = ask(workers, engine, scenario)
             for key, value in ({"reason": ""} | found).items():
                 setattr(scenario, key, value)
             basis = rests_on(scenario.optimization)[0]

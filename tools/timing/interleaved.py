@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -21,6 +22,7 @@ from tools.timing.output_check import Trail
 from tools.timing.runners import Contender, Stream
 from validation.worker.global_state import settings
 
+BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 MOST = 100  # rounds of a case
 SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
 FEWEST = {SLOW_BLOCK_S: 5, 2.5: 3, math.inf: 2}  # rounds, where a block takes up to so many seconds
@@ -30,6 +32,58 @@ AUDITS = 3  # of a contender; of long blocks one, where it took less than SUSPEC
 SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
+Times = tuple[float, float]  # of a block: wall and processor seconds
+Limits = tuple[int, int]  # fewest and most rounds
+
+
+def in_random_order(blocks: dict[str, Callable], rng: random.Random) -> dict:
+    """What each call gives."""
+    order = list(blocks)
+    rng.shuffle(order)
+    return {name: blocks[name]() for name in order}
+
+
+def positions(
+    length: int, steps: int, restart: Callable[[], None], limits: Limits, budget_s: float
+) -> Iterator[int]:
+    """Steps made of a trajectory after each round, until the budget is spent; it restarts where
+    the next round would not fit."""
+    restart()
+    made, began = 0, perf_counter()
+    for count in range(limits[1]):
+        if count >= limits[0] and perf_counter() - began >= budget_s:
+            return
+        if made + steps > length:
+            restart()
+            made = 0
+        made += steps
+        yield made
+
+
+def rounds(
+    runners: dict[str, Contender], steps: int, rng: random.Random, limits: Limits, budget_s: float
+) -> list[dict[str, list[float]]]:
+    """Rounds of runners that nobody watches, on one case and from one start: seconds a step."""
+
+    def restart() -> None:
+        for runner in runners.values():
+            runner.restart()
+
+    (length,) = {runner.case.steps for runner in runners.values()}
+    blocks = {name: partial(runner.make, steps) for name, runner in runners.items()}
+    made = positions(length, steps, restart, limits, budget_s)
+    return [per_step(in_random_order(blocks, rng), steps) for _ in made]
+
+
+def per_step(found: dict[str, Times], steps: int) -> dict[str, list[float]]:
+    """Seconds a step of the baseline: [wall, processor]."""
+    return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
+
+
+def block_length(baseline: Contender, stride: int) -> int:
+    """Steps a block: enough for the clock, and no more than the trajectory has."""
+    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
+    return max(1, min(wanted, baseline.case.steps) // stride) * stride
 
 
 @dataclass
@@ -47,7 +101,7 @@ class Rounds:
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
-        self.found: list[dict[str, tuple[float, float]]] = []
+        self.found: list[dict[str, Times]] = []
         self.lost: dict[str, str] = {}
         self.watched = {name: Watched(self.passes.twin()) for name in self.candidates}
 
@@ -64,27 +118,20 @@ class Rounds:
             for runner in self.runners:
                 runner.restart()
         self.warm_up = self.one_round() if warm else {}
-        made, began = self.begin(), perf_counter()
-        while len(self.found) < least or (
-            len(self.found) < MOST and perf_counter() - began < budget_s
-        ):
-            if made + self.steps > self.case.steps:
-                made = self.begin()
+        for made in positions(self.case.steps, self.steps, self.begin, (least, MOST), budget_s):
             self.tell({"begin": "rounds"})
             self.found.append(self.one_round())
             self.tell({"end": total(self.found[-1])})
-            made += self.steps
             self.each(lambda watched, contender, made=made: watched.note(made, contender))
         self.each(lambda watched, contender: watched.end())
 
-    def begin(self) -> int:
-        """All to the start of the next pass; no steps made yet."""
+    def begin(self) -> None:
+        """All to the start of the next pass."""
         self.passes.begin()
         fresh = self.passes.first()
         for runner in self.runners:
             runner.restart(fresh)
         self.each(lambda watched, contender: watched.begin(contender))
-        return 0
 
     def each(self, act: Callable[[Watched, Contender], None]) -> None:
         """Something that asks each candidate for its state, at its own risk."""
@@ -94,24 +141,25 @@ class Rounds:
             except Exception as error:  # its own loss, not that of the others
                 self.lose(name, error)
 
-    def one_round(self) -> dict[str, tuple[float, float]]:
-        """Seconds a block of each contender: (wall, processor)."""
-        order = list(self.contenders)
-        self.rng.shuffle(order)
-        found = {}
-        for name in order:
-            try:
-                found[name] = self.contenders[name].make(self.steps)
-            except Exception as error:  # whatever a candidate raises is its own loss
-                if name not in self.candidates:
-                    raise
-                self.lose(name, error)
-                continue
-            if name in self.watched:
-                self.watched[name].held_to(self.before)
-            if name == "control" and self.contenders[name].extra:
-                found["injected"] = (self.contenders[name].wall, self.contenders[name].cpu)
+    def one_round(self) -> dict[str, Times]:
+        """The block of each contender that is not lost."""
+        blocks = {name: partial(self.block, name) for name in self.contenders}
+        found = {name: took for name, took in in_random_order(blocks, self.rng).items() if took}
+        if "control" in found and self.contenders["control"].extra:
+            found["injected"] = self.contenders["control"].with_extra
         return found
+
+    def block(self, name: str) -> Times | None:
+        """The block of one contender; whatever a candidate raises is its own loss."""
+        try:
+            took = self.contenders[name].make(self.steps)
+        except Exception as error:
+            if name not in self.candidates:
+                raise
+            return self.lose(name, error)
+        if name in self.watched:
+            self.watched[name].held_to(self.before)
+        return took
 
     def lose(self, name: str, error: Exception) -> None:
         self.lost[name] = f"{type(error).__name__}: {error}"
@@ -196,7 +244,7 @@ def fewest(block_s: float) -> int:
     return next(count for longest, count in FEWEST.items() if block_s <= longest)
 
 
-def total(found: dict[str, tuple[float, float]]) -> float:
+def total(found: dict[str, Times]) -> float:
     """Wall seconds of the blocks of a round; an injected block holds its control's."""
     held = {"control"} if "injected" in found else set()
     return sum(wall for name, (wall, _) in found.items() if name not in held)

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 import baselines
+from tools.process import Died
 from tools.records.conditions import Conditions, changes, timing_conditions
 from tools.records.evidence import NotMeasured, here, timed_cases
 from tools.records.machine_load import wait_for_quiet
@@ -25,7 +26,7 @@ from tools.timing import aggregate, output_check, sanity
 from tools.timing.aggregate import Gathered
 from tools.timing.isolated_baseline import Witness
 from tools.timing.sanity import Pairs
-from tools.timing.worker_client import Died, TimedCase, listen
+from tools.timing.worker_client import TimedCase, listen
 from validation import discovery
 from validation.judge import verdicts
 from validation.judge.verdicts import Conclusion, Status

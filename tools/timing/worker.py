@@ -20,29 +20,34 @@ at what was left, or lets the frozen engine make the same steps in its own proce
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import os
 import random
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 import baselines
 from baselines.device import on_device
-from baselines.engine import Case, Engine
-from tools.timing.interleaved import MOST, SLOW_BLOCK_S, Rounds, Tell, fewest
+from baselines.engine import Engine
+from tools.process import pipes
+from tools.timing.interleaved import (
+    MOST,
+    SLOW_BLOCK_S,
+    Rounds,
+    Tell,
+    block_length,
+    fewest,
+    per_step,
+)
 from tools.timing.output_check import Trail
-from tools.timing.runners import Contender, Control, Stream, device_of
+from tools.timing.runners import Contender, Control, Stream, collect, device_of
 from validation import discovery
 from validation.worker.global_state import settings
 
-BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
 
 
@@ -78,7 +83,7 @@ def measure_case(
             lost[name] = f"{type(error).__name__}: {error}"
     able = [name for name in candidates if name in contenders]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
-    wanted, steps = fixed or (0, block_length(contenders["baseline"], case, stride))
+    wanted, steps = fixed or (0, block_length(contenders["baseline"], stride))
     block_s = contenders["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
     contenders["control"] = Control(baseline, case, start, cold=slow)
@@ -120,18 +125,6 @@ def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict
     }
 
 
-def per_step(found: dict[str, tuple[float, float]], steps: int) -> dict[str, list[float]]:
-    """Seconds a step of the baseline: [wall, processor]."""
-    return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
-
-
-def block_length(baseline: Contender, case: Case, stride: int) -> int:
-    """Steps a block: enough for the clock, and no more than the trajectory has."""
-    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
-    blocks = max(1, min(wanted, case.steps) // stride)
-    return blocks * stride
-
-
 def working_memory(contender: Contender) -> int:
     """Bytes that one call needs at its peak, beyond the state that it is given."""
     contender.restart()
@@ -149,26 +142,9 @@ def working_memory(contender: Contender) -> int:
         return memray.FileReader(file).metadata.peak_memory
 
 
-def quietly(measure: Callable[[], dict]) -> dict:
-    """Without the garbage collector between the rounds."""
-    gc.collect()
-    gc.disable()
-    try:
-        return measure()
-    finally:
-        gc.enable()
-
-
 def speaker() -> Tell:
-    """Writes to the parent, and waits for a word of it, but where something begins.
-
-    Both on copies of standard output and input: what code under test prints goes aside, and it
-    finds nothing to read.
-    """
-    out, heard = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
-    os.dup2(2, 1)
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    """Writes to the parent, and waits for a word of it, but where something begins."""
+    heard, out = pipes()
 
     def tell(words: dict) -> None:
         print(json.dumps(words), file=out, flush=True)
@@ -192,7 +168,8 @@ def main() -> None:
         levels = {asked["levels"][name] for name in able}
         level = "exact" if levels == {"exact"} else "rounding"
         words = (able, case, asked["seed"], asked["budget_s"], tell, level, Path(asked["folder"]))
-        found = quietly(lambda w=words: measure_case(*w, memory=asked["memory"]))
+        collect()
+        found = measure_case(*words, memory=asked["memory"])
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
 

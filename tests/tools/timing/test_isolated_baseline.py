@@ -146,7 +146,7 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
     witness = Witness(LATTICE)
     with closing(witness):
         witness.follow(os.getpid())
-        process = witness.process
+        process = witness.process.process
         said = {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu"}
         witness.begin(said | {"rounds": [3, 9]})
         for _ in range(9):
