@@ -172,8 +172,8 @@ def test_one_that_ends_is_said_to_have_ended():
 def session(monkeypatch, listen) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "listen", listen)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: ["small"])
-    monkeypatch.setattr(sanity, "refuse_wrong_answers", lambda verdict, row, right: None)
-    monkeypatch.setattr(timing_session.Session, "answers", lambda self, row: output_check.Answers())
+    monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
+    monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
     made = dict.fromkeys(("guilty", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return timing_session.Session(made, False, timing_session.EVERYDAY, lambda line: None, {})
 

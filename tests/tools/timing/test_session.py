@@ -193,9 +193,8 @@ def test_timers_off_in_most_processes_refuse_the_candidate():
 def session(monkeypatch, listen, cases=("small",)) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "listen", listen)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: list(cases))
-    monkeypatch.setattr(sanity, "refuse_wrong_answers", lambda verdict, row, right: None)
-    nothing = output_check.Answers()
-    monkeypatch.setattr(timing_session.Session, "answers", lambda self, row: nothing)
+    monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
+    monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
     made = dict.fromkeys(("idea", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return timing_session.Session(made, False, timing_session.EVERYDAY, lambda line: None, {})
 
