@@ -23,7 +23,7 @@ from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
 from validation.records.base import today as now
 
 EACH_S = 0.3  # of rounds, for each scenario
@@ -125,12 +125,9 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
-    try:
-        found = results.section(Map, SECTION, name_of(engine), on or machine.kind())
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    overturned = CLOCK.overturned(found.protocol, {"sweep"})
-    return found if CLOCK.stands(found.modified) and not overturned else None
+    found = results.trusted(Map, SECTION, name_of(engine), on or machine.kind())
+    stands = found and CLOCK.stands(found.modified)
+    return found if stands and not CLOCK.overturned(found.protocol, {"sweep"}) else None
 
 
 def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
