@@ -30,25 +30,9 @@ class Scale:
 LONG = 20  # steps of the longer ones: two calls of the optimization with the longest stride
 
 
-def cube(n: int) -> tuple[str, Changes]:
-    return ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
-
-
-def plane(n: int) -> tuple[str, Changes]:
-    return "plane_256", {"shape": (n, n)}
-
-
-def longer(size: tuple[str, Changes]) -> tuple[str, Changes]:
-    case, changes = size
-    return case, changes | {"steps": LONG}
-
-
-def lattice(n: int) -> tuple[str, Changes]:
-    return "kernel_28", {"shape": (n, n, 16, 16)}
-
-
-def flows(count: int) -> tuple[str, Changes]:
-    return "collect_1e3", {"capacity": count, "given.count": count}
+def cube(n: int, **changes: int) -> tuple[str, Changes]:
+    case = ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
+    return case[0], case[1] | changes
 
 
 def field_of(rows: int, columns: int) -> tuple[str, Changes]:
@@ -60,12 +44,13 @@ def field_of(rows: int, columns: int) -> tuple[str, Changes]:
 SCALES = {
     "lattice_field": Scale(
         {f"{n}³": cube(n) for n in (16, 32, 64, 128)}
-        | {f"{n}²": plane(n) for n in (64, 256, 1024, 2048)}
-        | {f"{n}³, {LONG} steps": longer(cube(n)) for n in (32, 64, 96, 128)},
+        | {f"{n}²": ("plane_256", {"shape": (n, n)}) for n in (64, 256, 1024, 2048)}
+        | {f"{n}³, {LONG} steps": cube(n, steps=LONG) for n in (32, 64, 96, 128)},
         dtypes=("float64", "float32"),
     ),
     "tensor_field": Scale(
-        {f"{n}²·16²": lattice(n) for n in (8, 16, 32, 64)}, dtypes=("complex64", "complex128")
+        {f"{n}²·16²": ("kernel_28", {"shape": (n, n, 16, 16)}) for n in (8, 16, 32, 64)},
+        dtypes=("complex64", "complex128"),
     ),
     "probabilistic_field": Scale(
         {
@@ -75,7 +60,10 @@ SCALES = {
         steps=3,
     ),
     "energy_flow": Scale(
-        {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 10_000)},
+        {
+            f"{n:,} flows".replace(",", " "): ("collect_1e3", {"capacity": n, "given.count": n})
+            for n in (30, 300, 3_000, 10_000)
+        },
         steps=4,
     ),
 }

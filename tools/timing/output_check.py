@@ -13,14 +13,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, Step, clone, fields
+from baselines.engine import Case, Engine, State, clone, fields
 from tools.timing.fingerprints import (
     Fingerprint,
     WrongAnswer,
@@ -146,28 +144,31 @@ class Replays:
     def __post_init__(self):
         self.known: dict[tuple[int, ...], list[State]] = {}
         self.room = KEPT_BYTES
-
-    @cached_property
-    def start(self) -> State:
-        return self.engine.initial(self.engine.cases[self.name])
-
-    @cached_property
-    def step(self) -> Step:
-        return self.engine.prepare(self.engine.cases[self.name])
+        self.case = self.engine.cases[self.name]
+        self.start, self.step = self.engine.initial(self.case), self.engine.prepare(self.case)
 
     def states(self, number: int, made: list[int]) -> Iterator[State]:
         """The start of that pass, and the states after each of those numbers of steps."""
         key = (number, *made)
         if key not in self.known:
             first = start_of_pass(self.engine, self.start, self.level, number)
-            case = self.engine.cases[self.name]
-            run = chain([first], along(self.engine, case, self.step, first, made))
+            run = self.along(first, made)
             needed = (1 + len(made)) * sum(f.numel() * f.element_size() for f in first)
             if needed > self.room:
                 return run
             self.room -= needed
             self.known[key] = list(run)
         return iter(self.known[key])
+
+    def along(self, start: State, at: list[int]) -> Iterator[State]:
+        """The start, and the canonical states after each of those numbers of steps."""
+        yield start
+        working, here = self.engine.adopt(self.case, clone(start)), 0
+        for target in at:
+            for _ in range(target - here):
+                working = self.step(working)
+            here = target
+            yield clone(self.engine.observe(self.case, working))
 
 
 def answers(run: Replays, trails: list[dict]) -> Answers:
@@ -183,18 +184,16 @@ def answers(run: Replays, trails: list[dict]) -> Answers:
 
     with workers(1) as beside:  # while the frozen engine makes the next
         for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
-            made, noted = [n for n, _ in blocks], None
+            made = [n for n, _ in blocks]
             states = run.states(number, made)
-            before = next(states)
+            before, noted = next(states), beside.submit(int)
             for at, want in zip(made, states, strict=True):
-                if noted:
-                    noted.result()  # no more than two states wait
+                noted.result()  # no more than two states wait
                 noted = beside.submit(note, (number, at), before, want)
                 if (number, at) in kept:
                     found.whole[number, at] = want
                 before = want
-            if noted:
-                noted.result()
+            noted.result()
     return found
 
 
@@ -208,24 +207,14 @@ def check(verdict: Conclusion, name: str, trail: dict, count: int, right: Answer
     if sum(map(len, trail["passes"])) != count or not trail["whole"]:
         raise WrongAnswer("not every timed block left a fingerprint")
     for number, blocks in enumerate(trail["passes"]):
-        for at, found in blocks:
-            allowed, floor = allowances(verdict, name, case, at), right.floors.get((number, at), {})
-            compare_fingerprints(found, right.fingerprints[number, at], allowed, floor, at)
-    for kept in {whole["file"]: whole for whole in trail["whole"].values()}.values():
-        block = kept["pass"], kept["made"]
+        for made, found in blocks:
+            block, allowed = (number, made), allowances(verdict, name, case, made)
+            want, floor = right.fingerprints[block], right.floors.get(block, {})
+            compare_fingerprints(found, want, allowed, floor, made)
+    for file, block in {w["file"]: (w["pass"], w["made"]) for w in trail["whole"].values()}.items():
         allowed, floor = allowances(verdict, name, case, block[1]), right.floors.get(block, {})
-        ours = tensor_files.load(Path(kept["file"]))
+        ours = tensor_files.load(Path(file))
         compare_states(ours, right.whole[block], allowed, floor, block[1])
-
-
-def along(engine: Engine, case: Case, step, start: State, at: list[int]) -> Iterator[State]:
-    """Canonical states of the frozen engine after each of those numbers of steps."""
-    working, here = engine.adopt(case, clone(start)), 0
-    for target in at:
-        for _ in range(target - here):
-            working = step(working)
-        here = target
-        yield clone(engine.observe(case, working))
 
 
 def allowances(verdict: Conclusion, name: str, case: Case, made: int) -> dict[str, Distance]:

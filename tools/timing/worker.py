@@ -159,8 +159,12 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    names = {name for here in asked["cases"].values() for name in here}
-    engines, broken = load(sorted(names))
+    engines, broken = {}, {}
+    for name in sorted({name for here in asked["cases"].values() for name in here}):
+        try:
+            engines[name] = discovery.engine(name)
+        except discovery.BrokenLeaf as why:
+            broken[name] = str(why)
     for case, here in asked["cases"].items():
         able = {name: engines[name] for name in here if name in engines}
         if not able:
@@ -172,17 +176,6 @@ def main() -> None:
         found = measure_case(*words, memory=asked["memory"])
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
-
-
-def load(names: list[str]) -> tuple[dict[str, Engine], dict[str, str]]:
-    """Engines by name, and why the others do not load."""
-    engines, broken = {}, {}
-    for name in names:
-        try:
-            engines[name] = discovery.engine(name)
-        except discovery.BrokenLeaf as why:
-            broken[name] = str(why)
-    return engines, broken
 
 
 if __name__ == "__main__":

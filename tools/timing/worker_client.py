@@ -10,20 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from operator import add
+from typing import NamedTuple
 
 from tools.process import PATIENCE_S, Worker
-
-if TYPE_CHECKING:
-    from tools.timing.isolated_baseline import Witness
+from tools.timing.isolated_baseline import Witness
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """What the worker's timer and the parent's say of the same blocks."""
 
     worker_s: float
@@ -31,23 +29,11 @@ class Times:
     marks: int = 1
     expected_s: float = 0.0  # of an audit: what its rounds led to expect
 
-    def __add__(self, other: Times) -> Times:
-        return Times(
-            self.worker_s + other.worker_s,
-            self.parent_s + other.parent_s,
-            self.marks + other.marks,
-            self.expected_s + other.expected_s,
-        )
-
-    @property
-    def share(self) -> float:
-        """Of these blocks that may pass outside the timer."""
-        return ALONE_SHARE if self.expected_s else SHARE
-
     @property
     def agree(self) -> bool:
         """Whether the two clocks tell the same, and an audit what was timed before."""
-        leeway = self.share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
+        share = ALONE_SHARE if self.expected_s else SHARE
+        leeway = share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
         # the fastest block of the rounds bounds an audit from below, nothing from above
         hidden = self.expected_s > 0 and self.parent_s > 3 * self.expected_s + 10 * LATENCY_S
         return abs(self.parent_s - self.worker_s) <= leeway and not hidden
@@ -125,4 +111,4 @@ def added(known: Times | None, found: Times) -> Times:
     """Rounds add up; of audits one that agrees is enough."""
     if known is None or (found.expected_s and found.agree):
         return found
-    return known if found.expected_s else known + found
+    return known if found.expected_s else Times(*map(add, known, found))
