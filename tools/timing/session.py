@@ -98,7 +98,7 @@ class Session:
             if not cases:
                 why = "covers no timed case; mark one as timed in its baseline's cases"
                 self.refused[name] = f"{name} {why}"
-            self.rows |= {(name, case): Gathered(name, case) for case in cases}
+            self.rows |= {(name, case): Gathered() for case in cases}
 
     def wanted(self) -> dict[str, list[str]]:
         """Cases, each with the candidates that need another process."""

@@ -37,7 +37,7 @@ def row(ours: float = 0.5, control: float = 1.0, injected: float = 1.05, **chang
 
 
 def gather(*rows: dict, timer: str = "") -> Gathered:
-    found = Gathered("idea", "small")
+    found = Gathered()
     for one in rows:
         found.add(aggregate.part(one, "idea"), timer)
     return found
@@ -360,5 +360,5 @@ def test_samples_hold_all_that_the_figures_are_computed_from():
     late = row(control=1.3)
     found = gather(row(), row(0.51), row(0.49), late)
     raw = json.loads(json.dumps(found.raw(3)))
-    assert Gathered.of_raw("idea", "small", raw).timing(3) == found.timing(3)
+    assert Gathered.of_raw(raw).timing(3) == found.timing(3)
     assert len(raw["off"]) == 1
