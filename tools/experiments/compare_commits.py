@@ -157,11 +157,9 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
 
 
 def word(ratio: Interval, margin: float) -> str:
-    if ratio.low > math.exp(margin):
-        return "SLOWER"
-    if ratio.high < math.exp(-margin):
-        return "FASTER"
-    return "SAME" if ratio.high < math.exp(max(SEEN, margin)) else "INCONCLUSIVE"
+    said = intervals.beyond(ratio, margin)
+    same = said == "INCONCLUSIVE" and ratio.high < math.exp(max(SEEN, margin))
+    return "SAME" if same else said
 
 
 def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator[ComparedCase]:

@@ -24,6 +24,7 @@ from tools.records.machine_load import wait_for_quiet
 from tools.records.protocols import CLOCK
 from tools.rendering.templates import PAGES
 from tools.timing import intervals
+from tools.timing.intervals import Interval, beyond
 from validation import machine
 from validation.records import digests, results, samples
 from validation.records.base import BrokenRecord, Part, Record, today
@@ -48,7 +49,7 @@ class ErrorRateRun(Part):
         """Of every round, by wall clock (0) or processor time (1)."""
         return [float(pair.split(":")[clock]) for pair in self.turns[who].split()]
 
-    def ratio(self, who: str, clock: int) -> intervals.Interval:
+    def ratio(self, who: str, clock: int) -> Interval:
         """By the clock's own estimate."""
         return intervals.fine(self.times(who, clock), self.times("A", clock))
 
@@ -177,12 +178,11 @@ def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
 
 def paired_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
     pairs = zip(trial.times(who), trial.times("A"), strict=True)
-    found = intervals.within([a / b for a, b in pairs])
-    return word(found.low, found.high)
+    return beyond(intervals.within([a / b for a, b in pairs]), 0)
 
 
 def sequential_mean(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
-    return word(*means(trial.sequential[who], trial.sequential["A"]))
+    return beyond(means(trial.sequential[who], trial.sequential["A"]), 0)
 
 
 def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
@@ -196,24 +196,20 @@ def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
 def sequential_least(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
     """The fastest call of each, taken at its word where it differs by 1 %."""
     ratio = min(trial.sequential[who]) / min(trial.sequential["A"])
-    return word(ratio / 1.01, ratio * 1.01)
+    return beyond(Interval(ratio, ratio / 1.01, ratio * 1.01), 0)
 
 
 def other_process(trial: ErrorRateRun, before: ErrorRateRun, who: str) -> Word:
     """Means of two processes, as tools do that time one commit after the other."""
-    return word(*means(trial.times(who), before.times("A")))
+    return beyond(means(trial.times(who), before.times("A")), 0)
 
 
-def means(a: list[float], b: list[float]) -> tuple[float, float]:
-    """95 % interval of the ratio of means, calls taken for independent."""
+def means(a: list[float], b: list[float]) -> Interval:
+    """The ratio of means and its 95 % interval, calls taken for independent."""
     spread = math.sqrt(sum((stdev(x) / mean(x)) ** 2 / len(x) for x in (a, b)))
     half = t.ppf(0.975, len(a) + len(b) - 2) * spread
     ratio = mean(a) / mean(b)
-    return ratio * math.exp(-half), ratio * math.exp(half)
-
-
-def word(low: float, high: float) -> Word:
-    return "SLOWER" if low > 1 else "FASTER" if high < 1 else "INCONCLUSIVE"
+    return Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half))
 
 
 METHODS: dict[str, Method] = {
@@ -238,7 +234,7 @@ def rows(found: Experiment) -> list[dict]:
     return table
 
 
-def overhead(found: Experiment) -> intervals.Interval:
+def overhead(found: Experiment) -> Interval:
     """What the clock's loop adds to a call of 100 µs, over torch's own figure for that call.
 
     Measured on an empty call, where nothing but the two loops is timed.
@@ -248,7 +244,7 @@ def overhead(found: Experiment) -> intervals.Interval:
     return intervals.between([1 + a / b for a, b in zip(loops, calls, strict=True)])
 
 
-def same_call(found: Experiment) -> intervals.Interval:
+def same_call(found: Experiment) -> Interval:
     """The clock's time of the 100 µs call itself over torch's: loops, and what caches do."""
     calls = [zip(*trial.overhead["call"], strict=True) for trial in found.trials]
     return intervals.between([intervals.fine(*pair).value for pair in calls])

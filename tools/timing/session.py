@@ -259,19 +259,6 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     return found
 
 
-def measure(name: str) -> Measurement:
-    """Time one optimization beside its baseline; the record, not yet written.
-
-    Raises:
-        NotMeasured: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
-            something else while it is timed, or a timer that the parent's clock contradicts.
-    """
-    found, refused = measure_together([name])
-    if refused:
-        raise NotMeasured(refused[name])
-    return found[name]
-
-
 def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> output_check.Answers:
     """The frozen engine over the passes of a case, which the weakest claim's level decides.
 
