@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from time import perf_counter
@@ -104,11 +105,15 @@ class Worker:
 
 
 def pipes() -> tuple[TextIO, TextIO]:
-    """In such a process: the parent's end, for reading and for writing.
+    """In such a process, before anything is measured: the parent's end, for reading and writing.
 
     Both are copies of standard input and output: what code under test prints goes aside, and it
-    finds nothing to read.
+    finds nothing to read. torch takes as many threads as `environment` says.
     """
+    import torch  # late: the parent may need none
+
+    torch.set_num_threads(int(os.environ.get(THREADS[0], "1")))
+    warnings.simplefilter("ignore")
     heard, out = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     with open(os.devnull) as nothing:

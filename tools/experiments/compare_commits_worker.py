@@ -15,12 +15,9 @@ from __future__ import annotations
 import importlib
 import random
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import torch
 
 from baselines.engine import Engine
 from tools.process import serve
@@ -87,11 +84,5 @@ def answer(request: dict) -> list[dict]:
     return rounds(contenders, steps, rng, limits, request["budget_s"])[WARM_UP:]
 
 
-def main() -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    serve(answer)
-
-
 if __name__ == "__main__":
-    main()
+    serve(answer)

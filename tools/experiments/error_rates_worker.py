@@ -134,5 +134,4 @@ def brief(seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
     serve(measure)

@@ -70,8 +70,7 @@ class Map(Part):
     def of(cls, scenarios: list[Scenario], **about) -> Map:
         rows: dict[str, list[list]] = {}
         for s in scenarios:
-            told = s.model_dump(include=set(COLUMNS))
-            rows.setdefault(s.optimization, []).append([told[c] for c in COLUMNS])
+            rows.setdefault(s.optimization, []).append([getattr(s, c) for c in COLUMNS])
         return cls(columns=list(COLUMNS), rows=rows, **about)
 
     @property
@@ -141,43 +140,34 @@ def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
         if not on:  # here and now
             why_not = why_not or "; ".join(machine.missing(own.needs))
         for size, dtype, threads, device in places(engine):
-            blank = Scenario(
-                optimization=name, size=size, dtype=dtype, threads=threads, device=device
-            )
-            never = why_not or unreachable(threads, device, on) or too_short(own, size)
-            row = known.get(blank.place)
-            if not never and row and row.rests_on == bound(basis, engine, size, dtype):
-                found.append(row)
-            else:
-                blank.reason = never or WAITING
-                found.append(blank)
+            where = {"size": size, "dtype": dtype, "threads": threads, "device": device}
+            never = why_not or unreachable(own, size, threads, device, on)
+            row = known.get((name, *where.values()))
+            if never or row is None or row.rests_on != bound(basis, engine, size, dtype):
+                row = Scenario(optimization=name, **where, reason=never or WAITING)
+            found.append(row)
     return found
 
 
-def too_short(own: Engine, size: str) -> str:
-    """Why an optimization cannot make a step of a trajectory of that size."""
+def unreachable(own: Engine, size: str, threads: int, device: str, on: str) -> str:
+    """Why an optimization can have no such scenario on a kind of machine, or here and now."""
     from tools.experiments.sweep_sizes import length  # late: torch
 
-    steps = length(own, size)
-    return (
-        "" if own.stride <= steps else f"a call makes {own.stride} steps, {steps} are mapped here"
-    )
-
-
-def unreachable(threads: int, device: str, on: str = "") -> str:
-    """Why a kind of machine cannot have such a scenario."""
     if device == "cuda":
         return "mapped on the CPU only"
-    cores = machine.cores()
-    return "" if on or threads <= cores else f"{threads} threads on {cores} cores"
+    if not on and threads > machine.cores():
+        return f"{threads} threads on {machine.cores()} cores"
+    steps = length(own, size)
+    short = own.stride > steps
+    return f"a call makes {own.stride} steps, {steps} are mapped here" if short else ""
 
 
-def ask(workers: dict[int, Worker], engine: str, scenario: Scenario) -> dict:
+def ask(workers: dict[int, Worker], scenario: Scenario) -> dict:
     """What the process with that number of threads answers; a new one where the last has died."""
     threads = scenario.threads
     if threads not in workers:
-        words = ("tools.experiments.sweep_worker", engine, str(threads))
-        workers[threads] = Worker(*words, threads=threads, patience_s=PATIENCE_S)
+        module = "tools.experiments.sweep_worker"
+        workers[threads] = Worker(module, threads=threads, patience_s=PATIENCE_S)
     request = scenario.model_dump(include={"optimization", "size", "dtype"})
     try:
         return workers[threads].ask(request | {"budget_s": EACH_S})
@@ -198,11 +188,11 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
             if monotonic() > until:
                 break
             tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
-            found = ask(workers, engine, scenario)
+            found = ask(workers, scenario)
+            basis = rests_on(scenario.optimization)[0]
+            found["rests_on"] = bound(basis, engine, scenario.size, scenario.dtype)
             for key, value in ({"reason": ""} | found).items():
                 setattr(scenario, key, value)
-            basis = rests_on(scenario.optimization)[0]
-            scenario.rests_on = bound(basis, engine, scenario.size, scenario.dtype)
             done = [s for s in scenarios if s.rests_on]
             made = Map.of(
                 [*others, *done],

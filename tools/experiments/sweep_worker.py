@@ -1,6 +1,6 @@
 """One process of a sweep: checks and times optimizations at any size.
 
-    python -m tools.experiments.sweep_worker ENGINE THREADS
+    python -m tools.experiments.sweep_worker
 
 Reads requests, one JSON object a line, and answers likewise. A size that no verdict covers is
 compared with the baseline on the spot, at the level that the optimization claims, before a
@@ -10,8 +10,6 @@ clock is started: a speed whose answer was not looked at is never shown.
 from __future__ import annotations
 
 import random
-import sys
-import warnings
 from dataclasses import replace
 from functools import lru_cache
 from statistics import median
@@ -106,11 +104,5 @@ def timed(claim: Agreement, case: Case, start: State, budget_s: float) -> dict[s
     return {"ratio": ratio, "low": low, "high": high, "rounds": len(found)} | seconds
 
 
-def main() -> None:
-    torch.set_num_threads(int(sys.argv[2]))
-    warnings.simplefilter("ignore")
-    serve(answer)
-
-
 if __name__ == "__main__":
-    main()
+    serve(answer)

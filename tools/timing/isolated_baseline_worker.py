@@ -73,11 +73,5 @@ def to_the_processor_of(process: int) -> None:
         os.sched_setaffinity(0, {psutil.Process(process).cpu_num()})
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    turns = Turns(sys.argv[1])
-    serve(turns.answer)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Turns(sys.argv[1]).answer)
