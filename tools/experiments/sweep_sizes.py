@@ -1,13 +1,12 @@
 """Sizes of each engine in a sweep: data only.
 
-A size is a case of the baseline with some parameters changed; a dotted name reaches into a
-parameter (``given.count``), and ``steps`` makes its trajectory longer than the others', for what
+A size is a case of the baseline with some parameters changed; a function makes
+the new one from the old one, and ``steps`` makes its trajectory longer than the others', for what
 makes many steps in one call. An engine that is not listed is mapped at its everyday timed cases.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import torch
@@ -35,6 +34,10 @@ def cube(n: int, **changes: int) -> tuple[str, Changes]:
     return case[0], case[1] | changes
 
 
+def flows(count: int) -> tuple[str, Changes]:
+    return "collect_1e3", {"capacity": count, "given": lambda given: replace(given, count=count)}
+
+
 def field_of(rows: int, columns: int) -> tuple[str, Changes]:
     like = shipped((rows, columns), (rows // 8, rows // 8), steps=3)
     moved = ("shape", "workspace", "start", "images")
@@ -60,10 +63,7 @@ SCALES = {
         steps=3,
     ),
     "energy_flow": Scale(
-        {
-            f"{n:,} flows".replace(",", " "): ("collect_1e3", {"capacity": n, "given.count": n})
-            for n in (30, 300, 3_000, 10_000)
-        },
+        {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 10_000)},
         steps=4,
     ),
 }
@@ -80,21 +80,12 @@ def scale(engine: Engine) -> Scale:
 def case_at(engine: Engine, size: str, dtype: str) -> Case:
     """The case of that size in that type."""
     name, changes = scale(engine).sizes[size]
-    case = changed(engine.cases[name], changes | {"steps": length(engine, size)})
-    return replace(case, dtype=getattr(torch, dtype), quick=True)
+    case, fixed = engine.cases[name], {"dtype": getattr(torch, dtype), "quick": True}
+    inner = {key: new(getattr(case, key)) for key, new in changes.items() if callable(new)}
+    return replace(case, **changes | inner | fixed | {"steps": length(engine, size)})
 
 
 def length(engine: Engine, size: str) -> int:
     """Steps of the trajectories of that size."""
     here = scale(engine)
     return here.sizes[size][1].get("steps", here.steps)
-
-
-def changed(value, changes: Changes):
-    """The dataclass with parameters, maybe parameters of a parameter, set otherwise at once."""
-    own, inner = {}, defaultdict(dict)
-    for path, new in changes.items():
-        first, _, rest = path.partition(".")
-        (inner[first] if rest else own)[rest or first] = new
-    own |= {name: changed(getattr(value, name), found) for name, found in inner.items()}
-    return replace(value, **own)

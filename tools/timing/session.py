@@ -151,8 +151,7 @@ class Session:
         self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
-        levels = {self.verdicts[name].level for name in row["trails"]}
-        right = right_answers(self.engine, row, levels, self.frozen)
+        right = right_answers(self.engine, row, self.frozen)
 
         def look(name: str) -> None:
             own = aggregate.part(row, name) | {"moved": right.moved}
@@ -259,15 +258,15 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     return found
 
 
-def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> output_check.Answers:
-    """The frozen engine over the passes of a case, which the weakest claim's level decides.
+def right_answers(engine: str, row: dict, known: Known) -> output_check.Answers:
+    """The frozen engine over the passes of a case, as the worker made them.
 
     ``known`` holds what it made of them for earlier processes, by case and level.
     """
     if not row["trails"]:
         return output_check.Answers()
     torch.set_num_threads(1)
-    key = row["case"], "exact" if levels == {"exact"} else "rounding"
+    key = row["case"], row["level"]
     if key not in known:
         known[key] = output_check.Replays(baselines.load(engine), *key)
     return output_check.answers(known[key], list(row["trails"].values()))

@@ -109,6 +109,7 @@ def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict
     steps = rounds.steps
     return {
         "case": case_name,
+        "level": rounds.passes.level,
         "steps": steps,
         "extra": rounds.contenders["control"].extra,
         "rounds": [per_step(found, steps) for found in rounds.found],
