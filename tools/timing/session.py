@@ -33,6 +33,7 @@ from validation.parallel.threads import workers
 from validation.records import samples
 from validation.worker.client import scratch_folder
 
+PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 ALL_CASES = "all cases"
@@ -45,8 +46,8 @@ Known = dict[tuple[str, str], output_check.Replays]
 class Plan:
     """How much measuring a number is worth: processes until precise enough, or the most."""
 
-    least: int = 3  # fresh ones, for an everyday number
-    most: int = 3
+    least: int = PROCESSES
+    most: int = PROCESSES
     budget_s: float = 0.15  # of rounds, for each contender of each case in each process
 
 
