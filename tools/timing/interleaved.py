@@ -17,9 +17,10 @@ from time import perf_counter
 from torch import Tensor
 
 from baselines.device import moved
-from baselines.engine import Case, State
-from tools.timing.output_check import Trail
-from tools.timing.runners import Contender, Stream
+from baselines.engine import State, clone, fields
+from tools.timing.fingerprints import Fingerprint, fingerprint
+from tools.timing.runners import Contender, Stream, start_of_pass
+from validation.records import tensor_files
 from validation.worker.global_state import settings
 
 BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
@@ -33,6 +34,7 @@ SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
 Times = tuple[float, float]  # of a block: wall and processor seconds
+Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
 Limits = tuple[int, int]  # fewest and most rounds
 
 
@@ -90,20 +92,26 @@ def block_length(baseline: Contender, stride: int) -> int:
 class Rounds:
     """The contenders of one case, and what was timed of them."""
 
-    case: Case
-    contenders: dict[str, Contender | Stream]
+    contenders: dict[str, Contender | Stream]  # the baseline among them
     candidates: list[str]
     steps: int
-    rng: random.Random
+    seed: int
     tell: Tell
-    passes: Trail
-    folder: Path
+    level: str  # of the weakest claim: it decides how passes start
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
+        self.rng, self.baseline, self.passes = (
+            random.Random(self.seed),
+            self.contenders["baseline"],
+            0,
+        )
         self.found: list[dict[str, Times]] = []
         self.lost: dict[str, str] = {}
-        self.watched = {name: Watched(self.passes.twin()) for name in self.candidates}
+        self.watched = {
+            name: Watched(self.contenders[name], random.Random(f"block of {name} {self.seed}"))
+            for name in self.candidates
+        }
 
     @property
     def runners(self) -> list[Contender]:
@@ -118,26 +126,28 @@ class Rounds:
             for runner in self.runners:
                 runner.restart()
         self.warm_up = self.one_round() if warm else {}
-        for made in positions(self.case.steps, self.steps, self.begin, (least, MOST), budget_s):
+        length, limits = self.baseline.case.steps, (least, MOST)
+        for made in positions(length, self.steps, self.begin, limits, budget_s):
             self.tell({"begin": "rounds"})
             self.found.append(self.one_round())
             self.tell({"end": total(self.found[-1])})
-            self.each(lambda watched, contender, made=made: watched.note(made, contender))
-        self.each(lambda watched, contender: watched.end())
+            self.each(partial(Watched.note, made=made))
+        self.each(Watched.end)
 
     def begin(self) -> None:
         """All to the start of the next pass."""
-        self.passes.begin()
-        fresh = self.passes.first()
+        engine, start = self.baseline.engine, self.baseline.start
+        fresh = start_of_pass(engine, start, self.level, self.passes)
+        self.passes += 1
         for runner in self.runners:
             runner.restart(fresh)
-        self.each(lambda watched, contender: watched.begin(contender))
+        self.each(Watched.begin)
 
-    def each(self, act: Callable[[Watched, Contender], None]) -> None:
+    def each(self, act: Callable[[Watched], None]) -> None:
         """Something that asks each candidate for its state, at its own risk."""
-        for name in list(self.candidates):
+        for name, watched in list(self.watched.items()):
             try:
-                act(self.watched[name], self.contenders[name])
+                act(watched)
             except Exception as error:  # its own loss, not that of the others
                 self.lose(name, error)
 
@@ -154,7 +164,7 @@ class Rounds:
         try:
             took = self.contenders[name].make(self.steps)
         except Exception as error:
-            if name not in self.candidates:
+            if name not in self.watched:
                 raise
             return self.lose(name, error)
         if name in self.watched:
@@ -164,7 +174,6 @@ class Rounds:
     def lose(self, name: str, error: Exception) -> None:
         self.lost[name] = f"{type(error).__name__}: {error}"
         del self.contenders[name], self.watched[name]
-        self.candidates.remove(name)
 
     def audit(self, name: str) -> None:
         """Blocks of one contender alone, between marks at which the parent reads its clock.
@@ -178,8 +187,9 @@ class Rounds:
         expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
         if expected > SLOW_BLOCK_S:
             return
-        first = min(1, self.case.steps // self.steps - 1)
-        fits = max(1, self.case.steps // self.steps - first)
+        passes = self.baseline.case.steps // self.steps
+        first = min(1, passes - 1)
+        fits = max(1, passes - first)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         for _ in range(AUDITS):
             contender.restart()
@@ -194,46 +204,69 @@ class Rounds:
 
 @dataclass
 class Watched:
-    """What is noted of a candidate outside the timed windows."""
+    """What the timed calls of a candidate left behind on one case, noted outside their windows."""
 
-    trail: Trail
+    contender: Contender
+    draw: random.Random
 
     def __post_init__(self):
+        self.passes: list[list[tuple[int, Fingerprint]]] = []
+        self.kept: dict[str, tuple[Block, State]] = {}
         self.observing: list[float] = []
         self.changed: list[str] = []
 
-    def begin(self, contender: Contender) -> None:
-        self.trail.begin()
-        self.at_rest = self.look(contender)[1]
+    def begin(self) -> None:
+        """Another pass."""
+        self.passes.append([])
+        self.at_rest = self.look()[1]
 
-    def note(self, made: int, contender: Contender) -> None:
-        state, took = self.look(contender)
+    def note(self, made: int) -> None:
+        """After a block: its fingerprint; each block is the one kept with equal chances."""
+        state, took = self.look()
         self.observing.append(took - self.at_rest)
-        self.trail.note(made, state)
+        self.passes[-1].append((made, fingerprint(state)))
+        if self.draw.random() * sum(map(len, self.passes)) < 1:
+            self.keep("random", made, state)
         self.last = (made, state)
 
-    def look(self, contender: Contender) -> tuple[State, float]:
+    def look(self) -> tuple[State, float]:
         """The canonical state, and the wall seconds that it took to give it where it is.
 
         A copy from a device takes many times as long as a step, and never twice as long.
         """
         before = perf_counter()
-        state = contender.observed()
+        state = self.contender.observed()
         took = perf_counter() - before
         plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
-        return moved(state, contender.case.device) if plain else state, took
+        return moved(state, self.contender.case.device) if plain else state, took
+
+    def keep(self, which: str, made: int, state: State) -> None:
+        """A state whole, under that name; the same block is not kept twice."""
+        block = len(self.passes) - 1, made
+        known = (kept for kept in self.kept.values() if kept[0] == block)
+        self.kept[which] = next(known, None) or (block, clone(state))
 
     def end(self) -> None:
-        self.trail.keep("last", *self.last)
+        self.keep("last", *self.last)
 
     def held_to(self, before: dict[str, object]) -> None:
         """Global state after a block of its own, against that before the first."""
         changed = [key for key, value in settings().items() if value != before[key]]
         self.changed += [key for key in changed if key not in self.changed]
 
-    def told(self, folder: Path, case: str, stride: int) -> dict:
-        return self.trail.save(folder, case) | {
-            "stride": stride,
+    def save(self, place: Path) -> dict:
+        """The whole states to files, and out of memory; the rest for the parent to read."""
+        whole, files = {}, {}
+        while self.kept:
+            which, (block, state) = self.kept.popitem()
+            if block not in files:
+                files[block] = f"{place}.{which}"
+                tensor_files.save(Path(files[block]), fields(state))
+            whole[which] = {"pass": block[0], "made": block[1], "file": files[block]}
+        return {
+            "passes": self.passes,
+            "whole": whole,
+            "stride": self.contender.engine.stride,
             "observing_s": sorted(self.observing)[len(self.observing) // 2],
             "changed": self.changed,
         }

@@ -20,8 +20,7 @@ import torch
 import baselines
 from baselines.device import on_device
 from tools.process import serve
-from tools.timing.output_check import start_of_pass
-from tools.timing.runners import Contender, Stream, collect
+from tools.timing.runners import Contender, Stream, collect, start_of_pass
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 

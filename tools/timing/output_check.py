@@ -10,7 +10,6 @@ Every pass starts from fresh values at fresh addresses, so that nothing remember
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from tools.timing.fingerprints import (
     pieces,
     refuse_beyond,
 )
+from tools.timing.runners import start_of_pass
 from validation.golden.manifest import manifest
 from validation.judge.compare import exact_distance, misfit
 from validation.judge.verdicts import Conclusion
@@ -41,85 +41,6 @@ KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next ti
 
 Measure = Callable[[torch.Tensor, torch.Tensor], Distance]
 Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
-
-
-def start_of_pass(engine: Engine, start: State, level: str, number: int) -> State:
-    """The start of that pass: values moved by at most one unit in the last place, new memory.
-
-    Fields that the engine lists as fixed keep their values, and so does everything where a
-    decision may turn on the last place: claims weaker than "exact" on engines that decide.
-    """
-    fresh = clone(start)
-    decides = any(
-        not (f.is_floating_point() or f.is_complex()) and name not in engine.fixed
-        for name, f in fields(start).items()
-    )
-    if number == 0 or (decides and level != "exact"):
-        return fresh
-    generator = torch.Generator("cpu").manual_seed(number)
-    for name, values in fields(fresh).items():
-        if name not in engine.fixed and values.numel():
-            nudge(values, generator)
-    return fresh
-
-
-def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
-    """Multiply by 1 − ε, 1 or 1 + ε at random, in place; whole numbers stay."""
-    if values.is_complex():
-        values = torch.view_as_real(values)
-    if not values.is_floating_point():
-        return
-    flat, eps = values.reshape(-1), torch.finfo(values.dtype).eps
-    for part in pieces(flat):
-        moves = torch.randint(-1, 2, part.shape, generator=generator).to(part.dtype)
-        part.mul_(1 + moves * eps)
-    if not values.is_contiguous():  # then those were the pieces of a copy
-        values.copy_(flat.view(values.shape))
-
-
-class Trail:
-    """In the timing process: what the candidate's timed calls left behind on one case."""
-
-    def __init__(self, engine: Engine, start: State, level: str, seed: int):
-        self.engine, self.start, self.level = engine, start, level
-        self.draw = random.Random(f"block {seed}")
-        self.passes: list[list[tuple[int, Fingerprint]]] = []
-        self.kept: dict[str, tuple[Block, State]] = {}
-
-    def twin(self) -> Trail:
-        """Another trail of the same passes."""
-        return Trail(self.engine, self.start, self.level, self.draw.getrandbits(32))
-
-    def begin(self) -> None:
-        """Another pass."""
-        self.passes.append([])
-
-    def first(self) -> State:
-        """The start of this pass."""
-        return start_of_pass(self.engine, self.start, self.level, len(self.passes) - 1)
-
-    def note(self, made: int, state: State) -> None:
-        """After a block: its fingerprint; each block is the one kept with equal chances."""
-        self.passes[-1].append((made, fingerprint(state)))
-        if self.draw.random() * sum(map(len, self.passes)) < 1:
-            self.keep("random", made, state)
-
-    def keep(self, which: str, made: int, state: State) -> None:
-        """A state whole, under that name; the same block is not kept twice."""
-        block = len(self.passes) - 1, made
-        known = (kept for kept in self.kept.values() if kept[0] == block)
-        self.kept[which] = next(known, None) or (block, clone(state))
-
-    def save(self, folder: Path, case: str) -> dict:
-        """The whole states to files, and out of memory; the rest for the parent to read."""
-        whole, files = {}, {}
-        while self.kept:
-            which, (block, state) = self.kept.popitem()
-            if block not in files:
-                files[block] = folder / f"{case}.{which}"
-                tensor_files.save(files[block], fields(state))
-            whole[which] = {"pass": block[0], "made": block[1], "file": str(files[block])}
-        return {"passes": self.passes, "whole": whole}
 
 
 @dataclass

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import sys
 import tempfile
 from pathlib import Path
@@ -42,7 +41,6 @@ from tools.timing.interleaved import (
     fewest,
     per_step,
 )
-from tools.timing.output_check import Trail
 from tools.timing.runners import Contender, Control, Stream, collect, device_of
 from validation import discovery
 from validation.worker.global_state import settings
@@ -90,38 +88,34 @@ def measure_case(
         contenders["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())
     contenders["stream"] = Stream(largest, device)
-    trail = Trail(baseline, start, level, seed)
-    rng = random.Random(seed)
-    rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
+    rounds = Rounds(contenders, able, steps, seed, tell, level, before)
     least = wanted or fewest(block_s)
     most = least if slow else MOST
     words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
     tell(words | {"rounds": [least, most]})
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
-    for name in ("baseline", *rounds.candidates):
+    for name in ("baseline", *rounds.watched):
         rounds.audit(name)
-    return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}
+    return told(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
 
 
-def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict:
-    """What the parent is told of a case."""
+def told(rounds: Rounds, place: Path, memory: bool) -> dict:
+    """What the parent is told of a case, the last part of whose place is its name."""
+    least_bytes, case = rounds.baseline.engine.least_bytes, rounds.baseline.case
     timed = {n: c for n, c in rounds.contenders.items() if n == "baseline" or n in rounds.watched}
     steps = rounds.steps
     return {
-        "case": case_name,
-        "level": rounds.passes.level,
+        "case": place.name,
+        "level": rounds.level,
         "steps": steps,
         "extra": rounds.contenders["control"].extra,
         "rounds": [per_step(found, steps) for found in rounds.found],
         "warm_up": per_step(rounds.warm_up, steps),
-        "trails": {
-            name: watched.told(rounds.folder, f"{case_name}.{name}", timed[name].engine.stride)
-            for name, watched in rounds.watched.items()
-        },
+        "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
         "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
         "stream_bytes": rounds.contenders["stream"].bytes,
-        "least_bytes": baseline.least_bytes(rounds.case) if baseline.least_bytes else None,
+        "least_bytes": least_bytes(case) if least_bytes else None,
     }
 
 

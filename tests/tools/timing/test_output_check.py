@@ -12,7 +12,7 @@ import torch
 
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools.timing import aggregate, output_check, sanity, session, worker
+from tools.timing import aggregate, interleaved, output_check, runners, sanity, session, worker
 from tools.timing.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
 from validation.judge.verdicts import CaseSummary, Status, Summary
 from validation.tiers import Coverage
@@ -150,17 +150,17 @@ def test_an_honest_candidate_is_not_refused(tmp_path, level):
 
 def test_a_block_that_is_random_and_last_is_kept_once(tmp_path):
     start = right.initial(right.cases[CASE])
-    trail = output_check.Trail(right, start, "exact", 0)
-    trail.begin()
+    trail = interleaved.Watched(runners.Contender(right, right.cases[CASE], start), None)
+    trail.passes, trail.observing = [[]], [0.0]
     trail.keep("random", 8, start)
     trail.keep("last", 8, start)
     assert trail.kept["random"] is trail.kept["last"]
-    whole = trail.save(tmp_path, CASE)["whole"]
+    whole = trail.save(tmp_path / CASE)["whole"]
     assert whole["random"] == whole["last"]
     assert len(list(tmp_path.iterdir())) == 1
     trail.keep("random", 8, start)
     trail.keep("last", 16, start)
-    whole = trail.save(tmp_path, CASE)["whole"]
+    whole = trail.save(tmp_path / CASE)["whole"]
     assert whole["random"]["file"] != whole["last"]["file"]
 
 
@@ -206,7 +206,7 @@ def test_one_process_of_three_in_which_reading_took_long_accuses_nobody():
 
 def test_each_pass_starts_from_fresh_values_and_addresses():
     start = right.initial(right.cases[CASE])
-    passes = [output_check.start_of_pass(right, start, "exact", n) for n in range(4)]
+    passes = [runners.start_of_pass(right, start, "exact", n) for n in range(4)]
     assert len({bit_sum(p.E.reshape(-1)) for p in passes}) == 4
     assert len({p.E.data_ptr() for p in passes}) == 4
     for fresh in passes:
