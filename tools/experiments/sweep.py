@@ -71,7 +71,7 @@ class Map(Part):
         rows: dict[str, list[list]] = {}
         for s in scenarios:
             rows.setdefault(s.optimization, []).append([getattr(s, c) for c in COLUMNS])
-        return cls(columns=list(COLUMNS), rows=rows, **about)
+        return cls(columns=COLUMNS, rows=rows, **about)
 
     @property
     def scenarios(self) -> list[Scenario]:
@@ -83,10 +83,7 @@ class Map(Part):
 
 
 SECTION = "scenarios"
-COLUMNS = (
-    "size", "dtype", "threads", "ratio", "low", "high", "baseline_s", "candidate_s", "rounds",
-    "checked", "rests_on",
-)  # fmt: skip
+COLUMNS = [f for f in Scenario.model_fields if f not in ("optimization", "device", "reason")]
 
 
 def name_of(engine: str) -> str:

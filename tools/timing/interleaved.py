@@ -101,11 +101,8 @@ class Rounds:
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
-        self.rng, self.baseline, self.passes = (
-            random.Random(self.seed),
-            self.contenders["baseline"],
-            0,
-        )
+        self.baseline = self.contenders["baseline"]
+        self.rng, self.passes = random.Random(self.seed), 0
         self.found: list[dict[str, Times]] = []
         self.lost: dict[str, str] = {}
         self.watched = {
