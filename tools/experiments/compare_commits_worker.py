@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from baselines.engine import Engine
+from tools.asv_support.checkout import UNDER_TEST
 from tools.process import serve
 from tools.timing.interleaved import block_length, rounds
 from tools.timing.runners import Contender, collect
 
-UNDER_TEST = ("baselines", "optimizations")
 ROUNDS = (6, 400)  # at least, at most
 WARM_UP = 3
 

@@ -25,7 +25,7 @@ from torch.utils.benchmark import Timer
 
 from baselines.engine import Case, Engine, Stage, Step
 from tools.process import serve
-from tools.timing.interleaved import Times, in_random_order
+from tools.timing.interleaved import Seconds, in_random_order
 from tools.timing.runners import Contender, collect
 
 CALLS = 100
@@ -60,7 +60,7 @@ def contender(engine: Engine = ENGINE) -> Contender:
     return made
 
 
-def blocks(contenders: dict[str, Contender]) -> dict[str, Callable[[], Times]]:
+def blocks(contenders: dict[str, Contender]) -> dict[str, Callable[[], Seconds]]:
     """A block of each, with as many more calls as it is slower."""
     return {name: partial(c.make, CALLS + SLOWER[name]) for name, c in contenders.items()}
 

@@ -33,8 +33,9 @@ AUDITS = 3  # of a contender; of long blocks one, where it took less than SUSPEC
 SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
-Times = tuple[float, float]  # of a block: wall and processor seconds
+Seconds = tuple[float, float]  # of a block: wall and processor seconds
 Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
+Runners = dict[str, Contender | Stream]
 Limits = tuple[int, int]  # fewest and most rounds
 
 
@@ -45,39 +46,40 @@ def in_random_order(blocks: dict[str, Callable], rng: random.Random) -> dict:
     return {name: blocks[name]() for name in order}
 
 
+def restart(runners: Runners, start: State | None = None) -> None:
+    """All to that start, or to their own."""
+    for runner in runners.values():
+        runner.restart(start)
+
+
 def positions(
-    length: int, steps: int, restart: Callable[[], None], limits: Limits, budget_s: float
+    length: int, steps: int, begin: Callable[[], None], limits: Limits, budget_s: float
 ) -> Iterator[int]:
     """Steps made of a trajectory after each round, until the budget is spent; it restarts where
     the next round would not fit."""
-    restart()
+    begin()
     made, began = 0, perf_counter()
     for count in range(limits[1]):
         if count >= limits[0] and perf_counter() - began >= budget_s:
             return
         if made + steps > length:
-            restart()
+            begin()
             made = 0
         made += steps
         yield made
 
 
 def rounds(
-    runners: dict[str, Contender], steps: int, rng: random.Random, limits: Limits, budget_s: float
+    runners: Runners, steps: int, rng: random.Random, limits: Limits, budget_s: float
 ) -> list[dict[str, list[float]]]:
     """Rounds of runners that nobody watches, on one case and from one start: seconds a step."""
-
-    def restart() -> None:
-        for runner in runners.values():
-            runner.restart()
-
     (length,) = {runner.case.steps for runner in runners.values()}
     blocks = {name: partial(runner.make, steps) for name, runner in runners.items()}
-    made = positions(length, steps, restart, limits, budget_s)
+    made = positions(length, steps, partial(restart, runners), limits, budget_s)
     return [per_step(in_random_order(blocks, rng), steps) for _ in made]
 
 
-def per_step(found: dict[str, Times], steps: int) -> dict[str, list[float]]:
+def per_step(found: dict[str, Seconds], steps: int) -> dict[str, list[float]]:
     """Seconds a step of the baseline: [wall, processor]."""
     return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
 
@@ -92,7 +94,7 @@ def block_length(baseline: Contender, stride: int) -> int:
 class Rounds:
     """The contenders of one case, and what was timed of them."""
 
-    contenders: dict[str, Contender | Stream]  # the baseline among them
+    contenders: Runners  # the baseline among them
     candidates: list[str]
     steps: int
     seed: int
@@ -103,16 +105,12 @@ class Rounds:
     def __post_init__(self):
         self.baseline = self.contenders["baseline"]
         self.rng, self.passes = random.Random(self.seed), 0
-        self.found: list[dict[str, Times]] = []
+        self.found: list[dict[str, Seconds]] = []
         self.lost: dict[str, str] = {}
         self.watched = {
             name: Watched(self.contenders[name], random.Random(f"block of {name} {self.seed}"))
             for name in self.candidates
         }
-
-    @property
-    def runners(self) -> list[Contender]:
-        return [c for c in self.contenders.values() if isinstance(c, Contender)]
 
     def run(self, least: int, budget_s: float, warm: bool) -> None:
         """Rounds until the budget is spent; the trajectory restarts where it ends.
@@ -120,8 +118,7 @@ class Rounds:
         A round before the first is the warm-up; of slow steps the first call was that.
         """
         if warm:
-            for runner in self.runners:
-                runner.restart()
+            restart(self.contenders)
         self.warm_up = self.one_round() if warm else {}
         length, limits = self.baseline.case.steps, (least, MOST)
         for made in positions(length, self.steps, self.begin, limits, budget_s):
@@ -136,19 +133,25 @@ class Rounds:
         engine, start = self.baseline.engine, self.baseline.start
         fresh = start_of_pass(engine, start, self.level, self.passes)
         self.passes += 1
-        for runner in self.runners:
-            runner.restart(fresh)
+        restart(self.contenders, fresh)
         self.each(Watched.begin)
 
     def each(self, act: Callable[[Watched], None]) -> None:
         """Something that asks each candidate for its state, at its own risk."""
         for name, watched in list(self.watched.items()):
-            try:
-                act(watched)
-            except Exception as error:  # its own loss, not that of the others
-                self.lose(name, error)
+            self.at_own_risk(name, partial(act, watched))
 
-    def one_round(self) -> dict[str, Times]:
+    def at_own_risk(self, name: str, act: Callable):
+        """What a call gives; what a candidate raises is its own loss, not that of the others."""
+        try:
+            return act()
+        except Exception as error:
+            if name not in self.watched:
+                raise
+            self.lost[name] = f"{type(error).__name__}: {error}"
+            del self.contenders[name], self.watched[name]
+
+    def one_round(self) -> dict[str, Seconds]:
         """The block of each contender that is not lost."""
         blocks = {name: partial(self.block, name) for name in self.contenders}
         found = {name: took for name, took in in_random_order(blocks, self.rng).items() if took}
@@ -156,21 +159,12 @@ class Rounds:
             found["injected"] = self.contenders["control"].with_extra
         return found
 
-    def block(self, name: str) -> Times | None:
-        """The block of one contender; whatever a candidate raises is its own loss."""
-        try:
-            took = self.contenders[name].make(self.steps)
-        except Exception as error:
-            if name not in self.watched:
-                raise
-            return self.lose(name, error)
+    def block(self, name: str) -> Seconds | None:
+        """The block of one contender, unless it is lost by that."""
+        took = self.at_own_risk(name, partial(self.contenders[name].make, self.steps))
         if name in self.watched:
             self.watched[name].held_to(self.before)
         return took
-
-    def lose(self, name: str, error: Exception) -> None:
-        self.lost[name] = f"{type(error).__name__}: {error}"
-        del self.contenders[name], self.watched[name]
 
     def audit(self, name: str) -> None:
         """Blocks of one contender alone, between marks at which the parent reads its clock.
@@ -274,7 +268,7 @@ def fewest(block_s: float) -> int:
     return next(count for longest, count in FEWEST.items() if block_s <= longest)
 
 
-def total(found: dict[str, Times]) -> float:
+def total(found: dict[str, Seconds]) -> float:
     """Wall seconds of the blocks of a round; an injected block holds its control's."""
     held = {"control"} if "injected" in found else set()
     return sum(wall for name, (wall, _) in found.items() if name not in held)

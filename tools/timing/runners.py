@@ -146,6 +146,9 @@ class Stream:
         self.a = torch.ones_like(self.b)
         self.finish = finishing(self.device)
 
+    def restart(self, start: State | None = None) -> None:
+        """It has no trajectory."""
+
     @property
     def bytes(self) -> int:
         return 3 * self.a.numel() * self.a.element_size()
