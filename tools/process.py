@@ -1,15 +1,128 @@
-"""Environment variables of the processes that the tools start."""
+"""Processes that the tools start: requests and answers in JSON, a line each."""
 
 from __future__ import annotations
 
+import json
 import os
+import select
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from time import perf_counter
+from typing import Self, TextIO
 
 from tools.records.conditions import ALLOCATOR
+from validation.records import digests
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PATIENCE_S = 300.0  # without a line from the process
+
+
+class Died(RuntimeError):
+    """The process ended or fell silent without an answer; the message says how."""
 
 
 def environment(threads: int = 1) -> dict[str, str]:
     """Of a process that is timed: so many threads, and memory that others have not upset."""
     counts = dict.fromkeys(THREADS, str(threads))
-    return ALLOCATOR | os.environ | counts | {"PYTHONHASHSEED": "0"}
+    waiting = {"OMP_WAIT_POLICY": "passive"} if threads > 1 else {}
+    return ALLOCATOR | os.environ | counts | waiting | {"PYTHONHASHSEED": "0"}
+
+
+class Worker:
+    """`python -m MODULE WORDS` in a process of its own, with the settings of `environment`."""
+
+    def __init__(self, module: str, *words: str, threads: int = 1, patience_s: float = PATIENCE_S):
+        self.patience_s = patience_s
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with the process)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *words],
+            cwd=digests.ROOT,
+            env=environment(threads),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+        )
+        self.heard = self.lines()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def ask(self, request: object):
+        """One request, one answer.
+
+        Raises:
+            Died: there is none.
+        """
+        self.tell(request)
+        for _, answer in self.heard:
+            return answer
+        raise Died(f"ended without an answer: {self.last_line}")
+
+    def tell(self, words: object) -> None:
+        """A line to the process; one that has ended need not know."""
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(words).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def lines(self) -> Iterator[tuple[float, dict]]:
+        """Each line of the process until it ends, with the clock when it came.
+
+        Raises:
+            Died: it fell silent, or ended with an error.
+        """
+        rest = b""
+        while select.select([self.process.stdout], [], [], self.patience_s)[0]:
+            now = perf_counter()
+            part = os.read(self.process.stdout.fileno(), 1 << 20)
+            if not part:
+                if code := self.process.wait(self.patience_s):
+                    raise Died(f"ended with {code}: {self.last_line}")
+                return
+            *lines, rest = (rest + part).split(b"\n")
+            yield from ((now, json.loads(line)) for line in lines)
+        raise Died(f"said nothing for {self.patience_s:.0f} s")
+
+    @property
+    def last_line(self) -> str:
+        self.log.seek(0)
+        return (self.log.read().strip().splitlines() or ["it said nothing"])[-1][:300]
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.log.close()
+
+
+def pipes() -> tuple[TextIO, TextIO]:
+    """In such a process, before anything is measured: the parent's end, for reading and writing.
+
+    Both are copies of standard input and output: what code under test prints goes aside, and it
+    finds nothing to read. torch takes as many threads as `environment` says.
+    """
+    import torch  # late: the parent may need none
+
+    torch.set_num_threads(int(os.environ.get(THREADS[0], "1")))
+    warnings.simplefilter("ignore")
+    heard, out = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return heard, out
+
+
+def serve(answer: Callable[[dict], object]) -> None:
+    """In such a process: an answer to each request."""
+    heard, out = pipes()
+    for line in heard:
+        print(json.dumps(answer(json.loads(line))), file=out, flush=True)

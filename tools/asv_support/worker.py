@@ -76,7 +76,10 @@ def measure(name: str) -> dict:
         raise session.NotMeasured(f"{name} is {status}: {reason}")
     if not evidence.timed_cases(verdict, full=False):
         return {"absent": "it covers no timed case"}
-    timings = session.measure(name).cases.items()
+    found, refused = session.measure_together([name])
+    if refused:
+        raise session.NotMeasured(refused[name])
+    timings = found[name].cases.items()
     return {
         "level": verdict.level,
         "cases": {case: timing.model_dump(include=NUMBERS) for case, timing in timings},

@@ -21,7 +21,7 @@ from validation.records.base import Part, Record
 
 SIZES = ("dtype", "seed", "steps", "timed", "quick", "stored")  # make no other kind of case
 KINDS = 3  # of case that are counted, the smallest ones
-SLACK = {"operators": 0.0, "allocations": 0.0, "compiled": 0.0, "moved": 0.01, "flops": 0.01}
+TOLERATED = {"operators": 0.0, "allocations": 0.0, "compiled": 0.0, "moved": 0.01, "flops": 0.01}
 
 
 class Spent(Part):
@@ -150,7 +150,7 @@ def dearer(accepted: Budget, case: str, count: Count) -> list[tuple[str, str]]:
     if case not in accepted.cases:
         return [("a case that is not in the budget", case)]
     then, now = accepted.cases[case], totals(count)
-    over = [key for key, slack in SLACK.items() if now[key] > then[key] * (1 + slack)]
+    over = [key for key, slack in TOLERATED.items() if now[key] > then[key] * (1 + slack)]
     if not over:
         return []
     words = ", ".join(f"{key} {now[key]:g} a step, {then[key]:g} accepted" for key in over)

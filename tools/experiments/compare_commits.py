@@ -7,24 +7,23 @@ conditions allow it, each by its ratio to the frozen baseline.
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import subprocess
-import tarfile
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from tools import console
 from tools.asv_support.checkout import UNDER_TEST, measurable
+from tools.process import Died, Worker
 from tools.records import evidence, measurement
+from tools.records.conditions import git
 from tools.records.measurement import Measurement
 from tools.timing import intervals
 from tools.timing.intervals import Interval
-from tools.timing.worker_client import Died, listen
 from validation import discovery
 from validation.records import digests, results
 from validation.records.base import BrokenRecord
@@ -53,9 +52,9 @@ class ComparedCase:
     note: str = ""
 
     def cells(self) -> tuple[str, str, str, str]:
-        if self.ratio is None:
-            return self.name, self.word, self.case, self.note
         r = self.ratio
+        if r is None:
+            return self.name, self.word, self.case, self.note
         control = "" if self.control is None else f"  control {self.control:.3f}"
         told = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
         return self.name, self.word, self.case, told.rstrip()
@@ -98,11 +97,9 @@ def record(asked: str) -> Measurement | None:
     machines = sorted({own, *results.machines()}, key=lambda m: (m != own, m))
     places = [results.path(name, on).relative_to(digests.ROOT) for on in machines]
     for place in places:
-        if at:
-            text = git("show", f"{commit}:./{place.as_posix()}")
-            if text is not None:
-                return in_text(text.decode(), f"{commit}:{place}")
-        elif (digests.ROOT / place).exists():
+        if at and (text := git(digests.ROOT, "show", f"{commit}:./{place.as_posix()}")):
+            return in_text(text, f"{commit}:{place}")
+        if not at and (digests.ROOT / place).exists():
             return in_text((digests.ROOT / place).read_text(encoding="utf-8"), str(place))
     where = f"git has no {commit}:{places[0]}; see: git log -- " if at else "there is no "
     raise Incomparable(f"{where}{places[0]}, and no other machine has one")
@@ -124,11 +121,6 @@ def in_text(text: str, where: str) -> Measurement:
     if measurement.SECTION not in found:
         raise Incomparable(f"{where} holds no timing; run: groundspeed bench {name}")
     return results.as_model(Measurement, found[measurement.SECTION], where)
-
-
-def git(*words: str) -> bytes | None:
-    done = subprocess.run(["git", "-C", digests.ROOT, *words], capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else None
 
 
 def of_records(a: Measurement, b: Measurement) -> list[ComparedCase]:
@@ -165,11 +157,9 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
 
 
 def word(ratio: Interval, margin: float) -> str:
-    if ratio.low > math.exp(margin):
-        return "SLOWER"
-    if ratio.high < math.exp(-margin):
-        return "FASTER"
-    return "SAME" if ratio.high < math.exp(max(SEEN, margin)) else "INCONCLUSIVE"
+    said = intervals.beyond(ratio, margin)
+    same = said == "INCONCLUSIVE" and ratio.high < math.exp(max(SEEN, margin))
+    return "SAME" if same else said
 
 
 def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator[ComparedCase]:
@@ -205,12 +195,11 @@ def tree(asked: str) -> Iterator[Path]:
         with measurable(digests.ROOT, digests.ROOT) as whole:
             yield whole
         return
-    packed = git("archive", asked, *UNDER_TEST)
-    if packed is None:
-        raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
-    with TemporaryDirectory(prefix="groundspeed-") as place:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(place, filter="data")
+    with TemporaryDirectory(prefix="groundspeed-") as place, NamedTemporaryFile() as packed:
+        git(digests.ROOT, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
+        if not Path(packed.name).stat().st_size:
+            raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+        shutil.unpack_archive(packed.name, place, "tar", filter="data")
         with measurable(Path(place), digests.ROOT) as whole:
             yield whole
 
@@ -276,9 +265,8 @@ def settled(found: list[ComparedCase]) -> bool:
 def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> ComparedCase:
     """What one process says: the ratio of processor times, and A against itself."""
     asked = {"seed": seed, "trees": {k: str(v) for k, v in trees.items()}, "name": name}
-    asked |= {"cases": [case], "budget_s": BUDGET_S}
-    (heard,) = listen("tools.experiments.compare_commits_worker", asked)
-    rounds = heard.row["rounds"]
+    with Worker("tools.experiments.compare_commits_worker") as worker:
+        rounds = worker.ask(asked | {"case": case, "budget_s": BUDGET_S})
     wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
     off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))
     said = intervals.fine_verdict(wall, cpu)

@@ -9,23 +9,22 @@ Every process is kept as soon as it is through, so the experiment may be stopped
 from __future__ import annotations
 
 import inspect
-import json
 import math
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean, median, stdev
 
 from scipy.stats import mannwhitneyu, t
 
 from tools import console
-from tools.records.conditions import Conditions, conditions
+from tools.process import Died, Worker
+from tools.records.conditions import Conditions, timing_conditions
 from tools.records.evidence import View
 from tools.records.machine_load import wait_for_quiet
 from tools.records.protocols import CLOCK
 from tools.rendering.templates import PAGES
 from tools.timing import intervals
+from tools.timing.intervals import Interval, beyond
 from validation import machine
 from validation.records import digests, results, samples
 from validation.records.base import BrokenRecord, Part, Record, today
@@ -49,6 +48,10 @@ class ErrorRateRun(Part):
     def times(self, who: str, clock: int = 0) -> list[float]:
         """Of every round, by wall clock (0) or processor time (1)."""
         return [float(pair.split(":")[clock]) for pair in self.turns[who].split()]
+
+    def ratio(self, who: str, clock: int) -> Interval:
+        """By the clock's own estimate."""
+        return intervals.fine(self.times(who, clock), self.times("A", clock))
 
     @property
     def measured_s(self) -> float:
@@ -94,8 +97,8 @@ class ErrorRates(Part):
 SECTION, NAME = "error_rates", "tools/experiment"
 
 
-def path(root: Path = digests.ROOT) -> Path:
-    return root / ".groundspeed" / "experiment.json"
+def path() -> Path:
+    return digests.ROOT / ".groundspeed" / "experiment.json"
 
 
 def run(trials: int = TRIALS, as_json: bool = False) -> int:
@@ -141,11 +144,11 @@ def begun() -> Experiment:
     method = method_digest()
     try:
         found = Experiment.read(path())
-        if found.method == method and found.conditions.settings == conditions().settings:
+        if found.method == method and found.conditions.settings == timing_conditions().settings:
             return found
     except (FileNotFoundError, BrokenRecord):
         pass
-    return Experiment(conditions=conditions(beside=wait_for_quiet()), method=method)
+    return Experiment(conditions=timing_conditions(beside=wait_for_quiet()), method=method)
 
 
 def method_digest() -> str:
@@ -162,27 +165,24 @@ def one(seed: int) -> ErrorRateRun:
     Raises:
         RuntimeError: it ended without an answer.
     """
-    words = [sys.executable, "-m", "tools.experiments.error_rates_worker", str(seed)]
-    done = subprocess.run(words, cwd=digests.ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise RuntimeError(f"process {seed} of the experiment failed: {last}; run it again")
-    return ErrorRateRun(**json.loads(done.stdout.splitlines()[-1]))
+    try:
+        with Worker("tools.experiments.error_rates_worker") as worker:
+            return ErrorRateRun(**worker.ask(seed))
+    except Died as why:
+        raise RuntimeError(f"process {seed} of the experiment {why}; run it again") from None
 
 
 def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
-    wall, cpu = (intervals.fine(trial.times(who, k), trial.times("A", k)) for k in (0, 1))
-    return intervals.fine_verdict(wall, cpu)
+    return intervals.fine_verdict(trial.ratio(who, 0), trial.ratio(who, 1))
 
 
 def paired_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
     pairs = zip(trial.times(who), trial.times("A"), strict=True)
-    found = intervals.within([a / b for a, b in pairs])
-    return word(found.low, found.high)
+    return beyond(intervals.within([a / b for a, b in pairs]), 0)
 
 
 def sequential_mean(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
-    return word(*means(trial.sequential[who], trial.sequential["A"]))
+    return beyond(means(trial.sequential[who], trial.sequential["A"]), 0)
 
 
 def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
@@ -196,29 +196,20 @@ def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
 def sequential_least(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
     """The fastest call of each, taken at its word where it differs by 1 %."""
     ratio = min(trial.sequential[who]) / min(trial.sequential["A"])
-    return word(ratio / 1.01, ratio * 1.01)
+    return beyond(Interval(ratio, ratio / 1.01, ratio * 1.01), 0)
 
 
 def other_process(trial: ErrorRateRun, before: ErrorRateRun, who: str) -> Word:
     """Means of two processes, as tools do that time one commit after the other."""
-    return word(*means(trial.times(who), before.times("A")))
+    return beyond(means(trial.times(who), before.times("A")), 0)
 
 
-def means(a: list[float], b: list[float]) -> tuple[float, float]:
-    """95 % interval of the ratio of means, calls taken for independent."""
-    spread = math.sqrt(sum((error(x) / mean(x)) ** 2 for x in (a, b)))
+def means(a: list[float], b: list[float]) -> Interval:
+    """The ratio of means and its 95 % interval, calls taken for independent."""
+    spread = math.sqrt(sum((stdev(x) / mean(x)) ** 2 / len(x) for x in (a, b)))
     half = t.ppf(0.975, len(a) + len(b) - 2) * spread
     ratio = mean(a) / mean(b)
-    return ratio * math.exp(-half), ratio * math.exp(half)
-
-
-def error(x: list[float]) -> float:
-    middle = mean(x)
-    return math.sqrt(sum((y - middle) ** 2 for y in x) / (len(x) - 1) / len(x))
-
-
-def word(low: float, high: float) -> Word:
-    return "SLOWER" if low > 1 else "FASTER" if high < 1 else "INCONCLUSIVE"
+    return Interval(ratio, ratio * math.exp(-half), ratio * math.exp(half))
 
 
 METHODS: dict[str, Method] = {
@@ -233,30 +224,27 @@ METHODS: dict[str, Method] = {
 
 def rows(found: Experiment) -> list[dict]:
     """For each method: how many identical pairs it calls different, how many slowdowns it sees."""
-    return [{"method": name, **counts(found, method)} for name, method in METHODS.items()]
-
-
-def counts(found: Experiment, method: Method) -> dict[str, int]:
     pairs = list(zip(found.trials, [found.trials[-1], *found.trials[:-1]], strict=True))
-    told = {who: [method(now, before, who) for now, before in pairs] for who in (SAME, *CHANGED)}
-    wrong = sum(said != "INCONCLUSIVE" for said in told[SAME])
-    return {SAME: wrong} | {who: told[who].count("SLOWER") for who in CHANGED}
+    table = []
+    for name, method in METHODS.items():
+        told = {who: [method(*pair, who) for pair in pairs] for who in (SAME, *CHANGED)}
+        wrong = sum(said != "INCONCLUSIVE" for said in told[SAME])
+        seen = {who: told[who].count("SLOWER") for who in CHANGED}
+        table.append({"method": name, SAME: wrong} | seen)
+    return table
 
 
-def overhead(found: Experiment) -> intervals.Interval:
+def overhead(found: Experiment) -> Interval:
     """What the clock's loop adds to a call of 100 µs, over torch's own figure for that call.
 
     Measured on an empty call, where nothing but the two loops is timed.
     """
-    return intervals.between([added(trial) for trial in found.trials])
+    loops = [median(ours - theirs for ours, theirs in r.overhead["empty"]) for r in found.trials]
+    calls = [median(theirs for _, theirs in r.overhead["call"]) for r in found.trials]
+    return intervals.between([1 + a / b for a, b in zip(loops, calls, strict=True)])
 
 
-def added(trial: ErrorRateRun) -> float:
-    loop = median(ours - theirs for ours, theirs in trial.overhead["empty"])
-    return 1 + loop / median(theirs for _, theirs in trial.overhead["call"])
-
-
-def same_call(found: Experiment) -> intervals.Interval:
+def same_call(found: Experiment) -> Interval:
     """The clock's time of the 100 µs call itself over torch's: loops, and what caches do."""
     calls = [zip(*trial.overhead["call"], strict=True) for trial in found.trials]
     return intervals.between([intervals.fine(*pair).value for pair in calls])
@@ -264,14 +252,11 @@ def same_call(found: Experiment) -> intervals.Interval:
 
 def spread(found: Experiment) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of the clock's estimate, as shares."""
-    return {who: moments([
-        math.log(intervals.fine(trial.times(who, 1), trial.times("A", 1)).value)
-        for trial in found.trials
-    ]) for who in (SAME, *CHANGED)}  # fmt: skip
-
-
-def moments(x: list[float]) -> tuple[float, float]:
-    return mean(x), error(x) * math.sqrt(len(x))
+    table = {}
+    for who in (SAME, *CHANGED):
+        logs = [math.log(trial.ratio(who, 1).value) for trial in found.trials]
+        table[who] = mean(logs), stdev(logs)
+    return table
 
 
 def page(view: View) -> str:
@@ -281,21 +266,15 @@ def page(view: View) -> str:
 
 
 def on_file(on: str) -> ErrorRates | None:
-    try:
-        return results.section(ErrorRates, SECTION, NAME, on)
-    except (FileNotFoundError, BrokenRecord):
-        return None
+    return results.trusted(ErrorRates, SECTION, NAME, on)
 
 
 def show(rates: ErrorRates) -> None:
-    for line in lines(rates):
-        console.line(*line, widths=(72, 14, 14))
-
-
-def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:
-    yield f"of {rates.trials}", "A/A different", "+2 % seen", "+5 % seen"
-    for row in rates.rows:
-        yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
+    table = [{"method": f"of {rates.trials}", SAME: f"{SAME} different"}, *rates.rows]
+    table[0] |= {who: f"{who} seen" for who in CHANGED}
+    for row in table:
+        cells = (row["method"].strip("*"), *(row[who] for who in (SAME, *CHANGED)))
+        console.line(*cells, widths=(72, 14, 14))
     for what, interval in (("the loop", rates.overhead), ("the same call", rates.same_call)):
-        o = [f"{x:+.2%}" for x in interval]
-        yield f"of 100 µs by torch's timer, {what}: {o[0]} [{o[1]}, {o[2]}]", ""
+        value, low, high = (f"{x:+.2%}" for x in interval)
+        console.line(f"of 100 µs by torch's timer, {what}: {value} [{low}, {high}]")

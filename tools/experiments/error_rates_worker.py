@@ -1,10 +1,10 @@
 """One process of the experiment: identical code and known slowdowns, interleaved.
 
-    python -m tools.experiments.error_rates_worker SEED
+    python -m tools.experiments.error_rates_worker
 
 Work: 100 calls of (mul, add_) on a 128² float32 grid, about 2 ms. The contenders are the
 engine itself (A), itself once more (A/A), and itself with 2 and 5 calls in a hundred more.
-Prints one JSON object:
+Reads a seed and answers with one JSON object:
 
     turns        contender: "wall:processor" of each round, in units of 100 ns
     sequential   contender: seconds of blocks made one after another, as a naive benchmark does
@@ -14,18 +14,19 @@ Prints one JSON object:
 
 from __future__ import annotations
 
-import json
 import random
-import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch.utils.benchmark import Timer
 
 from baselines.engine import Case, Engine, Stage, Step
-from tools.timing.runners import Contender
-from tools.timing.worker import quietly
+from tools.process import serve
+from tools.timing.interleaved import Seconds, in_random_order
+from tools.timing.runners import Contender, collect
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}
@@ -59,23 +60,25 @@ def contender(engine: Engine = ENGINE) -> Contender:
     return made
 
 
+def blocks(contenders: dict[str, Contender]) -> dict[str, Callable[[], Seconds]]:
+    """A block of each, with as many more calls as it is slower."""
+    return {name: partial(c.make, CALLS + SLOWER[name]) for name, c in contenders.items()}
+
+
 def turns(contenders: dict[str, Contender], rng: random.Random) -> dict[str, str]:
     """Rounds in random order; the first is warm-up and left out."""
-    found: dict[str, list[str]] = {name: [] for name in contenders}
-    order = list(contenders)
-    for _ in range(ROUNDS + 1):
-        rng.shuffle(order)
-        for name in order:
-            times = contenders[name].make(CALLS + SLOWER[name])
-            found[name].append(":".join(f"{t * 1e7:.0f}" for t in times))
-    return {name: " ".join(times[1:]) for name, times in found.items()}
+    found = [in_random_order(blocks(contenders), rng) for _ in range(ROUNDS + 1)][1:]
+    return {
+        name: " ".join(":".join(f"{t * 1e7:.0f}" for t in times[name]) for times in found)
+        for name in contenders
+    }
 
 
 def sequential(contenders: dict[str, Contender]) -> dict[str, list[float]]:
     """All blocks of one contender, then all of the next."""
     return {
-        name: [brief(c.make(CALLS + SLOWER[name])[0]) for _ in range(SEQUENTIAL)]
-        for name, c in contenders.items()
+        name: [brief(block()[0]) for _ in range(SEQUENTIAL)]
+        for name, block in blocks(contenders).items()
     }
 
 
@@ -107,23 +110,16 @@ def pairs(call: Step, calls: int, rng: random.Random) -> list[tuple[float, float
     same = {"call": call, "start": ours.state}
     theirs = Timer("state = call(state)", setup="state = start", globals=same)
     ways = {
-        0: lambda: warm(ours).make(calls)[0] / calls,
-        1: lambda: theirs.timeit(calls).mean,
+        "ours": lambda: (ours.make(2), ours.make(calls))[1][0] / calls,
+        "theirs": lambda: theirs.timeit(calls).mean,
     }
-    found = []
-    for _ in range(PAIRS):
-        first = rng.randrange(2)
-        pair = {way: ways[way]() for way in (first, 1 - first)}
-        found.append((brief(pair[0]), brief(pair[1])))
-    return found
-
-
-def warm(made: Contender) -> Contender:
-    made.make(2)
-    return made
+    found = (in_random_order(ways, rng) for _ in range(PAIRS))
+    return [(brief(pair["ours"]), brief(pair["theirs"])) for pair in found]
 
 
 def measure(seed: int) -> dict:
+    """All that one process finds."""
+    collect()
     rng = random.Random(seed)
     contenders = {name: contender() for name in SLOWER}
     return {
@@ -138,5 +134,4 @@ def brief(seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    print(json.dumps(quietly(lambda: measure(int(sys.argv[1])))))
+    serve(measure)

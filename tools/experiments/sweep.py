@@ -8,9 +8,6 @@ verdict, counts as not measured.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -19,18 +16,18 @@ from time import monotonic
 import baselines
 from baselines.engine import Engine, describe
 from tools import console
-from tools.process import environment
+from tools.process import Died, Worker
 from tools.records import evidence
 from tools.records.conditions import Conditions, timing_conditions
 from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
 from validation.records.base import today as now
 
-BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
 EACH_S = 0.3  # of rounds, for each scenario
+PATIENCE_S = 3600.0  # for each scenario, its reference included
 WAITING = "not measured yet; run: groundspeed map"
 THREADS = (1, 2)
 
@@ -73,9 +70,8 @@ class Map(Part):
     def of(cls, scenarios: list[Scenario], **about) -> Map:
         rows: dict[str, list[list]] = {}
         for s in scenarios:
-            told = s.model_dump(include=set(COLUMNS))
-            rows.setdefault(s.optimization, []).append([told[c] for c in COLUMNS])
-        return cls(columns=list(COLUMNS), rows=rows, **about)
+            rows.setdefault(s.optimization, []).append([getattr(s, c) for c in COLUMNS])
+        return cls(columns=COLUMNS, rows=rows, **about)
 
     @property
     def scenarios(self) -> list[Scenario]:
@@ -87,10 +83,7 @@ class Map(Part):
 
 
 SECTION = "scenarios"
-COLUMNS = (
-    "size", "dtype", "threads", "ratio", "low", "high", "baseline_s", "candidate_s", "rounds",
-    "checked", "rests_on",
-)  # fmt: skip
+COLUMNS = [f for f in Scenario.model_fields if f not in ("optimization", "device", "reason")]
 
 
 def name_of(engine: str) -> str:
@@ -128,12 +121,9 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
-    try:
-        found = results.section(Map, SECTION, name_of(engine), on or machine.kind())
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    overturned = CLOCK.overturned(found.protocol, {"sweep"})
-    return found if CLOCK.stands(found.modified) and not overturned else None
+    found = results.trusted(Map, SECTION, name_of(engine), on or machine.kind())
+    stands = found and CLOCK.stands(found.modified)
+    return found if stands and not CLOCK.overturned(found.protocol, {"sweep"}) else None
 
 
 def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
@@ -147,84 +137,40 @@ def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
         if not on:  # here and now
             why_not = why_not or "; ".join(machine.missing(own.needs))
         for size, dtype, threads, device in places(engine):
-            blank = Scenario(
-                optimization=name, size=size, dtype=dtype, threads=threads, device=device
-            )
-            never = why_not or unreachable(threads, device, on) or too_short(own, size)
-            row = known.get(blank.place)
-            if not never and row and row.rests_on == bound(basis, engine, size, dtype):
-                found.append(row)
-            else:
-                blank.reason = never or WAITING
-                found.append(blank)
+            where = {"size": size, "dtype": dtype, "threads": threads, "device": device}
+            never = why_not or unreachable(own, size, threads, device, on)
+            row = known.get((name, *where.values()))
+            if never or row is None or row.rests_on != bound(basis, engine, size, dtype):
+                row = Scenario(optimization=name, **where, reason=never or WAITING)
+            found.append(row)
     return found
 
 
-def too_short(own: Engine, size: str) -> str:
-    """Why an optimization cannot make a step of a trajectory of that size."""
+def unreachable(own: Engine, size: str, threads: int, device: str, on: str) -> str:
+    """Why an optimization can have no such scenario on a kind of machine, or here and now."""
     from tools.experiments.sweep_sizes import length  # late: torch
 
-    steps = length(own, size)
-    return (
-        "" if own.stride <= steps else f"a call makes {own.stride} steps, {steps} are mapped here"
-    )
-
-
-def unreachable(threads: int, device: str, on: str = "") -> str:
-    """Why a kind of machine cannot have such a scenario."""
     if device == "cuda":
         return "mapped on the CPU only"
-    cores = machine.cores()
-    return "" if on or threads <= cores else f"{threads} threads on {cores} cores"
+    if not on and threads > machine.cores():
+        return f"{threads} threads on {machine.cores()} cores"
+    steps = length(own, size)
+    short = own.stride > steps
+    return f"a call makes {own.stride} steps, {steps} are mapped here" if short else ""
 
 
-class Worker:
-    """A process for an engine and a number of threads; a new one where the last has died."""
-
-    def __init__(self, engine: str, threads: int):
-        self.engine, self.threads, self.process = engine, threads, None
-
-    def ask(self, scenario: Scenario) -> dict:
-        if self.process is None or self.process.poll() is not None:
-            self.process = self.started()
-        request = {
-            "optimization": scenario.optimization,
-            "size": scenario.size,
-            "dtype": scenario.dtype,
-            "budget_s": EACH_S,
-        }
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
-        except (OSError, ValueError):
-            self.close()
-            return {"reason": "the process died here"}
-
-    def started(self) -> subprocess.Popen:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tools.experiments.sweep_worker",
-                self.engine,
-                str(self.threads),
-            ],
-            cwd=digests.ROOT,
-            env=environment(self.threads) | {"OMP_WAIT_POLICY": "passive"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def close(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
-        self.process = None
+def ask(workers: dict[int, Worker], scenario: Scenario) -> dict:
+    """What the process with that number of threads answers; a new one where the last has died."""
+    threads = scenario.threads
+    if threads not in workers:
+        module = "tools.experiments.sweep_worker"
+        workers[threads] = Worker(module, threads=threads, patience_s=PATIENCE_S)
+    request = scenario.model_dump(include={"optimization", "size", "dtype"})
+    try:
+        return workers[threads].ask(request | {"budget_s": EACH_S})
+    except Died as why:
+        workers.pop(threads).close()
+        return {"reason": f"the process died here: {why}"}
 
 
 def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> list[Scenario]:
@@ -233,17 +179,17 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
     kept = on_file(engine)
     others = [s for s in kept.scenarios if s.optimization not in names] if kept else []
     before = timing_conditions()
-    workers = {threads: Worker(engine, threads) for threads in THREADS}
+    workers: dict[int, Worker] = {}
     try:
         for scenario in in_turn(scenarios):
             if monotonic() > until:
                 break
             tell(f"{scenario.optimization} {scenario.size} {scenario.dtype}")
-            found = workers[scenario.threads].ask(scenario)
+            found = ask(workers, scenario)
+            basis = rests_on(scenario.optimization)[0]
+            found["rests_on"] = bound(basis, engine, scenario.size, scenario.dtype)
             for key, value in ({"reason": ""} | found).items():
                 setattr(scenario, key, value)
-            basis = rests_on(scenario.optimization)[0]
-            scenario.rests_on = bound(basis, engine, scenario.size, scenario.dtype)
             done = [s for s in scenarios if s.rests_on]
             made = Map.of(
                 [*others, *done],

@@ -1,13 +1,12 @@
 """Sizes of each engine in a sweep: data only.
 
-A size is a case of the baseline with some parameters changed; a dotted name reaches into a
-parameter (``given.count``), and ``steps`` makes its trajectory longer than the others', for what
+A size is a case of the baseline with some parameters changed; a function makes
+the new one from the old one, and ``steps`` makes its trajectory longer than the others', for what
 makes many steps in one call. An engine that is not listed is mapped at its everyday timed cases.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,25 +29,13 @@ class Scale:
 LONG = 20  # steps of the longer ones: two calls of the optimization with the longest stride
 
 
-def cube(n: int) -> tuple[str, Changes]:
-    return ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
-
-
-def plane(n: int) -> tuple[str, Changes]:
-    return "plane_256", {"shape": (n, n)}
-
-
-def longer(size: tuple[str, Changes]) -> tuple[str, Changes]:
-    case, changes = size
-    return case, changes | {"steps": LONG}
-
-
-def lattice(n: int) -> tuple[str, Changes]:
-    return "kernel_28", {"shape": (n, n, 16, 16)}
+def cube(n: int, **changes: int) -> tuple[str, Changes]:
+    case = ("packet_128", {}) if n == 128 else ("packet_64", {"shape": (n, n, n)})
+    return case[0], case[1] | changes
 
 
 def flows(count: int) -> tuple[str, Changes]:
-    return "collect_1e3", {"capacity": count, "given.count": count}
+    return "collect_1e3", {"capacity": count, "given": lambda given: replace(given, count=count)}
 
 
 def field_of(rows: int, columns: int) -> tuple[str, Changes]:
@@ -60,12 +47,13 @@ def field_of(rows: int, columns: int) -> tuple[str, Changes]:
 SCALES = {
     "lattice_field": Scale(
         {f"{n}³": cube(n) for n in (16, 32, 64, 128)}
-        | {f"{n}²": plane(n) for n in (64, 256, 1024, 2048)}
-        | {f"{n}³, {LONG} steps": longer(cube(n)) for n in (32, 64, 96, 128)},
+        | {f"{n}²": ("plane_256", {"shape": (n, n)}) for n in (64, 256, 1024, 2048)}
+        | {f"{n}³, {LONG} steps": cube(n, steps=LONG) for n in (32, 64, 96, 128)},
         dtypes=("float64", "float32"),
     ),
     "tensor_field": Scale(
-        {f"{n}²·16²": lattice(n) for n in (8, 16, 32, 64)}, dtypes=("complex64", "complex128")
+        {f"{n}²·16²": ("kernel_28", {"shape": (n, n, 16, 16)}) for n in (8, 16, 32, 64)},
+        dtypes=("complex64", "complex128"),
     ),
     "probabilistic_field": Scale(
         {
@@ -92,21 +80,12 @@ def scale(engine: Engine) -> Scale:
 def case_at(engine: Engine, size: str, dtype: str) -> Case:
     """The case of that size in that type."""
     name, changes = scale(engine).sizes[size]
-    case = changed(engine.cases[name], changes | {"steps": length(engine, size)})
-    return replace(case, dtype=getattr(torch, dtype), quick=True)
+    case, fixed = engine.cases[name], {"dtype": getattr(torch, dtype), "quick": True}
+    inner = {key: new(getattr(case, key)) for key, new in changes.items() if callable(new)}
+    return replace(case, **changes | inner | fixed | {"steps": length(engine, size)})
 
 
 def length(engine: Engine, size: str) -> int:
     """Steps of the trajectories of that size."""
     here = scale(engine)
     return here.sizes[size][1].get("steps", here.steps)
-
-
-def changed(value, changes: Changes):
-    """The dataclass with parameters, maybe parameters of a parameter, set otherwise at once."""
-    own, inner = {}, defaultdict(dict)
-    for path, new in changes.items():
-        first, _, rest = path.partition(".")
-        (inner[first] if rest else own)[rest or first] = new
-    own |= {name: changed(getattr(value, name), found) for name, found in inner.items()}
-    return replace(value, **own)

@@ -61,7 +61,7 @@ def timing_again(raw: dict) -> dict:
     """The figures of every case, from its pairs."""
     cases = {}
     for case, kept in raw["cases"].items():
-        rows = Gathered.of_raw(raw["optimization"], case, kept)
+        rows = Gathered.of_raw(kept)
         cases[case] = results.plain(rows.timing(kept["least"]))
     return {"cases": cases}
 

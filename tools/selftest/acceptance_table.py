@@ -18,7 +18,7 @@ from validation.calibration.rule_table import Counts
 from validation.parallel.process_pool import processes
 from validation.protocol import JUDGE
 from validation.records import results
-from validation.records.base import BrokenRecord, Part, today
+from validation.records.base import Part, today
 
 STARTS = 10
 AT_ONCE = 2
@@ -58,11 +58,8 @@ SECTION, NAME = "acceptance", "tools/acceptance"
 
 def on_file(on: str = "") -> Acceptance | None:
     """The table of today's protocol, if a kind of machine, this one by default, has made it."""
-    try:
-        found = results.section(Acceptance, SECTION, NAME, on or machine.kind())
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    right = found.protocol == JUDGE.number and JUDGE.stands(found.modified)
+    found = results.trusted(Acceptance, SECTION, NAME, on or machine.kind())
+    right = found and found.protocol == JUDGE.number and JUDGE.stands(found.modified)
     return found if right else None
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import json
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
 
 import baselines
-from tools.records.evidence import NotMeasured
-from validation.judge.verdicts import CaseSummary, Status, Summary
-from validation.protocol import JUDGE
-from validation.tiers import Coverage
+from validation.judge.verdicts import CaseSummary, Summary
 from validation.worker.client import scratch_folder
 
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
+PATIENCE_S = 60.0
 
 
 def timed(part: str, entry) -> str:
@@ -27,20 +23,20 @@ def timed(part: str, entry) -> str:
 
     folder = scratch_folder()
     try:
-        whole = in_a_fork(part, entry.name, folder)
-        if whole["lost"]:
-            raise NotMeasured(f"{entry.name}: {whole['lost'][entry.name]}")
-        right = session.right_answers(entry.engine, whole, {entry.level}, {})
+        whole = in_a_fork(f"{part}/{entry.name}", folder)
+        if lost := whole["lost"].get(entry.name):
+            return f"{entry.name}: {lost}"
+        right = session.right_answers(entry.engine, whole, {})
         own = aggregate.part(whole, entry.name)
-        sanity.refuse_wrong_answers(unsealed(entry), own, right)
-        sanity.refuse_work_put_off(entry.name, entry.case, [own])
-        if words := sanity.slowing(entry.case, [witnessed(entry, whole)]):
-            raise NotMeasured(f"{entry.name}/{words}")
-    except NotMeasured as refused:
-        return str(refused)
+        about = {"optimization": entry.name, "engine": entry.engine, "level": entry.level}
+        verdict = Summary.model_construct(**about, cases={entry.case: CaseSummary()})
+        return (
+            sanity.wrong_answers(verdict, own, right)
+            or sanity.work_put_off(entry.name, entry.case, [own])
+            or sanity.slowing(f"{entry.name}/{entry.case}", [witnessed(entry, whole)])
+        )
     finally:
         rmtree(folder, ignore_errors=True)
-    return ""
 
 
 def witnessed(entry, whole: dict) -> list[list[float]]:
@@ -56,60 +52,35 @@ def witnessed(entry, whole: dict) -> list[list[float]]:
         return witness.end(whole["rounds"])
 
 
-def in_a_fork(part: str, name: str, folder: Path) -> dict:
+def in_a_fork(key: str, folder: Path) -> dict:
     """What the timing worker measures of the control, in a forked process."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
         ["validation.worker.server", "validation.corpus.must_reject", __name__]
     )
-    process = context.Process(target=time_entry, args=(f"{part}/{name}", folder))
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=time_entry, args=(key, folder, theirs))
     process.start()
-    process.join(60.0)
+    theirs.close()
+    with suppress(EOFError):
+        if ours.poll(PATIENCE_S):
+            return ours.recv()
     process.kill()
-    try:
-        return json.loads((folder / "row").read_text())
-    except (FileNotFoundError, ValueError):
-        raise NotMeasured(f"{name}: the timing process ended with {process.exitcode}") from None
+    process.join()
+    died = f"the timing process ended with {process.exitcode}"
+    return {"lost": {key.partition("/")[2]: died}}
 
 
-def time_entry(key: str, folder: Path) -> None:
+def time_entry(key: str, folder: Path, answer) -> None:
     """In the forked process: a fixed number of blocks and steps, however busy the machine is."""
     import torch
 
-    from tools.timing import worker
+    from tools.timing import runners, worker
     from validation import corpus
 
     torch.set_num_threads(1)
+    runners.collect()
     entry = corpus.find(key)
     steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
-    gc.disable()
-    candidates = {entry.name: entry.candidate()}
-    words = (
-        candidates,
-        entry.case,
-        1,
-        0.0,
-        lambda said: None,
-        entry.level,
-        folder,
-        (ROUNDS, steps),
-    )
-    partial = folder / "row.tmp"
-    partial.write_text(json.dumps(worker.measure_case(*words, (ROUNDS, steps))))
-    os.replace(partial, folder / "row")
-
-
-def unsealed(entry) -> Summary:
-    """A verdict for the clock, of a control that has no folder."""
-    return Summary(
-        optimization=entry.name,
-        engine=entry.engine,
-        level=entry.level,
-        because=entry.name,
-        expected="verified",
-        status=Status.VERIFIED,
-        reason="",
-        coverage=Coverage.SMALL,
-        protocol=JUDGE.number,
-        cases={entry.case: CaseSummary()},
-    )
+    words = ({entry.name: entry.candidate()}, entry.case, 1, 0.0, lambda said: None, entry.level)
+    answer.send(worker.measure_case(*words, folder, (ROUNDS, steps), memory=False))

@@ -8,46 +8,30 @@ from statistics import median
 
 from tools.records.measurement import Discarded, Timing
 from tools.timing import intervals
-from tools.timing.intervals import Interval
 
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
-RAW = (
-    "case",
-    "steps",
-    "extra",
-    "rounds",
-    "warm_up",
-    "first_call_s",
-    "peak_bytes",
-    "stream_bytes",
-    "least_bytes",
-    "beside",
-)  # of a process's row: what figures are computed from
+SHARED = ("case", "steps", "extra", "stream_bytes", "least_bytes")  # by all candidates of a row
+RAW = (*SHARED, "rounds", "warm_up", "first_call_s", "peak_bytes", "beside")  # makes the figures
+OWN = ("baseline", "control", "injected", "stream")  # runners that are no candidates
 PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
 
 Rounds = list[dict[str, list[float]]]
 
 
 def part(row: dict, name: str) -> dict:
-    """What a process told of a case, as far as one candidate goes."""
-    mine = [r for r in row["rounds"] if name in r]
-    shared = ("case", "steps", "extra", "stream_bytes", "least_bytes")
-    return {k: row[k] for k in shared} | {
+    """What a process told of a case, as far as one candidate goes, who is "candidate" there."""
+
+    def renamed(found: dict) -> dict:
+        mine = {"candidate": found[name]} if name in found else {}
+        return {k: found[k] for k in OWN if k in found} | mine
+
+    return {k: row[k] for k in SHARED} | {
         "beside": [other for other in row["trails"] if other != name],
-        "rounds": [renamed(r, name) for r in mine],
-        "warm_up": renamed(row["warm_up"], name),
+        "rounds": [renamed(found) for found in row["rounds"] if name in found],
         **row["trails"][name],
-        "first_call_s": renamed(row["first_call_s"], name),
-        "peak_bytes": renamed(row["peak_bytes"], name),
+        **{k: renamed(row[k]) for k in ("warm_up", "first_call_s", "peak_bytes")},
     }
-
-
-def renamed(found: dict, name: str) -> dict:
-    """Without the other candidates, this one as "candidate"."""
-    own = ("baseline", "control", "injected", "stream")
-    mine = {"candidate": found[name]} if name in found else {}
-    return {k: found[k] for k in own if k in found} | mine
 
 
 def ratios(rounds: Rounds, who: str, clock: int) -> list[float]:
@@ -82,37 +66,28 @@ def discarded(row: dict, timer: str) -> Discarded | None:
     is off by a tenth says nothing against a factor of a hundred, so it is weighed against it.
     """
     allowed = max(CONTROL_OFF, CONTROL_SHARE * effect(row["rounds"]))
-    truth = injected_truth(row) or 1.0
-    off = {"control": 1.0} | ({"injected": truth} if row["extra"] else {})
-    found = {who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)] for who in off}
-    said = [
+    wanted = {"control": 1.0} | ({"injected": injected_truth(row)} if row["extra"] else {})
+    found = {who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)] for who in wanted}
+    said = [f"timer: {timer}"] if timer else []
+    said += [
         f"{who} at {min(found[who]):.3f} to {max(found[who]):.3f}, should be {want:.3f}"
-        for who, want in off.items()
+        for who, want in wanted.items()
         if min(abs(math.log(r / want)) for r in found[who]) > allowed
     ]
-    if timer:
-        said.insert(0, f"timer: {timer}")
-    if not said:
-        return None
-    return Discarded(
-        why="; ".join(said),
-        control=found["control"][0],
-        injected=found["injected"][0] if row["extra"] else None,
-    )
+    injected = found.get("injected", [None])[0]
+    why = "; ".join(said)
+    return Discarded(why=why, control=found["control"][0], injected=injected) if said else None
 
 
 @dataclass
 class Gathered:
     """The processes of one candidate on one case."""
 
-    name: str
-    case: str
     kept: list[dict] = field(default_factory=list)
     off: list[tuple[dict, Discarded]] = field(default_factory=list)
 
     def add(self, row: dict, timer: str = "") -> None:
-        why = discarded(row, timer)
-        if why:
+        if why := discarded(row, timer):
             self.off.append((row, why))
         else:
             self.kept.append(row)
@@ -141,51 +116,34 @@ class Gathered:
         )
 
     @property
-    def peak_bytes(self) -> dict[str, int]:
-        """Of baseline and candidate, from the process that traced allocations."""
-        return next(row["peak_bytes"] for row in self.every if row["peak_bytes"])
-
-    @property
     def every(self) -> list[dict]:
         """Those that are kept, and those that are not."""
         return [*self.kept, *(row for row, _ in self.off)]
 
     def raw(self, least: int) -> dict:
         """All that `timing` needs, as plain data."""
-        return {
-            "least": least,
-            "kept": [{k: row[k] for k in RAW} for row in self.kept],
-            "off": [
-                {"row": {k: row[k] for k in RAW}, "why": why.model_dump()} for row, why in self.off
-            ],
-        }
+        off = [{"row": {k: row[k] for k in RAW}, "why": why.model_dump()} for row, why in self.off]
+        return {"least": least, "kept": [{k: row[k] for k in RAW} for row in self.kept], "off": off}
 
     @classmethod
-    def of_raw(cls, name: str, case: str, raw: dict) -> Gathered:
+    def of_raw(cls, raw: dict) -> Gathered:
         """The processes as they were when their samples were kept."""
-        off = [(found["row"], Discarded(**found["why"])) for found in raw["off"]]
-        return cls(name, case, raw["kept"], off)
+        return cls(raw["kept"], [(one["row"], Discarded(**one["why"])) for one in raw["off"]])
 
     def timing(self, least: int) -> Timing:
         """What the rounds of all processes add up to."""
         enough = len(self.kept) >= least
         rows = self.kept if enough else self.every
-        found = summary(rows)
-        note = remark(found) if enough else (
-            f"noisy: the controls were off in {len(self.off)} of {len(rows)} processes; "
-            "wait for a quiet machine and measure again"
-        )  # fmt: skip
-        word = found["word"] if enough else "INCONCLUSIVE"
-        return Timing(
-            **found | {"word": word},
-            note=note,
-            discarded=[why for _, why in self.off],
-            **costs(rows),
-            peak_bytes=self.peak_bytes,
-            steps=rows[0]["steps"],
-            extra=rows[0]["extra"],
-            processes=len(rows),
-        )
+        found = summary(rows) | costs(rows)
+        if enough:
+            found["note"] = remark(found)
+        else:
+            found |= {"word": "INCONCLUSIVE", "note": (
+                f"noisy: the controls were off in {len(self.off)} of {len(rows)} processes; "
+                "wait for a quiet machine and measure again"
+            )}  # fmt: skip
+        traced = next(row["peak_bytes"] for row in self.every if row["peak_bytes"])
+        return Timing(**found, peak_bytes=traced, discarded=[why for _, why in self.off])
 
 
 def summary(rows: list[dict]) -> dict:
@@ -194,15 +152,15 @@ def summary(rows: list[dict]) -> dict:
     wall = medians(processes, "candidate", 0)
     ratio, cpu, noise, noise_cpu = (
         intervals.between(medians(processes, who, clock))
-        for who, clock in (("candidate", 0), ("candidate", 1), ("control", 0), ("control", 1))
+        for who in ("candidate", "control")
+        for clock in (0, 1)
     )
     floor = min(abs(math.log(i.value)) for i in (noise, noise_cpu))
     inner = [intervals.within(ratios(rounds, "candidate", 0)).width for rounds in processes]
     truth, seen = known_slowdown(rows)
-    return {
-        **named("", ratio, value="ratio"),
-        **named("cpu_", cpu, value="cpu_ratio"),
-        **named("control_", noise, value="control"),
+    names = ("ratio", "low", "high", "cpu_ratio", "cpu_low", "cpu_high")
+    names += ("control", "control_low", "control_high")
+    return dict(zip(names, (*ratio, *cpu, *noise), strict=True)) | {
         "ratios": wall,
         "within_width": median(inner),
         "between_width": ratio.width,
@@ -213,6 +171,7 @@ def summary(rows: list[dict]) -> dict:
         "modes": list(intervals.modes(wall) or ()),
         "word": intervals.verdict(ratio, cpu, floor),
         "pairs": sum(map(len, processes)),
+        "processes": len(rows),
     }
 
 
@@ -229,10 +188,6 @@ def known_slowdown(rows: list[dict]) -> tuple[float | None, float | None]:
         medians([row["rounds"]], "injected", 0)[0] / injected_truth(row) * truth for row in able
     ]
     return truth, intervals.between(shown).value
-
-
-def named(prefix: str, found: Interval, value: str) -> dict[str, float]:
-    return {value: found.value, f"{prefix}low": found.low, f"{prefix}high": found.high}
 
 
 def remark(found: dict) -> str:
@@ -258,6 +213,8 @@ def costs(rows: list[dict]) -> dict:
         median(row["first_call_s"][who] for row in rows) for who in ("candidate", "baseline")
     )
     return {
+        "steps": rows[0]["steps"],
+        "extra": rows[0]["extra"],
         "baseline_s": base,
         "candidate_s": ours,
         "first_call_s": first,

@@ -74,8 +74,8 @@ def compare_fingerprints(
         if ours["bits"] == theirs["bits"] and ours["cells"] == theirs["cells"]:
             continue
         limit = floored(name, allowed, floor)
-        gaps = [abs(a - b) for a, b in zip(ours["cells"], theirs["cells"], strict=True)]
-        refuse_beyond(name, made, max(gaps, key=of_nan), limit.largest)
+        cells, others = (torch.tensor(f["cells"], dtype=torch.float64) for f in (ours, theirs))
+        refuse_beyond(name, made, float((cells - others).abs().max()), limit.largest)
         refuse_beyond(f"the mean of {name}", made, abs(ours["mean"] - theirs["mean"]), limit.rms)
         if limit == ZERO:
             raise WrongAnswer(f"{name} had other bits after {made} timed steps, allowed: equal")
@@ -85,10 +85,6 @@ def floored(name: str, allowed: dict[str, Distance], floor: dict[str, Distance])
     """What is allowed; where anything is, at least one unit in the last place of one cell."""
     limit = allowed.get(name, ZERO)
     return limit if limit == ZERO else widest(limit, floor[name])
-
-
-def of_nan(value: float) -> float:
-    return float("inf") if value != value else value
 
 
 def refuse_beyond(what: str, made: int, off: float, limit: float) -> None:

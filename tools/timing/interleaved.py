@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 from torch import Tensor
 
 from baselines.device import moved
-from baselines.engine import Case, State
-from tools.timing.output_check import Trail
-from tools.timing.runners import Contender, Stream
+from baselines.engine import State, clone, fields
+from tools.timing.fingerprints import Fingerprint, fingerprint
+from tools.timing.runners import Contender, Stream, start_of_pass
+from validation.records import tensor_files
 from validation.worker.global_state import settings
 
+BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 MOST = 100  # rounds of a case
 SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
 FEWEST = {SLOW_BLOCK_S: 5, 2.5: 3, math.inf: 2}  # rounds, where a block takes up to so many seconds
@@ -30,30 +33,84 @@ AUDITS = 3  # of a contender; of long blocks one, where it took less than SUSPEC
 SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
+Seconds = tuple[float, float]  # of a block: wall and processor seconds
+Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
+Runners = dict[str, Contender | Stream]
+Limits = tuple[int, int]  # fewest and most rounds
+
+
+def in_random_order(blocks: dict[str, Callable], rng: random.Random) -> dict:
+    """What each call gives."""
+    order = list(blocks)
+    rng.shuffle(order)
+    return {name: blocks[name]() for name in order}
+
+
+def restart(runners: Runners, start: State | None = None) -> None:
+    """All to that start, or to their own."""
+    for runner in runners.values():
+        runner.restart(start)
+
+
+def positions(
+    length: int, steps: int, begin: Callable[[], None], limits: Limits, budget_s: float
+) -> Iterator[int]:
+    """Steps made of a trajectory after each round, until the budget is spent; it restarts where
+    the next round would not fit."""
+    begin()
+    made, began = 0, perf_counter()
+    for count in range(limits[1]):
+        if count >= limits[0] and perf_counter() - began >= budget_s:
+            return
+        if made + steps > length:
+            begin()
+            made = 0
+        made += steps
+        yield made
+
+
+def rounds(
+    runners: Runners, steps: int, rng: random.Random, limits: Limits, budget_s: float
+) -> list[dict[str, list[float]]]:
+    """Rounds of runners that nobody watches, on one case and from one start: seconds a step."""
+    (length,) = {runner.case.steps for runner in runners.values()}
+    blocks = {name: partial(runner.make, steps) for name, runner in runners.items()}
+    made = positions(length, steps, partial(restart, runners), limits, budget_s)
+    return [per_step(in_random_order(blocks, rng), steps) for _ in made]
+
+
+def per_step(found: dict[str, Seconds], steps: int) -> dict[str, list[float]]:
+    """Seconds a step of the baseline: [wall, processor]."""
+    return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
+
+
+def block_length(baseline: Contender, stride: int) -> int:
+    """Steps a block: enough for the clock, and no more than the trajectory has."""
+    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
+    return max(1, min(wanted, baseline.case.steps) // stride) * stride
 
 
 @dataclass
 class Rounds:
     """The contenders of one case, and what was timed of them."""
 
-    case: Case
-    contenders: dict[str, Contender | Stream]
+    contenders: Runners  # the baseline among them
     candidates: list[str]
     steps: int
-    rng: random.Random
+    seed: int
     tell: Tell
-    passes: Trail
-    folder: Path
+    level: str  # of the weakest claim: it decides how passes start
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
-        self.found: list[dict[str, tuple[float, float]]] = []
+        self.baseline = self.contenders["baseline"]
+        self.rng, self.passes = random.Random(self.seed), 0
+        self.found: list[dict[str, Seconds]] = []
         self.lost: dict[str, str] = {}
-        self.watched = {name: Watched(self.passes.twin()) for name in self.candidates}
-
-    @property
-    def runners(self) -> list[Contender]:
-        return [c for c in self.contenders.values() if isinstance(c, Contender)]
+        self.watched = {
+            name: Watched(self.contenders[name], random.Random(f"block of {name} {self.seed}"))
+            for name in self.candidates
+        }
 
     def run(self, least: int, budget_s: float, warm: bool) -> None:
         """Rounds until the budget is spent; the trajectory restarts where it ends.
@@ -61,62 +118,53 @@ class Rounds:
         A round before the first is the warm-up; of slow steps the first call was that.
         """
         if warm:
-            for runner in self.runners:
-                runner.restart()
+            restart(self.contenders)
         self.warm_up = self.one_round() if warm else {}
-        made, began = self.begin(), perf_counter()
-        while len(self.found) < least or (
-            len(self.found) < MOST and perf_counter() - began < budget_s
-        ):
-            if made + self.steps > self.case.steps:
-                made = self.begin()
+        length, limits = self.baseline.case.steps, (least, MOST)
+        for made in positions(length, self.steps, self.begin, limits, budget_s):
             self.tell({"begin": "rounds"})
             self.found.append(self.one_round())
             self.tell({"end": total(self.found[-1])})
-            made += self.steps
-            self.each(lambda watched, contender, made=made: watched.note(made, contender))
-        self.each(lambda watched, contender: watched.end())
+            self.each(partial(Watched.note, made=made))
+        self.each(Watched.end)
 
-    def begin(self) -> int:
-        """All to the start of the next pass; no steps made yet."""
-        self.passes.begin()
-        fresh = self.passes.first()
-        for runner in self.runners:
-            runner.restart(fresh)
-        self.each(lambda watched, contender: watched.begin(contender))
-        return 0
+    def begin(self) -> None:
+        """All to the start of the next pass."""
+        engine, start = self.baseline.engine, self.baseline.start
+        fresh = start_of_pass(engine, start, self.level, self.passes)
+        self.passes += 1
+        restart(self.contenders, fresh)
+        self.each(Watched.begin)
 
-    def each(self, act: Callable[[Watched, Contender], None]) -> None:
+    def each(self, act: Callable[[Watched], None]) -> None:
         """Something that asks each candidate for its state, at its own risk."""
-        for name in list(self.candidates):
-            try:
-                act(self.watched[name], self.contenders[name])
-            except Exception as error:  # its own loss, not that of the others
-                self.lose(name, error)
+        for name, watched in list(self.watched.items()):
+            self.at_own_risk(name, partial(act, watched))
 
-    def one_round(self) -> dict[str, tuple[float, float]]:
-        """Seconds a block of each contender: (wall, processor)."""
-        order = list(self.contenders)
-        self.rng.shuffle(order)
-        found = {}
-        for name in order:
-            try:
-                found[name] = self.contenders[name].make(self.steps)
-            except Exception as error:  # whatever a candidate raises is its own loss
-                if name not in self.candidates:
-                    raise
-                self.lose(name, error)
-                continue
-            if name in self.watched:
-                self.watched[name].held_to(self.before)
-            if name == "control" and self.contenders[name].extra:
-                found["injected"] = (self.contenders[name].wall, self.contenders[name].cpu)
+    def at_own_risk(self, name: str, act: Callable):
+        """What a call gives; what a candidate raises is its own loss, not that of the others."""
+        try:
+            return act()
+        except Exception as error:
+            if name not in self.watched:
+                raise
+            self.lost[name] = f"{type(error).__name__}: {error}"
+            del self.contenders[name], self.watched[name]
+
+    def one_round(self) -> dict[str, Seconds]:
+        """The block of each contender that is not lost."""
+        blocks = {name: partial(self.block, name) for name in self.contenders}
+        found = {name: took for name, took in in_random_order(blocks, self.rng).items() if took}
+        if "control" in found and self.contenders["control"].extra:
+            found["injected"] = self.contenders["control"].with_extra
         return found
 
-    def lose(self, name: str, error: Exception) -> None:
-        self.lost[name] = f"{type(error).__name__}: {error}"
-        del self.contenders[name], self.watched[name]
-        self.candidates.remove(name)
+    def block(self, name: str) -> Seconds | None:
+        """The block of one contender, unless it is lost by that."""
+        took = self.at_own_risk(name, partial(self.contenders[name].make, self.steps))
+        if name in self.watched:
+            self.watched[name].held_to(self.before)
+        return took
 
     def audit(self, name: str) -> None:
         """Blocks of one contender alone, between marks at which the parent reads its clock.
@@ -130,8 +178,9 @@ class Rounds:
         expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
         if expected > SLOW_BLOCK_S:
             return
-        first = min(1, self.case.steps // self.steps - 1)
-        fits = max(1, self.case.steps // self.steps - first)
+        passes = self.baseline.case.steps // self.steps
+        first = min(1, passes - 1)
+        fits = max(1, passes - first)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         for _ in range(AUDITS):
             contender.restart()
@@ -146,46 +195,69 @@ class Rounds:
 
 @dataclass
 class Watched:
-    """What is noted of a candidate outside the timed windows."""
+    """What the timed calls of a candidate left behind on one case, noted outside their windows."""
 
-    trail: Trail
+    contender: Contender
+    draw: random.Random
 
     def __post_init__(self):
+        self.passes: list[list[tuple[int, Fingerprint]]] = []
+        self.kept: dict[str, tuple[Block, State]] = {}
         self.observing: list[float] = []
         self.changed: list[str] = []
 
-    def begin(self, contender: Contender) -> None:
-        self.trail.begin()
-        self.at_rest = self.look(contender)[1]
+    def begin(self) -> None:
+        """Another pass."""
+        self.passes.append([])
+        self.at_rest = self.look()[1]
 
-    def note(self, made: int, contender: Contender) -> None:
-        state, took = self.look(contender)
+    def note(self, made: int) -> None:
+        """After a block: its fingerprint; each block is the one kept with equal chances."""
+        state, took = self.look()
         self.observing.append(took - self.at_rest)
-        self.trail.note(made, state)
+        self.passes[-1].append((made, fingerprint(state)))
+        if self.draw.random() * sum(map(len, self.passes)) < 1:
+            self.keep("random", made, state)
         self.last = (made, state)
 
-    def look(self, contender: Contender) -> tuple[State, float]:
+    def look(self) -> tuple[State, float]:
         """The canonical state, and the wall seconds that it took to give it where it is.
 
         A copy from a device takes many times as long as a step, and never twice as long.
         """
         before = perf_counter()
-        state = contender.observed()
+        state = self.contender.observed()
         took = perf_counter() - before
         plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
-        return moved(state, contender.case.device) if plain else state, took
+        return moved(state, self.contender.case.device) if plain else state, took
+
+    def keep(self, which: str, made: int, state: State) -> None:
+        """A state whole, under that name; the same block is not kept twice."""
+        block = len(self.passes) - 1, made
+        known = (kept for kept in self.kept.values() if kept[0] == block)
+        self.kept[which] = next(known, None) or (block, clone(state))
 
     def end(self) -> None:
-        self.trail.keep("last", *self.last)
+        self.keep("last", *self.last)
 
     def held_to(self, before: dict[str, object]) -> None:
         """Global state after a block of its own, against that before the first."""
         changed = [key for key, value in settings().items() if value != before[key]]
         self.changed += [key for key in changed if key not in self.changed]
 
-    def told(self, folder: Path, case: str, stride: int) -> dict:
-        return self.trail.save(folder, case) | {
-            "stride": stride,
+    def save(self, place: Path) -> dict:
+        """The whole states to files, and out of memory; the rest for the parent to read."""
+        whole, files = {}, {}
+        while self.kept:
+            which, (block, state) = self.kept.popitem()
+            if block not in files:
+                files[block] = f"{place}.{which}"
+                tensor_files.save(Path(files[block]), fields(state))
+            whole[which] = {"pass": block[0], "made": block[1], "file": files[block]}
+        return {
+            "passes": self.passes,
+            "whole": whole,
+            "stride": self.contender.engine.stride,
             "observing_s": sorted(self.observing)[len(self.observing) // 2],
             "changed": self.changed,
         }
@@ -196,7 +268,7 @@ def fewest(block_s: float) -> int:
     return next(count for longest, count in FEWEST.items() if block_s <= longest)
 
 
-def total(found: dict[str, tuple[float, float]]) -> float:
+def total(found: dict[str, Seconds]) -> float:
     """Wall seconds of the blocks of a round; an injected block holds its control's."""
     held = {"control"} if "injected" in found else set()
     return sum(wall for name, (wall, _) in found.items() if name not in held)

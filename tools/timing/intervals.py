@@ -77,17 +77,20 @@ def margin(noise: float) -> float:
     return max(LEAST_EFFECT, abs(noise))
 
 
+def beyond(ratio: Interval, least: float) -> str:
+    """FASTER or SLOWER where all of the interval is further from 1 than that log ratio."""
+    if ratio.low > math.exp(least):
+        return "SLOWER"
+    return "FASTER" if ratio.high < math.exp(-least) else "INCONCLUSIVE"
+
+
 def verdict(wall: Interval, cpu: Interval, noise: float) -> str:
     """FASTER, SLOWER or INCONCLUSIVE: both clocks must say so, beyond the noise.
 
     ``noise`` is how far the control was from 1, as a log ratio.
     """
-    least = margin(noise)
-    if all(math.log(i.high) < -least for i in (wall, cpu)):
-        return "FASTER"
-    if all(i.low > 0 and math.log(i.low) > least for i in (wall, cpu)):
-        return "SLOWER"
-    return "INCONCLUSIVE"
+    word, *others = {beyond(ratio, margin(noise)) for ratio in (wall, cpu)}
+    return "INCONCLUSIVE" if others else word
 
 
 def fine_verdict(wall: Interval, cpu: Interval) -> str:

@@ -9,14 +9,9 @@ is given. The worker cannot tell how many.
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
-from contextlib import suppress
 
-from tools.process import environment
-from validation.records import digests
+from tools.process import Died, Worker
 
 
 class Witness:
@@ -24,20 +19,12 @@ class Witness:
 
     def __init__(self, engine: str):
         self.engine, self.draw = engine, random.Random()
-        self.process: subprocess.Popen | None = None
+        self.process: Worker | None = None
 
     def follow(self, worker: int) -> None:
         """The process of that number is the one whose rounds are told from now on."""
-        self.worker = worker
-        if self.process is None:  # while the worker starts: both import torch
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tools.timing.isolated_baseline_worker", self.engine],
-                cwd=digests.ROOT,
-                env=environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+        self.worker = worker  # while it starts: both import torch
+        self.process = Worker("tools.timing.isolated_baseline_worker", self.engine)
 
     def begin(self, said: dict) -> None:
         """A case: its steps a block, and how many rounds it has at least and at most."""
@@ -65,22 +52,14 @@ class Witness:
         """One request, one answer.
 
         Raises:
-            RuntimeError: it has ended; what it said of that has gone to standard error.
+            RuntimeError: it has ended.
         """
-        with suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        if line := self.process.stdout.readline():
-            return json.loads(line)
-        raise RuntimeError(f"the witness of {self.engine} ended with {self.process.wait()}")
+        try:
+            return self.process.ask(request)
+        except Died as why:
+            raise RuntimeError(f"the witness of {self.engine} {why}") from None
 
     def close(self) -> None:
         """End the process, if one was started."""
-        if self.process is None:
-            return
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-        with suppress(OSError):
-            self.process.stdin.close()
-        self.process = None
+        if self.process:
+            self.process.close()

@@ -11,8 +11,6 @@ blocks leave in the caches is no fault of theirs, so the coldest start is what t
 
 from __future__ import annotations
 
-import gc
-import json
 import os
 import sys
 
@@ -21,8 +19,8 @@ import torch
 
 import baselines
 from baselines.device import on_device
-from tools.timing.output_check import start_of_pass
-from tools.timing.runners import Contender, Stream
+from tools.process import serve
+from tools.timing.runners import Contender, Stream, collect, start_of_pass
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 
@@ -74,18 +72,5 @@ def to_the_processor_of(process: int) -> None:
         os.sched_setaffinity(0, {psutil.Process(process).cpu_num()})
 
 
-def collect() -> None:
-    """Garbage, now and not between blocks."""
-    gc.collect()
-    gc.disable()
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    turns = Turns(sys.argv[1])
-    for line in sys.stdin:
-        print(json.dumps(turns.answer(json.loads(line))), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Turns(sys.argv[1]).answer)

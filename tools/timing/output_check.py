@@ -10,17 +10,14 @@ Every pass starts from fresh values at fresh addresses, so that nothing remember
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, Step, clone, fields
+from baselines.engine import Case, Engine, State, clone, fields
 from tools.timing.fingerprints import (
     Fingerprint,
     WrongAnswer,
@@ -31,98 +28,19 @@ from tools.timing.fingerprints import (
     pieces,
     refuse_beyond,
 )
+from tools.timing.runners import start_of_pass
 from validation.golden.manifest import manifest
 from validation.judge.compare import exact_distance, misfit
-from validation.judge.tolerance import SLACK
 from validation.judge.verdicts import Conclusion
 from validation.parallel.threads import workers
 from validation.records import tensor_files
 from validation.reference.distance import ZERO, Distance, distance, least, widest
-from validation.reference.trajectory import checkpoints
+from validation.reference.trajectory import SLACK, checkpoints
 
 KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
 
 Measure = Callable[[torch.Tensor, torch.Tensor], Distance]
 Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
-
-
-def start_of_pass(engine: Engine, start: State, level: str, number: int) -> State:
-    """The start of that pass: values moved by at most one unit in the last place, new memory.
-
-    Fields that the engine lists as fixed keep their values, and so does everything where a
-    decision may turn on the last place: claims weaker than "exact" on engines that decide.
-    """
-    fresh = clone(start)
-    decides = any(
-        not (f.is_floating_point() or f.is_complex()) and name not in engine.fixed
-        for name, f in fields(start).items()
-    )
-    if number == 0 or (decides and level != "exact"):
-        return fresh
-    generator = torch.Generator("cpu").manual_seed(number)
-    for name, values in fields(fresh).items():
-        if name not in engine.fixed and values.numel():
-            nudge(values, generator)
-    return fresh
-
-
-def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
-    """Multiply by 1 − ε, 1 or 1 + ε at random, in place; whole numbers stay."""
-    if values.is_complex():
-        values = torch.view_as_real(values)
-    if not values.is_floating_point():
-        return
-    flat, eps = values.reshape(-1), torch.finfo(values.dtype).eps
-    for part in pieces(flat):
-        moves = torch.randint(-1, 2, part.shape, generator=generator).to(part.dtype)
-        part.mul_(1 + moves * eps)
-    if not values.is_contiguous():  # then those were the pieces of a copy
-        values.copy_(flat.view(values.shape))
-
-
-class Trail:
-    """In the timing process: what the candidate's timed calls left behind on one case."""
-
-    def __init__(self, engine: Engine, start: State, level: str, seed: int):
-        self.engine, self.start, self.level = engine, start, level
-        self.draw = random.Random(f"block {seed}")
-        self.passes: list[list[tuple[int, Fingerprint]]] = []
-        self.kept: dict[str, tuple[Block, State]] = {}
-
-    def twin(self) -> Trail:
-        """Another trail of the same passes."""
-        return Trail(self.engine, self.start, self.level, self.draw.getrandbits(32))
-
-    def begin(self) -> None:
-        """Another pass."""
-        self.passes.append([])
-
-    def first(self) -> State:
-        """The start of this pass."""
-        return start_of_pass(self.engine, self.start, self.level, len(self.passes) - 1)
-
-    def note(self, made: int, state: State) -> None:
-        """After a block: its fingerprint; each block is the one kept with equal chances."""
-        self.passes[-1].append((made, fingerprint(state)))
-        if self.draw.random() * sum(map(len, self.passes)) < 1:
-            self.keep("random", made, state)
-
-    def keep(self, which: str, made: int, state: State) -> None:
-        """A state whole, under that name; the same block is not kept twice."""
-        block = len(self.passes) - 1, made
-        known = (kept for kept in self.kept.values() if kept[0] == block)
-        self.kept[which] = next(known, None) or (block, clone(state))
-
-    def save(self, folder: Path, case: str) -> dict:
-        """The whole states to files, and out of memory; the rest for the parent to read."""
-        whole, files = {}, {}
-        while self.kept:
-            which, (block, state) = self.kept.popitem()
-            if block not in files:
-                files[block] = folder / f"{case}.{which}"
-                tensor_files.save(files[block], fields(state))
-            whole[which] = {"pass": block[0], "made": block[1], "file": str(files[block])}
-        return {"passes": self.passes, "whole": whole}
 
 
 @dataclass
@@ -147,28 +65,31 @@ class Replays:
     def __post_init__(self):
         self.known: dict[tuple[int, ...], list[State]] = {}
         self.room = KEPT_BYTES
-
-    @cached_property
-    def start(self) -> State:
-        return self.engine.initial(self.engine.cases[self.name])
-
-    @cached_property
-    def step(self) -> Step:
-        return self.engine.prepare(self.engine.cases[self.name])
+        self.case = self.engine.cases[self.name]
+        self.start, self.step = self.engine.initial(self.case), self.engine.prepare(self.case)
 
     def states(self, number: int, made: list[int]) -> Iterator[State]:
         """The start of that pass, and the states after each of those numbers of steps."""
         key = (number, *made)
         if key not in self.known:
             first = start_of_pass(self.engine, self.start, self.level, number)
-            case = self.engine.cases[self.name]
-            run = chain([first], along(self.engine, case, self.step, first, made))
+            run = self.along(first, made)
             needed = (1 + len(made)) * sum(f.numel() * f.element_size() for f in first)
             if needed > self.room:
                 return run
             self.room -= needed
             self.known[key] = list(run)
         return iter(self.known[key])
+
+    def along(self, start: State, at: list[int]) -> Iterator[State]:
+        """The start, and the canonical states after each of those numbers of steps."""
+        yield start
+        working, here = self.engine.adopt(self.case, clone(start)), 0
+        for target in at:
+            for _ in range(target - here):
+                working = self.step(working)
+            here = target
+            yield clone(self.engine.observe(self.case, working))
 
 
 def answers(run: Replays, trails: list[dict]) -> Answers:
@@ -184,18 +105,16 @@ def answers(run: Replays, trails: list[dict]) -> Answers:
 
     with workers(1) as beside:  # while the frozen engine makes the next
         for number, blocks in enumerate(max((t["passes"] for t in trails), key=len)):
-            made, noted = [n for n, _ in blocks], None
+            made = [n for n, _ in blocks]
             states = run.states(number, made)
-            before = next(states)
+            before, noted = next(states), beside.submit(int)
             for at, want in zip(made, states, strict=True):
-                if noted:
-                    noted.result()  # no more than two states wait
+                noted.result()  # no more than two states wait
                 noted = beside.submit(note, (number, at), before, want)
                 if (number, at) in kept:
                     found.whole[number, at] = want
                 before = want
-            if noted:
-                noted.result()
+            noted.result()
     return found
 
 
@@ -209,24 +128,14 @@ def check(verdict: Conclusion, name: str, trail: dict, count: int, right: Answer
     if sum(map(len, trail["passes"])) != count or not trail["whole"]:
         raise WrongAnswer("not every timed block left a fingerprint")
     for number, blocks in enumerate(trail["passes"]):
-        for at, found in blocks:
-            allowed, floor = allowances(verdict, name, case, at), right.floors.get((number, at), {})
-            compare_fingerprints(found, right.fingerprints[number, at], allowed, floor, at)
-    for kept in {whole["file"]: whole for whole in trail["whole"].values()}.values():
-        block = kept["pass"], kept["made"]
+        for made, found in blocks:
+            block, allowed = (number, made), allowances(verdict, name, case, made)
+            want, floor = right.fingerprints[block], right.floors.get(block, {})
+            compare_fingerprints(found, want, allowed, floor, made)
+    for file, block in {w["file"]: (w["pass"], w["made"]) for w in trail["whole"].values()}.items():
         allowed, floor = allowances(verdict, name, case, block[1]), right.floors.get(block, {})
-        ours = tensor_files.load(Path(kept["file"]))
+        ours = tensor_files.load(Path(file))
         compare_states(ours, right.whole[block], allowed, floor, block[1])
-
-
-def along(engine: Engine, case: Case, step, start: State, at: list[int]) -> Iterator[State]:
-    """Canonical states of the frozen engine after each of those numbers of steps."""
-    working, here = engine.adopt(case, clone(start)), 0
-    for target in at:
-        for _ in range(target - here):
-            working = step(working)
-        here = target
-        yield clone(engine.observe(case, working))
 
 
 def allowances(verdict: Conclusion, name: str, case: Case, made: int) -> dict[str, Distance]:

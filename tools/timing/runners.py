@@ -5,15 +5,23 @@ On a GPU calls return before they are done, so a block ends when its device has 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import perf_counter, process_time
 
 import torch
 
-from baselines.engine import Case, Engine, State, clone
+from baselines.engine import Case, Engine, State, clone, fields
+from tools.timing.fingerprints import pieces
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
+
+
+def collect() -> None:
+    """Garbage, now and not between blocks."""
+    gc.collect()
+    gc.disable()
 
 
 def device_of(engine: Engine) -> str:
@@ -24,6 +32,40 @@ def device_of(engine: Engine) -> str:
 def finishing(device: str) -> Callable[[], None]:
     """Waits until that device has done all that it was given."""
     return torch.cuda.synchronize if device == "cuda" else lambda: None
+
+
+def start_of_pass(engine: Engine, start: State, level: str, number: int) -> State:
+    """The start of that pass: values moved by at most one unit in the last place, new memory.
+
+    Fields that the engine lists as fixed keep their values, and so does everything where a
+    decision may turn on the last place: claims weaker than "exact" on engines that decide.
+    """
+    fresh = clone(start)
+    decides = any(
+        not (f.is_floating_point() or f.is_complex()) and name not in engine.fixed
+        for name, f in fields(start).items()
+    )
+    if number == 0 or (decides and level != "exact"):
+        return fresh
+    generator = torch.Generator("cpu").manual_seed(number)
+    for name, values in fields(fresh).items():
+        if name not in engine.fixed and values.numel():
+            nudge(values, generator)
+    return fresh
+
+
+def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
+    """Multiply by 1 − ε, 1 or 1 + ε at random, in place; whole numbers stay."""
+    if values.is_complex():
+        values = torch.view_as_real(values)
+    if not values.is_floating_point():
+        return
+    flat, eps = values.reshape(-1), torch.finfo(values.dtype).eps
+    for part in pieces(flat):
+        moves = torch.randint(-1, 2, part.shape, generator=generator).to(part.dtype)
+        part.mul_(1 + moves * eps)
+    if not values.is_contiguous():  # then those were the pieces of a copy
+        values.copy_(flat.view(values.shape))
 
 
 @dataclass
@@ -83,14 +125,13 @@ class Control(Contender):
 
     def make(self, steps: int) -> tuple[float, float]:
         start = self.state
-        self.wall, self.cpu = super().make(steps)
+        wall, cpu = super().make(steps)
         if self.extra:
             after, self.state = self.state, start
-            wall, cpu = super().make(self.extra)
+            more_wall, more_cpu = super().make(self.extra)
             self.state = after
-            self.wall, self.cpu = self.wall + wall, self.cpu + cpu
-            return self.wall - wall, self.cpu - cpu
-        return self.wall, self.cpu
+            self.with_extra = wall + more_wall, cpu + more_cpu
+        return wall, cpu
 
 
 @dataclass
@@ -104,6 +145,9 @@ class Stream:
         self.b = torch.ones_like(self.field, device=self.device)
         self.a = torch.ones_like(self.b)
         self.finish = finishing(self.device)
+
+    def restart(self, start: State | None = None) -> None:
+        """It has no trajectory."""
 
     @property
     def bytes(self) -> int:

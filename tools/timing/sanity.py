@@ -1,4 +1,4 @@
-"""Sanity checks of a measurement: why a timed candidate gets no number.
+"""Sanity checks of a measurement: why a timed candidate gets no number, or "".
 
 It computed something else inside the timed calls, put work off until the clock had stopped, made
 what the frozen engine calls slower, or was faster than the machine can move its bytes.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from statistics import median
 
-from tools.records.evidence import NotMeasured
 from tools.timing import aggregate, intervals, output_check
 from validation.judge.verdicts import Conclusion
 
@@ -21,7 +20,7 @@ Pairs = list[list[float]]  # of one process, by `Witness.end`
 
 
 def slowing(case: str, processes: list[Pairs]) -> str:
-    """What is said of those beside whom the frozen engine is slow by either clock; or nothing.
+    """Why candidates that slow the frozen engine, by either clock, are rejected.
 
     The interval is that between processes, as that of a speed is. Of a single one it is that of its
     rounds, which follow one another and share its memory: narrower than it should be.
@@ -47,20 +46,19 @@ def over_processes(processes: list[Pairs], clock: int) -> intervals.Interval:
     return intervals.between([median(own) for own in ratios])
 
 
-def refuse_wrong_answers(verdict: Conclusion, row: dict, right: output_check.Answers) -> None:
+def wrong_answers(verdict: Conclusion, row: dict, right: output_check.Answers) -> str:
     """The timed calls themselves must have computed the right thing, inside the window."""
     name = f"{verdict.optimization}/{row['case']}"
     if row["changed"]:
-        raise NotMeasured(f"{name}: changed global state while timed: {', '.join(row['changed'])}")
+        return f"{name}: changed global state while timed: {', '.join(row['changed'])}"
     try:
         output_check.check(verdict, row["case"], row, len(row["rounds"]), right)
     except output_check.WrongAnswer as wrong:
-        raise NotMeasured(
-            f"{name}: {wrong}; it computes something else while it is timed"
-        ) from None
+        return f"{name}: {wrong}; it computes something else while it is timed"
+    return ""
 
 
-def refuse_work_put_off(name: str, case: str, rows: list[dict]) -> None:
+def work_put_off(name: str, case: str, rows: list[dict]) -> str:
     """Reading a state must cost little, whether or not a block came before it.
 
     By the median over processes, as a speed is: in a single one the system may have to map the
@@ -68,12 +66,13 @@ def refuse_work_put_off(name: str, case: str, rows: list[dict]) -> None:
     """
     excess = median(row["observing_s"] for row in rows) if rows else 0.0
     allowed = median(reading_allowed(row) for row in rows) if rows else 0.0
-    if excess > allowed:
-        raise NotMeasured(
-            f"{name}/{case}: reading the state takes {excess:.3g} s longer after a block than "
-            f"before it, allowed {allowed:.3g} s; the work is put off until the clock has stopped: "
-            "finish it in the step"
-        )
+    if excess <= allowed:
+        return ""
+    return (
+        f"{name}/{case}: reading the state takes {excess:.3g} s longer after a block than "
+        f"before it, allowed {allowed:.3g} s; the work is put off until the clock has stopped: "
+        "finish it in the step"
+    )
 
 
 def reading_allowed(row: dict) -> float:
@@ -84,14 +83,14 @@ def reading_allowed(row: dict) -> float:
     return max(ours, HIDDEN * base)
 
 
-def refuse_impossible_speed(name: str, case: str, rows: list[dict]) -> None:
+def impossible_speed(name: str, case: str, rows: list[dict]) -> str:
     """More bytes a second than the machine's own stream over as much memory: not computed.
 
     A step must move at least ``least_bytes``, of which only the share of cells that a block
     changes is certain; and one pass of memory may serve all steps of a call.
     """
     if not rows or rows[0]["least_bytes"] is None:
-        return
+        return ""
     shares = []
     for row in rows:
         stream = row["stream_bytes"] / min(r["stream"][0] for r in row["rounds"])
@@ -99,9 +98,10 @@ def refuse_impossible_speed(name: str, case: str, rows: list[dict]) -> None:
         own = aggregate.middle([row["rounds"]], "candidate")
         shares.append(max(needed / stream / max(own, 1e-12), 1e-12))
     low = intervals.between(shares).low if len(shares) > 1 else shares[0]
-    if low > CEILING:
-        raise NotMeasured(
-            f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
-            f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
-            "look for work that is skipped, remembered, or done outside the step"
-        )
+    if low <= CEILING:
+        return ""
+    return (
+        f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
+        f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
+        "look for work that is skipped, remembered, or done outside the step"
+    )

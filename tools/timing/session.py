@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 
 import torch
 
 import baselines
+from tools.process import Died
 from tools.records.conditions import Conditions, changes, timing_conditions
 from tools.records.evidence import NotMeasured, here, timed_cases
 from tools.records.machine_load import wait_for_quiet
@@ -25,7 +25,7 @@ from tools.timing import aggregate, output_check, sanity
 from tools.timing.aggregate import Gathered
 from tools.timing.isolated_baseline import Witness
 from tools.timing.sanity import Pairs
-from tools.timing.worker_client import Died, TimedCase, listen
+from tools.timing.worker_client import TimedCase, listen
 from validation import discovery
 from validation.judge import verdicts
 from validation.judge.verdicts import Conclusion, Status
@@ -34,7 +34,6 @@ from validation.records import samples
 from validation.worker.client import scratch_folder
 
 PROCESSES = 3  # fresh ones, for an everyday number
-BUDGET_S = 0.15  # of rounds, for each contender of each case in each process
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 ALL_CASES = "all cases"
@@ -49,7 +48,7 @@ class Plan:
 
     least: int = PROCESSES
     most: int = PROCESSES
-    budget_s: float = BUDGET_S
+    budget_s: float = 0.15  # of rounds, for each contender of each case in each process
 
 
 EVERYDAY = Plan()
@@ -100,7 +99,7 @@ class Session:
             if not cases:
                 why = "covers no timed case; mark one as timed in its baseline's cases"
                 self.refused[name] = f"{name} {why}"
-            self.rows |= {(name, case): Gathered(name, case) for case in cases}
+            self.rows |= {(name, case): Gathered() for case in cases}
 
     def wanted(self) -> dict[str, list[str]]:
         """Cases, each with the candidates that need another process."""
@@ -134,7 +133,8 @@ class Session:
             for one in listen("tools.timing.worker", asked, witness=witness):
                 self.keep(one)
                 left.pop(one.row["case"], None)
-                clear(folder)
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(exist_ok=True)
         except Died as why:
             if len(names) == 1:
                 self.refused[names[0]] = f"{names[0]}: the timing process {why}"
@@ -152,25 +152,16 @@ class Session:
         self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
-        right = self.answers(row)
+        right = right_answers(self.engine, row, self.frozen)
 
         def look(name: str) -> None:
-            own = aggregate.part(row, name)
-            try:
-                sanity.refuse_wrong_answers(self.verdicts[name], own, right)
-            except NotMeasured as why:
-                self.refused[name] = str(why)
-            own["moved"] = right.moved
+            own = aggregate.part(row, name) | {"moved": right.moved}
+            if why := sanity.wrong_answers(self.verdicts[name], own, right):
+                self.refused[name] = why
             self.rows[name, row["case"]].add(own, heard.off(name))
 
         with workers(CHECKERS) as pool:  # the worker waits: its processor is free
             list(pool.map(look, row["trails"]))
-
-    def answers(self, row: dict) -> output_check.Answers:
-        """What the frozen engine makes of the passes, once for all candidates of the process."""
-        torch.set_num_threads(1)
-        levels = {self.verdicts[name].level for name in row["trails"]}
-        return right_answers(self.engine, row, levels, self.frozen)
 
     @property
     def engine(self) -> str:
@@ -186,28 +177,25 @@ class Session:
     @property
     def slowed(self) -> dict[str, str]:
         """In whose processes the frozen engine was slowed, and how much it was."""
-        said = {}
-        for name in self.verdicts:
-            told = (sanity.slowing(*seen) for seen in self.seen_beside(name).items())
-            said[name] = next(filter(None, told), "")
-        return {name: words for name, words in said.items() if words}
+        said = {
+            name: [sanity.slowing(*seen) for seen in self.seen_beside(name).items()]
+            for name in self.verdicts
+        }
+        return {name: next(filter(None, words)) for name, words in said.items() if any(words)}
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
         slowed = self.slowed
         for name, verdict in self.verdicts.items():
             mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
-            tampered = [why for rows in mine.values() if (why := rows.tampered)]
-            if tampered:
-                self.refused.setdefault(name, f"{name}: {tampered[0]}")
+            reasons = [rows.tampered and f"{name}: {rows.tampered}" for rows in mine.values()]
             if name in slowed and len(self.verdicts) == 1:
-                self.refused.setdefault(name, f"{name}/{slowed[name]}")
+                reasons.append(f"{name}/{slowed[name]}")
             for case, rows in mine.items():
-                try:
-                    sanity.refuse_work_put_off(name, case, rows.every)
-                    sanity.refuse_impossible_speed(name, case, rows.kept)
-                except NotMeasured as why:
-                    self.refused.setdefault(name, str(why))
+                reasons.append(sanity.work_put_off(name, case, rows.every))
+                reasons.append(sanity.impossible_speed(name, case, rows.kept))
+            if any(reasons):
+                self.refused.setdefault(name, next(filter(None, reasons)))
             if name in self.refused or name in slowed:
                 continue
             yield name, self.measurement(name, verdict, mine, before)
@@ -271,42 +259,15 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     return found
 
 
-def measure(
-    name: str,
-    *,
-    full: bool = False,
-    dirty: bool = False,
-    processes: int = PROCESSES,
-    budget_s: float = BUDGET_S,
-    tell: Tell = lambda line: None,
-) -> Measurement:
-    """Time one optimization beside its baseline; the record, not yet written.
-
-    Raises:
-        NotMeasured: no current VERIFIED verdict, a dirty tree, a candidate that fails or computes
-            something else while it is timed, or a timer that the parent's clock contradicts.
-    """
-    plan = Plan(processes, processes, budget_s)
-    found, refused = measure_together([name], full=full, dirty=dirty, plan=plan, tell=tell)
-    if refused:
-        raise NotMeasured(refused[name])
-    return found[name]
-
-
-def clear(folder: Path) -> None:
-    """What a worker left of a case that has been looked at."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(exist_ok=True)
-
-
-def right_answers(engine: str, row: dict, levels: set[str], known: Known) -> output_check.Answers:
-    """The frozen engine over the passes of a case, which the weakest claim's level decides.
+def right_answers(engine: str, row: dict, known: Known) -> output_check.Answers:
+    """The frozen engine over the passes of a case, as the worker made them.
 
     ``known`` holds what it made of them for earlier processes, by case and level.
     """
-    key = row["case"], "exact" if levels == {"exact"} else "rounding"
     if not row["trails"]:
         return output_check.Answers()
+    torch.set_num_threads(1)
+    key = row["case"], row["level"]
     if key not in known:
         known[key] = output_check.Replays(baselines.load(engine), *key)
     return output_check.answers(known[key], list(row["trails"].values()))

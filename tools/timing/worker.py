@@ -20,29 +20,31 @@ at what was left, or lets the frozen engine make the same steps in its own proce
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import os
-import random
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 import baselines
 from baselines.device import on_device
-from baselines.engine import Case, Engine
-from tools.timing.interleaved import MOST, SLOW_BLOCK_S, Rounds, Tell, fewest
-from tools.timing.output_check import Trail
-from tools.timing.runners import Contender, Control, Stream, device_of
+from baselines.engine import Engine
+from tools.process import pipes
+from tools.timing.interleaved import (
+    MOST,
+    SLOW_BLOCK_S,
+    Rounds,
+    Tell,
+    block_length,
+    fewest,
+    per_step,
+)
+from tools.timing.runners import Contender, Control, Stream, collect, device_of
 from validation import discovery
 from validation.worker.global_state import settings
 
-BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
 
 
@@ -78,7 +80,7 @@ def measure_case(
             lost[name] = f"{type(error).__name__}: {error}"
     able = [name for name in candidates if name in contenders]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
-    wanted, steps = fixed or (0, block_length(contenders["baseline"], case, stride))
+    wanted, steps = fixed or (0, block_length(contenders["baseline"], stride))
     block_s = contenders["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
     contenders["control"] = Control(baseline, case, start, cold=slow)
@@ -86,50 +88,35 @@ def measure_case(
         contenders["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())
     contenders["stream"] = Stream(largest, device)
-    trail = Trail(baseline, start, level, seed)
-    rng = random.Random(seed)
-    rounds = Rounds(case, contenders, able, steps, rng, tell, trail, folder, before)
+    rounds = Rounds(contenders, able, steps, seed, tell, level, before)
     least = wanted or fewest(block_s)
     most = least if slow else MOST
     words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
     tell(words | {"rounds": [least, most]})
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
-    for name in ("baseline", *rounds.candidates):
+    for name in ("baseline", *rounds.watched):
         rounds.audit(name)
-    return told(rounds, case_name, baseline, memory) | {"lost": lost | rounds.lost}
+    return told(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
 
 
-def told(rounds: Rounds, case_name: str, baseline: Engine, memory: bool) -> dict:
-    """What the parent is told of a case."""
+def told(rounds: Rounds, place: Path, memory: bool) -> dict:
+    """What the parent is told of a case, the last part of whose place is its name."""
+    least_bytes, case = rounds.baseline.engine.least_bytes, rounds.baseline.case
     timed = {n: c for n, c in rounds.contenders.items() if n == "baseline" or n in rounds.watched}
     steps = rounds.steps
     return {
-        "case": case_name,
+        "case": place.name,
+        "level": rounds.level,
         "steps": steps,
         "extra": rounds.contenders["control"].extra,
         "rounds": [per_step(found, steps) for found in rounds.found],
         "warm_up": per_step(rounds.warm_up, steps),
-        "trails": {
-            name: watched.told(rounds.folder, f"{case_name}.{name}", timed[name].engine.stride)
-            for name, watched in rounds.watched.items()
-        },
+        "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
         "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
         "stream_bytes": rounds.contenders["stream"].bytes,
-        "least_bytes": baseline.least_bytes(rounds.case) if baseline.least_bytes else None,
+        "least_bytes": least_bytes(case) if least_bytes else None,
     }
-
-
-def per_step(found: dict[str, tuple[float, float]], steps: int) -> dict[str, list[float]]:
-    """Seconds a step of the baseline: [wall, processor]."""
-    return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
-
-
-def block_length(baseline: Contender, case: Case, stride: int) -> int:
-    """Steps a block: enough for the clock, and no more than the trajectory has."""
-    wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
-    blocks = max(1, min(wanted, case.steps) // stride)
-    return blocks * stride
 
 
 def working_memory(contender: Contender) -> int:
@@ -149,26 +136,9 @@ def working_memory(contender: Contender) -> int:
         return memray.FileReader(file).metadata.peak_memory
 
 
-def quietly(measure: Callable[[], dict]) -> dict:
-    """Without the garbage collector between the rounds."""
-    gc.collect()
-    gc.disable()
-    try:
-        return measure()
-    finally:
-        gc.enable()
-
-
 def speaker() -> Tell:
-    """Writes to the parent, and waits for a word of it, but where something begins.
-
-    Both on copies of standard output and input: what code under test prints goes aside, and it
-    finds nothing to read.
-    """
-    out, heard = os.fdopen(os.dup(1), "w"), os.fdopen(os.dup(0))
-    os.dup2(2, 1)
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    """Writes to the parent, and waits for a word of it, but where something begins."""
+    heard, out = pipes()
 
     def tell(words: dict) -> None:
         print(json.dumps(words), file=out, flush=True)
@@ -181,10 +151,12 @@ def speaker() -> Tell:
 def main() -> None:
     tell = speaker()
     asked = json.loads(sys.argv[1])
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    names = {name for here in asked["cases"].values() for name in here}
-    engines, broken = load(sorted(names))
+    engines, broken = {}, {}
+    for name in sorted({name for here in asked["cases"].values() for name in here}):
+        try:
+            engines[name] = discovery.engine(name)
+        except discovery.BrokenLeaf as why:
+            broken[name] = str(why)
     for case, here in asked["cases"].items():
         able = {name: engines[name] for name in here if name in engines}
         if not able:
@@ -192,20 +164,10 @@ def main() -> None:
         levels = {asked["levels"][name] for name in able}
         level = "exact" if levels == {"exact"} else "rounding"
         words = (able, case, asked["seed"], asked["budget_s"], tell, level, Path(asked["folder"]))
-        found = quietly(lambda w=words: measure_case(*w, memory=asked["memory"]))
+        collect()
+        found = measure_case(*words, memory=asked["memory"])
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
-
-
-def load(names: list[str]) -> tuple[dict[str, Engine], dict[str, str]]:
-    """Engines by name, and why the others do not load."""
-    engines, broken = {}, {}
-    for name in names:
-        try:
-            engines[name] = discovery.engine(name)
-        except discovery.BrokenLeaf as why:
-            broken[name] = str(why)
-    return engines, broken
 
 
 if __name__ == "__main__":

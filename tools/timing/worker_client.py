@@ -8,35 +8,20 @@ they took must be what passed here.
 from __future__ import annotations
 
 import json
-import os
-import select
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
-from typing import TYPE_CHECKING
+from operator import add
+from typing import NamedTuple
 
-from tools.process import environment
-from validation.records import digests
+from tools.process import PATIENCE_S, Worker
+from tools.timing.isolated_baseline import Witness
 
-if TYPE_CHECKING:
-    from tools.timing.isolated_baseline import Witness
-
-PATIENCE_S = 300  # without a word from the worker
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
 
 
-class Died(RuntimeError):
-    """The worker ended without an answer; the message is its last line."""
-
-
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """What the worker's timer and the parent's say of the same blocks."""
 
     worker_s: float
@@ -44,23 +29,11 @@ class Times:
     marks: int = 1
     expected_s: float = 0.0  # of an audit: what its rounds led to expect
 
-    def __add__(self, other: Times) -> Times:
-        return Times(
-            self.worker_s + other.worker_s,
-            self.parent_s + other.parent_s,
-            self.marks + other.marks,
-            self.expected_s + other.expected_s,
-        )
-
-    @property
-    def share(self) -> float:
-        """Of these blocks that may pass outside the timer."""
-        return ALONE_SHARE if self.expected_s else SHARE
-
     @property
     def agree(self) -> bool:
         """Whether the two clocks tell the same, and an audit what was timed before."""
-        leeway = self.share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
+        share = ALONE_SHARE if self.expected_s else SHARE
+        leeway = share * max(self.parent_s, self.worker_s) + LATENCY_S * self.marks
         # the fastest block of the rounds bounds an audit from below, nothing from above
         hidden = self.expected_s > 0 and self.parent_s > 3 * self.expected_s + 10 * LATENCY_S
         return abs(self.parent_s - self.worker_s) <= leeway and not hidden
@@ -101,64 +74,18 @@ def listen(
     Raises:
         Died: it ended or fell silent before it was through.
     """
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(asked)],
-            cwd=digests.ROOT,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
+    with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
         if witness:
-            witness.follow(process.pid)
-        try:
-            said = answered(words(process, patience_s), lambda: go_on(process))
-            yield from hear(said, witness)
-            if process.wait(patience_s):
-                raise Died(f"ended with {process.returncode}: {last_line(log)}")
-        except TimeoutError:
-            raise Died(f"said nothing for {patience_s:.0f} s") from None
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            with suppress(BrokenPipeError):
-                process.stdin.close()
+            witness.follow(worker.process.pid)
+        yield from hear(answered(worker), witness)
 
 
-def answered(told: Iterator[tuple[float, dict]], answer: Callable[[], None]):
+def answered(worker: Worker) -> Iterator[tuple[float, dict]]:
     """Each word; who asks for the next one has done with it, and the worker is told so."""
-    for now, said in told:
+    for now, said in worker.heard:
         yield now, said
         if "begin" not in said:
-            answer()
-
-
-def go_on(process: subprocess.Popen) -> None:
-    """Tell the worker that its word has been looked at; one that has ended need not know."""
-    with suppress(BrokenPipeError):
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-
-
-def words(process: subprocess.Popen, patience_s: float) -> Iterator[tuple[float, dict]]:
-    """Each line of the worker, with the parent's clock when it came.
-
-    Raises:
-        TimeoutError: no line for that long.
-    """
-    rest = b""
-    while True:
-        ready, _, _ = select.select([process.stdout], [], [], patience_s)
-        now = perf_counter()
-        if not ready:
-            raise TimeoutError
-        part = os.read(process.stdout.fileno(), 1 << 20)
-        if not part:
-            return
-        *lines, rest = (rest + part).split(b"\n")
-        yield from ((now, json.loads(line)) for line in lines)
+            worker.tell(None)
 
 
 def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> Iterator[TimedCase]:
@@ -184,9 +111,4 @@ def added(known: Times | None, found: Times) -> Times:
     """Rounds add up; of audits one that agrees is enough."""
     if known is None or (found.expected_s and found.agree):
         return found
-    return known if found.expected_s else known + found
-
-
-def last_line(log) -> str:
-    log.seek(0)
-    return (log.read().strip().splitlines() or ["it said nothing"])[-1][:300]
+    return known if found.expected_s else Times(*map(add, known, found))

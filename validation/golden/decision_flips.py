@@ -3,7 +3,7 @@
 A whole number or a branch is exact, but what it was decided by is not: another processor adds in
 another order, and one of a million cells falls on the other side of a threshold. How many may is
 measured, not chosen: the baseline runs again, from its own start on, with every result
-rounded at random (`random_rounding`), and what those runs decide otherwise, times `SLACK` since two
+rounded at random (`random_rounding`), and what those runs decide otherwise, times `TWO_SIDES` since two
 right answers lie on either side, is what a machine may.
 """
 
@@ -15,7 +15,7 @@ from baselines.engine import Case, Engine, State, fields
 from validation.reference.distance import inexact
 from validation.reference.random_rounding import RandomRounding
 
-SLACK = 2
+TWO_SIDES = 2
 MEMBERS = 4  # randomly rounded runs
 
 
@@ -43,5 +43,5 @@ def allowed_flips(engine: Engine, case: Case, end: State, kept) -> dict[str, int
         with RandomRounding(seed):
             other = engine.runner(case)(engine.initial(case), case.steps)
         for name, theirs in decisions(kept(other)).items():
-            most[name] = max(most[name], SLACK * flips(own[name], theirs))
+            most[name] = max(most[name], TWO_SIDES * flips(own[name], theirs))
     return most

@@ -23,8 +23,8 @@ from validation.reference.envelope import (
     Envelope,
     unrelated,
 )
+from validation.reference.trajectory import SLACK
 
-SLACK = 2.0  # of the sealed own error
 SEALED = f"{SLACK:g} times the sealed own error"
 FLOOR = f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs"
 FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos

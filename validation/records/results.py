@@ -116,6 +116,14 @@ def section(kind: type[P], key: str, name: str, on: str, root: Path = digests.RO
     return as_model(kind, found[key], path(name, on, root))
 
 
+def trusted(kind: type[P], key: str, name: str, on: str) -> P | None:
+    """One section, where there is one that can be trusted."""
+    try:
+        return section(kind, key, name, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
 def as_model(kind: type[P], value: dict, where: Path | str) -> P:
     try:
         return kind.model_validate(value)

@@ -29,7 +29,7 @@ ROUNDING = {
     "scatter_add", "std", "sum", "var", "vdot", "_fft_c2c", "_fft_c2r", "_fft_r2c",
     "_log_softmax", "_softmax",
 }  # fmt: skip
-SLACK = 1 << 16  # elements by which successive draws from the table are shifted at most
+SHIFT = 1 << 16  # elements by which successive draws from the table are shifted at most
 
 
 class RandomRounding(TorchDispatchMode):
@@ -67,11 +67,11 @@ class RandomRounding(TorchDispatchMode):
     def factors(self, dtype: torch.dtype, count: int) -> torch.Tensor:
         """1 − ε, 1 or 1 + ε: a slice at a random place of a table drawn once."""
         table = self.tables.get(dtype)
-        if table is None or table.numel() < count + SLACK:
-            draw = torch.randint(0, 8, (count + SLACK,), generator=self.generator)
+        if table is None or table.numel() < count + SHIFT:
+            draw = torch.randint(0, 8, (count + SHIFT,), generator=self.generator)
             moves = torch.where(draw == 0, -1.0, torch.where(draw == 1, 1.0, 0.0)).double()
             table = self.tables[dtype] = (1 + moves * torch.finfo(dtype).eps).to(dtype)
-        at = self.places.randrange(SLACK)
+        at = self.places.randrange(SHIFT)
         return table[at : at + count]
 
 

@@ -11,6 +11,7 @@ from validation.reference.distance import Distance, distance, inexact, widest
 from validation.reference.random_rounding import RandomRounding
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+SLACK = 2.0  # of the baseline error: two right answers lie on either side of the truth
 LAW_CELLS = 1 << 16  # laws are experiments of their own: larger cases are judged by agreement
 LARGE = 1 << 20  # elements; above it the members of the ensemble average themselves
 States = dict[int, State]  # by number of steps

@@ -19,7 +19,7 @@ from validation.records.base import BrokenRecord
 
 def timing(ours: float, width: float = 0.004) -> Timing:
     """Of three processes around that ratio."""
-    found = Gathered("idea", "small")
+    found = Gathered()
     for off in (-width, 0, width):
         times = {"baseline": 1.0, "control": 1.0, "stream": 0.1, "idea": ours * math.exp(off)}
         whole = {"case": "small", "steps": 20, "extra": 0, "trails": {"idea": {}}}

@@ -9,6 +9,7 @@ import pytest
 
 import baselines
 from baselines.engine import replace_stage
+from tools import process
 from tools.experiments import heatmap, sweep, sweep_sizes, sweep_worker
 from tools.experiments.sweep import WAITING, Scenario
 from tools.records import conditions
@@ -54,7 +55,7 @@ def test_the_right_answer_is_timed(claimed, level):
 def test_a_wrong_answer_gets_no_number(claimed, level, by):
     found = claimed(shifted(by), level)
     assert "ratio" not in found
-    assert found["reason"].startswith("computes something else here: E ")
+    assert found["reason"].startswith("computes something else here: E[")
 
 
 def test_another_size_that_is_refused_says_why(claimed):
@@ -66,20 +67,25 @@ def test_another_size_that_is_refused_says_why(claimed):
 
 
 def test_a_worker_that_dies_leaves_a_reason(monkeypatch):
-    worker = sweep.Worker("lattice_field_v1", 1)
-    dead = [sys.executable, "-c", ""]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    monkeypatch.setattr(worker, "started", lambda: subprocess.Popen(dead, **pipes))
-    found = worker.ask(Scenario(optimization="x", size="1", dtype="y", threads=1, device="cpu"))
-    assert found == {"reason": "the process died here"}
-    worker.close()
+    workers, asked = {}, Scenario(optimization="x", size="1", dtype="y", threads=1, device="cpu")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    found = sweep.ask(workers, asked)
+    assert found == {"reason": "the process died here: ended with 1: it said nothing"}
+    assert workers == {}, "the next scenario has a new one"
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_worker_has_its_threads_and_the_memory_of_a_timed_process(monkeypatch, threads):
     told = {}
-    monkeypatch.setattr(sweep.subprocess, "Popen", lambda *_, **how: told.update(how))
-    sweep.Worker("lattice_field_v1", threads).started()
+    asked = Scenario(optimization="x", size="1", dtype="y", threads=threads, device="cpu")
+
+    def popen(words, **more):
+        told.update(more)
+        return start("/bin/false", **more)
+
+    start = subprocess.Popen
+    monkeypatch.setattr(process.subprocess, "Popen", popen)
+    sweep.ask({}, asked)
     assert told["env"]["OMP_NUM_THREADS"] == told["env"]["NUMBA_NUM_THREADS"] == str(threads)
     assert told["env"].keys() >= conditions.ALLOCATOR.keys()
 

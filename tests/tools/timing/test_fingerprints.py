@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tools.timing import output_check
+from tools.timing import output_check, runners
 from tools.timing.fingerprints import PIECE, bit_sum, moved, of_field
 from validation.judge.compare import exact_distance
 from validation.reference.distance import ZERO, distance
@@ -67,7 +67,7 @@ def test_a_start_is_moved_where_its_cells_lie_in_another_order():
     rows = field()[: PIECE + 64].reshape(-1, 64).t()
     before = rows.clone()
     assert not rows.is_contiguous()
-    output_check.nudge(rows, torch.Generator().manual_seed(0))
+    runners.nudge(rows, torch.Generator().manual_seed(0))
     gap = (rows - before).abs()
     assert 0 < gap.max() <= 2.3e-16 * before.abs().max()
     assert (gap[:, -1] > 0).any()

@@ -1,6 +1,5 @@
 """What a timing process does around its rounds, with contenders that only count."""
 
-import random
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,7 +16,8 @@ class Counting:
 
     extra = 0
 
-    def __init__(self):
+    def __init__(self, steps):
+        self.case = SimpleNamespace(steps=steps)
         self.since_start = 0
         self.made = 0
 
@@ -32,12 +32,8 @@ class Counting:
 
 
 def rounds(case_steps, block_steps, told):
-    contender = Counting()
-    made = Rounds(
-        SimpleNamespace(steps=case_steps), {"it": contender}, [], block_steps,
-        random.Random(0), told.append, None, None, {},
-    )  # fmt: skip
-    return made, contender
+    contender = Counting(case_steps)
+    return Rounds({"baseline": contender}, [], block_steps, 0, told.append, "exact", {}), contender
 
 
 def audited(case_steps, block_steps):
@@ -46,11 +42,11 @@ def audited(case_steps, block_steps):
     made, contender = rounds(case_steps, block_steps, told)
     contender.restart()
     blocks = case_steps // block_steps
-    made.found = [{"it": contender.make(block_steps)} for _ in range(blocks)]
-    made.audit("it")
+    made.found = [{"baseline": contender.make(block_steps)} for _ in range(blocks)]
+    made.audit("baseline")
     assert contender.since_start <= case_steps
     begun, ends = told[::2], told[1::2]
-    assert begun == [{"begin": "it"}] * len(ends)
+    assert begun == [{"begin": "baseline"}] * len(ends)
     assert all(end == pytest.approx(ends[0]) for end in ends)
     blocks = round(ends[0]["end"] / min(w for found in made.found for w, _ in found.values()))
     assert len(ends) == (1 if ends[0]["expected"] / blocks > AUDIT_S else AUDITS)
@@ -106,7 +102,7 @@ def test_a_state_is_read_where_the_engine_works_and_copied_when_the_clock_has_st
     made, _, asked = engine()
     read = Contender(made, made.cases["c"], made.initial(None))
     read.restart()
-    state, _ = Watched(None).look(read)
+    state, _ = Watched(read, None).look()
     assert asked == ["meta"]
     assert state.u.device.type == "cpu"
 
@@ -122,4 +118,4 @@ def test_what_is_no_plain_tensor_is_not_copied_for_it():
     made, _, _ = engine()
     read = Contender(made, made.cases["c"], made.initial(None))
     read.state = Grid(torch.zeros(2).as_subclass(Lazy))
-    assert type(Watched(None).look(read)[0].u) is Lazy
+    assert type(Watched(read, None).look()[0].u) is Lazy

@@ -146,7 +146,7 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
     witness = Witness(LATTICE)
     with closing(witness):
         witness.follow(os.getpid())
-        process = witness.process
+        process = witness.process.process
         said = {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu"}
         witness.begin(said | {"rounds": [3, 9]})
         for _ in range(9):
@@ -172,8 +172,8 @@ def test_one_that_ends_is_said_to_have_ended():
 def session(monkeypatch, listen) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "listen", listen)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: ["small"])
-    monkeypatch.setattr(sanity, "refuse_wrong_answers", lambda verdict, row, right: None)
-    monkeypatch.setattr(timing_session.Session, "answers", lambda self, row: output_check.Answers())
+    monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
+    monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
     made = dict.fromkeys(("guilty", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return timing_session.Session(made, False, timing_session.EVERYDAY, lambda line: None, {})
 

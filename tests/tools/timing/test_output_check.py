@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -11,8 +12,7 @@ import torch
 
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools.records.evidence import NotMeasured
-from tools.timing import aggregate, output_check, sanity, session, worker
+from tools.timing import aggregate, interleaved, output_check, runners, sanity, session, worker
 from tools.timing.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
 from validation.judge.verdicts import CaseSummary, Status, Summary
 from validation.tiers import Coverage
@@ -41,12 +41,12 @@ def timed(tmp_path, wrap, level="exact", **others):
     return json.loads(json.dumps(worker.measure_case(*words)))
 
 
-def refuse(row, level="exact"):
+def refusal(row, level="exact"):
     """What the clock says of that row."""
-    right_answers = session.right_answers(right.name, row, {level}, {})
+    right_answers = session.right_answers(right.name, row, {})
     own = aggregate.part(row, "it")
-    sanity.refuse_wrong_answers(verdict(level), own, right_answers)
-    sanity.refuse_work_put_off("it", CASE, [own])
+    wrong = sanity.wrong_answers(verdict(level), own, right_answers)
+    return wrong or sanity.work_put_off("it", CASE, [own])
 
 
 def spoiled(state):
@@ -136,14 +136,13 @@ def test_a_candidate_that_cheats_while_timed_is_refused(tmp_path, name):
     wrap, reason = CHEATS[name]
     row = timed(tmp_path, wrap)
     torch.set_num_threads(1)
-    with pytest.raises(NotMeasured, match=reason):
-        refuse(row)
+    assert reason in refusal(row)
 
 
 @pytest.mark.parametrize("level", ["exact", "rounding"])
 def test_an_honest_candidate_is_not_refused(tmp_path, level):
     row = timed(tmp_path, lambda step, case: step, level)
-    refuse(row, level)
+    assert refusal(row, level) == ""
     trail = row["trails"]["it"]
     assert sum(len(blocks) for blocks in trail["passes"]) == len(row["rounds"])
     assert set(trail["whole"]) == {"random", "last"}
@@ -151,17 +150,17 @@ def test_an_honest_candidate_is_not_refused(tmp_path, level):
 
 def test_a_block_that_is_random_and_last_is_kept_once(tmp_path):
     start = right.initial(right.cases[CASE])
-    trail = output_check.Trail(right, start, "exact", 0)
-    trail.begin()
+    trail = interleaved.Watched(runners.Contender(right, right.cases[CASE], start), None)
+    trail.passes, trail.observing = [[]], [0.0]
     trail.keep("random", 8, start)
     trail.keep("last", 8, start)
     assert trail.kept["random"] is trail.kept["last"]
-    whole = trail.save(tmp_path, CASE)["whole"]
+    whole = trail.save(tmp_path / CASE)["whole"]
     assert whole["random"] == whole["last"]
     assert len(list(tmp_path.iterdir())) == 1
     trail.keep("random", 8, start)
     trail.keep("last", 16, start)
-    whole = trail.save(tmp_path, CASE)["whole"]
+    whole = trail.save(tmp_path / CASE)["whole"]
     assert whole["random"]["file"] != whole["last"]["file"]
 
 
@@ -188,8 +187,7 @@ def test_work_put_off_until_the_clock_has_stopped_is_refused(tmp_path):
         return pair[0]
 
     row = timed(tmp_path, later, adopt=adopt, observe=observe)
-    with pytest.raises(NotMeasured, match="put off until the clock has stopped"):
-        refuse(row)
+    assert "put off until the clock has stopped" in refusal(row)
 
 
 def reading(*excess: float) -> list[dict]:
@@ -199,17 +197,16 @@ def reading(*excess: float) -> list[dict]:
 
 
 def test_one_process_of_three_in_which_reading_took_long_accuses_nobody():
-    sanity.refuse_work_put_off("it", CASE, reading(0.4, 0.64, 0.3))
-    with pytest.raises(NotMeasured, match=r"takes 0.6 s longer .* allowed 0.5 s"):
-        sanity.refuse_work_put_off("it", CASE, reading(0.6, 0.64, 0.3))
-    with pytest.raises(NotMeasured, match="takes 0.6 s longer"):
-        sanity.refuse_work_put_off("it", CASE, reading(0.6))
-    sanity.refuse_work_put_off("it", CASE, [])
+    assert sanity.work_put_off("it", CASE, reading(0.4, 0.64, 0.3)) == ""
+    said = sanity.work_put_off("it", CASE, reading(0.6, 0.64, 0.3))
+    assert re.search(r"takes 0.6 s longer .* allowed 0.5 s", said)
+    assert "takes 0.6 s longer" in sanity.work_put_off("it", CASE, reading(0.6))
+    assert sanity.work_put_off("it", CASE, []) == ""
 
 
 def test_each_pass_starts_from_fresh_values_and_addresses():
     start = right.initial(right.cases[CASE])
-    passes = [output_check.start_of_pass(right, start, "exact", n) for n in range(4)]
+    passes = [runners.start_of_pass(right, start, "exact", n) for n in range(4)]
     assert len({bit_sum(p.E.reshape(-1)) for p in passes}) == 4
     assert len({p.E.data_ptr() for p in passes}) == 4
     for fresh in passes:
@@ -236,16 +233,14 @@ def rows(candidate_s, moved=1.0, stride=1):
 
 
 def test_a_speed_above_the_stream_is_refused_as_impossible():
-    with pytest.raises(NotMeasured, match="no step can do that"):
-        sanity.refuse_impossible_speed("it", CASE, rows(1e-4))
-    sanity.refuse_impossible_speed("it", CASE, rows(9e-4))
+    assert "no step can do that" in sanity.impossible_speed("it", CASE, rows(1e-4))
+    assert sanity.impossible_speed("it", CASE, rows(9e-4)) == ""
 
 
 def test_temporal_blocking_and_fields_at_rest_are_not_impossible():
-    sanity.refuse_impossible_speed("it", CASE, rows(2e-4, stride=4))
-    sanity.refuse_impossible_speed("it", CASE, rows(1e-4, moved=0.05))
-    with pytest.raises(NotMeasured, match="no step can do that"):
-        sanity.refuse_impossible_speed("it", CASE, rows(1e-5, moved=0.05))
+    assert sanity.impossible_speed("it", CASE, rows(2e-4, stride=4)) == ""
+    assert sanity.impossible_speed("it", CASE, rows(1e-4, moved=0.05)) == ""
+    assert "no step can do that" in sanity.impossible_speed("it", CASE, rows(1e-5, moved=0.05))
 
 
 def test_the_frozen_engine_runs_once_over_passes_that_are_asked_for_again(monkeypatch):

@@ -7,14 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from tools import process
 from tools.cli import bench
+from tools.process import Died
 from tools.records import machine_load
 from tools.records.conditions import conditions
 from tools.records.machine_load import Beside
 from tools.timing import aggregate, output_check, sanity, worker_client
 from tools.timing import session as timing_session
 from tools.timing.aggregate import Gathered
-from tools.timing.worker_client import Died, Times, hear
+from tools.timing.worker_client import Times, hear
 
 QUIET = Beside(busy=0.1, steal=0.0, others=0, load=0.1)
 LOUD = Beside(busy=1.7, steal=0.0, others=3, load=2.0)
@@ -35,7 +37,7 @@ def row(ours: float = 0.5, control: float = 1.0, injected: float = 1.05, **chang
 
 
 def gather(*rows: dict, timer: str = "") -> Gathered:
-    found = Gathered("idea", "small")
+    found = Gathered()
     for one in rows:
         found.add(aggregate.part(one, "idea"), timer)
     return found
@@ -191,9 +193,8 @@ def test_timers_off_in_most_processes_refuse_the_candidate():
 def session(monkeypatch, listen, cases=("small",)) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "listen", listen)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: list(cases))
-    monkeypatch.setattr(sanity, "refuse_wrong_answers", lambda verdict, row, right: None)
-    nothing = output_check.Answers()
-    monkeypatch.setattr(timing_session.Session, "answers", lambda self, row: nothing)
+    monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
+    monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
     made = dict.fromkeys(("idea", "null"), SimpleNamespace(level="exact", engine="e_v1"))
     return timing_session.Session(made, False, timing_session.EVERYDAY, lambda line: None, {})
 
@@ -289,7 +290,7 @@ tell({"case": "two", "seen": pathlib.Path(sys.argv[1].strip('"')).read_text()})
 
 def test_a_worker_waits_until_its_case_has_been_looked_at(tmp_path, monkeypatch):
     (tmp_path / "two.py").write_text(TWO_CASES)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{worker_client.digests.ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{process.digests.ROOT}")
     note, seen = tmp_path / "note", []
     note.write_text("not looked at")
     for heard in worker_client.listen("two", str(note), patience_s=60):
@@ -301,14 +302,14 @@ def test_a_worker_waits_until_its_case_has_been_looked_at(tmp_path, monkeypatch)
 
 def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "silent.py").write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(worker_client.digests, "ROOT", tmp_path)
+    monkeypatch.setattr(process.digests, "ROOT", tmp_path)
     with pytest.raises(Died, match="said nothing for"):
         list(worker_client.listen("silent", {}, patience_s=0.2))
 
 
 def test_the_last_line_of_a_dead_worker_is_told(tmp_path, monkeypatch):
     (tmp_path / "dead.py").write_text("raise SystemExit('out of memory')\n")
-    monkeypatch.setattr(worker_client.digests, "ROOT", tmp_path)
+    monkeypatch.setattr(process.digests, "ROOT", tmp_path)
     with pytest.raises(Died, match="ended with 1: out of memory"):
         list(worker_client.listen("dead", {}))
 
@@ -359,5 +360,5 @@ def test_samples_hold_all_that_the_figures_are_computed_from():
     late = row(control=1.3)
     found = gather(row(), row(0.51), row(0.49), late)
     raw = json.loads(json.dumps(found.raw(3)))
-    assert Gathered.of_raw("idea", "small", raw).timing(3) == found.timing(3)
+    assert Gathered.of_raw(raw).timing(3) == found.timing(3)
     assert len(raw["off"]) == 1
