@@ -57,16 +57,19 @@ def loaded() -> dict:
 
 @instrument
 def operators(spec: dict, own: Own):
+    from tools.costs.dispatch_counter import counting
     from tools.profiling.instruments.repeated_operators import RepeatedOperators
 
+    counter = RepeatedOperators(own)
+
     def run(work) -> dict:
-        with RepeatedOperators(own) as mode:
+        with counting(counter):
             region = timed(lambda: work.run(spec["steps"]))
-        told = {"launches": mode.launches, "hashed_all": mode.hash_s > 0}
-        rows = mode.found()
+        rows = counter.found()
+        total = sum(row["launches"] for row in rows)
         if work.stepped:  # what is done in no line of the engine is the harness restarting it
             rows = [row for row in rows if row["file"]]
-        return {"rows": rows, "region": region, **told}
+        return {"rows": rows, "region": region, "launches": total}
 
     return run
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from tools.__main__ import main
+from tools.costs.dispatch_counter import Operators, counting
 from tools.profiling import (
     advice,
     diff,
@@ -25,11 +26,11 @@ from tools.profiling import (
     tables,
 )
 from tools.profiling.instruments import perf_stat, py_spy_pass
-from tools.profiling.instruments.array_hash import of_array
 from tools.profiling.instruments.line_profiler_pass import LineTimes
 from tools.profiling.instruments.repeated_calls import Calls
-from tools.profiling.instruments.repeated_operators import COUNTED, RepeatedOperators
+from tools.profiling.instruments.repeated_operators import RepeatedOperators
 from tools.profiling.instruments.torch_trace import union
+from tools.profiling.instruments.value_hash import of_array
 from tools.profiling.profile_record import HotLine, Profile, folder
 from tools.profiling.program import profile_target
 from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
@@ -80,10 +81,11 @@ def test_a_function_that_gives_another_result_is_not_called_redundant():
     assert not rows[0].get("repeated")
 
 
-def counted(run):
-    with RepeatedOperators(OWN) as mode:
+def counted(run, grouped=True):
+    mode = RepeatedOperators(OWN)
+    with counting(mode):
         run()
-    return {row["operator"]: row for row in mode.found()}
+    return {row["operator"]: row for row in mode.found()} if grouped else mode.found()
 
 
 def test_operators_are_counted_exactly_at_their_line():
@@ -97,6 +99,23 @@ def test_operators_are_counted_exactly_at_their_line():
     assert row["allocations"] == 3
     assert row["repeated"] == 2
     assert row["file"] == str(HERE)
+
+
+def test_a_profile_counts_what_the_costs_count():
+    x = torch.arange(6400.0).reshape(80, 80)
+
+    def step():
+        y = x[x > 9].cumsum(0)
+        return y.cpu(), torch.empty(80).copy_(x[0]), x.to_sparse() @ x, x.bfloat16() * 2, x @ x
+
+    costs = Operators()
+    with counting(costs):
+        step()
+    rows = counted(step, grouped=False)
+    for here, there in (("launches", "operators"), *((c, c) for c in tables.COUNTS[1:])):
+        assert sum(r[here] for r in rows) == sum(getattr(k, there) for k in costs.lines.values())
+    waits = sum(row["syncs"] + row["transfers"] for row in rows)
+    assert waits == sum(line.stalls for line in costs.lines.values()) == 2
 
 
 def test_products_and_transforms_have_their_operations():
@@ -242,7 +261,8 @@ def recorded(**told) -> Profile:
 
 
 def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
-    row = dict.fromkeys(COUNTED, 0) | {"launches": 8, "read": 2**20, "written": 2**20}
+    row = dict.fromkeys((*tables.COUNTS, "syncs", "transfers", "repeated"), 0)
+    row |= {"launches": 8, "read": 2**20, "written": 2**20}
     row |= {"operator": "add", "file": str(HERE), "line": 1}
     trace = {"calls": 2, "region": {"wall_s": 2.0, "cpu_s": 2.0}, "operators": {"add": (8, 1.6)}}
     raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace, "whole_trace": True}

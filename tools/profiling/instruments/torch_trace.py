@@ -83,13 +83,10 @@ def read(file: Path, operators: set[str]) -> dict:
         (e["ts"] for e in done), default=0
     )
     kernels = [e for e in done if e.get("cat") == "kernel"]
-    copies = [e for e in done if e.get("cat") == "gpu_memcpy"]
     return {
         "operators": {name: list(row) for name, row in calls.items()},
         "wall_s": span / 1e6,
         "kernel_s": union([(e["ts"], e["ts"] + e["dur"]) for e in kernels]) / 1e6,
-        "copies": len(copies),
-        "copied_bytes": sum(e.get("args", {}).get("bytes", 0) for e in copies),
     }
 
 

@@ -60,9 +60,7 @@ class EngineRun:
         self.step = self.engine.prepare(self.case)
         self.length = max(1, self.case.steps // self.engine.stride)
         self.made = 0
-        before = perf_counter()
         self.advance(1)
-        self.first_s = perf_counter() - before
         before = perf_counter()
         self.advance(1)
         self.once_s = perf_counter() - before
@@ -73,7 +71,6 @@ class EngineRun:
             "case": self.case_name,
             "stride": self.engine.stride,
             "length": self.length,
-            "first_s": self.first_s,
             "least_bytes": least(self.case) if (least := self.engine.least_bytes) else None,
             "opaque": opaque(self.engine),
         }
