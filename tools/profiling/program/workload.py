@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from baselines.foreign.pytest_runner import Tests, run_tests
 from tools.profiling.program.source_scope import Own
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
@@ -161,9 +162,8 @@ class WholeRun:
         self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
 
     def test(self) -> None:
-        from tools_profiling_pytest import run_test  # put there by `step_aside`
-
-        if problem := run_test(self.target["what"], self.target["member"]):
+        plain = ("--assert=plain",)  # lines are those of the file
+        if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
             raise Unfit(problem)
 
     def function(self) -> None:
@@ -204,9 +204,6 @@ def reach(folder: str) -> None:
 
 def step_aside(root: str) -> None:
     """Let the program find its own `tools` or `tests`, not those of this repository."""
-    from tools.profiling.program import profiled_pytest
-
-    sys.modules["tools_profiling_pytest"] = profiled_pytest
     house = os.path.dirname(os.path.dirname(HERE))
     if f"{root}/".startswith(f"{house}/"):
         return
