@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from statistics import mean, median
 
-from tools.profiling.operator_limits import stream
 from tools.profiling.profile_record import Metric, Profile
 from tools.profiling.program.nvml import first_device
 from tools.profiling.program.profile_target import ProfileTarget
@@ -128,7 +127,7 @@ def distance(profile: Profile, bare) -> Metric:
     least = bare.first.get("least_bytes")
     if not least or not profile.ceilings:
         return absent("the program does not say how many bytes a step must move")
-    shortest = least / stream(profile.ceilings, least)
+    shortest = least / profile.ceilings.bandwidth(least, profile.conditions.threads)
     share = shortest / (bare.call_busy_s / bare.stride)
     return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.records.conditions import Conditions
+from tools.roofline.model import Ceilings
 from validation.records import digests
 from validation.records.base import Part, Record
 
@@ -149,7 +150,7 @@ class Profile(Record):
     heap: list[Place] = []
     functions: list[FunctionLines] = []
     overheads: dict[str, Overhead] = {}
-    ceilings: dict = {}
+    ceilings: Ceilings | None = None
     unavailable: dict[str, str] = {}
     findings: list[Advice] = []
     artefacts: dict[str, str] = {}

@@ -15,6 +15,7 @@ from tools.profiling.profile_record import Overhead, Profile
 from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
+from tools.roofline.model import Ceilings
 
 ENOUGH = 1000  # samples
 COUNTED = 3  # steps under the counters: two to compare with the first, or one if they are long
@@ -140,9 +141,7 @@ class Look:
 
     def roof(self) -> None:
         self.needs_torch()  # only operators are held to it
-        found = self.passes.run("roof")
-        keys = ("stream_gb_s", "product_gflop_s", "launch_s")
-        self.profile.ceilings = {key: found[key] for key in keys}
+        self.profile.ceilings = Ceilings(**self.passes.run("roof"))
 
     def stacks(self) -> None:
         runs, spec = 1, {"steps": self.bare.calls, "blocks": len(self.bare.blocks)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import atan, degrees, log10
+from math import log10
 from pathlib import Path
 
 from tools.profiling.profile_record import Operator, Profile
 from tools.rendering.svg import INK, saved, styled
+from tools.roofline.plot import roofs
 
 BOUND = {"bandwidth": "#3d7fc1", "launches": "#d1495b", "products": "#2f9e6e", "": "#8d99ae"}
 
@@ -22,40 +23,13 @@ def roofline(profile: Profile, path: Path) -> bool:
         figure, (left, right) = plt.subplots(
             1, 2, figsize=(10, 3.6), layout="constrained", width_ratios=(1.15, 1)
         )
-        roofs(left, profile.ceilings)
+        roofs(left, profile.ceilings, (2**-6, 2**6))
+        left.set_xlabel("operations per byte")
+        left.set_ylabel("Gflop/s")
         points(left, [o for o in timed if o.flops])
         bars(right, timed)
         saved(figure, path, profile.name)
     return True
-
-
-def roofs(axes, ceilings: dict) -> None:
-    """Bandwidth from cache and from memory, and products at the top."""
-    sizes = sorted(ceilings["stream_gb_s"].items(), key=lambda row: int(row[0]))
-    fastest = max(rate for _, rate in sizes)
-    top = max(ceilings["product_gflop_s"].values())
-    intensities = [2**-6, 2**6]
-    for name, rate in (("fastest cache", fastest), ("memory", sizes[-1][1])):
-        axes.plot(intensities, [min(top, rate * i) for i in intensities], alpha=0)
-        edge = top / rate
-        axes.plot([intensities[0], edge], [rate * intensities[0], top], color=INK, lw=1.2)
-        axes.text(
-            intensities[0] * 1.3, rate * intensities[0] * 1.6, f"{name} {rate:.0f} GB/s",
-            fontsize=7.5, rotation=degrees(atan(1.6 * rate)), rotation_mode="anchor",
-            transform_rotates_text=True,
-        )  # fmt: skip
-    axes.plot([top / fastest, intensities[1]], [top, top], color=INK, lw=1.2)
-    best = max(ceilings["product_gflop_s"], key=ceilings["product_gflop_s"].get)
-    axes.annotate(
-        f"products {best} {top:.0f} GFLOP/s", (intensities[1], top * 1.15), fontsize=7.5, ha="right"
-    )
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.set_ylim(None, top * 2.5)
-    axes.set_xlabel("operations per byte")
-    axes.set_ylabel("GFLOP/s")
-    axes.grid(color=INK, alpha=0.2)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def points(axes, operators: list[Operator]) -> None:

@@ -6,9 +6,9 @@ import linecache
 from collections import Counter, defaultdict
 
 from tools.profiling.instruments import py_spy_pass
-from tools.profiling.operator_limits import limit
 from tools.profiling.profile_record import FunctionLines, HotLine, Operator, Place, Profile, Repeat
 from tools.profiling.program.source_scope import Own
+from tools.roofline.model import limit
 
 KEPT = 25  # rows of a table
 PRODUCTS = {"mm", "bmm", "addmm", "addmv", "mv", "baddbmm", "convolution", "dot", "einsum"}

@@ -136,9 +136,9 @@ def timeline(spec: dict, own: Own):
 
 @instrument
 def roof(spec: dict, own: Own):
-    from tools.profiling.instruments.operator_peaks import ceilings
+    from tools.roofline import peaks
 
-    return lambda work: ceilings(spec["threads"])
+    return lambda work: peaks.measure(0.0, profiled=spec["threads"]).model_dump(mode="json")
 
 
 def answer(spec: dict) -> dict:

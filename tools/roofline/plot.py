@@ -13,8 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
-
 from tools.costs import cost_summary
 from tools.costs.cost_summary import Compared
 from tools.records.evidence import View
@@ -23,7 +21,6 @@ from tools.roofline import model
 from tools.roofline.model import Ceilings, Floor
 from validation import discovery
 
-mpl.use("svg")
 MARKS = "osD^vP*Xhd<>"
 PALETTE = ("#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23")
 
@@ -114,13 +111,8 @@ def draw(engine: str, folder: Path, view: View) -> Path | None:
         reach = (min(across) / 4, max(*across, 8) * 4)
         roofs(axes, ceilings, reach)
         contenders(axes, found)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(reach)
         axes.set_xlabel("least arithmetic over least traffic of a step, flop/byte")
         axes.set_ylabel("least arithmetic over time of a step, Gflop/s")
-        axes.grid(color=INK, alpha=0.2)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(f"{engine}, one thread", loc="left")
         axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return saved(figure, path, drawn)
@@ -128,8 +120,14 @@ def draw(engine: str, folder: Path, view: View) -> Path | None:
 
 def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     """A slanted line for each level of memory, a flat one for each type's arithmetic."""
-    peak = {k: ceilings.arithmetic(k) / 1e9 for k in ("float32", "float64")}
-    streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == 1]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(reach)
+    axes.grid(color=INK, alpha=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    threads = ceilings.conditions.threads
+    peak = {k: ceilings.arithmetic(k, threads) / 1e9 for k in ("float32", "float64")}
+    streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == threads]
     for i, row in enumerate(streams):
         end = min(reach[1], peak["float32"] / row.best)
         axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)

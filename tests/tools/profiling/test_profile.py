@@ -20,7 +20,6 @@ from tools.profiling import (
     advice,
     diff,
     flamegraph,
-    operator_limits,
     profile_record,
     profile_session,
     tables,
@@ -36,16 +35,28 @@ from tools.profiling.program import profile_target
 from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
+from tools.roofline.model import Ceiling, Ceilings, limit
 from validation.records import digests
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[3]
 OWN = Own(str(HERE.parent), "script")
-CEILINGS = {
-    "stream_gb_s": {str(2**16): 40.0, str(2**20): 20.0, str(2**28): 10.0},
-    "product_gflop_s": {"float32": 100.0, "float64": 50.0},
-    "launch_s": 1e-6,
-}
+PEAKS = [
+    ("in_place", "L1", 2**16, 40.0),
+    ("in_place", "L2", 2**20, 20.0),
+    ("in_place", "memory", 2**28, 10.0),
+    ("float32", "arithmetic", 0, 100.0),
+    ("float64", "arithmetic", 0, 50.0),
+    ("add", "launch", 0, 1e-3),
+]
+CEILINGS = Ceilings(
+    made="",
+    conditions=conditions(),
+    ceilings=[
+        Ceiling(kind=kind, level=level, bytes=size, best=rate, threads=1, median=0, trials=0)
+        for kind, level, size, rate in PEAKS
+    ],
+)
 
 
 def table(n):
@@ -216,8 +227,8 @@ def test_a_share_has_the_interval_of_its_samples():
 
 
 def test_a_ceiling_is_that_of_the_same_size():
-    assert operator_limits.stream(CEILINGS, 2**18) == pytest.approx(30e9)
-    assert operator_limits.stream(CEILINGS, 2**30) == pytest.approx(10e9)
+    assert CEILINGS.bandwidth(2**18) == pytest.approx(30e9)
+    assert CEILINGS.bandwidth(2**30) == pytest.approx(10e9)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +241,7 @@ def test_a_ceiling_is_that_of_the_same_size():
     ],
 )
 def test_what_bounds_a_line_follows_from_its_size(seconds, launches, size, product, bound):
-    assert operator_limits.limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
+    assert limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
 
 
 def test_intervals_that_overlap_count_once():
