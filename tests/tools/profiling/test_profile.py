@@ -96,7 +96,9 @@ def counted(run, grouped=True):
     mode = RepeatedOperators(OWN)
     with counting(mode):
         run()
-    return {row["operator"]: row for row in mode.found()} if grouped else mode.found()
+    return (
+        {row["operator"]: row for row in mode.found()["rows"]} if grouped else mode.found()["rows"]
+    )
 
 
 def test_operators_are_counted_exactly_at_their_line():
@@ -188,7 +190,7 @@ def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_pat
         for source in (text, ast.parse(text, str(file))):
             exec(compile(source, str(file), "exec"), names)
             names["f"](5)
-    (found,) = profiler.found()
+    (found,) = profiler.found()["functions"]
     assert (found["file"], found["function"]) == (str(file), "f")
     assert {line: hits for line, hits, _ in found["lines"]} == {2: 12, 3: 10}
 

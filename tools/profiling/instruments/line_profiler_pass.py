@@ -112,7 +112,7 @@ class LineTimes:
             for line, hits, ticks in timings
         }
 
-    def found(self) -> list[dict]:
+    def found(self) -> dict:
         """A table a function: [line, hits, seconds]; seconds are good for shares only."""
         tables: dict[tuple, list] = {}
         for (*place, line), (hits, seconds) in sorted(self.counts().items()):
@@ -120,7 +120,8 @@ class LineTimes:
             if hits > earlier[0]:
                 row = [line, hits - earlier[0], seconds - earlier[1]]
                 tables.setdefault(tuple(place), []).append(row)
-        return [
-            {"file": file, "first_line": first, "function": name, "lines": rows}
-            for (file, first, name), rows in tables.items()
+        functions = [
+            {"file": file, "function": name, "lines": rows}
+            for (file, _, name), rows in tables.items()
         ]
+        return {"functions": functions}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import memray
@@ -11,12 +12,13 @@ import memray
 from tools.profiling.program.source_scope import Own
 
 
-def tracked(run: Callable[[], None], file: Path, brief: bool) -> None:
-    """Run under memray; ``brief`` keeps sums only, for runs that allocate without end."""
+@contextmanager
+def tracked(file: Path, brief: bool) -> Iterator[None]:
+    """Under memray; ``brief`` keeps sums only, for runs that allocate without end."""
     kinds = memray.FileFormat
     kind = kinds.AGGREGATED_ALLOCATIONS if brief else kinds.ALL_ALLOCATIONS
     with memray.Tracker(destination=memray.FileDestination(file, overwrite=True), file_format=kind):
-        run()
+        yield
 
 
 def read(file: Path, own: Own) -> dict:

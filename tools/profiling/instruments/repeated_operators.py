@@ -68,8 +68,9 @@ class RepeatedOperators(Operators):
             self.hash_s -= perf_counter() - before
         return total.digest()
 
-    def found(self) -> list[dict]:
-        """A row an operator and line; what is done at no own line has no file."""
+    def found(self) -> dict:
+        """A row an operator and line; what is done at no own line has no file, and no row where
+        that is the harness starting an engine again."""
         rows = []
         for (file, number, operator), line in self.lines.items():
             repeated, repeated_bytes = self.repeats.get(id(line), (0, 0))
@@ -80,4 +81,6 @@ class RepeatedOperators(Operators):
                 | {"launches": line.operators, "syncs": line.stalls - transfers}
                 | {"transfers": transfers, "repeated": repeated, "repeated_bytes": repeated_bytes}
             )
-        return rows
+        if self.own.engine:
+            rows = [row for row in rows if row["file"]]
+        return {"rows": rows, "launches": sum(line.operators for line in self.lines.values())}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -42,19 +43,20 @@ class Window(TorchDispatchMode):
         self.running = False
 
 
-def recorded(run: Callable[[], None], file: Path, total: int | None) -> None:
-    """A trace of the run; of its middle where ``total`` operators are too many."""
+@contextmanager
+def recorded(file: Path, total: int) -> Iterator[None]:
+    """A trace of a run; of its middle where ``total`` operators are too many."""
     kinds = [ProfilerActivity.CPU]
     if torch.cuda.is_available():
         kinds.append(ProfilerActivity.CUDA)
     profiler = profile(activities=kinds)
-    if total is None or total <= MOST:
+    if total <= MOST:
         with profiler:
-            run()
+            yield
     else:
         window = Window(profiler, (total - MOST) // 2, MOST)
         with window:
-            run()
+            yield
         window.stop()
         if window.at <= window.first:
             raise RuntimeError(f"the run made {window.at} operators, {total} were expected")
