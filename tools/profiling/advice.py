@@ -7,7 +7,8 @@ whole 1/(1 − p) times as fast.
 
 from __future__ import annotations
 
-from tools.profiling.profile_record import Advice, HotLine, Profile, size
+from tools.profiling.profile_record import Advice, HotLine, Profile
+from tools.rendering.templates import size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
 PRECISION = "Memory: reduced precision where safe"

@@ -6,7 +6,7 @@ import signal
 import sys
 
 from tools import console
-from tools.profiling import output, profile_record
+from tools.profiling import diff, output, profile_record
 from tools.profiling.profile_record import Profile
 from tools.profiling.program import profile_target
 from validation.records import digests
@@ -28,10 +28,8 @@ def run(
     chosen = profile_target.parse(what, case, arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
-        from tools.profiling import diff as comparison
-
         other = profile_target.parse(against, case)
-        return comparison.run(chosen, other, patience_s, threads, seconds, as_json)
+        return diff.run(chosen, other, patience_s, threads, seconds, as_json)
     found = output.profiled(chosen, patience_s, threads, seconds)
     if as_json:
         console.as_json(found.model_dump(mode="json"))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from statistics import median
 
 from tools import console
-from tools.profiling import profile_record
+from tools.profiling import output
 from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import HotLine, Profile
-from tools.profiling.profile_session import Bare, ProfilePlan
+from tools.profiling.profile_session import Bare
 from tools.profiling.program.launch import InstrumentRuns, NoInstrument
 from tools.profiling.program.profile_target import ProfileTarget
+from tools.records import evidence
 from tools.records.conditions import Conditions
+from tools.rendering.templates import PAGES
+from validation import discovery
 from validation.records.base import Part, Record
 
 ROUNDS = 3  # of bare runs, turn about
@@ -88,8 +89,6 @@ def run(
     as_json: bool,
 ) -> int:
     """The verb ``profile A --against B``."""
-    from tools.profiling import output
-
     if here.name == there.name:
         raise LookupError(f"{here.name} against itself says nothing; name another after --against")
     ours = output.profiled(here, patience_s, threads, seconds)
@@ -111,10 +110,9 @@ def run(
 
 def once(side: InstrumentRuns, seconds: float) -> tuple[float, float]:
     """Seconds a step of a bare run when it has a core, and of the next one, under py-spy."""
-    bare = Bare(side, ProfilePlan(seconds=seconds, repeats=1))
-    spec = {"steps": bare.calls, "blocks": len(bare.blocks)} if bare.engine else {}
+    bare = Bare(side, seconds, repeats=1)
     try:
-        _, region = py_spy_pass.sampled(side, 1, True, **spec)
+        _, region = py_spy_pass.sampled(side, 1, True, **bare.same)
     except NoInstrument:
         return bare.call_busy_s / bare.stride, 0.0
     calls = bare.calls * len(bare.blocks)
@@ -191,9 +189,6 @@ def rows(here: dict[str, float], there: dict[str, float], told: dict[str, str]) 
 
 def verdict(ours: Profile, theirs: Profile) -> str:
     """Whether it is known that both compute the same."""
-    from tools.records import evidence
-    from validation import discovery
-
     judged = ours.what in discovery.names() and ours.kind == theirs.kind == "engine"
     if not judged or theirs.what != discovery.engine(ours.what).name:
         return "not judged: nothing says that both compute the same"
@@ -203,8 +198,6 @@ def verdict(ours: Profile, theirs: Profile) -> str:
 
 def claim(ours: Profile, theirs: Profile) -> str:
     """What the clock measured for this optimization on this case, where it did."""
-    from tools.records import evidence
-
     measured = evidence.measured(ours.what)
     if measured is None or measured.engine != theirs.what:
         return f"no fresh measurement of {ours.what} against {theirs.what} on file"
@@ -215,24 +208,12 @@ def claim(ours: Profile, theirs: Profile) -> str:
     return f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}] measured on {measured.made[:10]}"
 
 
-def write(found: Comparison) -> Path:
+def write(found: Comparison) -> None:
     """Record and page into a folder of their own, whole or not at all."""
-    from tools.profiling import output
-    from tools.rendering.templates import PAGES
-
-    final = profile_record.folder(f"{found.here}_against_{found.there}")
-    partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")
-    partial.mkdir(parents=True)
-    try:
-        found.write(partial / "comparison.json")
-        PAGES.filters["cell"] = output.cell
-        PAGES.filters["ms"] = lambda s: "–" if s is None else f"{1000 * s:.3g}"
+    with output.whole_folder(f"{found.here}_against_{found.there}") as folder:
+        found.write(folder / "comparison.json")
         text = PAGES.get_template("profile_against.md").render(c=found)
-        (partial / "report.md").write_text(text, encoding="utf-8")
-        output.swap(partial, final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return final
+        (folder / "report.md").write_text(text, encoding="utf-8")
 
 
 def show(found: Comparison) -> None:

@@ -28,15 +28,16 @@ def absent(reason: str) -> Metric:
     return Metric(reason=reason)
 
 
-def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: int) -> dict:
-    """From the bare run alone: what clocks and counters outside say. A block is ``steps`` steps."""
+def of(bare) -> dict[str, Metric]:
+    """From the bare runs alone: what clocks and counters outside say."""
+    blocks = bare.blocks
     wall = median(b["wall_s"] for b in blocks)
     cpu = median(b["cpu_s"] + b["children_cpu_s"] for b in blocks)
-    inside = [rss for t, rss in samples if any(b["start"] <= t <= b["end"] for b in blocks)]
+    inside = [rss for t, rss in bare.samples if any(b["start"] <= t <= b["end"] for b in blocks)]
     many = len(inside) >= ENOUGH
     found = {
         "wall": given(wall, "s", f"perf_counter, median of {len(blocks)}"),
-        "wall_per_step": given(wall / steps, "s", "perf_counter"),
+        "wall_per_step": given(wall / bare.steps, "s", "perf_counter"),
         "fastest": given(min(b["wall_s"] for b in blocks), "s", "perf_counter"),
         "cpu": given(cpu, "s", "process_time and children"),
         "cpu_utilisation": given(cpu / wall, "share", "CPU time / wall clock; 100% is one core"),
@@ -50,7 +51,7 @@ def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: in
             f"the run is too short for an average ({len(inside)} samples)",
         ),
     }  # fmt: skip
-    return found | counters(blocks) | graphics_of(first, graphics, blocks)
+    return found | counters(blocks) | graphics_of(bare)
 
 
 def counters(blocks: list[dict]) -> dict[str, Metric]:
@@ -77,20 +78,20 @@ def counters(blocks: list[dict]) -> dict[str, Metric]:
     }
 
 
-def graphics_of(first: dict, graphics: list, blocks: list[dict]) -> dict[str, Metric]:
+def graphics_of(bare) -> dict[str, Metric]:
     """What NVML said between the beginning and the end of the blocks."""
-    _, reason = (None, "") if graphics else first_device()
+    _, reason = (None, "") if bare.graphics else first_device()
     within = [
         (busy, used)
-        for t, busy, used in graphics
-        if any(b["start"] <= t <= b["end"] for b in blocks)
+        for t, busy, used in bare.graphics
+        if any(b["start"] <= t <= b["end"] for b in bare.blocks)
     ]
     if not reason and not within:
         reason = "the run is too short for the GPU's own samples"
     busy = mean(b for b, _ in within) / 100 if within else None
     used = max(u for _, u in within) if within else None
     idle = reason or "the program puts nothing on the GPU"
-    peak = first.get("cuda_peak")
+    peak = bare.first.get("cuda_peak")
     return {
         "gpu_utilisation": given(busy, "share", "NVML, mean over the run", reason),
         "gpu_memory": given(used, "B", "NVML, peak in use on the device", reason),

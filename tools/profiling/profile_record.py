@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.records.conditions import Conditions
+from tools.rendering.templates import size
 from tools.roofline.model import Ceilings
 from validation.records import digests
 from validation.records.base import Part, Record
@@ -28,14 +29,6 @@ class Metric(Part):
         if self.unit == "count":
             return f"{self.value:,.0f}"
         return number if self.unit == "share" else f"{number} {self.unit}".strip()
-
-
-def size(count: float) -> str:
-    """Bytes for people: 1.5 MiB."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if abs(count) >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.0f} B"
 
 
 class HotLine(Part):

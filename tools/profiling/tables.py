@@ -50,7 +50,6 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     profile.samples = total
     importing = sum(imports.values())
     rest = total / max(total + importing, 1)  # of the run is not importing
-    raw["sample_s"] = raw["sampled_s"] / max(total + importing, 1)
     if total < py_spy_pass.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
@@ -124,19 +123,20 @@ def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
     steps = found["calls"] * bare.stride
     grouped: dict[str, list[dict]] = defaultdict(list)
     for row in found["rows"]:
-        grouped[row["operator"]].append(row)
+        if row["launches"]:
+            grouped[row["operator"]].append(row)
     times = trace["operators"].items() if trace else ()
     pace = bare.call_busy_s * trace["calls"] / trace["region"]["wall_s"] if trace else 1.0
     spent = {name: seconds * pace for name, (_, seconds) in times}
     whole = sum(spent.values())
     traced = trace["calls"] * bare.stride if trace else 1
-    if trace and raw["whole_trace"]:
+    if trace and trace["whole"]:
         profile.operators_s = whole / traced
     for name, rows in grouped.items():
         operator = counted(name, rows, steps, own)
         if spent.get(name):
             operator.share = spent[name] / whole
-            operator.seconds = spent[name] / traced if raw["whole_trace"] else None
+            operator.seconds = spent[name] / traced if trace["whole"] else None
             calls = trace["operators"][name][0]
             part = calls / max(operator.calls, TINY)  # steps of which the trace saw this one
             operator.bound, operator.ceiling = limit(

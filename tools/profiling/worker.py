@@ -107,8 +107,8 @@ def heap(spec: dict, own: Own) -> Run:
 def timeline(spec: dict, own: Own) -> Run:
     from tools.profiling.instruments.torch_trace import read, recorded
 
-    file = Path(spec["artefact"])
-    return watched(spec, recorded(file, spec["total"]), lambda: read(file, set(spec["operators"])))
+    file, total, names = Path(spec["artefact"]), spec["total"], set(spec["operators"])
+    return watched(spec, recorded(file, total), lambda: read(file, names, total))
 
 
 def roof(spec: dict, own: Own) -> Run:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,7 +30,7 @@ from tools.profiling.instruments.line_profiler_pass import LineTimes
 from tools.profiling.instruments.repeated_calls import Calls
 from tools.profiling.instruments.repeated_operators import RepeatedOperators
 from tools.profiling.instruments.torch_trace import union
-from tools.profiling.instruments.value_hash import of_array
+from tools.profiling.instruments.value_hash import Unknown, of_array, update
 from tools.profiling.profile_record import HotLine, Profile, folder
 from tools.profiling.program import profile_target
 from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
@@ -159,6 +160,10 @@ def test_a_mask_that_always_holds_is_no_repeat():
     assert (row["mul"]["repeated"], row["gt"]["repeated"]) == (1, 0)
 
 
+def test_a_view_is_no_operator():
+    assert set(counted(lambda: torch.ones(4, 4).t()[1:].t() + 1)) == {"ones", "add"}
+
+
 def test_random_numbers_are_no_repeat():
     assert counted(lambda: [torch.rand(4096) for _ in range(3)])["rand"]["repeated"] == 0
 
@@ -179,6 +184,22 @@ def test_contents_tell_apart_what_differs_in_a_bit_or_in_place():
     swapped = a[::-1]
     assert len({of_array(x) for x in (a, other, moved, swapped, a.reshape(512, 128))}) == 5
     assert of_array(a) == of_array(a.copy())
+
+
+def test_a_closure_that_is_not_yet_filled_cannot_be_told():
+    def outer():
+        def inner():
+            return late
+
+        with pytest.raises(Unknown):
+            update(blake2b(), inner)
+        late = 1
+        return inner
+
+    total = blake2b()
+    update(total, outer())
+    update(total, torch.nn.Parameter(torch.ones(2)), size := [0])
+    assert size == [8]
 
 
 def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_path):
@@ -278,7 +299,8 @@ def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
     row |= {"launches": 8, "read": 2**20, "written": 2**20}
     row |= {"operator": "add", "file": str(HERE), "line": 1}
     trace = {"calls": 2, "region": {"wall_s": 2.0, "cpu_s": 2.0}, "operators": {"add": (8, 1.6)}}
-    raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace, "whole_trace": True}
+    trace["whole"] = True
+    raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace}
     profile, bare = recorded(), SimpleNamespace(call_busy_s=0.5, stride=1)
     tables.operators(profile, raw, OWN, bare)
     assert profile.operators[0].seconds == pytest.approx(0.4)  # four fifths of half a second
@@ -499,7 +521,7 @@ class Denied:
 def test_where_py_spy_may_not_look_hot_functions_are_those_that_took_longest():
     with pytest.raises(NoInstrument, match="py-spy: Permission Denied"):
         py_spy_pass.sampled(Denied(), 1, True)
-    look = profile_session.Look(Denied(), None, None, None)
+    look = profile_session.Look(Denied(), None, None)
     row = {"own": True, "file": str(HERE)}
     times = {10: 0.1, 20: 5.0, 30: 0.3}
     look.raw["calls"] = {

@@ -14,7 +14,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from tools.costs import operator_cost
-from tools.costs.cost_summary import Line
+from tools.costs.cost_summary import COLUMNS, Line
 from tools.costs.dispatch_counter import Operators
 from tools.profiling.instruments.value_hash import Unknown, update
 from tools.profiling.program.source_scope import Own
@@ -73,6 +73,8 @@ class RepeatedOperators(Operators):
         that is the harness starting an engine again."""
         rows = []
         for (file, number, operator), line in self.lines.items():
+            if not any(getattr(line, column) for column in COLUMNS):
+                continue  # a view
             repeated, repeated_bytes = self.repeats.get(id(line), (0, 0))
             transfers = line.waits.get("transfer", 0)
             rows.append(

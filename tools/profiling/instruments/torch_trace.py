@@ -67,7 +67,7 @@ def recorded(file: Path, total: int) -> Iterator[None]:
     plain.unlink()
 
 
-def read(file: Path, operators: set[str]) -> dict:
+def read(file: Path, operators: set[str], total: int) -> dict:
     """Seconds in each operator, inner ones of an operator counted with it."""
     with gzip.open(file, "rb") as packed:
         events = json.load(packed)["traceEvents"]
@@ -87,6 +87,7 @@ def read(file: Path, operators: set[str]) -> dict:
     kernels = [e for e in done if e.get("cat") == "kernel"]
     return {
         "operators": {name: list(row) for name, row in calls.items()},
+        "whole": total <= MOST,
         "wall_s": span / 1e6,
         "kernel_s": union([(e["ts"], e["ts"] + e["dur"]) for e in kernels]) / 1e6,
     }

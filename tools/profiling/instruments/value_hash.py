@@ -50,7 +50,11 @@ def update(total, value: object, size: list[int] | None = None, deep: int = DEEP
         total.update(f"{kind.__name__}{value!r}".encode())
     elif isinstance(value, NAMED):
         total.update(f"{getattr(value, '__module__', '')}{value.__name__}".encode())
-        inner = [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
+        cells = getattr(value, "__closure__", None) or ()
+        try:
+            inner = [cell.cell_contents for cell in cells]
+        except ValueError:  # one that is not yet filled
+            raise Unknown from None
     elif kind.__module__ == "numpy" or hasattr(value, "untyped_storage"):
         array = as_array(value)
         total.update(of_array(array))
