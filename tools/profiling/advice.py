@@ -49,7 +49,7 @@ def hot(line: HotLine, profile: Profile) -> Advice:
     """A line above a tenth of the run: what bounds it decides what helps."""
     near = "" if line.share - line.half_width >= 0.1 else "about "
     text = (
-        f"{line.file}:{line.line} takes {near}{line.share:.0%} (± {line.half_width:.0%}) of the "
+        f"{line.where} takes {near}{line.share:.0%} (± {line.half_width:.0%}) of the "
         f"run, {line.seconds:.3g} s a step: `{line.source}`."
     )
     why, category = reason(line, profile)
@@ -86,7 +86,7 @@ def scattered(profile: Profile) -> list[Advice]:
     share = sum(line.share for line in lines)
     if len(lines) < 2 or share < 0.1:
         return []
-    where = ", ".join(f"{line.file}:{line.line}" for line in lines[:3])
+    where = ", ".join(f"{line.where}" for line in lines[:3])
     count = sum(line.launches for line in lines)
     text = (
         f"{len(lines)} lines together take {share:.0%} of the run for {count:,.0f} operators a "
@@ -108,7 +108,7 @@ def again(profile: Profile) -> list[Advice]:
     return [
         made(
             "redundant computation",
-            f"{r.file}:{r.line} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
+            f"{r.where} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
             f"times watched, {size(r.bytes)} each: `{r.source}`. "
             "Once would do where nobody changes the result.",
             LAZY,
@@ -127,7 +127,7 @@ def allocating(profile: Profile) -> list[Advice]:
     return [
         made(
             "memory allocations",
-            f"{p.file}:{p.line} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
+            f"{p.where} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
             f"{p.count:.0f} pieces: `{p.source}`.",
             IN_PLACE,
             lines[p.file, p.line].share if (p.file, p.line) in lines else None,
@@ -143,7 +143,7 @@ def waiting(profile: Profile) -> list[Advice]:
         return []
     share = min(1.0, blocked / wall)
     lines = sorted((li for li in profile.lines if li.waiting), key=lambda li: -li.waiting)[:3]
-    where = ", ".join(f"{li.file}:{li.line} ({li.waiting:.0%} of the run)" for li in lines)
+    where = ", ".join(f"{li.where} ({li.waiting:.0%} of the run)" for li in lines)
     writes = profile.metrics["io_writes"].value or 0
     moved = sum(profile.metrics[k].value or 0 for k in ("io_read_bytes", "io_written_bytes"))
     several = (profile.metrics["threads"].value or 1) > 2
@@ -165,7 +165,7 @@ def started(profile: Profile) -> list[Advice]:
     first = profile.imports[0]
     text = (
         f"Starting takes {spent:.2g} s of {wall:.2g} s (imports, and pytest's own), most at "
-        f"{first.file}:{first.line}: `{first.source}`; shares of lines are of the rest."
+        f"{first.where}: `{first.source}`; shares of lines are of the rest."
     )
     return [made("start-up", text, "none: longer runs pay it once", min(1.0, spent / wall))]
 
@@ -175,11 +175,11 @@ def crossing(profile: Profile) -> list[Advice]:
     found = []
     if profile.syncs:
         total = sum(p.count for p in profile.syncs)
-        where = ", ".join(f"{p.file}:{p.line} ({p.what})" for p in profile.syncs[:4])
+        where = ", ".join(f"{p.where} ({p.what})" for p in profile.syncs[:4])
         text = f"{total:.3g} synchronisations a step: {where}. A GPU would wait at each of them."
         found.append(made("synchronisation points", text, PIPELINE, None))
     if profile.transfers:
-        where = ", ".join(f"{p.file}:{p.line}" for p in profile.transfers[:4])
+        where = ", ".join(f"{p.where}" for p in profile.transfers[:4])
         count = sum(p.count for p in profile.transfers)
         text = f"{count:.3g} transfers a step between devices: {where}."
         found.append(made("CPU-GPU transfers", text, PIPELINE, None))

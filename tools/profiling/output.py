@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from tools.profiling import flamegraph, profile_record, profile_session
 from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import Profile
 from tools.profiling.program.launch import InstrumentRuns
-from tools.profiling.program.profile_target import ProfileTarget
 from tools.profiling.program.source_scope import Own
 from tools.rendering.templates import PAGES, with_block, write
 from validation.records import digests
@@ -23,15 +21,13 @@ from validation.records import digests
 PASSES = 11  # about as many as there are instruments, for the bar
 
 
-def profiled(chosen: ProfileTarget, patience_s: float, threads: int, seconds: float) -> Profile:
+def profiled(passes: InstrumentRuns, seconds: float) -> Profile:
     """The record, written; nothing is written unless all of it is."""
-    with tempfile.TemporaryDirectory(prefix="groundspeed-profile-") as place:
-        passes = InstrumentRuns(chosen, Path(place), patience_s, threads)
-        with console.progress(f"profiling {chosen.name}", total=PASSES) as tell:
-            found, raw = profile_session.measure(passes, seconds, tell)
-            tell("pages")
-            with whole_folder(found.name) as folder:
-                fill(folder, found, raw, passes)
+    with console.progress(f"profiling {passes.target.name}", total=PASSES) as tell:
+        found, raw = profile_session.measure(passes, seconds, tell)
+        tell("pages")
+        with whole_folder(found.name) as folder:
+            fill(folder, found, raw, passes)
     if found.what in baselines.names():
         summarise(found)
     return found

@@ -47,24 +47,14 @@ def sampled(passes: InstrumentRuns, runs: int, idle: bool, **spec) -> tuple[list
     Raises:
         NoInstrument: py-spy is missing, or the system does not let it look.
     """
-    words = (
-        tool("py-spy"),
-        "record",
-        "-r",
-        str(RATE),
-        "-f",
-        "raw",
-        "--full-filenames",
-        "-d",
-        "36000",
-    )  # -d: until the program ends
+    words = f"record -r {RATE} -f raw --full-filenames -d 36000".split()  # -d: until it ends
+    words += ["--idle"] if idle else []
     stacks, regions = [], []
     own = Own(passes.target.root, passes.target.kind)
-    for run in range(runs):
-        raw = passes.scratch / f"stacks_{'idle' if idle else 'busy'}_{run}.txt"
-        extra = ("--idle",) if idle else ()
+    for _ in range(runs):
+        raw = passes.scratch / f"{passes.count}_stacks.txt"
         try:
-            found = passes.run("bare", (*words, *extra, "-o", str(raw), "--"), **spec)
+            found = passes.run("bare", (tool("py-spy"), *words, "-o", str(raw), "--"), **spec)
         except ProgramFailed as error:
             raise NoInstrument(f"py-spy: {error}") from None
         if not raw.exists():
