@@ -6,7 +6,7 @@ import os
 from statistics import mean, median
 
 from tools.profiling.profile_record import Metric, Profile
-from tools.profiling.program.nvml import first_device
+from tools.profiling.program.nvml import driver
 from tools.profiling.program.profile_target import ProfileTarget
 
 ENOUGH = 10  # samples for an average
@@ -80,7 +80,7 @@ def counters(blocks: list[dict]) -> dict[str, Metric]:
 
 def graphics_of(bare) -> dict[str, Metric]:
     """What NVML said between the beginning and the end of the blocks."""
-    _, reason = (None, "") if bare.graphics else first_device()
+    reason = "" if bare.graphics else driver()[1]
     within = [
         (busy, used)
         for t, busy, used in bare.graphics

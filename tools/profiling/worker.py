@@ -124,11 +124,12 @@ def answer(spec: dict) -> dict:
     target = spec["target"]
     os.environ.pop("GROUNDSPEED_THREADS", None)
     run = INSTRUMENTS[spec["instrument"]](spec, Own(target["root"], target["kind"]))
+    kind = workloads.EngineRun if target["kind"] == "engine" else workloads.WholeRun
     try:
-        work = None
-        if spec["instrument"] != "roof":
-            work = workloads.load(target, spec["threads"])
-            work.prepare()
+        if spec["instrument"] == "roof":
+            return {"found": run(None)}
+        work = kind(target, spec["threads"])
+        work.prepare()
         return {"found": run(work)}
     except workloads.Unfit as error:
         words = " ".join(str(error).split())

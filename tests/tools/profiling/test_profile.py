@@ -365,9 +365,9 @@ def test_a_callable_of_an_installed_package_is_found_without_importing_it():
 
 
 IMPORTED = """
-import json, sys
+import dataclasses, json, sys
 from tools.profiling.program import profile_target, workload
-run = workload.WholeRun(profile_target.parse(sys.argv[1]).plain(), 1)
+run = workload.WholeRun(dataclasses.asdict(profile_target.parse(sys.argv[1])), 1)
 run.prepare()
 print(json.dumps(run.call()))
 """

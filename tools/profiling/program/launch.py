@@ -11,10 +11,14 @@ import subprocess
 import sys
 import weakref
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import mkdtemp
 from time import perf_counter, sleep
 
+import psutil
+
+from tools.process import THREADS
 from tools.profiling.program.nvml import Graphics
 from tools.profiling.program.profile_target import ProfileTarget
 
@@ -48,7 +52,7 @@ class InstrumentRuns:
         self.count += 1
         place = self.scratch / f"{self.count}_{instrument}"
         out = place.with_suffix(".json")
-        told = {"target": self.target.plain(), "instrument": instrument, "threads": self.threads}
+        told = {"target": asdict(self.target), "instrument": instrument, "threads": self.threads}
         place.with_suffix(".spec").write_text(json.dumps(told | spec | {"out": str(out)}))
         words = [*prefix, sys.executable, str(CHILD), str(place.with_suffix(".spec"))]
         log = place.with_suffix(".log")
@@ -67,9 +71,7 @@ class InstrumentRuns:
 
     def watch(self, process: subprocess.Popen) -> tuple[list, list]:
         """Resident bytes over time, and what the GPU says; ends the process when it hangs."""
-        samples, began = [], perf_counter()
-        page = os.sysconf("SC_PAGE_SIZE")
-        statm = Path(f"/proc/{process.pid}/statm")
+        samples, began, program = [], perf_counter(), psutil.Process(process.pid)
         with Graphics() as graphics:
             try:
                 while process.poll() is None:
@@ -78,26 +80,19 @@ class InstrumentRuns:
                             f"{self.target.name} did not end within {self.patience_s:g} s; "
                             "give it more with --patience-s, or a smaller case"
                         )
-                    with suppress(
-                        OSError, ValueError, IndexError
-                    ):  # it has just ended, or there is no /proc
-                        samples.append((perf_counter(), int(statm.read_text().split()[1]) * page))
+                    with suppress(psutil.Error):  # it has just ended
+                        samples.append((perf_counter(), program.memory_info().rss))
                     graphics.sample()
                     sleep(TICK_S)
             finally:
-                end_group(process)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)  # and whatever it forked and left behind
+                process.wait()
         return samples, graphics.samples
 
 
-def end_group(process: subprocess.Popen) -> None:
-    """The process and whatever it forked and left behind."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def environment(threads: int) -> dict[str, str]:
-    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
+    fixed = dict.fromkeys(THREADS, str(threads))
     fixed |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg"}
     fixed |= {"TORCHINDUCTOR_COMPILE_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     return os.environ | fixed

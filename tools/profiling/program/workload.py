@@ -17,7 +17,7 @@ from baselines.foreign.pytest_runner import Tests, run_tests
 from tools.profiling.program.source_scope import Own
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = str(Path(os.path.abspath(__file__)).parents[3])
 
 
 class Unfit(RuntimeError):
@@ -104,12 +104,12 @@ class WholeRun:
     """A script, a test or a callable, from beginning to end, once."""
 
     stepped = False
-    case_name = ""
 
     def __init__(self, target: dict, threads: int):
         self.target = target
         self.own = Own(target["root"], target["kind"])
         self.execute = exec  # line tables put theirs
+        self.call: Callable[[], object] | None = None  # once it is found
 
     def prepare(self) -> None:
         sys.dont_write_bytecode = True
@@ -118,14 +118,11 @@ class WholeRun:
             self.call = self.find()
 
     def run(self, calls: int) -> None:
-        once = {
-            "script": self.script, "module": self.script, "pytest": self.test,
-            "callable": self.function,
-        }  # fmt: skip
-        pid = os.getpid()
+        ways = {"pytest": self.test, "callable": self.call}
+        once, pid = ways.get(self.target["kind"], self.script), os.getpid()
         try:
             for _ in range(calls):
-                measured_region(once[self.target["kind"]])
+                measured_region(once)
         except SystemExit as end:
             if end.code not in (None, 0):
                 how = f"exit code {end.code}" if isinstance(end.code, int) else end.code
@@ -166,9 +163,6 @@ class WholeRun:
         if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
             raise Unfit(problem)
 
-    def function(self) -> None:
-        self.call()
-
     def find(self) -> Callable[[], object]:
         what, member = self.target["what"], self.target["member"]
         try:
@@ -204,14 +198,9 @@ def reach(folder: str) -> None:
 
 def step_aside(root: str) -> None:
     """Let the program find its own `tools` or `tests`, not those of this repository."""
-    house = os.path.dirname(os.path.dirname(HERE))
-    if f"{root}/".startswith(f"{house}/"):
+    if f"{root}/".startswith(f"{HERE}/"):
         return
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != house or not p]
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != HERE or not p]
     for name in list(sys.modules):
         if name.split(".")[0] in HOUSE:
             del sys.modules[name]
-
-
-def load(target: dict, threads: int) -> EngineRun | WholeRun:
-    return (EngineRun if target["kind"] == "engine" else WholeRun)(target, threads)
