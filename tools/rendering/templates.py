@@ -35,7 +35,7 @@ def size(count: float) -> str:
     for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
         if abs(count) >= 2**power:
             return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.0f} B"
+    return f"{count:.3g} B"
 
 
 PAGES.filters |= {"cell": cell, "code": code, "size": size}

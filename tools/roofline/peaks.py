@@ -88,21 +88,21 @@ class StreamKernel:
         self.passes = 1
         self.moved = ARRAYS[kind] * cells * 8 * self.threads
         self.trial()
-        while self.seconds(alone=True) < TRIAL_S:
+        while self.seconds(self.arrays[:1]) < TRIAL_S:
             self.passes *= 2
 
-    def seconds(self, alone: bool = False) -> float:
+    def seconds(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> float:
         loop, passes = LOOPS[self.kind], self.passes
         before = perf_counter()
-        if alone or self.threads == 1:
-            loop(*self.arrays[0], passes)
+        if len(arrays) == 1:
+            loop(*arrays[0], passes)
         else:
-            list(self.pool.map(lambda pair: loop(*pair, passes), self.arrays))
+            list(self.pool.map(lambda pair: loop(*pair, passes), arrays))
         return perf_counter() - before
 
     def trial(self) -> float:
         """GB/s."""
-        return self.moved * self.passes / self.seconds() / 1e9
+        return self.moved * self.passes / self.seconds(self.arrays) / 1e9
 
 
 class Product:

@@ -42,8 +42,7 @@ class Point(NamedTuple):
 
 def points(engine: str, view: View) -> list[Point]:
     """Every measured case of the engine's optimizations whose costs are on file and current."""
-    counted = all_counted(engine)
-    return [point for name in counted for point in of_one(name, counted, view)]
+    return [point for name in all_counted(engine) for point in shares(name, view).values()]
 
 
 @cache
@@ -53,43 +52,20 @@ def all_counted(engine: str) -> dict[str, Compared]:
     return {n: record for n, record in found.items() if record and record.engine == engine}
 
 
-def of_one(name: str, counted: dict[str, Compared], view: View) -> list[Point]:
-    """Its cases, against the ceilings of the machine that measured it."""
-    evidence, record = view.of(name), counted[name]
-    measured, ceilings = evidence.timing, model.on_file(evidence.machine)
-    if measured is None or ceilings is None:
-        return []
-    return [
-        Point(
-            name,
-            case,
-            floor(record, case, counted, ceilings),
-            measured.cases[case].baseline_s,
-            measured.cases[case].candidate_s,
-        )
-        for case in measured.cases
-        if case in record.least_bytes
-    ]
-
-
-def floor(record: Compared, case: str, counted: dict[str, Compared], ceilings: Ceilings) -> Floor:
-    """Of a step of the case on one thread."""
-    return model.floor(
-        ceilings,
-        record.dtypes[case],
-        record.least_bytes[case],
-        record.working_set[case],
-        model.least_flops(counted.values(), case),
-    )
-
-
 def shares(name: str, view: View) -> dict[str, Point]:
-    """Percent of the floor of each measured case of an optimization, by case."""
-    record = cost_summary.on_file(name)
-    if record is None:
+    """Its measured cases, against the ceilings of the machine that measured them, one thread."""
+    record, evidence = cost_summary.on_file(name), view.of(name)
+    measured, ceilings = evidence.timing, model.on_file(evidence.machine)
+    if record is None or measured is None or ceilings is None:
         return {}
-    counted = all_counted(record.engine)
-    return {point.case: point for point in of_one(name, counted, view)}
+    found = {}
+    for case in (c for c in measured.cases if c in record.least_bytes):
+        flops = model.least_flops(all_counted(record.engine).values(), case)
+        least, held = record.least_bytes[case], record.working_set[case]
+        floor = model.floor(ceilings, record.dtypes[case], least, held, flops)
+        timing = measured.cases[case]
+        found[case] = Point(name, case, floor, timing.baseline_s, timing.candidate_s)
+    return found
 
 
 def draw(engine: str, folder: Path, view: View) -> Path | None:
