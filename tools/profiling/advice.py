@@ -28,14 +28,8 @@ def amdahl(share: float | None) -> float | None:
 def of(profile: Profile, opaque: str) -> list[Advice]:
     """Findings by the share of the run that they are about, largest first."""
     found = [hot(line, profile) for line in profile.hot]
-    found += [
-        *scattered(profile),
-        *again(profile),
-        *allocating(profile),
-        *waiting(profile),
-        *started(profile),
-    ]
-    found += [*crossing(profile), *contended(profile)]
+    for look in (scattered, again, allocating, waiting, started, crossing, contended):
+        found += look(profile)
     if opaque:
         found.append(made("what is not seen", f"{opaque}.", "", None))
     return sorted(found, key=lambda f: -(f.share or 0))

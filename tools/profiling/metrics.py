@@ -8,6 +8,7 @@ from statistics import mean, median
 from tools.profiling.profile_record import Metric, Profile
 from tools.profiling.program.nvml import driver
 from tools.profiling.program.profile_target import ProfileTarget
+from tools.profiling.tables import summed
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"
@@ -135,13 +136,11 @@ def distance(profile: Profile, bare) -> Metric:
 
 def counts(profile: Profile, raw: dict, bare) -> None:
     """Operators, tensors, synchronisations, transfers: exact, a step."""
-    found, known = raw.get("operators"), profile.metrics
+    found, known = summed(raw, bare.stride, lambda row: "")[""], profile.metrics
     reason = profile.unavailable.get("operators", "the operators were not counted")
-    steps = found["calls"] * bare.stride if found else 1
 
     def total(key: str, unit: str = "count", source: str = "operators counted, a step") -> Metric:
-        value = sum(r[key] for r in found["rows"]) / steps if found else None
-        return given(value, unit, source, reason)
+        return given(found[key] if "operators" in raw else None, unit, source, reason)
 
     known["operators"] = total("launches")
     known["tensor_bytes_read"] = total("read", "B")

@@ -109,21 +109,15 @@ def enclosing(file: str, line: int) -> tuple[int, str, bool]:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return 0, "", False
-    first, name, loops = 0, "<module>", False
-    for node in ast.walk(tree):
-        if not getattr(node, "lineno", line + 1) <= line <= (getattr(node, "end_lineno", 0) or 0):
-            continue
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno > first:
-            first, name = node.lineno, node.name
-    inner = (ast.For, ast.While, ast.AsyncFor)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, inner)
-            and first <= node.lineno
-            and node.lineno < line <= node.end_lineno
-        ):
-            loops = True
-    return first, name, loops
+    around = [
+        node for node in ast.walk(tree)
+        if getattr(node, "lineno", line + 1) <= line <= (getattr(node, "end_lineno", 0) or 0)
+    ]  # fmt: skip
+    functions = [n for n in around if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inner = max(functions, key=lambda n: n.lineno, default=None)
+    first, name = (inner.lineno, inner.name) if inner else (0, "<module>")
+    loops = [n for n in around if isinstance(n, ast.For | ast.While | ast.AsyncFor)]
+    return first, name, any(first <= loop.lineno < line for loop in loops)
 
 
 def hot_functions(leaf: Counter, main: str, at_most: int = 6) -> dict[str, list[int]]:
