@@ -16,9 +16,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from time import perf_counter, sleep
 
-import psutil
-
-from tools.process import THREADS
 from tools.profiling.program.nvml import Graphics
 from tools.profiling.program.profile_target import ProfileTarget
 
@@ -71,7 +68,9 @@ class InstrumentRuns:
 
     def watch(self, process: subprocess.Popen) -> tuple[list, list]:
         """Resident bytes over time, and what the GPU says; ends the process when it hangs."""
-        samples, began, program = [], perf_counter(), psutil.Process(process.pid)
+        samples, began = [], perf_counter()
+        page = os.sysconf("SC_PAGE_SIZE")
+        statm = Path(f"/proc/{process.pid}/statm")
         with Graphics() as graphics:
             try:
                 while process.poll() is None:
@@ -80,19 +79,26 @@ class InstrumentRuns:
                             f"{self.target.name} did not end within {self.patience_s:g} s; "
                             "give it more with --patience-s, or a smaller case"
                         )
-                    with suppress(psutil.Error):  # it has just ended
-                        samples.append((perf_counter(), program.memory_info().rss))
+                    with suppress(
+                        OSError, ValueError, IndexError
+                    ):  # it has just ended, or there is no /proc
+                        samples.append((perf_counter(), int(statm.read_text().split()[1]) * page))
                     graphics.sample()
                     sleep(TICK_S)
             finally:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)  # and whatever it forked and left behind
-                process.wait()
+                end_group(process)
         return samples, graphics.samples
 
 
+def end_group(process: subprocess.Popen) -> None:
+    """The process and whatever it forked and left behind."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def environment(threads: int) -> dict[str, str]:
-    fixed = dict.fromkeys(THREADS, str(threads))
+    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
     fixed |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg"}
     fixed |= {"TORCHINDUCTOR_COMPILE_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     return os.environ | fixed
