@@ -114,17 +114,16 @@ def again(profile: Profile) -> list[Advice]:
 
 def allocating(profile: Profile) -> list[Advice]:
     """The lines that hold most memory at the peak."""
-    peak = profile.metrics["heap_peak"].value if "heap_peak" in profile.metrics else None
-    peak = peak or sum(p.bytes for p in profile.heap)
+    peak = profile.metrics["heap_peak"].value or sum(p.bytes for p in profile.heap)
     large = [p for p in profile.heap if peak and p.bytes >= 0.2 * peak and p.bytes >= 2**20]
-    lines = {(line.file, line.line): line for line in profile.lines}
+    shares = {line.where: line.share for line in profile.lines}
     return [
         made(
             "memory allocations",
             f"{p.where} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
             f"{p.count:.0f} pieces: `{p.source}`.",
             IN_PLACE,
-            lines[p.file, p.line].share if (p.file, p.line) in lines else None,
+            shares.get(p.where),
         )
         for p in large[:3]
     ]
@@ -166,17 +165,16 @@ def started(profile: Profile) -> list[Advice]:
 
 def crossing(profile: Profile) -> list[Advice]:
     """Between CPU and GPU."""
+    kinds = (
+        ("synchronisation points", profile.syncs, "synchronisations", "a GPU would wait there"),
+        ("CPU-GPU transfers", profile.transfers, "transfers", "from one device to another"),
+    )
     found = []
-    if profile.syncs:
-        total = sum(p.count for p in profile.syncs)
-        where = ", ".join(f"{p.where} ({p.what})" for p in profile.syncs[:4])
-        text = f"{total:.3g} synchronisations a step: {where}. A GPU would wait at each of them."
-        found.append(made("synchronisation points", text, PIPELINE, None))
-    if profile.transfers:
-        where = ", ".join(f"{p.where}" for p in profile.transfers[:4])
-        count = sum(p.count for p in profile.transfers)
-        text = f"{count:.3g} transfers a step between devices: {where}."
-        found.append(made("CPU-GPU transfers", text, PIPELINE, None))
+    for kind, places, what, why in kinds:
+        if places:
+            where = ", ".join(f"{p.where} ({p.what})" for p in places[:4])
+            text = f"{sum(p.count for p in places):.3g} {what} a step, {why}: {where}."
+            found.append(made(kind, text, PIPELINE, None))
     return found
 
 

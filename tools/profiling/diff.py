@@ -109,7 +109,7 @@ def once(side: InstrumentRuns, seconds: float) -> tuple[float, float]:
     except NoInstrument:
         return bare.call_busy_s / bare.stride, 0.0
     calls = bare.calls * len(bare.blocks)
-    busy = region["cpu_s"] / calls + bare.blocked_s  # py-spy stops it meanwhile
+    busy = region["cpu_s"] / calls + bare.call_blocked_s  # py-spy stops it meanwhile
     return bare.call_busy_s / bare.stride, busy / bare.stride
 
 

@@ -52,22 +52,22 @@ def of(bare) -> dict[str, Metric]:
             f"the run is too short for an average ({len(inside)} samples)",
         ),
     }  # fmt: skip
-    return found | counters(blocks) | graphics_of(bare)
+    return found | counters(bare) | graphics_of(bare)
 
 
-def counters(blocks: list[dict]) -> dict[str, Metric]:
+def counters(bare) -> dict[str, Metric]:
     """What the system counted: waiting, faults, reading and writing."""
 
     def each(key: str, unit: str = "count", source: str = PROC) -> Metric:
-        value = median(b[key] for b in blocks) if key in blocks[0] else None
+        values = [b[key] for b in bare.blocks if key in b]
+        value = median(values) if values else None
         return given(value, unit, source, NONE)
 
-    known = "run_queue_s" in blocks[0]
-    blocked = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in blocks if known]
-    away = median(max(0.0, b) for b in blocked) if blocked else None
     return {
         "run_queue": each("run_queue_s", "s", "/proc/self/schedstat: ready, but no core was free"),
-        "blocked": given(away, "s", "wall clock less on-CPU less run queue, main thread", NONE),
+        "blocked": given(
+            bare.blocked_s, "s", "wall clock less on-CPU less run queue, main thread", NONE
+        ),
         "page_faults": each("minor_faults", source="getrusage"),
         "io_reads": each("io_syscr"),
         "io_writes": each("io_syscw"),

@@ -93,14 +93,18 @@ class Bare:
     @property
     def call_busy_s(self) -> float:
         """What a call takes when it has a core: computing, and waiting for anything else."""
-        return self.call_cpu_s + self.blocked_s
+        return self.call_cpu_s + self.call_blocked_s
 
     @property
-    def blocked_s(self) -> float:
-        """Of a call, waiting for anything but a core."""
+    def call_blocked_s(self) -> float:
+        return (self.blocked_s or 0.0) / self.calls
+
+    @property
+    def blocked_s(self) -> float | None:
+        """Of a block, waiting for anything but a core, where the system tells."""
         known = [b for b in self.blocks if "run_queue_s" in b]
         away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
-        return max(0.0, median(away)) / self.calls if away else 0.0
+        return max(0.0, median(away)) if away else None
 
     @property
     def call_cpu_s(self) -> float:
@@ -145,8 +149,7 @@ class Look:
         bare, runs = self.bare, self.bare.sampled_runs
         self.raw["stacks"], region = py_spy_pass.sampled(self.passes, runs, True, **bare.same)
         self.cost("py-spy", region, bare.calls * len(bare.blocks) if bare.engine else runs)
-        waited = self.profile.metrics["blocked"].value
-        if waited and waited / (bare.call_s * bare.calls) > WAITS:
+        if bare.call_blocked_s / bare.call_s > WAITS:
             self.raw["busy"], _ = py_spy_pass.sampled(self.passes, runs, False, **bare.same)
 
     def needs_torch(self) -> None:
