@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tools.costs import cost_summary
 from tools.costs.cost_summary import Compared
 from tools.records.evidence import View
-from tools.rendering.svg import INK, is_drawn, saved, shows, styled
+from tools.rendering.svg import INK, picture
 from tools.roofline import model
 from tools.roofline.model import Ceilings, Floor
 from validation import discovery
@@ -70,28 +70,23 @@ def shares(name: str, view: View) -> dict[str, Point]:
 
 def draw(engine: str, folder: Path, view: View) -> Path | None:
     """The plot; none where nothing is measured, or no arithmetic was counted."""
-    import matplotlib.pyplot as plt
-
     on = next(filter(model.on_file, view.machines), "")
     found = [p for p in points(engine, view) if p.floor.flops and view.of(p[0]).machine == on]
     if not found:
         return None
     ceilings = model.on_file(on)
-    path = folder / f"roofline_{engine}.svg"
-    drawn = shows([ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]])
-    if is_drawn(path, drawn):
-        return path
-    with styled():
-        figure, axes = plt.subplots(figsize=(9, 5.6), layout="constrained")
-        across = [p.floor.flops / p.floor.bytes for p in found]
-        reach = (min(across) / 4, max(*across, 8) * 4)
-        roofs(axes, ceilings, reach)
+    across = [p.floor.flops / p.floor.bytes for p in found]
+
+    def paint(axes) -> None:
+        roofs(axes, ceilings, (min(across) / 4, max(*across, 8) * 4))
         contenders(axes, found)
         axes.set_xlabel("least arithmetic over least traffic of a step, flop/byte")
         axes.set_ylabel("least arithmetic over time of a step, Gflop/s")
         axes.set_title(f"{engine}, one thread", loc="left")
-        axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return saved(figure, path, drawn)
+        axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    shown = [ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]]
+    return picture(folder / f"roofline_{engine}.svg", shown, (9, 5.6), paint)
 
 
 def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
@@ -99,8 +94,7 @@ def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(reach)
-    axes.grid(color=INK, alpha=0.2)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid()
     threads = ceilings.conditions.threads
     peak = {k: ceilings.arithmetic(k, threads) / 1e9 for k in ("float32", "float64")}
     streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == threads]
