@@ -157,11 +157,11 @@ def forget() -> None:
 
 def words(theirs: Total, ours: Total) -> str:
     """Operators, bytes, arithmetic, allocations and waits of a step."""
-    columns = {"operators": 1, "moved": 1e6, "flops": 1e6, "allocations": 1, "stalls": 1}
-    units = ("operators", "MB moved", "Mflop", "allocations", "waits")
+    shown = (("operators", "operators", 1), ("MB moved", "moved", 1e6), ("Mflop", "flops", 1e6),
+             ("allocations", "allocations", 1), ("waits", "stalls", 1))  # fmt: skip
     text = ", ".join(
         f"{unit} {number(theirs, column, scale)} → {number(ours, column, scale)}"
-        for unit, (column, scale) in zip(units, columns.items(), strict=True)
+        for unit, column, scale in shown
     )
     compiled = ours.per_step("compiled")
     inside = f"; a compiler has {compiled:g} operators more" if compiled else ""

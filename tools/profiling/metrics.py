@@ -25,10 +25,6 @@ def given(value: float | None, unit: str, source: str, reason: str = "") -> Metr
     return Metric(value=value, unit=unit, source=source, reason="" if value is not None else reason)
 
 
-def absent(reason: str) -> Metric:
-    return Metric(reason=reason)
-
-
 def of(bare) -> dict[str, Metric]:
     """From the bare runs alone: what clocks and counters outside say."""
     blocks = bare.blocks
@@ -128,7 +124,7 @@ def distance(profile: Profile, bare) -> Metric:
     """How near a step comes to moving its least bytes at the speed of the in-place stream."""
     least = bare.first.get("least_bytes")
     if not least or not profile.ceilings:
-        return absent("the program does not say how many bytes a step must move")
+        return Metric(reason="the program does not say how many bytes a step must move")
     shortest = least / profile.ceilings.bandwidth(least, profile.conditions.threads)
     share = shortest / (bare.call_busy_s / bare.stride)
     return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
