@@ -38,15 +38,14 @@ COLUMNS = ("operators", "read", "written", "flops", "allocations", "allocated", 
            "compiled")  # fmt: skip
 
 
-class Count(Part):
-    """What an engine does in a case: totals over ``steps`` steps of the baseline, and lines."""
+class Steps(Part):
+    """What an engine does in a case, added up over some steps of the baseline."""
 
     steps: int
     opaque: str  # why the counter cannot see everything; "" where it does
-    lines: list[Line]
 
     def total(self, column: str) -> int:
-        return sum(getattr(line, column) for line in self.lines)
+        raise NotImplementedError
 
     def per_step(self, column: str) -> float:
         return self.total(column) / self.steps
@@ -57,11 +56,18 @@ class Count(Part):
         return self.per_step("read") + self.per_step("written")
 
 
-class Total(Part):
-    """A count without its lines: what is kept as evidence."""
+class Count(Steps):
+    """Line by line."""
 
-    steps: int
-    opaque: str
+    lines: list[Line]
+
+    def total(self, column: str) -> int:
+        return sum(getattr(line, column) for line in self.lines)
+
+
+class Total(Steps):
+    """Without the lines: what is kept as evidence."""
+
     totals: dict[str, int]  # by column, over all steps
     waits_at: list[str] = []  # of a candidate: lines at which a host would wait for a GPU
 
@@ -76,14 +82,6 @@ class Total(Part):
 
     def total(self, column: str) -> int:
         return self.totals[column]
-
-    def per_step(self, column: str) -> float:
-        return self.totals[column] / self.steps
-
-    @property
-    def moved(self) -> float:
-        """Bytes read and written a step."""
-        return self.per_step("read") + self.per_step("written")
 
 
 class Compared(Part):
@@ -156,11 +154,11 @@ def forget() -> None:
 
 def words(theirs: Total, ours: Total) -> str:
     """Operators, bytes, arithmetic, allocations and waits of a step."""
-    columns = {"operators": 1, "moved": 1e6, "flops": 1e6, "allocations": 1, "stalls": 1}
-    units = ("operators", "MB moved", "Mflop", "allocations", "waits")
+    shown = (("operators", "operators", 1), ("MB moved", "moved", 1e6), ("Mflop", "flops", 1e6),
+             ("allocations", "allocations", 1), ("waits", "stalls", 1))  # fmt: skip
     text = ", ".join(
         f"{unit} {number(theirs, column, scale)} → {number(ours, column, scale)}"
-        for unit, (column, scale) in zip(units, columns.items(), strict=True)
+        for unit, column, scale in shown
     )
     compiled = ours.per_step("compiled")
     inside = f"; a compiler has {compiled:g} operators more" if compiled else ""

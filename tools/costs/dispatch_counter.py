@@ -10,7 +10,8 @@ from __future__ import annotations
 import linecache
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -31,7 +32,14 @@ HOST = {Tensor.cpu: "cpu", Tensor.numpy: "numpy", Tensor.__array__: "numpy",
 
 
 class Operators(TorchDispatchMode):
-    """Adds every operator to the line that called it."""
+    """Adds every operator to the line that called it; the only counter of operators.
+
+    Who counts for another purpose says otherwise which files are `place`s, and has a line for each
+    operator, or an eager program's counts where a compiler would have it.
+    """
+
+    by_operator = False  # whether operators of one line are told apart
+    compiled_apart = True  # whether what a compiler has is in no other column
 
     def __init__(self, root: Path = digests.ROOT):
         super().__init__()
@@ -42,13 +50,13 @@ class Operators(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        line, compiled = self.line(sys._getframe(1))
+        line, compiled = self.line(sys._getframe(1), operator_cost.name(func))
         kind = operator_cost.waits(func, args, kwargs)
         if kind:
             line.waits[kind] = line.waits.get(kind, 0) + 1
         if operator_cost.is_free(func):
             return result
-        if compiled:
+        if compiled and self.compiled_apart:
             line.compiled += 1
         else:
             self.add(line, func, args, kwargs, result)
@@ -69,8 +77,8 @@ class Operators(TorchDispatchMode):
                 self.taken[storage] = max(size, self.taken.get(storage, 0))
         self.made.update(t.untyped_storage().data_ptr() for t, _ in writes)
 
-    def line(self, frame) -> tuple[Line, bool]:
-        """The innermost line inside the repository, and whether a compiler has its code."""
+    def line(self, frame, operator: str) -> tuple[Line, bool]:
+        """The innermost line in a place of ours, and whether a compiler has its code."""
         found, compiled = None, False
         while frame is not None:
             code = frame.f_code
@@ -80,7 +88,7 @@ class Operators(TorchDispatchMode):
             compiled |= code.co_name == "compile_wrapper" and "_dynamo" in code.co_filename
             frame = frame.f_back
         place, number, file = found or ("outside", 0, "")
-        key = (place, number)
+        key = (place, number, operator if self.by_operator else "")
         if key not in self.lines:
             text = linecache.getline(file, number).strip() if file else ""
             self.lines[key] = Line(where=f"{place}:{number}", text=text)
@@ -105,29 +113,30 @@ class HostAccess(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kind = HOST.get(func) or ("cpu" if func is Tensor.to else "")
         if kind:
-            line, _ = self.counter.line(sys._getframe(1))
+            line, _ = self.counter.line(sys._getframe(1), kind)
             if func is not Tensor.to or "cpu" in line.text:
                 line.waits[kind] = line.waits.get(kind, 0) + 1
         return func(*args, **(kwargs or {}))
 
 
+@contextmanager
+def counting(counter: Operators) -> Iterator[None]:
+    """Every operator and every access of the host to a tensor goes to the counter."""
+    with torch.compiler.set_stance("force_eager"), counter, HostAccess(counter):
+        yield  # compiled code is told apart by its frames
+
+
 def counted(engine: Engine, case: Case, calls: int = CALLS) -> tuple[Count, Operators]:
     """The costs of some steps of a case, after some that are not counted."""
-    with torch.compiler.set_stance("force_eager"):  # compiled code is told apart by its frames
-        return counted_eagerly(engine, case, calls)
-
-
-def counted_eagerly(engine: Engine, case: Case, calls: int) -> tuple[Count, Operators]:
-    step = engine.prepare(case)
-    state = engine.adopt(case, clone(engine.initial(case)))
     there_are = max(1, case.steps // engine.stride)
-    for _ in range(min(CALLS, there_are - 1)):
-        state = step(state)
+    with torch.compiler.set_stance("force_eager"):
+        step = engine.prepare(case)
+        state = engine.adopt(case, clone(engine.initial(case)))
+        for _ in range(min(CALLS, there_are - 1)):
+            state = step(state)
     calls = min(calls, max(1, there_are - CALLS))
     counter = Operators()
-    with ExitStack() as stack:
-        stack.enter_context(counter)
-        stack.enter_context(HostAccess(counter))
+    with counting(counter):
         for _ in range(calls):
             state = step(state)
     lines = sorted(counter.lines.values(), key=lambda line: line.where)

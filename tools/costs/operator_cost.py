@@ -66,7 +66,9 @@ def name(func) -> str:
 
 
 def tensors(tree: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    """All that have strides; of another layout's elements nothing is known."""
+    leaves = tree_leaves(tree)
+    return [t for t in leaves if isinstance(t, Tensor) and t.layout is torch.strided]
 
 
 def is_free(func) -> bool:
@@ -153,7 +155,8 @@ def flops(func, args: tuple, kwargs: dict, result: object) -> int:
         return transform(func, args, first)
     if not rounds(func):
         return 0
-    taken = first if torch.Tag.pointwise in func.tags else args[0]
+    pointwise = torch.Tag.pointwise in func.tags or not isinstance(args[0], Tensor)
+    taken = first if pointwise else args[0]
     each = COMPLEX.get(name(func), 2) if taken.is_complex() else INNER.get(name(func), 1)
     return taken.numel() * each
 

@@ -11,11 +11,10 @@ import baselines
 from tools.experiments.sweep import Scenario, on_file, today
 from tools.records.evidence import View
 from tools.records.protocols import CLOCK
-from tools.rendering.svg import INK, is_drawn, saved, shows, styled
+from tools.rendering.svg import INK, picture
 from tools.rendering.templates import PAGES
 from validation import discovery
 
-mpl.use("svg")
 GAIN, EVEN, LOSS = "#2f9e6e", "#f1ede4", "#d1495b"
 
 
@@ -67,19 +66,12 @@ def columns(scenarios: list[Scenario]) -> list[tuple[str, int, str, str]]:
 
 def draw(engine: str, scenarios: list[Scenario], folder: Path) -> Path:
     """A row an optimization, a column a scenario; hatched where nothing was measured."""
-    import matplotlib.pyplot as plt
-
-    path = folder / f"map_{engine}.svg"
-    drawn = shows([s.model_dump(exclude={"reason", "rests_on"}) for s in scenarios])
-    if is_drawn(path, drawn):
-        return path
     names = list(dict.fromkeys(s.optimization for s in scenarios))
     across = columns(scenarios)
     logs = [-math.log2(s.ratio) for s in scenarios if s.ratio is not None]
     span = max(map(abs, logs)) or 1.0  # the colours reach as far as the largest effect
-    with styled():
-        size = (3.2 + 0.52 * len(across), 1.7 + 0.42 * len(names))
-        figure, axes = plt.subplots(figsize=size, layout="constrained")
+
+    def paint(axes) -> None:
         unmeasured(axes, len(across), len(names))
         for s in scenarios:
             place = s.device, s.threads, s.dtype, s.size
@@ -87,7 +79,10 @@ def draw(engine: str, scenarios: list[Scenario], folder: Path) -> Path:
                 cell(axes, across.index(place), names.index(s.optimization), s, span)
         label(axes, across, names)
         axes.set_title(f"{engine}: speedup over the frozen baseline", loc="left", pad=34)
-        return saved(figure, path, drawn)
+
+    shown = [s.model_dump(exclude={"reason", "rests_on"}) for s in scenarios]
+    size = (3.2 + 0.52 * len(across), 1.7 + 0.42 * len(names))
+    return picture(folder / f"map_{engine}.svg", shown, size, paint)
 
 
 def unmeasured(axes, columns: int, rows: int) -> None:

@@ -7,7 +7,8 @@ whole 1/(1 − p) times as fast.
 
 from __future__ import annotations
 
-from tools.profiling.profile_record import Advice, HotLine, Profile, size
+from tools.profiling.profile_record import Advice, HotLine, Profile
+from tools.rendering.templates import size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
 PRECISION = "Memory: reduced precision where safe"
@@ -27,14 +28,8 @@ def amdahl(share: float | None) -> float | None:
 def of(profile: Profile, opaque: str) -> list[Advice]:
     """Findings by the share of the run that they are about, largest first."""
     found = [hot(line, profile) for line in profile.hot]
-    found += [
-        *scattered(profile),
-        *again(profile),
-        *allocating(profile),
-        *waiting(profile),
-        *started(profile),
-    ]
-    found += [*crossing(profile), *contended(profile)]
+    for look in (scattered, again, allocating, waiting, started, crossing, contended):
+        found += look(profile)
     if opaque:
         found.append(made("what is not seen", f"{opaque}.", "", None))
     return sorted(found, key=lambda f: -(f.share or 0))
@@ -48,7 +43,7 @@ def hot(line: HotLine, profile: Profile) -> Advice:
     """A line above a tenth of the run: what bounds it decides what helps."""
     near = "" if line.share - line.half_width >= 0.1 else "about "
     text = (
-        f"{line.file}:{line.line} takes {near}{line.share:.0%} (± {line.half_width:.0%}) of the "
+        f"{line.where} takes {near}{line.share:.0%} (± {line.half_width:.0%}) of the "
         f"run, {line.seconds:.3g} s a step: `{line.source}`."
     )
     why, category = reason(line, profile)
@@ -85,7 +80,7 @@ def scattered(profile: Profile) -> list[Advice]:
     share = sum(line.share for line in lines)
     if len(lines) < 2 or share < 0.1:
         return []
-    where = ", ".join(f"{line.file}:{line.line}" for line in lines[:3])
+    where = ", ".join(f"{line.where}" for line in lines[:3])
     count = sum(line.launches for line in lines)
     text = (
         f"{len(lines)} lines together take {share:.0%} of the run for {count:,.0f} operators a "
@@ -107,7 +102,7 @@ def again(profile: Profile) -> list[Advice]:
     return [
         made(
             "redundant computation",
-            f"{r.file}:{r.line} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
+            f"{r.where} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
             f"times watched, {size(r.bytes)} each: `{r.source}`. "
             "Once would do where nobody changes the result.",
             LAZY,
@@ -119,17 +114,16 @@ def again(profile: Profile) -> list[Advice]:
 
 def allocating(profile: Profile) -> list[Advice]:
     """The lines that hold most memory at the peak."""
-    peak = profile.metrics["heap_peak"].value if "heap_peak" in profile.metrics else None
-    peak = peak or sum(p.bytes for p in profile.heap)
+    peak = profile.metrics["heap_peak"].value or sum(p.bytes for p in profile.heap)
     large = [p for p in profile.heap if peak and p.bytes >= 0.2 * peak and p.bytes >= 2**20]
-    lines = {(line.file, line.line): line for line in profile.lines}
+    shares = {line.where: line.share for line in profile.lines}
     return [
         made(
             "memory allocations",
-            f"{p.file}:{p.line} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
+            f"{p.where} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
             f"{p.count:.0f} pieces: `{p.source}`.",
             IN_PLACE,
-            lines[p.file, p.line].share if (p.file, p.line) in lines else None,
+            shares.get(p.where),
         )
         for p in large[:3]
     ]
@@ -142,7 +136,7 @@ def waiting(profile: Profile) -> list[Advice]:
         return []
     share = min(1.0, blocked / wall)
     lines = sorted((li for li in profile.lines if li.waiting), key=lambda li: -li.waiting)[:3]
-    where = ", ".join(f"{li.file}:{li.line} ({li.waiting:.0%} of the run)" for li in lines)
+    where = ", ".join(f"{li.where} ({li.waiting:.0%} of the run)" for li in lines)
     writes = profile.metrics["io_writes"].value or 0
     moved = sum(profile.metrics[k].value or 0 for k in ("io_read_bytes", "io_written_bytes"))
     several = (profile.metrics["threads"].value or 1) > 2
@@ -164,24 +158,23 @@ def started(profile: Profile) -> list[Advice]:
     first = profile.imports[0]
     text = (
         f"Starting takes {spent:.2g} s of {wall:.2g} s (imports, and pytest's own), most at "
-        f"{first.file}:{first.line}: `{first.source}`; shares of lines are of the rest."
+        f"{first.where}: `{first.source}`; shares of lines are of the rest."
     )
     return [made("start-up", text, "none: longer runs pay it once", min(1.0, spent / wall))]
 
 
 def crossing(profile: Profile) -> list[Advice]:
     """Between CPU and GPU."""
+    kinds = (
+        ("synchronisation points", profile.syncs, "synchronisations", "a GPU would wait there"),
+        ("CPU-GPU transfers", profile.transfers, "transfers", "from one device to another"),
+    )
     found = []
-    if profile.syncs:
-        total = sum(p.count for p in profile.syncs)
-        where = ", ".join(f"{p.file}:{p.line} ({p.what})" for p in profile.syncs[:4])
-        text = f"{total:.3g} synchronisations a step: {where}. A GPU would wait at each of them."
-        found.append(made("synchronisation points", text, PIPELINE, None))
-    if profile.transfers:
-        where = ", ".join(f"{p.file}:{p.line}" for p in profile.transfers[:4])
-        count = sum(p.count for p in profile.transfers)
-        text = f"{count:.3g} transfers a step between devices: {where}."
-        found.append(made("CPU-GPU transfers", text, PIPELINE, None))
+    for kind, places, what, why in kinds:
+        if places:
+            where = ", ".join(f"{p.where} ({p.what})" for p in places[:4])
+            text = f"{sum(p.count for p in places):.3g} {what} a step, {why}: {where}."
+            found.append(made(kind, text, PIPELINE, None))
     return found
 
 

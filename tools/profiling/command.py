@@ -6,9 +6,10 @@ import signal
 import sys
 
 from tools import console
-from tools.profiling import output, profile_record
+from tools.profiling import diff, output, profile_record
 from tools.profiling.profile_record import Profile
 from tools.profiling.program import profile_target
+from tools.profiling.program.launch import InstrumentRuns
 from validation.records import digests
 
 
@@ -25,14 +26,12 @@ def run(
     """Profile ``what``; with ``against``, both and where the time went between them."""
     if patience_s <= 0 or seconds <= 0 or threads < 1:
         raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
-    chosen = profile_target.parse(what, case, arguments)
+    passes = InstrumentRuns(profile_target.parse(what, case, arguments), patience_s, threads)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
-        from tools.profiling import diff as comparison
-
-        other = profile_target.parse(against, case)
-        return comparison.run(chosen, other, patience_s, threads, seconds, as_json)
-    found = output.profiled(chosen, patience_s, threads, seconds)
+        other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)
+        return diff.run(passes, other, seconds, as_json)
+    found = output.profiled(passes, seconds)
     if as_json:
         console.as_json(found.model_dump(mode="json"))
     else:
@@ -48,7 +47,7 @@ def show(found: Profile) -> None:
     console.line(f"{found.name}{case}", "PROFILED", f"{found.step_s:.3g} s",
                  f"a step, CPU {cpu}, peak {peak}")  # fmt: skip
     for line in found.hot:
-        console.line(f"  {line.file}:{line.line}", f"{line.share:.0%}", line.bound, line.source)
+        console.line(f"  {line.where}", f"{line.share:.0%}", line.bound, line.source)
     if not found.lines:
         reason = found.unavailable.get("stacks", found.unavailable.get("hot lines", ""))
         console.line("  hot lines", "not available", "", reason)

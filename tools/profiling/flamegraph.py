@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -18,60 +19,44 @@ OWN = ("#e4572e", "#e8743b", "#ee9b50", "#f2b263", "#d9622b")
 OTHER = ("#7fa3c7", "#8fb0d0", "#9dbbd8", "#86a9c4")
 
 
-@dataclass
-class Node:
-    """A frame in its place, and the samples at or below it."""
-
-    label: str = ""
-    own: bool = False
-    count: int = 0
-    inner: dict[str, Node] = field(default_factory=dict)
+Box = tuple[float, float, int, str, bool, int]  # left, width, depth, label, own, samples
 
 
-def tree(stacks: list[Stack], own: Own) -> Node:
-    root = Node("all")
+def boxes(stacks: list[Stack], own: Own, total: int, left: float, depth: int) -> Iterator[Box]:
+    """Frames at this depth of the stacks, and those inside them, as far as they can be seen."""
+    inner: dict[tuple[str, bool], list[Stack]] = defaultdict(list)
     for stack in stacks:
-        node = root
-        node.count += stack.count
-        for function, file, line in stack.frames:
-            label = f"{function} ({own.short(file)}:{line})"
-            node = node.inner.setdefault(label, Node(label, own.is_own(file)))
-            node.count += stack.count
-    return root
-
-
-def boxes(node: Node, total: int, left: float = 0.0, depth: int = 0) -> list[tuple]:
-    """(left, width, depth, node) of what is wide enough to be seen."""
-    width = node.count / total
-    if width < LEAST:
-        return []
-    found = [(left, width, depth, node)]
-    for inner in sorted(node.inner.values(), key=lambda n: n.label):
-        found += boxes(inner, total, left, depth + 1)
-        left += inner.count / total
-    return found
+        for function, file, line in stack.frames[depth - 1 : depth]:
+            inner[f"{function} ({own.short(file)}:{line})", own.is_own(file)].append(stack)
+    for label, held in sorted(inner.items()):
+        count = sum(stack.count for stack in held)
+        if count / total >= LEAST:
+            yield left, count / total, depth, *label, count
+            yield from boxes(held, own, total, left, depth + 1)
+        left += count / total
 
 
 def draw(stacks: list[Stack], own: Own, title: str) -> str:
     """The flamegraph as one static SVG: own lines warm, libraries cool; titles on hovering."""
-    root = tree(stacks, own)
-    shown = boxes(root, max(root.count, 1))
-    height = (max((b[2] for b in shown), default=0) + 1) * ROW + 30
+    count = sum(stack.count for stack in stacks)
+    total = max(count, 1)
+    shown = [(0.0, 1.0, 0, "all", False, total), *boxes(stacks, own, total, 0.0, 1)]
+    height = (max(box[2] for box in shown) + 1) * ROW + 30
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         'font-family="ui-monospace, Menlo, Consolas, monospace" font-size="11">',
-        f'<text x="4" y="16" fill="#7d8590">{escape(title)}: {root.count:,} samples; '
+        f'<text x="4" y="16" fill="#7d8590">{escape(title)}: {count:,} samples; '
         "warm: own lines, cool: libraries</text>",
     ]
-    for left, width, depth, node in shown:
+    for left, width, depth, name, warm, seen in shown:
         x, w, y = left * WIDTH, width * WIDTH, height - (depth + 1) * ROW - 4
-        palette = OWN if node.own else OTHER
-        fill = palette[zlib.crc32(node.label.encode()) % len(palette)]
+        palette = OWN if warm else OTHER
+        fill = palette[zlib.crc32(name.encode()) % len(palette)]
         room = int((w - 6) / 6.7)
-        text = node.label if len(node.label) <= room else node.label[: max(0, room - 1)] + "…"
+        text = name if len(name) <= room else name[: max(0, room - 1)] + "…"
         label = f'<text x="{x + 3:.1f}" y="{y + 12}" fill="#111">{escape(text)}</text>'
         parts.append(
-            f"<g><title>{escape(node.label)} {node.count / root.count:.1%}</title>"
+            f"<g><title>{escape(name)} {seen / total:.1%}</title>"
             f'<rect x="{x:.1f}" y="{y}" width="{max(w - 0.6, 0.4):.1f}" height="{ROW - 1}" '
             f'rx="1.5" fill="{fill}"/>{label if room > 3 else ""}</g>'
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from statistics import mean, median
 
-from tools.profiling.operator_limits import stream
 from tools.profiling.profile_record import Metric, Profile
-from tools.profiling.program.nvml import first_device
+from tools.profiling.program.nvml import driver
 from tools.profiling.program.profile_target import ProfileTarget
+from tools.profiling.tables import summed
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"
@@ -25,19 +25,16 @@ def given(value: float | None, unit: str, source: str, reason: str = "") -> Metr
     return Metric(value=value, unit=unit, source=source, reason="" if value is not None else reason)
 
 
-def absent(reason: str) -> Metric:
-    return Metric(reason=reason)
-
-
-def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: int) -> dict:
-    """From the bare run alone: what clocks and counters outside say. A block is ``steps`` steps."""
+def of(bare) -> dict[str, Metric]:
+    """From the bare runs alone: what clocks and counters outside say."""
+    blocks = bare.blocks
     wall = median(b["wall_s"] for b in blocks)
     cpu = median(b["cpu_s"] + b["children_cpu_s"] for b in blocks)
-    inside = [rss for t, rss in samples if any(b["start"] <= t <= b["end"] for b in blocks)]
+    inside = [rss for t, rss in bare.samples if any(b["start"] <= t <= b["end"] for b in blocks)]
     many = len(inside) >= ENOUGH
     found = {
         "wall": given(wall, "s", f"perf_counter, median of {len(blocks)}"),
-        "wall_per_step": given(wall / steps, "s", "perf_counter"),
+        "wall_per_step": given(wall / bare.steps, "s", "perf_counter"),
         "fastest": given(min(b["wall_s"] for b in blocks), "s", "perf_counter"),
         "cpu": given(cpu, "s", "process_time and children"),
         "cpu_utilisation": given(cpu / wall, "share", "CPU time / wall clock; 100% is one core"),
@@ -51,22 +48,22 @@ def of(blocks: list[dict], samples: list, first: dict, graphics: list, steps: in
             f"the run is too short for an average ({len(inside)} samples)",
         ),
     }  # fmt: skip
-    return found | counters(blocks) | graphics_of(first, graphics, blocks)
+    return found | counters(bare) | graphics_of(bare)
 
 
-def counters(blocks: list[dict]) -> dict[str, Metric]:
+def counters(bare) -> dict[str, Metric]:
     """What the system counted: waiting, faults, reading and writing."""
 
     def each(key: str, unit: str = "count", source: str = PROC) -> Metric:
-        value = median(b[key] for b in blocks) if key in blocks[0] else None
+        values = [b[key] for b in bare.blocks if key in b]
+        value = median(values) if values else None
         return given(value, unit, source, NONE)
 
-    known = "run_queue_s" in blocks[0]
-    blocked = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in blocks if known]
-    away = median(max(0.0, b) for b in blocked) if blocked else None
     return {
         "run_queue": each("run_queue_s", "s", "/proc/self/schedstat: ready, but no core was free"),
-        "blocked": given(away, "s", "wall clock less on-CPU less run queue, main thread", NONE),
+        "blocked": given(
+            bare.blocked_s, "s", "wall clock less on-CPU less run queue, main thread", NONE
+        ),
         "page_faults": each("minor_faults", source="getrusage"),
         "io_reads": each("io_syscr"),
         "io_writes": each("io_syscw"),
@@ -78,20 +75,20 @@ def counters(blocks: list[dict]) -> dict[str, Metric]:
     }
 
 
-def graphics_of(first: dict, graphics: list, blocks: list[dict]) -> dict[str, Metric]:
+def graphics_of(bare) -> dict[str, Metric]:
     """What NVML said between the beginning and the end of the blocks."""
-    _, reason = (None, "") if graphics else first_device()
+    reason = "" if bare.graphics else driver()[1]
     within = [
         (busy, used)
-        for t, busy, used in graphics
-        if any(b["start"] <= t <= b["end"] for b in blocks)
+        for t, busy, used in bare.graphics
+        if any(b["start"] <= t <= b["end"] for b in bare.blocks)
     ]
     if not reason and not within:
         reason = "the run is too short for the GPU's own samples"
     busy = mean(b for b, _ in within) / 100 if within else None
     used = max(u for _, u in within) if within else None
     idle = reason or "the program puts nothing on the GPU"
-    peak = first.get("cuda_peak")
+    peak = bare.first.get("cuda_peak")
     return {
         "gpu_utilisation": given(busy, "share", "NVML, mean over the run", reason),
         "gpu_memory": given(used, "B", "NVML, peak in use on the device", reason),
@@ -127,21 +124,19 @@ def distance(profile: Profile, bare) -> Metric:
     """How near a step comes to moving its least bytes at the speed of the in-place stream."""
     least = bare.first.get("least_bytes")
     if not least or not profile.ceilings:
-        return absent("the program does not say how many bytes a step must move")
-    shortest = least / stream(profile.ceilings, least)
+        return Metric(reason="the program does not say how many bytes a step must move")
+    shortest = least / profile.ceilings.bandwidth(least, profile.conditions.threads)
     share = shortest / (bare.call_busy_s / bare.stride)
     return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
 
 
 def counts(profile: Profile, raw: dict, bare) -> None:
     """Operators, tensors, synchronisations, transfers: exact, a step."""
-    found, known = raw.get("operators"), profile.metrics
+    found, known = summed(raw, bare.stride, lambda row: "")[""], profile.metrics
     reason = profile.unavailable.get("operators", "the operators were not counted")
-    steps = found["calls"] * bare.stride if found else 1
 
     def total(key: str, unit: str = "count", source: str = "operators counted, a step") -> Metric:
-        value = sum(r[key] for r in found["rows"]) / steps if found else None
-        return given(value, unit, source, reason)
+        return given(found[key] if "operators" in raw else None, unit, source, reason)
 
     known["operators"] = total("launches")
     known["tensor_bytes_read"] = total("read", "B")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 from tools.records.conditions import Conditions
+from tools.rendering.templates import size
+from tools.roofline.model import Ceilings
 from validation.records import digests
 from validation.records.base import Part, Record
 
@@ -29,20 +32,21 @@ class Metric(Part):
         return number if self.unit == "share" else f"{number} {self.unit}".strip()
 
 
-def size(count: float) -> str:
-    """Bytes for people: 1.5 MiB."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if abs(count) >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
-class HotLine(Part):
-    """An own line: exclusive share of the samples, and what it does a step."""
+class At(Part):
+    """A line of source."""
 
     file: str
     line: int
     source: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class HotLine(At):
+    """An own line: exclusive share of the samples, and what it does a step."""
+
     function: str
     share: float  # of the run's wall clock without imports, this line and library code below it
     half_width: float  # of its 95 % interval
@@ -74,25 +78,19 @@ class Operator(Part):
     lines: list[str]  # where it is asked for most
 
 
-class Repeat(Part):
+class Repeat(At):
     """Work done again on the same inputs, with the same result."""
 
     what: str
-    file: str
-    line: int
-    source: str
     calls: int
     repeated: int
     bytes: float  # of each result
     share: float | None  # of the run that doing it once would save, at most
 
 
-class Place(Part):
+class Place(At):
     """Something counted at a line."""
 
-    file: str
-    line: int
-    source: str
     count: float
     bytes: float = 0
     what: str = ""
@@ -149,7 +147,7 @@ class Profile(Record):
     heap: list[Place] = []
     functions: list[FunctionLines] = []
     overheads: dict[str, Overhead] = {}
-    ceilings: dict = {}
+    ceilings: Ceilings | None = None
     unavailable: dict[str, str] = {}
     findings: list[Advice] = []
     artefacts: dict[str, str] = {}
@@ -171,7 +169,7 @@ class Profile(Record):
     @property
     def step_s(self) -> float:
         """Median seconds a step of the bare run."""
-        return sorted(self.repeats_s)[len(self.repeats_s) // 2]
+        return median(self.repeats_s)
 
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 from statistics import median
 
 from tools.console import Tell
@@ -15,38 +12,22 @@ from tools.profiling.profile_record import Overhead, Profile
 from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
+from tools.roofline.model import Ceilings
 
 ENOUGH = 1000  # samples
+REPEATS = 3  # of a whole run
 COUNTED = 3  # steps under the counters: two to compare with the first, or one if they are long
 WAITS = 0.05  # share of the wall clock from which waiting is looked for by line
 
 
-@dataclass
-class ProfilePlan:
-    """How long the instruments may look."""
-
-    seconds: float = 4.0  # of steps of an engine, for clocks and samples each
-    repeats: int = 3  # of a whole run
-
-    @property
-    def longest_s(self) -> float:
-        """Of repeats of a whole run under one instrument."""
-        return 5 * self.seconds
-
-    def runs(self, each_s: float) -> int:
-        """Of a whole program under py-spy: enough samples, in the time that clocks have too."""
-        wanted = ceil(min(ENOUGH / py_spy_pass.RATE, self.seconds) / each_s)
-        return max(1, min(8, wanted, int(self.longest_s / each_s)))
-
-
-def measure(passes: InstrumentRuns, plan: ProfilePlan, tell: Tell) -> tuple[Profile, dict]:
+def measure(passes: InstrumentRuns, seconds: float, tell: Tell) -> tuple[Profile, dict]:
     """The record, and what the figures and artefacts are made from.
 
     Raises:
         ProgramFailed: the bare program does not run to its end.
     """
     tell("clocks")
-    bare = Bare(passes, plan)
+    bare = Bare(passes, seconds)
     target = passes.target
     profile = Profile(
         name=target.name,
@@ -57,9 +38,9 @@ def measure(passes: InstrumentRuns, plan: ProfilePlan, tell: Tell) -> tuple[Prof
         conditions=conditions(threads=passes.threads),
         busy_s=bare.call_busy_s / bare.stride,
         repeats_s=[b["wall_s"] / bare.steps for b in bare.blocks],
-        metrics=metrics.of(bare.blocks, bare.samples, bare.first, bare.graphics, bare.steps),
+        metrics=metrics.of(bare),
     )
-    look = Look(passes, bare, profile, tell)
+    look = Look(passes, bare, profile)
     for instrument in (look.roof, look.stacks, look.operators, look.calls, look.timeline,
                        look.heap, look.line_times, look.caches):  # fmt: skip
         tell(instrument.__name__.replace("_", " "))
@@ -74,25 +55,36 @@ def measure(passes: InstrumentRuns, plan: ProfilePlan, tell: Tell) -> tuple[Prof
 
 
 class Bare:
-    """The undisturbed runs: blocks of steps of an engine, or repeats of a whole run."""
+    """The undisturbed runs: blocks of steps of an engine, or repeats of a whole run.
 
-    def __init__(self, passes: InstrumentRuns, plan: ProfilePlan):
-        engine = passes.target.kind == "engine"
-        self.first = passes.run("bare", seconds=plan.seconds)
-        runs = [self.first]
-        while not engine and len(runs) < plan.repeats and self.total(runs) < plan.longest_s:
+    ``seconds`` is what the clocks may take of steps of an engine, and the samples too.
+    """
+
+    def __init__(self, passes: InstrumentRuns, seconds: float, repeats: int = REPEATS):
+        self.engine, self.longest_s = passes.target.kind == "engine", 5 * seconds
+        self.first = passes.run("bare", seconds=seconds)
+        runs, self.blocks = [self.first], [*self.first["blocks"]]
+        while not self.engine and len(runs) < repeats and self.total_s < self.longest_s:
             runs.append(passes.run("bare"))
-        self.blocks = [block for run in runs for block in run["blocks"]]
+            self.blocks += runs[-1]["blocks"]
         self.samples = [s for run in runs for s in run["samples"]]
         self.graphics = [s for run in runs for s in run["graphics"]]
         self.calls = self.first["steps"]
         self.stride = self.first.get("stride", 1)
         self.steps = self.calls * self.stride
-        self.engine, self.plan = engine, plan
+        # Of a whole program under py-spy: enough samples, in the time that clocks have too.
+        wanted = ceil(min(ENOUGH / py_spy_pass.RATE, seconds) / self.call_s)
+        fit = 1 if self.engine else min(8, wanted, int(self.longest_s / self.call_s))
+        self.sampled_runs = max(1, fit)
 
-    @staticmethod
-    def total(runs: list[dict]) -> float:
-        return sum(b["wall_s"] for run in runs for b in run["blocks"])
+    @property
+    def total_s(self) -> float:
+        return sum(b["wall_s"] for b in self.blocks)
+
+    @property
+    def same(self) -> dict:
+        """What makes another run of an engine as long as this one."""
+        return {"steps": self.calls, "blocks": len(self.blocks)} if self.engine else {}
 
     @property
     def call_s(self) -> float:
@@ -101,14 +93,18 @@ class Bare:
     @property
     def call_busy_s(self) -> float:
         """What a call takes when it has a core: computing, and waiting for anything else."""
-        return self.call_cpu_s + self.blocked_s
+        return self.call_cpu_s + self.call_blocked_s
 
     @property
-    def blocked_s(self) -> float:
-        """Of a call, waiting for anything but a core."""
+    def call_blocked_s(self) -> float:
+        return (self.blocked_s or 0.0) / self.calls
+
+    @property
+    def blocked_s(self) -> float | None:
+        """Of a block, waiting for anything but a core, where the system tells."""
         known = [b for b in self.blocks if "run_queue_s" in b]
         away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
-        return max(0.0, median(away)) / self.calls if away else 0.0
+        return max(0.0, median(away)) if away else None
 
     @property
     def call_cpu_s(self) -> float:
@@ -128,7 +124,7 @@ class Bare:
 class Look:
     """Each method is an instrument; what it finds goes into ``raw`` under its name."""
 
-    def __init__(self, passes: InstrumentRuns, bare: Bare, profile: Profile, tell: Tell):
+    def __init__(self, passes: InstrumentRuns, bare: Bare, profile: Profile):
         self.passes, self.bare, self.profile = passes, bare, profile
         self.raw: dict = {}
 
@@ -138,24 +134,23 @@ class Look:
         cpu = region["cpu_s"] / calls / max(self.bare.call_cpu_s, 1e-9)
         self.profile.overheads[name] = Overhead(wall=round(wall, 3), cpu=round(cpu, 3))
 
+    def watch(self, instrument: str, label: str, steps: int, **spec) -> dict:
+        """So many steps under an instrument of the worker; what it found."""
+        found = self.passes.run(instrument, steps=steps, **spec) | {"calls": steps}
+        self.cost(label, found["region"], steps)
+        self.raw[instrument] = found
+        return found
+
     def roof(self) -> None:
         self.needs_torch()  # only operators are held to it
-        found = self.passes.run("roof")
-        keys = ("stream_gb_s", "product_gflop_s", "launch_s")
-        self.profile.ceilings = {key: found[key] for key in keys}
+        self.profile.ceilings = Ceilings(**self.passes.run("roof"))
 
     def stacks(self) -> None:
-        runs, spec = 1, {"steps": self.bare.calls, "blocks": len(self.bare.blocks)}
-        if not self.bare.engine:
-            runs = self.bare.plan.runs(self.bare.call_s)
-            spec = {}
-        calls = runs * (spec["steps"] * spec["blocks"] if spec else 1)
-        self.raw["stacks"], region = py_spy_pass.sampled(self.passes, runs, True, **spec)
-        self.raw["sampled_s"] = region["wall_s"]
-        self.cost("py-spy", region, calls)
-        waited = self.profile.metrics["blocked"].value
-        if waited and waited / (self.bare.call_s * self.bare.calls) > WAITS:
-            self.raw["busy"], _ = py_spy_pass.sampled(self.passes, runs, False, **spec)
+        bare, runs = self.bare, self.bare.sampled_runs
+        self.raw["stacks"], region = py_spy_pass.sampled(self.passes, runs, True, **bare.same)
+        self.cost("py-spy", region, bare.calls * len(bare.blocks) if bare.engine else runs)
+        if bare.call_blocked_s / bare.call_s > WAITS:
+            self.raw["busy"], _ = py_spy_pass.sampled(self.passes, runs, False, **bare.same)
 
     def needs_torch(self) -> None:
         if not self.bare.first["torch"]:
@@ -165,53 +160,38 @@ class Look:
 
     def operators(self) -> None:
         self.needs_torch()
-        steps = self.bare.counted()
-        found = self.passes.run("operators", steps=steps)
-        self.raw["operators"] = found | {"calls": steps}
-        self.cost("operator counter with hashes", found["region"], steps)
+        self.watch("operators", "operator counter with hashes", self.bare.counted())
 
     def calls(self) -> None:
-        steps = self.bare.counted()
-        found = self.passes.run("calls", steps=steps)
-        self.raw["calls"] = found
-        self.cost("call digests", found["region"], steps)
+        self.watch("calls", "call digests", self.bare.counted())
 
     def timeline(self) -> None:
         self.needs_torch()
         counted = self.raw.get("operators")
         if not counted:
             raise NoInstrument("the operators were not counted, so the trace cannot be kept small")
-        steps, total = self.bare.few(1.0, COUNTED), counted["launches"]
-        if not total:
+        if not counted["launches"]:
             raise NoInstrument("the program asks torch for no operators that can be traced")
-        names = sorted({row["operator"] for row in counted["rows"]})
-        file = self.passes.scratch / "trace.json.gz"
-        found = self.passes.run(
-            "timeline", steps=steps, artefact=str(file), operators=names,
-            total=total * steps // counted["calls"],
+        steps, file = self.bare.few(1.0, COUNTED), self.passes.scratch / "trace.json.gz"
+        self.watch(
+            "timeline", "torch.profiler", steps, artefact=str(file),
+            operators=sorted({row["operator"] for row in counted["rows"] if row["launches"]}),
+            total=counted["launches"] * steps // counted["calls"],
         )  # fmt: skip
-        self.raw["timeline"] = found | {"calls": steps}
-        self.raw["whole_trace"] = total * steps // counted["calls"] <= 20_000
-        self.cost("torch.profiler", found["region"], steps)
 
     def heap(self) -> None:
         steps, file = self.bare.few(1.0), self.passes.scratch / "heap.bin"
         brief = not self.bare.engine and self.bare.call_s > 10
-        found = self.passes.run("heap", steps=steps, artefact=str(file), brief=brief)
-        self.raw["heap"] = found | {"calls": steps}
-        self.cost("memray", found["region"], steps)
+        self.watch("heap", "memray", steps, artefact=str(file), brief=brief)
 
     def line_times(self) -> None:
         steps, hot = self.bare.few(1.0, 200), self.hot()
         if not hot:
             raise NoInstrument("no function of the program's own is hot")
-        found = self.passes.run("line_times", steps=steps, hot=hot)
-        if not found["functions"]:
+        if not self.watch("line_times", "line_profiler", steps, hot=hot)["functions"]:
             raise NoInstrument(
                 "the hot functions left no line times; they are compiled or generated"
             )
-        self.raw["line_times"] = found | {"calls": steps}
-        self.cost("line_profiler", found["region"], steps)
 
     def hot(self) -> dict[str, list[int]]:
         """From the samples; where there are none, from the calls that took longest."""
@@ -230,24 +210,3 @@ class Look:
     def caches(self) -> None:
         steps = {"steps": self.bare.calls, "blocks": 1} if self.bare.engine else {}
         self.raw["caches"] = perf_stat.rates(self.passes, **steps)
-
-
-def artefacts(raw: dict, passes: InstrumentRuns, folder: Path) -> dict[str, str]:
-    """Files for other programs, under ``raw/``: they are large and made again at will."""
-    from tools.profiling import flamegraph
-
-    place = folder / "raw"
-    place.mkdir()
-    own = Own(passes.target.root, passes.target.kind)
-    made = {}
-    if raw.get("stacks"):
-        (place / "stacks.txt").write_text(py_spy_pass.folded(raw["stacks"], own))
-        scope = py_spy_pass.speedscope(raw["stacks"], own, passes.target.name, raw["sample_s"])
-        (place / "speedscope.json").write_text(json.dumps(scope))
-        made |= {"stacks, folded": "raw/stacks.txt", "speedscope": "raw/speedscope.json"}
-    if "timeline" in raw:
-        (passes.scratch / "trace.json.gz").rename(place / "trace.json.gz")
-        made["trace (Chrome, Perfetto)"] = "raw/trace.json.gz"
-    if "heap" in raw and flamegraph.memory(passes.scratch / "heap.bin", place / "memory.html"):
-        made["memory flamegraph"] = "raw/memory.html"
-    return made

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import atan, degrees, log10
+from math import log10
 from pathlib import Path
 
 from tools.profiling.profile_record import Operator, Profile
-from tools.rendering.svg import INK, saved, styled
+from tools.rendering.svg import INK, named_rows, picture
+from tools.roofline.plot import roofs
 
 BOUND = {"bandwidth": "#3d7fc1", "launches": "#d1495b", "products": "#2f9e6e", "": "#8d99ae"}
 
@@ -16,46 +17,17 @@ def roofline(profile: Profile, path: Path) -> bool:
     timed = [o for o in profile.operators if o.seconds and o.ceiling is not None][:10]
     if not timed or not profile.ceilings:
         return False
-    import matplotlib.pyplot as plt
 
-    with styled():
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(10, 3.6), layout="constrained", width_ratios=(1.15, 1)
-        )
-        roofs(left, profile.ceilings)
+    def paint(axes) -> None:
+        left, right = axes
+        roofs(left, profile.ceilings, (2**-6, 2**6))
+        left.set_xlabel("operations per byte")
+        left.set_ylabel("Gflop/s")
         points(left, [o for o in timed if o.flops])
         bars(right, timed)
-        saved(figure, path, profile.name)
+
+    picture(path, profile.name, (10, 3.6), paint, ncols=2, width_ratios=(1.15, 1))
     return True
-
-
-def roofs(axes, ceilings: dict) -> None:
-    """Bandwidth from cache and from memory, and products at the top."""
-    sizes = sorted(ceilings["stream_gb_s"].items(), key=lambda row: int(row[0]))
-    fastest = max(rate for _, rate in sizes)
-    top = max(ceilings["product_gflop_s"].values())
-    intensities = [2**-6, 2**6]
-    for name, rate in (("fastest cache", fastest), ("memory", sizes[-1][1])):
-        axes.plot(intensities, [min(top, rate * i) for i in intensities], alpha=0)
-        edge = top / rate
-        axes.plot([intensities[0], edge], [rate * intensities[0], top], color=INK, lw=1.2)
-        axes.text(
-            intensities[0] * 1.3, rate * intensities[0] * 1.6, f"{name} {rate:.0f} GB/s",
-            fontsize=7.5, rotation=degrees(atan(1.6 * rate)), rotation_mode="anchor",
-            transform_rotates_text=True,
-        )  # fmt: skip
-    axes.plot([top / fastest, intensities[1]], [top, top], color=INK, lw=1.2)
-    best = max(ceilings["product_gflop_s"], key=ceilings["product_gflop_s"].get)
-    axes.annotate(
-        f"products {best} {top:.0f} GFLOP/s", (intensities[1], top * 1.15), fontsize=7.5, ha="right"
-    )
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.set_ylim(None, top * 2.5)
-    axes.set_xlabel("operations per byte")
-    axes.set_ylabel("GFLOP/s")
-    axes.grid(color=INK, alpha=0.2)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def points(axes, operators: list[Operator]) -> None:
@@ -81,17 +53,12 @@ def bars(axes, operators: list[Operator]) -> None:
     for y, o in enumerate(operators):
         axes.barh(y, o.ceiling, color=BOUND[o.bound], height=0.62)
         axes.annotate(f" {o.ceiling:.0%}", (o.ceiling, y), va="center", fontsize=8)
-    axes.set_yticks(
-        range(len(operators)), [f"{o.name}  ({o.share:.0%} of the time)" for o in operators]
-    )
+    named_rows(axes, [f"{o.name}  ({o.share:.0%} of the time)" for o in operators])
     axes.axvline(1, color=INK, lw=0.8)
-    axes.invert_yaxis()
     axes.set_xlim(0, max(1.15, 1.15 * max(o.ceiling for o in operators)))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("of the measured limit")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
     for bound, colour in BOUND.items():
         if any(o.bound == bound for o in operators):
             axes.plot([], [], "s", color=colour, label=bound or "not known")
-    axes.legend(frameon=False, fontsize=8, loc="lower right", title="bound by", title_fontsize=8)
+    axes.legend(fontsize=8, loc="lower right", title="bound by", title_fontsize=8)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import linecache
 from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable
 
 from tools.profiling.instruments import py_spy_pass
-from tools.profiling.operator_limits import limit
 from tools.profiling.profile_record import FunctionLines, HotLine, Operator, Place, Profile, Repeat
 from tools.profiling.program.source_scope import Own
+from tools.roofline.model import limit
 
 KEPT = 25  # rows of a table
 PRODUCTS = {"mm", "bmm", "addmm", "addmv", "mv", "baddbmm", "convolution", "dot", "einsum"}
-COUNTS = ("launches", "flops", "read", "written", "allocated")
+COUNTS = (
+    "launches", "flops", "read", "written", "allocations", "allocated", "syncs", "transfers",
+)  # fmt: skip
 TINY = 1e-9
 
 
@@ -25,22 +28,30 @@ def fill(profile: Profile, raw: dict, own: Own, bare) -> None:
     if raw.get("calls"):
         library_calls(profile, raw["calls"], own)
     repeated(profile, raw, own)
-    if raw.get("heap"):
-        profile.heap = [
-            Place(**at(r, own), count=r["count"], bytes=r["bytes"]) for r in raw["heap"]["lines"]
-        ]
-    if raw.get("line_times"):
-        profile.functions = [function(f, own) for f in raw["line_times"]["functions"]]
+    for row in raw.get("heap", {}).get("lines", []):
+        profile.heap.append(Place(**at(row, own), count=row["count"], bytes=row["bytes"]))
+    for row in raw.get("line_times", {}).get("functions", []):
+        profile.functions.append(function(row, own))
 
 
 def source(file: str, line: int) -> str:
     return linecache.getline(file, line).strip() if file else ""
 
 
-def at(row: dict, own: Own) -> dict:
-    file, line = row["file"], row["line"]
+def at(row: dict, own: Own, key: str = "file") -> dict:
+    file, line = row[key], row["line"]
     name = own.short(file) if file else "(no own line)"
     return {"file": name, "line": line, "source": source(file, line)}
+
+
+def summed(raw: dict, stride: int, key: Callable[[dict], Hashable]) -> dict[Hashable, Counter]:
+    """What operators were counted to do in a step, added up by what the key says of a row."""
+    found = raw.get("operators", {"rows": []})
+    sums: dict[Hashable, Counter] = defaultdict(Counter)
+    for row in found["rows"]:
+        each = Counter({c: row[c] / (found["calls"] * stride) for c in COUNTS})
+        sums[key(row)].update(each, bytes=each["read"] + each["written"])
+    return sums
 
 
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
@@ -48,68 +59,55 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     leaf, within, imports = py_spy_pass.by_line(raw["stacks"], own)
     total = sum(leaf.values())  # imports are told apart
     profile.samples = total
-    importing = sum(imports.values())
-    rest = total / max(total + importing, 1)  # of the run is not importing
-    raw["sample_s"] = raw["sampled_s"] / max(total + importing, 1)
+    everything = max(total + sum(imports.values()), 1)
     if total < py_spy_pass.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
-    profile.importing = 1 - rest
-    step_s = bare.call_busy_s * rest / bare.stride
+    profile.importing = 1 - total / everything
+    step_s = bare.call_busy_s * total / everything / bare.stride
     profile.outside = leaf[("", 0)] / total
     profile.imports = [
-        Place(**at({"file": f, "line": n}, own), count=c / (total + importing) * bare.call_s)
+        Place(**at({"file": f, "line": n}, own), count=c / everything * bare.call_s)
         for (f, n), c in imports.most_common(8)
     ]
-    counted, hits = by_line(raw, bare), line_hits(raw, bare)
-    waits = waiting(raw, own, leaf, total)
-    for (file, number), count in leaf.most_common(KEPT):
+    counted, hits = summed(raw, bare.stride, place), line_hits(raw, bare)
+    products = {place(r) for r in raw.get("operators", {"rows": []})["rows"] if is_product(r)}
+    busy = py_spy_pass.by_line(raw["busy"], own)[0] if "busy" in raw else None
+    for here, count in leaf.most_common(KEPT):
+        file, number = here
         if not file:
             continue
         _, name, loop = py_spy_pass.enclosing(file, number)
-        share = count / total
-        seconds = share * step_s
-        row = counted.get((file, number), {})
-        bound, part = limit(
-            profile.ceilings, seconds, row.get("launches", 0),
-            row.get("bytes", 0), row.get("flops", 0), row.get("product", False),
-        )  # fmt: skip
+        share, row = count / total, counted.get(here)
+        done = {k: row[k] for k in ("launches", "bytes", "flops", "allocated")} if row else {}
+        bound, part = "", None
+        if row:
+            bound, part = limit(
+                profile.ceilings, share * step_s, row["launches"], row["bytes"], row["flops"],
+                here in products,
+            )  # fmt: skip
         profile.lines.append(
             HotLine(
                 **at({"file": file, "line": number}, own), function=name, share=share,
-                half_width=py_spy_pass.half_width(share, total),
-                inclusive=within[file, number] / total,
-                waiting=waits.get((file, number)), seconds=seconds, in_loop=loop,
-                hits=hits.get((file, number)), bound=bound, ceiling=part,
-                **{k: row.get(k) for k in ("launches", "bytes", "flops", "allocated")},
+                half_width=py_spy_pass.half_width(share, total), inclusive=within[here] / total,
+                # samples with waiting less those without
+                waiting=None if busy is None else max(0.0, (count - busy[here]) / total),
+                seconds=share * step_s, in_loop=loop, hits=hits.get(here), bound=bound,
+                ceiling=part, **done,
             )
         )  # fmt: skip
 
 
-def waiting(raw: dict, own: Own, leaf: Counter, total: int) -> dict:
-    """Share of the run in which each line waited: samples with waiting less those without."""
-    if "busy" not in raw:
-        return {}
-    busy, _, _ = py_spy_pass.by_line(raw["busy"], own)
-    return {place: max(0.0, (count - busy[place]) / total) for place, count in leaf.items()}
+def place(row: dict) -> tuple[str, int]:
+    return row["file"], row["line"]
 
 
-def by_line(raw: dict, bare) -> dict[tuple[str, int], dict]:
-    """Operators' counts at each line, a step."""
-    found = raw.get("operators")
-    sums: dict[tuple, Counter] = defaultdict(Counter)
-    for row in found["rows"] if found else ():
-        place = sums[row["file"], row["line"]]
-        for key in COUNTS:
-            place[key] += row[key] / (found["calls"] * bare.stride)
-        place["product"] |= row["operator"] in PRODUCTS
-    return {p: {**c, "bytes": c["read"] + c["written"]} for p, c in sums.items()}
+def is_product(row: dict) -> bool:
+    return row["operator"] in PRODUCTS
 
 
 def line_hits(raw: dict, bare) -> dict[tuple[str, int], float]:
-    found = raw.get("line_times")
-    if not found:
-        return {}
+    found = raw.get("line_times", {"functions": [], "calls": 1})
     steps = found["calls"] * bare.stride
     return {(f["file"], n): hits / steps for f in found["functions"] for n, hits, _ in f["lines"]}
 
@@ -121,85 +119,75 @@ def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
     seconds are its share of that run's time with a core, of the bare run's.
     """
     found, trace = raw["operators"], raw.get("timeline")
-    steps = found["calls"] * bare.stride
-    grouped: dict[str, list[dict]] = defaultdict(list)
-    for row in found["rows"]:
-        grouped[row["operator"]].append(row)
-    times = trace["operators"].items() if trace else ()
-    pace = bare.call_busy_s * trace["calls"] / trace["region"]["wall_s"] if trace else 1.0
-    spent = {name: seconds * pace for name, (_, seconds) in times}
+    rows = sorted(found["rows"], key=lambda r: -(r["read"] + r["written"]))
+    spent, traced = {}, 0  # seconds of an operator in the traced steps, if all were traced
+    if trace:
+        pace = bare.call_busy_s * trace["calls"] / trace["region"]["wall_s"]
+        spent = {name: seconds * pace for name, (_, seconds) in trace["operators"].items()}
+        traced = trace["calls"] * bare.stride if trace["whole"] else 0
     whole = sum(spent.values())
-    traced = trace["calls"] * bare.stride if trace else 1
-    if trace and raw["whole_trace"]:
-        profile.operators_s = whole / traced
-    for name, rows in grouped.items():
-        operator = counted(name, rows, steps, own)
+    profile.operators_s = whole / traced if traced else None
+    for name, n in summed(raw, bare.stride, lambda row: row["operator"]).items():
+        if not n["launches"]:
+            continue
+        own_rows = [r for r in rows if r["operator"] == name and r["file"]]
+        operator = Operator(
+            name=name, calls=n["launches"], bytes=n["bytes"], flops=n["flops"],
+            allocated=n["allocated"],
+            lines=[f"{own.short(r['file'])}:{r['line']}" for r in own_rows[:3]],
+        )  # fmt: skip
         if spent.get(name):
             operator.share = spent[name] / whole
-            operator.seconds = spent[name] / traced if raw["whole_trace"] else None
+            operator.seconds = spent[name] / traced if traced else None
             calls = trace["operators"][name][0]
-            part = calls / max(operator.calls, TINY)  # steps of which the trace saw this one
+            part = calls / n["launches"]  # steps of which the trace saw this one
             operator.bound, operator.ceiling = limit(
-                profile.ceilings, spent[name], calls, operator.bytes * part,
-                operator.flops * part, name in PRODUCTS,
+                profile.ceilings, spent[name], calls, n["bytes"] * part, n["flops"] * part,
+                name in PRODUCTS,
             )  # fmt: skip
         profile.operators.append(operator)
     profile.operators.sort(key=lambda o: (-(o.share or 0), -o.bytes))
     for kind in ("syncs", "transfers"):
         places = [
-            Place(**at(r, own), count=r[kind] / steps, what=r["operator"])
-            for r in found["rows"] if r[kind]
+            Place(**at(r, own), count=r[kind] / found["calls"] / bare.stride, what=r["operator"])
+            for r in rows if r[kind]
         ]  # fmt: skip
         setattr(profile, kind, sorted(places, key=lambda p: -p.count)[:KEPT])
-
-
-def counted(name: str, rows: list[dict], steps: int, own: Own) -> Operator:
-    """An operator's counts a step, over all lines that ask for it."""
-    n = {k: sum(r[k] for r in rows) / steps for k in COUNTS}
-    most = sorted(rows, key=lambda r: -(r["read"] + r["written"]))[:3]
-    return Operator(
-        name=name, calls=n["launches"], bytes=n["read"] + n["written"], flops=n["flops"],
-        allocated=n["allocated"],
-        lines=[f"{own.short(r['file'])}:{r['line']}" for r in most if r["file"]],
-    )  # fmt: skip
 
 
 def library_calls(profile: Profile, found: dict, own: Own) -> None:
     """Calls of library functions, where operators cannot be counted."""
     rows = [r for r in found["rows"] if not r["own"]]
-    whole = max(found["wall_s"], TINY)
     for row in sorted(rows, key=lambda r: -r["inclusive_s"])[:12]:
-        if row["inclusive_s"] / whole >= 0.01:
-            place = at({"file": row["caller"], "line": row["line"]}, own)
-            profile.library_calls.append(Place(**place, count=row["calls"], what=row["function"]))
+        if row["inclusive_s"] / max(found["wall_s"], TINY) >= 0.01:
+            where = at(row, own, "caller")
+            profile.library_calls.append(Place(**where, count=row["calls"], what=row["function"]))
 
 
 def repeated(profile: Profile, raw: dict, own: Own) -> None:
     """Operators and functions that were given the same again and gave the same."""
-    for row in raw.get("operators", {}).get("rows", []):
-        if not row["repeated"] or not row["file"]:
-            continue  # restarting a trajectory is the harness's doing
-        place = at(row, own)
-        profile.repeated.append(
-            Repeat(
-                what=f"operator {row['operator']}", **place, calls=row["launches"],
-                repeated=row["repeated"], bytes=row["repeated_bytes"] / row["repeated"],
-                share=worth(profile, place, row, raw["operators"]["rows"]),
-            )
-        )  # fmt: skip
-    found = raw.get("calls")
-    for row in found["rows"] if found else ():
+    again = []  # (row, what, where, calls, share of the run)
+    counted = raw.get("operators", {"rows": []})["rows"]
+    for row in counted:
+        if row["repeated"] and row["file"]:  # restarting a trajectory is the harness's doing
+            where = at(row, own)
+            share = worth(profile, where, row, counted)
+            again.append((row, f"operator {row['operator']}", where, row["launches"], share))
+    calls = raw.get("calls", {"rows": []})
+    for row in calls["rows"]:
         if row["repeated"] and row["repeated_bytes"] >= 4096 * row["repeated"]:
-            place = at({"file": row["caller"], "line": row["line"]}, own)
-            profile.repeated.append(
-                Repeat(
-                    what=f"{row['function']}()", **place, calls=int(row["calls"]),
-                    repeated=int(row["repeated"]), bytes=row["repeated_bytes"] / row["repeated"],
-                    share=min(1.0, row["repeated_s"] / max(found["wall_s"], TINY)),
-                )
-            )  # fmt: skip
-    profile.repeated.sort(key=lambda r: (-(r.share or 0), -r.repeated * r.bytes))
-    del profile.repeated[KEPT:]
+            where = at(row, own, "caller")
+            share = min(1.0, row["repeated_s"] / max(calls["wall_s"], TINY))
+            again.append((row, f"{row['function']}()", where, row["calls"], share))
+    found = [
+        Repeat(
+            what=what, **where, calls=calls, repeated=row["repeated"],
+            bytes=row["repeated_bytes"] / row["repeated"], share=share,
+        )
+        for row, what, where, calls, share in again
+    ]  # fmt: skip
+    found.sort(key=lambda r: (-(r.share or 0), -r.repeated * r.bytes))
+    profile.repeated = found[:KEPT]
 
 
 def worth(profile: Profile, place: dict, row: dict, rows: list[dict]) -> float | None:

@@ -10,6 +10,8 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import json  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from contextlib import AbstractContextManager, nullcontext  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from tools.profiling.instruments.resource_usage import Region  # noqa: E402
@@ -17,32 +19,43 @@ from tools.profiling.program import workload as workloads  # noqa: E402
 from tools.profiling.program.source_scope import Own  # noqa: E402
 
 BLOCKS = 5  # repeats of an engine's block of steps in one process
-INSTRUMENTS = {}  # filled by the decorator below: each is made before the program is loaded
+Run = Callable[[workloads.EngineRun | workloads.WholeRun], dict]
 
 
-def instrument(make):
-    """``make(spec, own)`` imports what it needs and returns ``run(work) -> dict``."""
-    INSTRUMENTS[make.__name__] = make
-    return make
-
-
-def timed(run) -> dict:
+def timed(work, steps: int) -> dict:
+    """The steps, and what the clocks and counters of the system say of them."""
     with Region() as region:
-        run()
+        work.run(steps)
     return region.found
 
 
-@instrument
-def bare(spec: dict, own: Own):
+def watched(spec: dict, context: AbstractContextManager, found: Callable[[], dict]) -> Run:
+    """The steps under an instrument: what it found, and what it cost."""
+
+    def run(work) -> dict:
+        with context:
+            region = timed(work, spec["steps"])
+        return found() | {"region": region}
+
+    return run
+
+
+# Each of these imports what it needs, and is called before the program is loaded.
+
+
+def bare(spec: dict, own: Own) -> Run:
     """Nothing but clocks: as many steps as fill the time, several times over."""
 
     def run(work) -> dict:
-        if not work.stepped:
-            blocks, steps = [timed(lambda: work.run(1))], 1
-            return {"blocks": blocks, "steps": steps, **loaded()}
-        steps = spec.get("steps") or max(1, round(spec["seconds"] / BLOCKS / work.once_s))
-        blocks = [timed(lambda: work.run(steps)) for _ in range(spec.get("blocks", BLOCKS))]
-        return {"blocks": blocks, "steps": steps, **loaded(), **work.told()}
+        steps, blocks, more = 1, 1, {}
+        if work.stepped:
+            steps = spec.get("steps") or max(1, round(spec["seconds"] / BLOCKS / work.once_s))
+            blocks, more = spec.get("blocks", BLOCKS), work.told()
+        return (
+            {"blocks": [timed(work, steps) for _ in range(blocks)], "steps": steps}
+            | loaded()
+            | more
+        )
 
     return run
 
@@ -55,36 +68,22 @@ def loaded() -> dict:
     return {"torch": torch is not None, "cuda": cuda, "cuda_peak": peak}
 
 
-@instrument
-def operators(spec: dict, own: Own):
+def operators(spec: dict, own: Own) -> Run:
+    from tools.costs.dispatch_counter import counting
     from tools.profiling.instruments.repeated_operators import RepeatedOperators
 
-    def run(work) -> dict:
-        with RepeatedOperators(own) as mode:
-            region = timed(lambda: work.run(spec["steps"]))
-        told = {"launches": mode.launches, "hashed_all": mode.hash_s > 0}
-        rows = mode.found()
-        if work.stepped:  # what is done in no line of the engine is the harness restarting it
-            rows = [row for row in rows if row["file"]]
-        return {"rows": rows, "region": region, **told}
-
-    return run
+    counter = RepeatedOperators(own)
+    return watched(spec, counting(counter), counter.found)
 
 
-@instrument
-def calls(spec: dict, own: Own):
+def calls(spec: dict, own: Own) -> Run:
     from tools.profiling.instruments.repeated_calls import Calls
 
-    def run(work) -> dict:
-        with Calls(own) as tracker:
-            region = timed(lambda: work.run(spec["steps"]))
-        return tracker.found() | {"region": region}
-
-    return run
+    tracker = Calls(own)
+    return watched(spec, tracker, tracker.found)
 
 
-@instrument
-def line_times(spec: dict, own: Own):
+def line_times(spec: dict, own: Own) -> Run:
     from tools.profiling.instruments.line_profiler_pass import LineTimes
 
     profiler = LineTimes(spec["hot"])
@@ -93,60 +92,44 @@ def line_times(spec: dict, own: Own):
     def run(work) -> dict:
         work.execute = profiler.run_module
         profiler.forget()  # what preparing took
-        region = timed(lambda: work.run(spec["steps"]))
-        return {"functions": profiler.found(), "region": region}
+        return watched(spec, nullcontext(), profiler.found)(work)
 
     return run
 
 
-@instrument
-def heap(spec: dict, own: Own):
+def heap(spec: dict, own: Own) -> Run:
     from tools.profiling.instruments.memray_pass import read, tracked
 
     file = Path(spec["artefact"])
-
-    def run(work) -> dict:
-        region = {}
-        tracked(lambda: region.update(timed(lambda: work.run(spec["steps"]))), file, spec["brief"])
-        return read(file, own) | {"region": region}
-
-    return run
+    return watched(spec, tracked(file, spec["brief"]), lambda: read(file, own))
 
 
-@instrument
-def timeline(spec: dict, own: Own):
+def timeline(spec: dict, own: Own) -> Run:
     from tools.profiling.instruments.torch_trace import read, recorded
 
-    file = Path(spec["artefact"])
-
-    def run(work) -> dict:
-        region = {}
-
-        def call():
-            region.update(timed(lambda: work.run(spec["steps"])))
-
-        recorded(call, file, spec["total"])
-        return read(file, set(spec["operators"])) | {"region": region}
-
-    return run
+    file, total, names = Path(spec["artefact"]), spec["total"], set(spec["operators"])
+    return watched(spec, recorded(file, total), lambda: read(file, names, total))
 
 
-@instrument
-def roof(spec: dict, own: Own):
-    from tools.profiling.instruments.operator_peaks import ceilings
+def roof(spec: dict, own: Own) -> Run:
+    from tools.roofline import peaks
 
-    return lambda work: ceilings(spec["threads"])
+    return lambda work: peaks.measure(0.0, profiled=spec["threads"]).model_dump(mode="json")
+
+
+INSTRUMENTS = {f.__name__: f for f in (bare, operators, calls, line_times, heap, timeline, roof)}
 
 
 def answer(spec: dict) -> dict:
     target = spec["target"]
     os.environ.pop("GROUNDSPEED_THREADS", None)
     run = INSTRUMENTS[spec["instrument"]](spec, Own(target["root"], target["kind"]))
+    kind = workloads.EngineRun if target["kind"] == "engine" else workloads.WholeRun
     try:
-        work = None
-        if spec["instrument"] != "roof":
-            work = workloads.load(target, spec["threads"])
-            work.prepare()
+        if spec["instrument"] == "roof":
+            return {"found": run(None)}
+        work = kind(target, spec["threads"])
+        work.prepare()
         return {"found": run(work)}
     except workloads.Unfit as error:
         words = " ".join(str(error).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
@@ -27,15 +28,9 @@ def speedups(measured: list[Measurement], folder: Path) -> list[Path]:
 
 def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
     """A row a case, on a logarithmic axis; the band is the widest control."""
-    import matplotlib.pyplot as plt
-
     rows = [(m.optimization, case, t) for m in measured for case, t in m.cases.items()]
-    path = folder / f"speedups_{engine}.svg"
-    drawn = shows([(name, case, t.model_dump()) for name, case, t in rows])
-    if is_drawn(path, drawn):
-        return path
-    with styled():
-        figure, axes = plt.subplots(figsize=(9, 1 + 0.26 * len(rows)), layout="constrained")
+
+    def paint(axes) -> None:
         for y, (_, _, t) in enumerate(rows):
             low, high = 1 / t.high, 1 / max(t.low, 1e-9)
             colour = COLOURS[t.word]
@@ -47,45 +42,52 @@ def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}×"))
         axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-        axes.set_yticks(range(len(rows)), [f"{name}  {case}" for name, case, _ in rows])
-        axes.invert_yaxis()
-        axes.grid(axis="x", color=INK, alpha=0.25)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(axis="y", length=0)
+        named_rows(axes, [f"{name}  {case}" for name, case, _ in rows])
+        axes.grid(axis="x", alpha=0.25)
         axes.set_xlabel("speedup over the frozen baseline, with its 95 % interval")
         axes.set_title(engine, loc="left")
-        return saved(figure, path, drawn)
+
+    shown = [(name, case, t.model_dump()) for name, case, t in rows]
+    size = (9, 1 + 0.26 * len(rows))
+    return picture(folder / f"speedups_{engine}.svg", shown, size, paint)
 
 
-def styled():
-    """Mid grey on nothing; text stays text, which is small and can be searched."""
-    return mpl.rc_context(
-        {"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-         "axes.edgecolor": INK, "svg.hashsalt": "groundspeed", "font.size": 9,
-         "svg.fonttype": "none", "font.family": "sans-serif"}
-    )  # fmt: skip
+def named_rows(axes, names: list[str]) -> None:
+    """Names of the rows from above, instead of a scale."""
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
-def shows(data: object) -> str:
-    """Names what a picture shows, and the code that draws it."""
+# Mid grey on nothing; text stays text, which is small and can be searched.
+STYLE = {
+    "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.edgecolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "grid.color": INK, "grid.alpha": 0.2, "legend.frameon": False, "font.size": 9,
+    "font.family": "sans-serif", "svg.fonttype": "none", "svg.hashsalt": "groundspeed",
+}  # fmt: skip
+
+
+def picture(path: Path, data: object, size: tuple[float, float], paint: Callable, **layout) -> Path:
+    """What ``paint(axes)`` draws, in its file, whole or not at all.
+
+    Where the file is a picture of that data by this code already, it stays: another release of
+    the plotting library gives other bytes, and that is no reason to draw it again.
+    """
     code = [syntax_digest(Path(__file__).parents[1] / f"{m}.py") for m in DRAWING]
-    return digests.of_plain([data, code])[:32]
-
-
-def is_drawn(path: Path, data: str) -> bool:
-    """Whether the file is a picture of that data already: another release of the plotting library
-    gives other bytes, and that is no reason to draw it again."""
-    return path.exists() and data in path.read_text(encoding="utf-8")
-
-
-def saved(figure, path: Path, data: str) -> Path:
-    """The figure in its file, whole or not at all; ``data`` names what it shows."""
+    source = digests.of_plain([data, code])[:32]
+    if path.exists() and source in path.read_text(encoding="utf-8"):
+        return path
     import matplotlib.pyplot as plt
 
     text = io.StringIO()
-    about = {"Date": None, "Creator": None, "Source": data}
-    figure.savefig(text, format="svg", transparent=True, metadata=about)
-    plt.close(figure)
+    about = {"Date": None, "Creator": None, "Source": source}
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=size, layout="constrained", **layout)
+        paint(axes)
+        figure.savefig(text, format="svg", transparent=True, metadata=about)
+        plt.close(figure)
     write_atomic(path, compact(text.getvalue()))
     return path
 

@@ -17,11 +17,28 @@ PAGES = jinja2.Environment(
     keep_trailing_newline=True,
 )
 PAGES.filters["g"] = lambda x: f"{x:.3g}"
-PAGES.filters["cell"] = lambda text: " ".join(text.split()).replace("|", "\\|")
-PAGES.filters["size"] = lambda n: next(
-    f"{n / 2**p:.3g} {unit}" for p, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
-    if n >= 2**p or not p
-)  # fmt: skip
+PAGES.filters["ms"] = lambda seconds: "–" if seconds is None else f"{1000 * seconds:.3g}"
+
+
+def cell(text: str) -> str:
+    """Text inside a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def code(text: str) -> str:
+    """Source inside a cell of a table."""
+    return cell(text).replace("`", "'")
+
+
+def size(count: float) -> str:
+    """Bytes for people: 1.5 MiB."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if abs(count) >= 2**power:
+            return f"{count / 2**power:.3g} {unit}"
+    return f"{count:.3g} B"
+
+
+PAGES.filters |= {"cell": cell, "code": code, "size": size}
 
 
 def with_block(text: str, block: str, start: str = START, end: str = END) -> str:

@@ -1,4 +1,4 @@
-"""Roofline model: the fastest possible time of a case on this machine.
+"""Roofline model: peaks of a machine, and the distance of a case or of an operator to them.
 
     floor = max(least bytes / bandwidth at that working set, least arithmetic / peak)
 
@@ -9,8 +9,6 @@ takes less time than its floor is no mistake: it makes several steps while the d
 
 from __future__ import annotations
 
-import math
-from bisect import bisect
 from collections.abc import Iterable
 from functools import cache
 
@@ -24,7 +22,7 @@ class Ceiling(Part):
     """One rate: GB/s or Gflop/s."""
 
     kind: str  # in_place, copy, read, or the dtype of a product
-    level: str  # L1, L2, L3, memory, or "arithmetic"
+    level: str  # L1, L2, L3, memory, "arithmetic", or "launch": 1e9 operators a second
     bytes: int  # working set of a thread
     threads: int
     best: float  # 95th percentile of the trials
@@ -41,16 +39,11 @@ class Ceilings(Part):
 
     def bandwidth(self, working_set: float, threads: int = 1) -> float:
         """Bytes a second of the in-place stream: the next smaller and larger sizes, blended."""
-        rows = sorted(
-            (c.bytes * c.threads, c.best)
-            for c in self.ceilings
-            if c.kind == "in_place" and c.threads == threads
-        )
-        sizes, rates = zip(*rows, strict=True)
-        at = min(max(bisect(sizes, working_set), 1), len(sizes) - 1)
-        (low, high), (slow, fast) = sizes[at - 1 : at + 1], rates[at - 1 : at + 1]
-        share = math.log(max(working_set, 1) / low) / math.log(high / low)
-        return 1e9 * (slow + (fast - slow) * min(max(share, 0.0), 1.0))
+        import numpy as np  # late: `groundspeed list` has no time for it
+
+        rows = [c for c in self.ceilings if c.kind == "in_place" and c.threads == threads]
+        sizes, rates = zip(*sorted((c.bytes * c.threads, c.best) for c in rows), strict=True)
+        return 1e9 * float(np.interp(np.log(max(working_set, 1)), np.log(sizes), rates))
 
     def arithmetic(self, dtype: str, threads: int = 1) -> float:
         """Floating-point operations a second; of the wider type where a type was not measured."""
@@ -62,6 +55,11 @@ class Ceilings(Part):
             if c.level == "arithmetic" and c.threads == threads
         }
         return 1e9 * rows.get(kind, rows["float64"])
+
+    @property
+    def launch_s(self) -> float:
+        """Seconds of the smallest operator, where that was measured."""
+        return next(1e-9 / c.best for c in self.ceilings if c.level == "launch")
 
 
 SECTION, NAME = "ceilings", "tools/ceilings"
@@ -97,6 +95,37 @@ def floor(
     computing = flops / ceilings.arithmetic(dtype)
     bound = "arithmetic" if computing > streaming else "bandwidth"
     return Floor(seconds=max(streaming, computing), bytes=least_bytes, flops=flops, bound=bound)
+
+
+SMALL = 64 * 1024  # bytes a launch; below it the launch is what costs
+FEW_LAUNCHES = 5  # an operator that takes no longer than this many of the smallest
+
+
+def limit(
+    ceilings: Ceilings | None,
+    seconds: float,
+    launches: float,
+    moved: float,
+    flops: float,
+    product: bool,
+) -> tuple[str, float | None]:
+    """What bounds an operator or a line (bandwidth, products, launches), and its share of that.
+
+    Products with few operations a byte stand under the bandwidth's slope of the roof (S.
+    Williams, A. Waterman, D. Patterson, CACM 52(4), 65 (2009), doi:10.1145/1498765.1498785).
+    ``seconds``, ``launches``, bytes ``moved`` and ``flops`` are of the same work. A share
+    above one means that the data stayed in a cache which the stream did not have.
+    """
+    if not ceilings or not launches or seconds <= 0:
+        return "", None
+    threads, each = ceilings.conditions.threads, seconds / launches
+    stream = ceilings.bandwidth(moved / launches, threads)
+    peak = max(ceilings.arithmetic(dtype, threads) for dtype in ("float32", "float64"))
+    if product and flops / max(moved, 1) * stream >= peak:
+        return "products", flops / seconds / peak
+    if moved / launches < SMALL or each < FEW_LAUNCHES * ceilings.launch_s:
+        return "launches", min(1.0, ceilings.launch_s / each)
+    return "bandwidth", moved / seconds / stream
 
 
 def least_flops(counted: Iterable, case: str) -> float:

@@ -5,12 +5,13 @@ overhead counts. GB/s counts every array once a pass: the in-place stream a = b 
 a copy 2, a read 1. Arithmetic is a matrix product (2 n³). All trials of all kinds are taken
 turn about in random order, a few milliseconds each; the ceiling is the 95th percentile of
 the trials, because whatever else runs can only lower one, and the median stands beside it.
+A profile takes a few of them for its operators, and the smallest operator of torch.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,7 @@ import torch
 from numba import njit
 
 from tools import console
+from tools.console import Tell
 from tools.records.conditions import conditions
 from tools.roofline.model import Ceiling, Ceilings, file, on_file
 from validation.records.base import today
@@ -30,6 +32,7 @@ TRIALS = (12, 40)  # of each kind, at least and at most
 BUDGET_S = 20.0
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 ORDER = 512  # of the matrix product
+LAUNCHES = 1000  # of the smallest operator, in a trial
 ARRAYS = {"in_place": 3, "copy": 2, "read": 1}  # moved a pass
 HELD = {"in_place": 2, "copy": 2, "read": 1}  # in memory
 
@@ -85,32 +88,30 @@ class StreamKernel:
         self.passes = 1
         self.moved = ARRAYS[kind] * cells * 8 * self.threads
         self.trial()
-        while self.seconds(alone=True) < TRIAL_S:
+        while self.seconds(self.arrays[:1]) < TRIAL_S:
             self.passes *= 2
 
-    def seconds(self, alone: bool = False) -> float:
+    def seconds(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> float:
         loop, passes = LOOPS[self.kind], self.passes
         before = perf_counter()
-        if alone or self.threads == 1:
-            loop(*self.arrays[0], passes)
+        if len(arrays) == 1:
+            loop(*arrays[0], passes)
         else:
-            list(self.pool.map(lambda pair: loop(*pair, passes), self.arrays))
+            list(self.pool.map(lambda pair: loop(*pair, passes), arrays))
         return perf_counter() - before
 
     def trial(self) -> float:
         """GB/s."""
-        return self.moved * self.passes / self.seconds() / 1e9
+        return self.moved * self.passes / self.seconds(self.arrays) / 1e9
 
 
 class Product:
     """A matrix product: as much arithmetic as there is to a byte."""
 
+    level = "arithmetic"
+
     def __init__(self, dtype: torch.dtype, threads: int):
-        self.kind, self.level, self.threads = (
-            str(dtype).removeprefix("torch."),
-            "arithmetic",
-            threads,
-        )
+        self.kind, self.threads = str(dtype).removeprefix("torch."), threads
         self.a = torch.rand(ORDER, ORDER, dtype=dtype)
         self.b, self.out = self.a.clone(), self.a.clone()
         self.size = 3 * self.a.numel() * self.a.element_size()
@@ -124,21 +125,51 @@ class Product:
         return 2 * ORDER**3 / (perf_counter() - before) / 1e9
 
 
-def contenders(pool: ThreadPoolExecutor, counts: list[int]) -> list[StreamKernel | Product]:
+class Launch:
+    """The smallest operator of torch: what starting one costs."""
+
+    kind, level = "add", "launch"
+
+    def __init__(self, threads: int):
+        self.threads, self.one = threads, torch.zeros(1)
+        self.size = self.one.element_size()
+
+    def trial(self) -> float:
+        """1e9 operators a second."""
+        before = perf_counter()
+        for _ in range(LAUNCHES):
+            torch.add(self.one, 1, out=self.one)
+        return LAUNCHES / (perf_counter() - before) / 1e9
+
+
+Contender = StreamKernel | Product | Launch
+
+
+def contenders(
+    pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str] = LOOPS
+) -> list[Contender]:
     streams = []
     for level, size in levels().items():
         blocks = [np.ones(size // 8) for _ in range(max(counts))]
-        streams += [StreamKernel(k, level, blocks[:n], pool) for k, n in product(LOOPS, counts)]
+        streams += [StreamKernel(k, level, blocks[:n], pool) for k, n in product(loops, counts)]
     kinds = product((torch.float32, torch.float64), counts)
     return streams + [Product(dtype, threads) for dtype, threads in kinds]
 
 
-def measure(budget_s: float = BUDGET_S, tell: Callable[[str], None] = lambda text: None):
-    """Take all trials turn about; the record, not yet written."""
-    before = conditions()
-    counts = sorted({1, before.cores})
-    with ThreadPoolExecutor(before.cores) as pool:
-        kinds = contenders(pool, counts)
+def measure(
+    budget_s: float = BUDGET_S, tell: Tell = lambda text: None, profiled: int = 0
+) -> Ceilings:
+    """Take all trials turn about; the record, not yet written.
+
+    With ``profiled`` threads, only what their operators are held to.
+    """
+    before = conditions(threads=profiled or 1)
+    counts = [profiled] if profiled else sorted({1, before.cores})
+    with ThreadPoolExecutor(max(counts)) as pool:
+        if profiled:
+            kinds = [*contenders(pool, counts, ["in_place"]), Launch(profiled)]
+        else:
+            kinds = contenders(pool, counts)
         found: list[list[float]] = [[] for _ in kinds]
         began, rounds = perf_counter(), 0
         while rounds < TRIALS[0] or (rounds < TRIALS[1] and perf_counter() - began < budget_s):
@@ -151,7 +182,7 @@ def measure(budget_s: float = BUDGET_S, tell: Callable[[str], None] = lambda tex
     return Ceilings(made=today(), conditions=before, ceilings=rows)
 
 
-def row(kind: StreamKernel | Product, rates: list[float]) -> Ceiling:
+def row(kind: Contender, rates: list[float]) -> Ceiling:
     return Ceiling(
         kind=kind.kind,
         level=kind.level,

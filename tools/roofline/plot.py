@@ -13,17 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
-
 from tools.costs import cost_summary
 from tools.costs.cost_summary import Compared
 from tools.records.evidence import View
-from tools.rendering.svg import INK, is_drawn, saved, shows, styled
+from tools.rendering.svg import INK, picture
 from tools.roofline import model
 from tools.roofline.model import Ceilings, Floor
 from validation import discovery
 
-mpl.use("svg")
 MARKS = "osD^vP*Xhd<>"
 PALETTE = ("#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23")
 
@@ -45,8 +42,7 @@ class Point(NamedTuple):
 
 def points(engine: str, view: View) -> list[Point]:
     """Every measured case of the engine's optimizations whose costs are on file and current."""
-    counted = all_counted(engine)
-    return [point for name in counted for point in of_one(name, counted, view)]
+    return [point for name in all_counted(engine) for point in shares(name, view).values()]
 
 
 @cache
@@ -56,80 +52,52 @@ def all_counted(engine: str) -> dict[str, Compared]:
     return {n: record for n, record in found.items() if record and record.engine == engine}
 
 
-def of_one(name: str, counted: dict[str, Compared], view: View) -> list[Point]:
-    """Its cases, against the ceilings of the machine that measured it."""
-    evidence, record = view.of(name), counted[name]
-    measured, ceilings = evidence.timing, model.on_file(evidence.machine)
-    if measured is None or ceilings is None:
-        return []
-    return [
-        Point(
-            name,
-            case,
-            floor(record, case, counted, ceilings),
-            measured.cases[case].baseline_s,
-            measured.cases[case].candidate_s,
-        )
-        for case in measured.cases
-        if case in record.least_bytes
-    ]
-
-
-def floor(record: Compared, case: str, counted: dict[str, Compared], ceilings: Ceilings) -> Floor:
-    """Of a step of the case on one thread."""
-    return model.floor(
-        ceilings,
-        record.dtypes[case],
-        record.least_bytes[case],
-        record.working_set[case],
-        model.least_flops(counted.values(), case),
-    )
-
-
 def shares(name: str, view: View) -> dict[str, Point]:
-    """Percent of the floor of each measured case of an optimization, by case."""
-    record = cost_summary.on_file(name)
-    if record is None:
+    """Its measured cases, against the ceilings of the machine that measured them, one thread."""
+    record, evidence = cost_summary.on_file(name), view.of(name)
+    measured, ceilings = evidence.timing, model.on_file(evidence.machine)
+    if record is None or measured is None or ceilings is None:
         return {}
-    counted = all_counted(record.engine)
-    return {point.case: point for point in of_one(name, counted, view)}
+    found = {}
+    for case in (c for c in measured.cases if c in record.least_bytes):
+        flops = model.least_flops(all_counted(record.engine).values(), case)
+        least, held = record.least_bytes[case], record.working_set[case]
+        floor = model.floor(ceilings, record.dtypes[case], least, held, flops)
+        timing = measured.cases[case]
+        found[case] = Point(name, case, floor, timing.baseline_s, timing.candidate_s)
+    return found
 
 
 def draw(engine: str, folder: Path, view: View) -> Path | None:
     """The plot; none where nothing is measured, or no arithmetic was counted."""
-    import matplotlib.pyplot as plt
-
     on = next(filter(model.on_file, view.machines), "")
     found = [p for p in points(engine, view) if p.floor.flops and view.of(p[0]).machine == on]
     if not found:
         return None
     ceilings = model.on_file(on)
-    path = folder / f"roofline_{engine}.svg"
-    drawn = shows([ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]])
-    if is_drawn(path, drawn):
-        return path
-    with styled():
-        figure, axes = plt.subplots(figsize=(9, 5.6), layout="constrained")
-        across = [p.floor.flops / p.floor.bytes for p in found]
-        reach = (min(across) / 4, max(*across, 8) * 4)
-        roofs(axes, ceilings, reach)
+    across = [p.floor.flops / p.floor.bytes for p in found]
+
+    def paint(axes) -> None:
+        roofs(axes, ceilings, (min(across) / 4, max(*across, 8) * 4))
         contenders(axes, found)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(reach)
         axes.set_xlabel("least arithmetic over least traffic of a step, flop/byte")
         axes.set_ylabel("least arithmetic over time of a step, Gflop/s")
-        axes.grid(color=INK, alpha=0.2)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(f"{engine}, one thread", loc="left")
-        axes.legend(frameon=False, fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return saved(figure, path, drawn)
+        axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+    shown = [ceilings.model_dump(), [[*p[:2], p.floor.model_dump(), *p[3:]] for p in found]]
+    return picture(folder / f"roofline_{engine}.svg", shown, (9, 5.6), paint)
 
 
 def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     """A slanted line for each level of memory, a flat one for each type's arithmetic."""
-    peak = {k: ceilings.arithmetic(k) / 1e9 for k in ("float32", "float64")}
-    streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == 1]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(reach)
+    axes.grid()
+    threads = ceilings.conditions.threads
+    peak = {k: ceilings.arithmetic(k, threads) / 1e9 for k in ("float32", "float64")}
+    streams = [r for r in ceilings.ceilings if r.kind == "in_place" and r.threads == threads]
     for i, row in enumerate(streams):
         end = min(reach[1], peak["float32"] / row.best)
         axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)

@@ -3,8 +3,8 @@
 A whole number or a branch is exact, but what it was decided by is not: another processor adds in
 another order, and one of a million cells falls on the other side of a threshold. How many may is
 measured, not chosen: the baseline runs again, from its own start on, with every result
-rounded at random (`random_rounding`), and what those runs decide otherwise, times `TWO_SIDES` since two
-right answers lie on either side, is what a machine may.
+rounded at random (`random_rounding`), and what those runs decide otherwise, times `TWO_SIDES` since
+two right answers lie on either side, is what a machine may.
 """
 
 from __future__ import annotations

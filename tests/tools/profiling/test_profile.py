@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,36 +16,48 @@ import pytest
 import torch
 
 from tools.__main__ import main
+from tools.costs.dispatch_counter import Operators, counting
 from tools.profiling import (
     advice,
     diff,
     flamegraph,
-    operator_limits,
     profile_record,
     profile_session,
     tables,
 )
 from tools.profiling.instruments import perf_stat, py_spy_pass
-from tools.profiling.instruments.array_hash import of_array
 from tools.profiling.instruments.line_profiler_pass import LineTimes
 from tools.profiling.instruments.repeated_calls import Calls
-from tools.profiling.instruments.repeated_operators import COUNTED, RepeatedOperators
+from tools.profiling.instruments.repeated_operators import RepeatedOperators
 from tools.profiling.instruments.torch_trace import union
+from tools.profiling.instruments.value_hash import Unknown, of_array, update
 from tools.profiling.profile_record import HotLine, Profile, folder
 from tools.profiling.program import profile_target
 from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
+from tools.roofline.model import Ceiling, Ceilings, limit
 from validation.records import digests
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[3]
 OWN = Own(str(HERE.parent), "script")
-CEILINGS = {
-    "stream_gb_s": {str(2**16): 40.0, str(2**20): 20.0, str(2**28): 10.0},
-    "product_gflop_s": {"float32": 100.0, "float64": 50.0},
-    "launch_s": 1e-6,
-}
+PEAKS = [
+    ("in_place", "L1", 2**16, 40.0),
+    ("in_place", "L2", 2**20, 20.0),
+    ("in_place", "memory", 2**28, 10.0),
+    ("float32", "arithmetic", 0, 100.0),
+    ("float64", "arithmetic", 0, 50.0),
+    ("add", "launch", 0, 1e-3),
+]
+CEILINGS = Ceilings(
+    made="",
+    conditions=conditions(),
+    ceilings=[
+        Ceiling(kind=kind, level=level, bytes=size, best=rate, threads=1, median=0, trials=0)
+        for kind, level, size, rate in PEAKS
+    ],
+)
 
 
 def table(n):
@@ -80,10 +93,13 @@ def test_a_function_that_gives_another_result_is_not_called_redundant():
     assert not rows[0].get("repeated")
 
 
-def counted(run):
-    with RepeatedOperators(OWN) as mode:
+def counted(run, grouped=True):
+    mode = RepeatedOperators(OWN)
+    with counting(mode):
         run()
-    return {row["operator"]: row for row in mode.found()}
+    return (
+        {row["operator"]: row for row in mode.found()["rows"]} if grouped else mode.found()["rows"]
+    )
 
 
 def test_operators_are_counted_exactly_at_their_line():
@@ -97,6 +113,24 @@ def test_operators_are_counted_exactly_at_their_line():
     assert row["allocations"] == 3
     assert row["repeated"] == 2
     assert row["file"] == str(HERE)
+
+
+def test_a_profile_counts_what_the_costs_count():
+    x = torch.arange(6400.0).reshape(80, 80)
+
+    def step():
+        y = x[x > 9].cumsum(0)
+        return y.cpu(), torch.empty(80).copy_(x[0]), x.to_sparse() @ x, x.bfloat16() * 2, x @ x
+
+    costs = Operators()
+    with counting(costs):
+        step()
+    rows = counted(step, grouped=False)
+    total = {c: sum(row[c] for row in rows) for c in tables.COUNTS}
+    total["operators"] = total.pop("launches")
+    total["stalls"] = total.pop("syncs") + total.pop("transfers")
+    assert total == {c: sum(getattr(k, c) for k in costs.lines.values()) for c in total}
+    assert total["stalls"] == 2
 
 
 def test_products_and_transforms_have_their_operations():
@@ -127,6 +161,10 @@ def test_a_mask_that_always_holds_is_no_repeat():
     assert (row["mul"]["repeated"], row["gt"]["repeated"]) == (1, 0)
 
 
+def test_a_view_is_no_operator():
+    assert set(counted(lambda: torch.ones(4, 4).t()[1:].t() + 1)) == {"ones", "add"}
+
+
 def test_random_numbers_are_no_repeat():
     assert counted(lambda: [torch.rand(4096) for _ in range(3)])["rand"]["repeated"] == 0
 
@@ -149,6 +187,22 @@ def test_contents_tell_apart_what_differs_in_a_bit_or_in_place():
     assert of_array(a) == of_array(a.copy())
 
 
+def test_a_closure_that_is_not_yet_filled_cannot_be_told():
+    def outer():
+        def inner():
+            return late
+
+        with pytest.raises(Unknown):
+            update(blake2b(), inner)
+        late = 1
+        return inner
+
+    total = blake2b()
+    update(total, outer())
+    update(total, torch.nn.Parameter(torch.ones(2)), size := [0])
+    assert size == [8]
+
+
 def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_path):
     text = "def f(n):\n    for i in range(n):\n        i + 1\n"
     file = tmp_path / "original.py"
@@ -158,7 +212,7 @@ def test_lines_are_timed_in_copies_compiled_under_the_name_of_their_file(tmp_pat
         for source in (text, ast.parse(text, str(file))):
             exec(compile(source, str(file), "exec"), names)
             names["f"](5)
-    (found,) = profiler.found()
+    (found,) = profiler.found()["functions"]
     assert (found["file"], found["function"]) == (str(file), "f")
     assert {line: hits for line, hits, _ in found["lines"]} == {2: 12, 3: 10}
 
@@ -197,8 +251,8 @@ def test_a_share_has_the_interval_of_its_samples():
 
 
 def test_a_ceiling_is_that_of_the_same_size():
-    assert operator_limits.stream(CEILINGS, 2**18) == pytest.approx(30e9)
-    assert operator_limits.stream(CEILINGS, 2**30) == pytest.approx(10e9)
+    assert CEILINGS.bandwidth(2**18) == pytest.approx(30e9)
+    assert CEILINGS.bandwidth(2**30) == pytest.approx(10e9)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +265,7 @@ def test_a_ceiling_is_that_of_the_same_size():
     ],
 )
 def test_what_bounds_a_line_follows_from_its_size(seconds, launches, size, product, bound):
-    assert operator_limits.limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
+    assert limit(CEILINGS, seconds, launches, size, 1e7, product)[0] == bound
 
 
 def test_intervals_that_overlap_count_once():
@@ -228,10 +282,9 @@ def test_counters_are_read_with_and_without_the_user_mark():
 
 
 def test_what_the_parts_do_not_explain_is_the_residual():
-    parts = diff.rows({"a": 1.0, "b": 2.0}, {"a": 4.0, "c": 1.0}, {})
-    assert [row.what for row in parts] == ["a", "b", "c"]
-    total = diff.add_up(parts, 3.0, "")
-    assert (total.saved, total.residual) == (2.0, 1.0)
+    parts = diff.parts({"a": 1.0, "b": 2.0}, {"a": 4.0, "c": 1.0}, {}, 3.0, "")
+    assert [row.what for row in parts.rows] == ["a", "b", "c"]
+    assert (parts.saved, parts.residual) == (2.0, 1.0)
 
 
 def recorded(**told) -> Profile:
@@ -242,10 +295,12 @@ def recorded(**told) -> Profile:
 
 
 def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
-    row = dict.fromkeys(COUNTED, 0) | {"launches": 8, "read": 2**20, "written": 2**20}
+    row = dict.fromkeys((*tables.COUNTS, "repeated"), 0)
+    row |= {"launches": 8, "read": 2**20, "written": 2**20}
     row |= {"operator": "add", "file": str(HERE), "line": 1}
     trace = {"calls": 2, "region": {"wall_s": 2.0, "cpu_s": 2.0}, "operators": {"add": (8, 1.6)}}
-    raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace, "whole_trace": True}
+    trace["whole"] = True
+    raw = {"operators": {"rows": [row], "calls": 2}, "timeline": trace}
     profile, bare = recorded(), SimpleNamespace(call_busy_s=0.5, stride=1)
     tables.operators(profile, raw, OWN, bare)
     assert profile.operators[0].seconds == pytest.approx(0.4)  # four fifths of half a second
@@ -310,9 +365,9 @@ def test_a_callable_of_an_installed_package_is_found_without_importing_it():
 
 
 IMPORTED = """
-import json, sys
+import dataclasses, json, sys
 from tools.profiling.program import profile_target, workload
-run = workload.WholeRun(profile_target.parse(sys.argv[1]).plain(), 1)
+run = workload.WholeRun(dataclasses.asdict(profile_target.parse(sys.argv[1])), 1)
 run.prepare()
 print(json.dumps(run.call()))
 """
@@ -458,6 +513,7 @@ class Denied:
         profile_target.ProfileTarget("x", "script", str(HERE), root=str(HERE.parent)),
         Path(),
     )
+    count = 0
 
     def run(self, *words, **spec):
         raise ProgramFailed("Permission Denied: ptrace")
@@ -466,7 +522,7 @@ class Denied:
 def test_where_py_spy_may_not_look_hot_functions_are_those_that_took_longest():
     with pytest.raises(NoInstrument, match="py-spy: Permission Denied"):
         py_spy_pass.sampled(Denied(), 1, True)
-    look = profile_session.Look(Denied(), None, None, None)
+    look = profile_session.Look(Denied(), None, None)
     row = {"own": True, "file": str(HERE)}
     times = {10: 0.1, 20: 5.0, 30: 0.3}
     look.raw["calls"] = {

@@ -98,6 +98,10 @@ def test_the_machine_measures_itself(monkeypatch):
     assert len(kinds) == 2 * 3 + 2
     assert all(c.trials == 2 and 0.01 < c.median <= c.best < 1e5 for c in found.ceilings)
     assert json.loads(found.model_dump_json())["ceilings"]
+    profiled = peaks.measure(budget_s=0.0, profiled=2)
+    assert {c.kind for c in profiled.ceilings} == {"in_place", "float32", "float64", "add"}
+    assert profiled.conditions.threads == 2
+    assert 1e-8 < profiled.launch_s < 1e-3
 
 
 def test_a_stream_moves_what_it_is_said_to_move():

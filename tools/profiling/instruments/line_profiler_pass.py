@@ -40,12 +40,14 @@ class LineTimes:
 
     def __enter__(self) -> LineTimes:
         setattr(builtins, MARK, self.mark)
-        loader, hot = importlib.machinery.SourceFileLoader, self
+        loader, hot = importlib.machinery.SourceFileLoader, self.hot
         get_code, self.compile = loader.get_code, builtins.compile
 
         def uncached(self, name):
             path = self.get_filename(name)
-            return hot.compiled(path) if os.path.realpath(path) in hot.hot else get_code(self, name)
+            if os.path.realpath(path) not in hot:
+                return get_code(self, name)
+            return self.source_to_code(self.get_data(path), path)
 
         self.undo = [(loader, "get_code", get_code), (builtins, "compile", self.compile)]
         loader.get_code, builtins.compile = uncached, self.compile_marked
@@ -54,10 +56,6 @@ class LineTimes:
     def __exit__(self, *_) -> None:
         for holder, name, original in self.undo:
             setattr(holder, name, original)
-
-    def compiled(self, path: str) -> types.CodeType:
-        with open(path, "rb") as file:
-            return self.compile_marked(file.read(), path, "exec")
 
     def compile_marked(
         self, source, filename, mode, flags=0, dont_inherit=True, optimize=-1, **named
@@ -72,21 +70,10 @@ class LineTimes:
 
     def run_module(self, code: types.CodeType, namespace: dict) -> None:
         """In place of exec: the main script, with its own lines watched if they are hot."""
-        path = os.path.realpath(code.co_filename)
-        if path not in self.hot:
+        if 0 in self.hot.get(os.path.realpath(code.co_filename), ()):
+            self.mark(types.FunctionType(code, namespace))()
+        else:
             exec(code, namespace)
-            return
-        code = self.compiled(path)
-        if 0 not in self.hot[path]:
-            exec(code, namespace)
-            return
-        body = types.FunctionType(code, namespace)
-        self.profiler.add_function(body)
-        self.profiler.enable_by_count()
-        try:
-            body()
-        finally:
-            self.profiler.disable_by_count()
 
     def mark(self, function):
         """Watch a function; those that one `def` makes again share their lines."""
@@ -112,7 +99,7 @@ class LineTimes:
             for line, hits, ticks in timings
         }
 
-    def found(self) -> list[dict]:
+    def found(self) -> dict:
         """A table a function: [line, hits, seconds]; seconds are good for shares only."""
         tables: dict[tuple, list] = {}
         for (*place, line), (hits, seconds) in sorted(self.counts().items()):
@@ -120,7 +107,8 @@ class LineTimes:
             if hits > earlier[0]:
                 row = [line, hits - earlier[0], seconds - earlier[1]]
                 tables.setdefault(tuple(place), []).append(row)
-        return [
-            {"file": file, "first_line": first, "function": name, "lines": rows}
-            for (file, first, name), rows in tables.items()
+        functions = [
+            {"file": file, "function": name, "lines": rows}
+            for (file, _, name), rows in tables.items()
         ]
+        return {"functions": functions}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import memray
@@ -11,12 +12,13 @@ import memray
 from tools.profiling.program.source_scope import Own
 
 
-def tracked(run: Callable[[], None], file: Path, brief: bool) -> None:
-    """Run under memray; ``brief`` keeps sums only, for runs that allocate without end."""
+@contextmanager
+def tracked(file: Path, brief: bool) -> Iterator[None]:
+    """Under memray; ``brief`` keeps sums only, for runs that allocate without end."""
     kinds = memray.FileFormat
     kind = kinds.AGGREGATED_ALLOCATIONS if brief else kinds.ALL_ALLOCATIONS
     with memray.Tracker(destination=memray.FileDestination(file, overwrite=True), file_format=kind):
-        run()
+        yield
 
 
 def read(file: Path, own: Own) -> dict:
@@ -24,12 +26,10 @@ def read(file: Path, own: Own) -> dict:
     reader = memray.FileReader(file)
     snapshots = [s.heap for s in reader.get_memory_snapshots()]
     lines: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-    outside = 0
     for record in reader.get_high_watermark_allocation_records(merge_threads=True):
         stack = record.stack_trace()
         place = next(((f, n) for _, f, n in stack if own.is_own(f)), None)
         if place is None or any(f.startswith("<frozen importlib") for _, f, _ in stack):
-            outside += record.size
             continue
         lines[place][0] += record.size
         lines[place][1] += record.n_allocations
@@ -38,7 +38,5 @@ def read(file: Path, own: Own) -> dict:
         "peak": reader.metadata.peak_memory,
         "allocations": reader.metadata.total_allocations,
         "average": sum(snapshots) / len(snapshots) if snapshots else None,
-        "snapshots": len(snapshots),
         "lines": sorted(rows, key=lambda r: -r["bytes"])[:20],
-        "outside": outside,
     }

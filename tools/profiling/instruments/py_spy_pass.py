@@ -47,24 +47,14 @@ def sampled(passes: InstrumentRuns, runs: int, idle: bool, **spec) -> tuple[list
     Raises:
         NoInstrument: py-spy is missing, or the system does not let it look.
     """
-    words = (
-        tool("py-spy"),
-        "record",
-        "-r",
-        str(RATE),
-        "-f",
-        "raw",
-        "--full-filenames",
-        "-d",
-        "36000",
-    )  # -d: until the program ends
+    words = f"record -r {RATE} -f raw --full-filenames -d 36000".split()  # -d: until it ends
+    words += ["--idle"] if idle else []
     stacks, regions = [], []
     own = Own(passes.target.root, passes.target.kind)
-    for run in range(runs):
-        raw = passes.scratch / f"stacks_{'idle' if idle else 'busy'}_{run}.txt"
-        extra = ("--idle",) if idle else ()
+    for _ in range(runs):
+        raw = passes.scratch / f"{passes.count}_stacks.txt"
         try:
-            found = passes.run("bare", (*words, *extra, "-o", str(raw), "--"), **spec)
+            found = passes.run("bare", (tool("py-spy"), *words, "-o", str(raw), "--"), **spec)
         except ProgramFailed as error:
             raise NoInstrument(f"py-spy: {error}") from None
         if not raw.exists():
@@ -119,21 +109,15 @@ def enclosing(file: str, line: int) -> tuple[int, str, bool]:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return 0, "", False
-    first, name, loops = 0, "<module>", False
-    for node in ast.walk(tree):
-        if not getattr(node, "lineno", line + 1) <= line <= (getattr(node, "end_lineno", 0) or 0):
-            continue
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno > first:
-            first, name = node.lineno, node.name
-    inner = (ast.For, ast.While, ast.AsyncFor)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, inner)
-            and first <= node.lineno
-            and node.lineno < line <= node.end_lineno
-        ):
-            loops = True
-    return first, name, loops
+    around = [
+        node for node in ast.walk(tree)
+        if getattr(node, "lineno", line + 1) <= line <= (getattr(node, "end_lineno", 0) or 0)
+    ]  # fmt: skip
+    functions = [n for n in around if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inner = max(functions, key=lambda n: n.lineno, default=None)
+    first, name = (inner.lineno, inner.name) if inner else (0, "<module>")
+    loops = [n for n in around if isinstance(n, ast.For | ast.While | ast.AsyncFor)]
+    return first, name, any(first <= loop.lineno < line for loop in loops)
 
 
 def hot_functions(leaf: Counter, main: str, at_most: int = 6) -> dict[str, list[int]]:
@@ -150,22 +134,8 @@ def hot_functions(leaf: Counter, main: str, at_most: int = 6) -> dict[str, list[
 
 
 def folded(stacks: list[Stack], own: Own) -> str:
-    """As flamegraph programs read them."""
+    """As flamegraph.pl and https://www.speedscope.app read them."""
     tally = Counter()
     for stack in stacks:
         tally[";".join(f"{f} ({own.short(p)}:{n})" for f, p, n in stack.frames)] += stack.count
     return "".join(f"{line} {count}\n" for line, count in sorted(tally.items()))
-
-
-def speedscope(stacks: list[Stack], own: Own, name: str, each_s: float) -> dict:
-    """For https://www.speedscope.app: weights are seconds."""
-    frames: dict[Frame, int] = {}
-    samples = [[frames.setdefault(f, len(frames)) for f in s.frames] for s in stacks]
-    weights = [s.count * each_s for s in stacks]
-    profile = {
-        "type": "sampled", "name": name, "unit": "seconds", "startValue": 0,
-        "endValue": sum(weights), "samples": samples, "weights": weights,
-    }  # fmt: skip
-    told = [{"name": f, "file": own.short(p), "line": n} for f, p, n in frames]
-    schema = "https://www.speedscope.app/file-format-schema.json"
-    return {"$schema": schema, "shared": {"frames": told}, "profiles": [profile], "name": name}

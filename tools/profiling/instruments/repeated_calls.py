@@ -14,18 +14,11 @@ import types
 from collections import defaultdict
 from time import perf_counter
 
-import numpy as np
-
-from tools.profiling.instruments.array_hash import of_array
+from tools.profiling.instruments.value_hash import Unknown, update
 from tools.profiling.program.source_scope import Own
 
-COUNTED = ("calls", "inclusive_s", "digested", "repeated", "repeated_s", "repeated_bytes")
-DEEP = 4  # levels of containers and objects that are looked into
+COUNTED = ("calls", "inclusive_s", "repeated", "repeated_s", "repeated_bytes")
 GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
-
-
-class Unknown(Exception):
-    """A value whose content cannot be told."""
 
 
 class Calls:
@@ -70,7 +63,7 @@ class Calls:
                 total = hashlib.blake2b(f"{code.co_filename}{code.co_firstlineno}".encode())
                 for name in arguments(code) + code.co_freevars:
                     if name in frame.f_locals:
-                        update(total, frame.f_locals[name], DEEP)
+                        update(total, frame.f_locals[name])
                 key = total.digest()
             except (Unknown, RecursionError):
                 pass
@@ -89,10 +82,9 @@ class Calls:
             return
         total, size = hashlib.blake2b(), [0]
         try:
-            update(total, value, DEEP, size)
+            update(total, value, size)
         except (Unknown, RecursionError):
             return
-        row["digested"] += 1
         if self.seen.get(key) == total.digest():
             row["repeated"] += 1
             row["repeated_s"] += took
@@ -102,66 +94,9 @@ class Calls:
     def found(self) -> dict:
         keys = ("function", "file", "first_line", "caller", "line", "own")
         rows = [dict(zip(keys, place, strict=True)) | dict(row) for place, row in self.rows.items()]
-        return {"rows": rows, "wall_s": self.wall_s, "budget_left": self.spent < self.budget_s}
+        return {"rows": rows, "wall_s": self.wall_s}
 
 
 def arguments(code: types.CodeType) -> tuple[str, ...]:
     stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + stars]
-
-
-def update(total, value: object, deep: int, size: list[int] | None = None) -> None:
-    """Feed what tells a value apart; raise Unknown where that cannot be said."""
-    kind = type(value)
-    if value is None or kind in (bool, int, float, complex, str, bytes):
-        total.update(f"{kind.__name__}{value!r}".encode())
-    elif isinstance(
-        value, type | types.FunctionType | types.BuiltinFunctionType | types.ModuleType
-    ):
-        total.update(f"{getattr(value, '__module__', '')}{value.__name__}".encode())
-        for cell in getattr(value, "__closure__", None) or ():
-            update(total, cell.cell_contents, deeper(deep), size)
-    elif kind.__module__ == "numpy" or kind.__name__ == "Tensor":
-        digest, count = array_digest(value)
-        total.update(digest)
-        if size is not None:
-            size[0] += count
-    elif isinstance(value, tuple | list):
-        total.update(f"{kind.__name__}{len(value)}".encode())
-        for item in value:
-            update(total, item, deeper(deep), size)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            update(total, name, deeper(deep), size)
-            update(total, item, deeper(deep), size)
-    elif hasattr(value, "__dict__") and kind.__module__ not in ("builtins", "io", "random"):
-        total.update(kind.__qualname__.encode())
-        update(total, vars(value), deeper(deep), size)
-    else:
-        total.update(plain_repr(value))
-
-
-def deeper(deep: int) -> int:
-    if deep <= 0:
-        raise Unknown
-    return deep - 1
-
-
-def plain_repr(value: object) -> bytes:
-    """Of dtypes, devices, slices, enumerations: what they print tells them apart."""
-    told = repr(value)
-    if " at 0x" in told or len(told) > 200:
-        raise Unknown
-    return told.encode()
-
-
-def array_digest(value) -> tuple[bytes, int]:
-    """Of a numpy array or scalar, or a dense tensor: what tells it apart, and its bytes."""
-    try:
-        if type(value).__module__ == "torch":
-            value = value.detach().cpu().resolve_conj().numpy()
-        if value.dtype.hasobject:
-            raise Unknown
-        return of_array(np.asarray(value)), value.nbytes
-    except (AttributeError, TypeError, RuntimeError, ValueError):
-        raise Unknown from None

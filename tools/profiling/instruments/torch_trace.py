@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -16,48 +17,40 @@ MOST = 20_000  # operators in a trace; a browser still opens it
 
 
 class Window(TorchDispatchMode):
-    """Lets the profiler see so many operators from the ``first`` on."""
+    """Lets the profiler see ``MOST`` operators from the ``first`` on."""
 
-    def __init__(self, profiler: profile, first: int, count: int):
+    def __init__(self, profiler: profile, first: int):
         super().__init__()
-        self.profiler, self.first, self.last, self.at = profiler, first, first + count, 0
-        self.running = False
+        self.profiler, self.first, self.last, self.at = profiler, first, first + MOST, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if self.at == self.first:
-            self.start()
+            self.profiler.start()
         self.at += 1
         out = func(*args, **(kwargs or {}))
         if self.at == self.last:
-            self.stop()
+            self.profiler.stop()
         return out
 
-    def start(self) -> None:
-        self.profiler.start()
-        self.running = True
 
-    def stop(self) -> None:
-        if self.running:
-            self.profiler.stop()
-        self.running = False
-
-
-def recorded(run: Callable[[], None], file: Path, total: int | None) -> None:
-    """A trace of the run; of its middle where ``total`` operators are too many."""
+@contextmanager
+def recorded(file: Path, total: int) -> Iterator[None]:
+    """A trace of a run; of its middle where ``total`` operators are too many."""
     kinds = [ProfilerActivity.CPU]
     if torch.cuda.is_available():
         kinds.append(ProfilerActivity.CUDA)
     profiler = profile(activities=kinds)
-    if total is None or total <= MOST:
+    if total <= MOST:
         with profiler:
-            run()
+            yield
     else:
-        window = Window(profiler, (total - MOST) // 2, MOST)
+        window = Window(profiler, (total - MOST) // 2)
         with window:
-            run()
-        window.stop()
+            yield
         if window.at <= window.first:
             raise RuntimeError(f"the run made {window.at} operators, {total} were expected")
+        if window.at < window.last:
+            profiler.stop()
     plain = file.with_suffix("")  # the exporter appends to what it compresses
     profiler.export_chrome_trace(str(plain))
     with gzip.open(file, "wb", compresslevel=5) as packed:
@@ -65,7 +58,7 @@ def recorded(run: Callable[[], None], file: Path, total: int | None) -> None:
     plain.unlink()
 
 
-def read(file: Path, operators: set[str]) -> dict:
+def read(file: Path, operators: set[str], total: int) -> dict:
     """Seconds in each operator, inner ones of an operator counted with it."""
     with gzip.open(file, "rb") as packed:
         events = json.load(packed)["traceEvents"]
@@ -79,17 +72,13 @@ def read(file: Path, operators: set[str]) -> dict:
         until[event["tid"]] = event["ts"] + event["dur"]
         calls[name][0] += 1
         calls[name][1] += event["dur"] / 1e6
-    span = max((e["ts"] + e["dur"] for e in done), default=0) - min(
-        (e["ts"] for e in done), default=0
-    )
+    ends = [e["ts"] + e["dur"] for e in done]
     kernels = [e for e in done if e.get("cat") == "kernel"]
-    copies = [e for e in done if e.get("cat") == "gpu_memcpy"]
     return {
         "operators": {name: list(row) for name, row in calls.items()},
-        "wall_s": span / 1e6,
+        "whole": total <= MOST,
+        "wall_s": (max(ends) - min(e["ts"] for e in done)) / 1e6 if done else 0.0,
         "kernel_s": union([(e["ts"], e["ts"] + e["dur"]) for e in kernels]) / 1e6,
-        "copies": len(copies),
-        "copied_bytes": sum(e.get("args", {}).get("bytes", 0) for e in copies),
     }
 
 

@@ -9,8 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import mkdtemp
 from time import perf_counter, sleep
 
 from tools.profiling.program.nvml import Graphics
@@ -30,12 +33,12 @@ class NoInstrument(RuntimeError):
 
 
 class InstrumentRuns:
-    """Runs of one target, each by one instrument, in a scratch folder."""
+    """Runs of one target, each by one instrument, in a scratch folder that ends with it."""
 
-    def __init__(self, target: ProfileTarget, scratch: Path, patience_s: float, threads: int):
-        self.target, self.scratch = target, scratch
-        self.patience_s, self.threads = patience_s, threads
-        self.count = 0
+    def __init__(self, target: ProfileTarget, patience_s: float, threads: int):
+        self.target, self.patience_s, self.threads = target, patience_s, threads
+        self.scratch, self.count = Path(mkdtemp(prefix="groundspeed-profile-")), 0
+        weakref.finalize(self, shutil.rmtree, self.scratch, ignore_errors=True)
 
     def run(self, instrument: str, prefix: tuple[str, ...] = (), **spec) -> dict:
         """What the instrument found; ``prefix`` is a command that starts the process.
@@ -46,7 +49,7 @@ class InstrumentRuns:
         self.count += 1
         place = self.scratch / f"{self.count}_{instrument}"
         out = place.with_suffix(".json")
-        told = {"target": self.target.plain(), "instrument": instrument, "threads": self.threads}
+        told = {"target": asdict(self.target), "instrument": instrument, "threads": self.threads}
         place.with_suffix(".spec").write_text(json.dumps(told | spec | {"out": str(out)}))
         words = [*prefix, sys.executable, str(CHILD), str(place.with_suffix(".spec"))]
         log = place.with_suffix(".log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 from time import perf_counter
+from types import ModuleType
 
 EVERY_S = 0.1
 
@@ -12,33 +13,27 @@ EVERY_S = 0.1
 class Graphics:
     """Samples of the first device: (time, utilisation in percent, bytes in use)."""
 
-    reason = ""
-
     def __enter__(self) -> Graphics:
         self.samples, self.next = [], 0.0
-        self.handle, self.reason = first_device()
+        self.library, _ = driver()
+        if self.library:
+            self.device = self.library.nvmlDeviceGetHandleByIndex(0)
         return self
 
     def __exit__(self, *_) -> None:
-        if self.handle is not None:
-            import pynvml
-
-            pynvml.nvmlShutdown()
+        if self.library:
+            self.library.nvmlShutdown()
 
     def sample(self) -> None:
         now = perf_counter()
-        if self.handle is None or now < self.next:
-            return
-        import pynvml
-
-        self.next = now + EVERY_S
-        busy = pynvml.nvmlDeviceGetUtilizationRates(self.handle).gpu
-        used = pynvml.nvmlDeviceGetMemoryInfo(self.handle).used
-        self.samples.append((now, busy, used))
+        if self.library and now >= self.next:
+            self.next = now + EVERY_S
+            busy = self.library.nvmlDeviceGetUtilizationRates(self.device).gpu
+            self.samples.append((now, busy, self.library.nvmlDeviceGetMemoryInfo(self.device).used))
 
 
-def first_device() -> tuple[object | None, str]:
-    """Its handle, or the reason why there is none."""
+def driver() -> tuple[ModuleType | None, str]:
+    """NVML, started, or the reason why it cannot be asked."""
     if platform.system() == "Linux" and not Path("/dev/nvidiactl").exists():
         return None, "no NVIDIA driver here (no /dev/nvidiactl)"
     try:
@@ -47,6 +42,7 @@ def first_device() -> tuple[object | None, str]:
         return None, "the GPU's library for Python is missing; pip install nvidia-ml-py"
     try:
         pynvml.nvmlInit()
-        return pynvml.nvmlDeviceGetHandleByIndex(0), ""
+        pynvml.nvmlDeviceGetHandleByIndex(0)
     except pynvml.NVMLError as error:
         return None, f"no NVIDIA driver: {error}"
+    return pynvml, ""

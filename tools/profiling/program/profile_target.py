@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import baselines
@@ -37,10 +37,7 @@ class ProfileTarget:
     folder: str = ""
     root: str = ""
     case: str = ""
-    arguments: tuple[str, ...] = field(default=())
-
-    def plain(self) -> dict:
-        return asdict(self)
+    arguments: tuple[str, ...] = ()
 
 
 def parse(text: str, case: str = "", arguments: tuple[str, ...] = ()) -> ProfileTarget:
@@ -75,7 +72,8 @@ def known() -> list[str]:
 def name_of(target: Target) -> str:
     """Of the file or the module, with the part: what the folder of its reports is called."""
     words = target.module if target.file.name == "__init__.py" else target.file.stem
-    return slug("_".join(filter(None, (words.removeprefix("test_"), target.part))))
+    text = "_".join(filter(None, (words.removeprefix("test_"), target.part)))
+    return re.sub(r"\W+", "_", text).strip("_").lower()
 
 
 def own_files(target: Target) -> Path:
@@ -84,7 +82,3 @@ def own_files(target: Target) -> Path:
         return target.project
     (packages,) = [p for p in PACKAGES if p in target.file.parents][:1]
     return packages / target.file.relative_to(packages).parts[0]
-
-
-def slug(text: str) -> str:
-    return re.sub(r"\W+", "_", text).strip("_").lower()

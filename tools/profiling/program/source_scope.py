@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -40,15 +39,6 @@ class Own:
     def short(self, file: str) -> str:
         path = os.path.realpath(file)
         return os.path.relpath(path, self.base) if self.is_own(file) else os.path.basename(path)
-
-    def line(self, depth: int = 1) -> tuple[str, int] | None:
-        """The innermost own line of the running thread."""
-        frame = sys._getframe(depth)
-        while frame is not None:
-            if self.is_own(frame.f_code.co_filename):
-                return frame.f_code.co_filename, frame.f_lineno
-            frame = frame.f_back
-        return None
 
 
 STANDARD = sysconfig.get_path("stdlib")

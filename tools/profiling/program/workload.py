@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
+from baselines.foreign.pytest_runner import Tests, run_tests
 from tools.profiling.program.source_scope import Own
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = str(Path(os.path.abspath(__file__)).parents[3])
 
 
 class Unfit(RuntimeError):
@@ -60,9 +61,7 @@ class EngineRun:
         self.step = self.engine.prepare(self.case)
         self.length = max(1, self.case.steps // self.engine.stride)
         self.made = 0
-        before = perf_counter()
         self.advance(1)
-        self.first_s = perf_counter() - before
         before = perf_counter()
         self.advance(1)
         self.once_s = perf_counter() - before
@@ -73,7 +72,6 @@ class EngineRun:
             "case": self.case_name,
             "stride": self.engine.stride,
             "length": self.length,
-            "first_s": self.first_s,
             "least_bytes": least(self.case) if (least := self.engine.least_bytes) else None,
             "opaque": opaque(self.engine),
         }
@@ -106,12 +104,12 @@ class WholeRun:
     """A script, a test or a callable, from beginning to end, once."""
 
     stepped = False
-    case_name = ""
 
     def __init__(self, target: dict, threads: int):
         self.target = target
         self.own = Own(target["root"], target["kind"])
         self.execute = exec  # line tables put theirs
+        self.call: Callable[[], object] | None = None  # once it is found
 
     def prepare(self) -> None:
         sys.dont_write_bytecode = True
@@ -120,14 +118,11 @@ class WholeRun:
             self.call = self.find()
 
     def run(self, calls: int) -> None:
-        once = {
-            "script": self.script, "module": self.script, "pytest": self.test,
-            "callable": self.function,
-        }  # fmt: skip
-        pid = os.getpid()
+        ways = {"pytest": self.test, "callable": self.call}
+        once, pid = ways.get(self.target["kind"], self.script), os.getpid()
         try:
             for _ in range(calls):
-                measured_region(once[self.target["kind"]])
+                measured_region(once)
         except SystemExit as end:
             if end.code not in (None, 0):
                 how = f"exit code {end.code}" if isinstance(end.code, int) else end.code
@@ -164,13 +159,9 @@ class WholeRun:
         self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
 
     def test(self) -> None:
-        from tools_profiling_pytest import run_test  # put there by `step_aside`
-
-        if problem := run_test(self.target["what"], self.target["member"]):
+        plain = ("--assert=plain",)  # lines are those of the file
+        if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
             raise Unfit(problem)
-
-    def function(self) -> None:
-        self.call()
 
     def find(self) -> Callable[[], object]:
         what, member = self.target["what"], self.target["member"]
@@ -207,17 +198,9 @@ def reach(folder: str) -> None:
 
 def step_aside(root: str) -> None:
     """Let the program find its own `tools` or `tests`, not those of this repository."""
-    from tools.profiling.program import profiled_pytest
-
-    sys.modules["tools_profiling_pytest"] = profiled_pytest
-    house = os.path.dirname(os.path.dirname(HERE))
-    if f"{root}/".startswith(f"{house}/"):
+    if f"{root}/".startswith(f"{HERE}/"):
         return
-    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != house or not p]
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != HERE or not p]
     for name in list(sys.modules):
         if name.split(".")[0] in HOUSE:
             del sys.modules[name]
-
-
-def load(target: dict, threads: int) -> EngineRun | WholeRun:
-    return (EngineRun if target["kind"] == "engine" else WholeRun)(target, threads)
