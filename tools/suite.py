@@ -22,6 +22,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from tools.asv_support.checkout import measurable
 from validation.records import digests
+from validation.records.atomic import write_atomic
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
@@ -117,16 +118,8 @@ def timed_cases() -> dict[str, list[str] | None]:
         return known["cases"]
     cases = ask(ROOT, "cases")
     if None not in cases.values():  # what does not load today may load with another package
-        keep(kept, {"sources": seen.hexdigest(), "cases": cases})
+        write_atomic(kept, json.dumps({"sources": seen.hexdigest(), "cases": cases}))
     return cases
-
-
-def keep(path: Path, value: object) -> None:
-    """Write the whole file or nothing."""
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(value))
-    partial.replace(path)
 
 
 def code_under_test() -> Path:

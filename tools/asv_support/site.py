@@ -23,7 +23,7 @@ from asv.publishing import OutputPublisher
 from asv.util import load_json
 
 from validation import discovery, machine
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
 from validation.records.results import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]

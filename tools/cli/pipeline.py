@@ -24,7 +24,7 @@ from tools.roofline import model
 from validation import discovery, machine
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
 from validation.tiers import Coverage
 
 SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"

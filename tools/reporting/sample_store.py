@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools import console
 from validation.records import results, samples
-from validation.records.base import BrokenRecord, write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.base import BrokenRecord
 
 
 def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:

@@ -14,6 +14,7 @@ import baselines
 from tools.records.evidence import NotMeasured
 from validation.judge.verdicts import CaseSummary, Status, Summary
 from validation.protocol import JUDGE
+from validation.records.atomic import write_atomic
 from validation.tiers import Coverage
 from validation.worker.client import scratch_folder
 
@@ -94,9 +95,7 @@ def time_entry(key: str, folder: Path) -> None:
         folder,
         (ROUNDS, steps),
     )
-    partial = folder / "row.tmp"
-    partial.write_text(json.dumps(worker.measure_case(*words, (ROUNDS, steps))))
-    os.replace(partial, folder / "row")
+    write_atomic(folder / "row", json.dumps(worker.measure_case(*words, (ROUNDS, steps))))
 
 
 def unsealed(entry) -> Summary:

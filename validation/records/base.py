@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from validation.records import digests
+from validation.records.atomic import write_atomic
 
 
 class BrokenRecord(ValueError):
@@ -34,7 +34,7 @@ class Record(Part):
     seal: str = ""
 
     def digest(self) -> str:
-        return digests.of_bytes(self.model_dump_json(exclude={"seal"}).encode())
+        return hashlib.sha256(self.model_dump_json(exclude={"seal"}).encode()).hexdigest()
 
     def write(self, path: Path) -> Self:
         """Seal, and write the whole file or nothing."""
@@ -75,18 +75,3 @@ def first_fault(error: ValidationError) -> str:
     """Where a record does not fit its schema, and how."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write beside the place, then rename into it: a reader sees the old file or the new one."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from validation import machine
 from validation.records import digests
-from validation.records.base import BrokenRecord, Part, first_fault, write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.base import BrokenRecord, Part, first_fault
 
 FOLDER = Path("reports", "results")
 SCHEMA = 1

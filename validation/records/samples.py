@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from validation.records import digests
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
 
 FOLDER = digests.ROOT / ".groundspeed" / "samples"
 
