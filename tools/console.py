@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 Tell = Callable[[str], None]
@@ -16,8 +16,18 @@ def line(*columns: object, widths: tuple[int, ...] = (34, 13, 12)) -> None:
     print("  ".join([*cells, *map(str, columns[len(widths) :])]).rstrip(), flush=True)
 
 
-def as_json(value: object) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+def answer(
+    as_json: bool,
+    value: object,
+    rows: Iterable[tuple] = (),
+    widths: tuple[int, ...] = (34, 13, 12),
+) -> None:
+    """What a verb has found: as JSON, or a line for each row of columns."""
+    if as_json:
+        print(json.dumps(value, indent=1, ensure_ascii=False))
+        return
+    for columns in rows:
+        line(*columns, widths=widths)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ STAMP = pages.LOCAL / "made_from"
 def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     """The verb ``run``; exit 1 if anything is not as claimed."""
     say("check", "are the frozen baselines still what was sealed?")
-    code = check.check([], full, as_json=False, again=False)
+    code = check.check([], full, again=False)
     if code:
         return code
     wanted = set(discovery.names()) if here else sample()
@@ -73,7 +73,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
 def judged_anywhere(name: str, coverage: Coverage) -> bool:
     """Whether some kind of machine has a current verdict, or this one cannot run it."""
     found = [evidence.judged(name, coverage, on)[0] for on in ("", *results.machines())]
-    return any(status not in (Status.STALE, Status.UNJUDGED) for status in found)
+    return any(status not in evidence.UNSETTLED for status in found)
 
 
 def timed_anywhere(name: str, full: bool) -> bool:
@@ -89,7 +89,7 @@ def can_be_timed(name: str, full: bool) -> bool:
 def sample() -> set[str]:
     """For a machine without evidence: the fastest that it can run, of a few engines' newest
     versions, so that its owner sees numbers of their own in minutes."""
-    if any(results.section_names(machine.kind())):
+    if results.names(machine.kind()):
         return set()
     newest = {name.rpartition("_v")[0]: name for name in baselines.names()}
     best = dict.fromkeys(newest.values(), (0.0, ""))

@@ -35,12 +35,11 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     for protocol in waiting if raised or same else ():
         lock_raised(protocol) if raised else lock_same(protocol)
     told = {p.name: describe(p) for p in PROTOCOLS}
-    if as_json:
-        console.as_json(told)
-    else:
-        for name, about in told.items():
-            words = about["undecided"] or about["last"]
-            console.line(name, f"protocol {about['number']}", about["state"], words)
+    rows = (
+        (name, f"protocol {a['number']}", a["state"], a["undecided"] or a["last"])
+        for name, a in told.items()
+    )
+    console.answer(as_json, told, rows)
     return int(any(about["undecided"] for about in told.values()))
 
 

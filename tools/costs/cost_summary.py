@@ -8,7 +8,7 @@ from tools.records.protocols import COUNTER
 from validation import discovery, machine
 from validation.judge import verdicts
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part, today
+from validation.records.base import Part, today
 
 
 class Line(Part):
@@ -133,11 +133,8 @@ def on_file(name: str, installed: bool = False) -> Compared | None:
     """The counts on file from any machine, if nothing has changed that decides them: they do not
     depend on the machine. With ``installed``, those of the installed torch only."""
     for on in results.machines():
-        try:
-            found = results.section(Compared, SECTION, name, on)
-        except (FileNotFoundError, BrokenRecord):
-            continue
-        if current(found, installed):
+        found = results.find(Compared, SECTION, name, on)
+        if found and current(found, installed):
             return found
     return None
 
@@ -147,8 +144,7 @@ def current(found: Compared, installed: bool) -> bool:
     return (
         found.code == code_now(name, found.engine, "" if installed else found.torch)
         and found.budget == budget_now(name)
-        and COUNTER.stands(found.modified)
-        and not COUNTER.overturned(found.protocol, {"counts"})
+        and COUNTER.current(found.protocol, found.modified, {"counts"})
     )
 
 

@@ -72,13 +72,11 @@ def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool 
     else:
         with console.progress(f"comparing {a} and {b}") as tell:
             found = list(of_commits(a, b, names, tell))
-    if as_json:
-        console.as_json([row.__dict__ for row in found])
-    elif markdown:
+    if markdown and not as_json:
         print(summary(a, b, found))
     else:
-        for row in found:
-            console.line(*row.cells(), widths=(34, 13, 20))
+        rows = (row.cells() for row in found)
+        console.answer(as_json, [row.__dict__ for row in found], rows, widths=(34, 13, 20))
     return next((code for word, code in EXITS.items() if any(r.word == word for r in found)), 0)
 
 

@@ -111,10 +111,8 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
             found.write(path())
     rates = error_rates(found)
     results.put(SECTION, rates, NAME, machine.kind())
-    if as_json:
-        console.as_json({"rows": rates.rows, "overhead": rates.overhead})
-    else:
-        show(rates)
+    told = {"rows": rates.rows, "overhead": rates.overhead}
+    console.answer(as_json, told, lines(rates), widths=(72, 14, 14))
     return int(not rates.passed)
 
 
@@ -281,15 +279,7 @@ def page(view: View) -> str:
 
 
 def on_file(on: str) -> ErrorRates | None:
-    try:
-        return results.section(ErrorRates, SECTION, NAME, on)
-    except (FileNotFoundError, BrokenRecord):
-        return None
-
-
-def show(rates: ErrorRates) -> None:
-    for line in lines(rates):
-        console.line(*line, widths=(72, 14, 14))
+    return results.find(ErrorRates, SECTION, NAME, on)
 
 
 def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:

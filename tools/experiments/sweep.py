@@ -26,7 +26,7 @@ from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
 from validation.records.base import today as now
 
 BUDGET_S = 240.0  # of one call of the verb; what is left is measured by the next
@@ -128,12 +128,8 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
-    try:
-        found = results.section(Map, SECTION, name_of(engine), on or machine.kind())
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    overturned = CLOCK.overturned(found.protocol, {"sweep"})
-    return found if CLOCK.stands(found.modified) and not overturned else None
+    found = results.find(Map, SECTION, name_of(engine), on or machine.kind())
+    return found if found and CLOCK.current(found.protocol, found.modified, {"sweep"}) else None
 
 
 def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
@@ -279,11 +275,8 @@ def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
             until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
             found[engine] = measure(engine, own, until, tell)
     rows = [s for scenarios in found.values() for s in scenarios]
-    if as_json:
-        console.as_json([s.model_dump() for s in rows])
-    else:
-        for engine, scenarios in found.items():
-            console.line(engine, *summary(scenarios))
+    told = ((engine, *summary(scenarios)) for engine, scenarios in found.items())
+    console.answer(as_json, [s.model_dump() for s in rows], told)
     return 0
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from tools.records import measurement
-from tools.records.measurement import Measurement, Timing
+from tools.records.measurement import SECTION, Measurement, Timing
 from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.golden import manifest
@@ -21,6 +20,8 @@ from validation.protocol import JUDGE
 from validation.records import digests, results
 from validation.records.base import BrokenRecord, Part
 from validation.tiers import Coverage
+
+UNSETTLED = (Status.STALE, Status.UNJUDGED)  # no verdict of today's code
 
 
 class NotMeasured(RuntimeError):
@@ -66,11 +67,8 @@ def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
     status, verdict, _ = judged(name, on=on)
     if status is not Status.VERIFIED or verdict is None:
         return None
-    try:
-        found = measurement.on_file(name, on or here(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    if outdated(found, verdict):
+    found = results.find(Measurement, SECTION, name, on or here(name))
+    if found is None or outdated(found, verdict):
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
 
@@ -97,7 +95,7 @@ class Evidence:
 
     @property
     def current(self) -> bool:
-        return self.status not in (Status.STALE, Status.UNJUDGED)
+        return self.status not in UNSETTLED
 
     @property
     def decided(self) -> bool:
@@ -178,22 +176,13 @@ class View:
         return words + (f", stale on {stale} more" if stale else "")
 
 
-def broken() -> list[str]:
-    """What is wrong with files of evidence that cannot be trusted, a line each."""
-    found = []
-    for on in results.machines():
-        for name in [*results.names(on), *results.other_names(on)]:
-            try:
-                results.read(name, on)
-            except BrokenRecord as error:
-                found.append(str(error))
-    return found
-
-
 def say_what_is_broken() -> None:
     """A line for each file that is no evidence; the others stand."""
-    for words in broken():
-        print(f"no evidence: {words}", flush=True)
+    for on, name in results.files():
+        try:
+            results.read(name, on)
+        except BrokenRecord as error:
+            print(f"no evidence: {error}", flush=True)
 
 
 @cache
@@ -247,11 +236,11 @@ def foundations(engine: str, torch: str = "") -> str:
 def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     """The last check of a baseline, here and now or by a machine of that kind, if nothing has
     changed since."""
-    try:
-        found = results.section(Checked, CHECK, check_name(engine), on or machine.kind())
-        current = foundations(engine, found.torch if on else "")
-    except (FileNotFoundError, BrokenRecord, manifest.Sealed):
+    found = results.find(Checked, CHECK, check_name(engine), on or machine.kind())
+    if found is None or not JUDGE.current(found.protocol, found.modified, {"check"}):
         return None
-    overturned = JUDGE.overturned(found.protocol, {"check"})
-    right = found.rests_on == current and JUDGE.stands(found.modified) and not overturned
+    try:
+        right = found.rests_on == foundations(engine, found.torch if on else "")
+    except manifest.Sealed:
+        return None
     return found if right and (found.full or not full) else None

@@ -5,10 +5,8 @@ The pairs themselves are samples (`validation.records.samples`); the digest of t
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools.records.conditions import Conditions
-from validation.records import digests, results
+from validation.records import results
 from validation.records.base import Part, today
 
 CLAIMED = 10  # fresh processes that a published number needs
@@ -106,13 +104,3 @@ class Measurement(Part):
 
 
 SECTION = "timing"
-
-
-def on_file(name: str, on: str, root: Path = digests.ROOT) -> Measurement:
-    """The measurement of that kind of machine, whatever it is still worth.
-
-    Raises:
-        FileNotFoundError: there is none.
-        BrokenRecord: its file cannot be trusted.
-    """
-    return results.section(Measurement, SECTION, name, on, root)

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from tools.records.measurement import Measurement
 from validation.protocol import syntax_digest
 from validation.records import digests
-from validation.records.atomic import write_atomic
+from validation.records.base import write_atomic
 
 mpl.use("svg")
 DRAWING = ("rendering/svg", "roofline/plot", "experiments/heatmap")

@@ -33,10 +33,8 @@ def run(as_json: bool = False) -> int:
     """The verb ``report``: the committed pages."""
     written = pages(View(evidence.home()), digests.ROOT)
     evidence.say_what_is_broken()
-    if as_json:
-        console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
-    else:
-        console.line("reports", "WRITTEN", "", f"{len(written)} pages, reports/index.md")
+    row = ("reports", "WRITTEN", "", f"{len(written)} pages, reports/index.md")
+    console.answer(as_json, [str(p.relative_to(digests.ROOT)) for p in written], [row])
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tools import console
@@ -28,10 +28,7 @@ class VerifiedSection:
 def run(as_json: bool = False) -> int:
     """Exit 1 where a figure comes out otherwise, or samples are not what they should be."""
     rows = [verified(*place) for place in sample_store.named() if place[2] in AGAIN]
-    if as_json:
-        console.as_json([row.__dict__ for row in rows])
-    else:
-        show(rows)
+    console.answer(as_json, [row.__dict__ for row in rows], lines(rows))
     return int(any(row.said not in ("", MISSING) for row in rows))
 
 
@@ -98,17 +95,16 @@ def count(value: object) -> int:
     return int(isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def show(rows: list[VerifiedSection]) -> None:
+def lines(rows: list[VerifiedSection]) -> Iterator[tuple[str, ...]]:
     """What differs, line by line; then how much was looked at."""
     for row in rows:
         if row.said not in ("", MISSING):
-            console.line(row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}")
+            yield row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}"
     for on in sorted({row.machine for row in rows}):
         own = [row for row in rows if row.machine == on]
-        same = [row for row in own if not row.said]
-        missing = [row for row in own if row.said == MISSING]
-        figures = sum(row.figures for row in same)
-        words = f"{figures} figures in {len(same)} sections computed again and the same"
+        same = [row.figures for row in own if not row.said]
+        missing = sum(row.said == MISSING for row in own)
+        words = f"{sum(same)} figures in {len(same)} sections computed again and the same"
         if missing:
-            words += f"; {len(missing)} sections have no samples on this machine"
-        console.line(on, "VERIFIED" if same else "NO SAMPLES", "", words)
+            words += f"; {missing} sections have no samples on this machine"
+        yield on, "VERIFIED" if same else "NO SAMPLES", "", words

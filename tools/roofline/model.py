@@ -17,7 +17,7 @@ from functools import cache
 from tools.records.conditions import Conditions
 from validation import machine
 from validation.records import results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
 
 
 class Ceiling(Part):
@@ -70,10 +70,7 @@ SECTION, NAME = "ceilings", "tools/ceilings"
 @cache
 def on_file(on: str = "") -> Ceilings | None:
     """The ceilings of a kind of machine, this one by default, if they were measured."""
-    try:
-        return results.section(Ceilings, SECTION, NAME, on or machine.kind())
-    except (FileNotFoundError, BrokenRecord):
-        return None
+    return results.find(Ceilings, SECTION, NAME, on or machine.kind())
 
 
 def file(found: Ceilings) -> Ceilings:

@@ -175,11 +175,10 @@ def fresh(again: bool = False) -> Ceilings:
 def run(as_json: bool = False) -> int:
     """The verb ``ceilings``."""
     found = fresh(again=True)
-    if as_json:
-        console.as_json(found.model_dump())
-        return 0
+    rows = []
     for c in found.ceilings:
         unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"
         words = f"{c.best:7.1f} {unit}  median {c.median:.1f} of {c.trials}"
-        console.line(c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words)
+        rows.append((c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words))
+    console.answer(as_json, found.model_dump(), rows)
     return 0

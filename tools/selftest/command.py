@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tools import console
-from tools.records.evidence import judged
+from tools.records.evidence import UNSETTLED, judged
 from tools.selftest import acceptance_table, timed_controls
 from tools.selftest.selftest_record import (
     NAME,
@@ -31,10 +31,8 @@ def run(as_json: bool = False, part: str = "") -> int:
         record = trial(tell, part)
     if not part:
         results.put(SECTION, shortened(record), NAME, machine.kind())
-    if as_json:
-        print(record.model_dump_json(indent=1))
-    else:
-        print("\n".join(summary(record)))
+    lines = [(line,) for line in summary(record)]
+    console.answer(as_json, record.model_dump(mode="json"), lines)
     return int(not record.holds)
 
 
@@ -85,7 +83,7 @@ def scores() -> tuple[dict[str, MutationSummary], dict[str, str]]:
     found, missing = {}, {}
     for name in discovery.names():
         status, verdict, _ = judged(name)
-        if status in (Status.STALE, Status.UNJUDGED) or verdict is None:
+        if status in UNSETTLED or verdict is None:
             missing[name] = "not judged as things are now; run: groundspeed validate"
         elif status is Status.UNAVAILABLE:
             missing[name] = "not judged on this machine, which lacks what they need"

@@ -36,8 +36,8 @@ def test_other_sections_and_other_machines_stay(tmp_path):
     assert (found["timing"]["ratio"], found["verdict"]["ratio"]) == (0.5, 2.0)
     assert results.read("idea", "there", tmp_path)["timing"]["ratio"] == 3.0
     assert results.machines(tmp_path) == ["here", "there"]
-    results.remove("timing", "idea", "here", tmp_path)
-    results.remove("verdict", "idea", "here", tmp_path)
+    results.put("timing", None, "idea", "here", tmp_path)
+    results.put("verdict", None, "idea", "here", tmp_path)
     assert results.names("here", tmp_path) == []
 
 
