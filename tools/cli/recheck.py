@@ -5,9 +5,6 @@ The old evidence is kept in .groundspeed/earlier/ before new one takes its place
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 from tools import console
 from tools.cli import bench, validate
 from tools.records import evidence
@@ -17,6 +14,7 @@ from tools.rendering.templates import PAGES, write
 from validation import discovery
 from validation.judge.verdicts import Status
 from validation.records import digests, results
+from validation.records.atomic import write_atomic
 from validation.records.base import Part, Record
 from validation.tiers import Coverage
 
@@ -78,31 +76,32 @@ def on_file(name: str) -> Measurement | None:
     return results.find(Measurement, SECTION, name, evidence.here(name))
 
 
-def keep(found: Measurement) -> Path:
+def keep(found: Measurement) -> None:
     """A copy of the file that no later one replaces."""
     here = results.path(found.optimization, evidence.here(found.optimization))
     when = found.made[:19].replace(":", "")
     there = digests.ROOT / ".groundspeed" / "earlier" / f"{found.optimization}_{when}.json"
-    there.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(here, there)
-    return there
+    write_atomic(there, here.read_bytes())
 
 
 def again(old: Measurement, new: Measurement | None, why: str) -> list[Claim]:
     """Each claim of a record, held to today's."""
     changed = apart(old.conditions, new.conditions) if new else []
-    return [
-        Claim(
-            optimization=old.optimization,
-            case=case,
-            made=old.made[:10],
-            was=words(t),
-            now=words(new.cases[case]) if new and case in new.cases else why or "not timed today",
-            holds=bool(new and case in new.cases) and holds(t, new.cases[case], bool(changed)),
-            changed=changed,
+    claims = []
+    for case, was in old.cases.items():
+        now = new.cases.get(case) if new else None
+        claims.append(
+            Claim(
+                optimization=old.optimization,
+                case=case,
+                made=old.made[:10],
+                was=f"{was.word} {was.wall}",
+                now=f"{now.word} {now.wall}" if now else why or "not timed today",
+                holds=bool(now) and holds(was, now, bool(changed)),
+                changed=changed,
+            )
         )
-        for case, t in old.cases.items()
-    ]
+    return claims
 
 
 def apart(old: Conditions, new: Conditions) -> list[str]:
@@ -125,8 +124,3 @@ def holds(old: Timing, new: Timing, elsewhere: bool) -> bool:
         return True
     refuted = not elsewhere and new.low > old.high
     return new.word == "FASTER" and not refuted
-
-
-def words(t: Timing) -> str:
-    low = f"{1 / t.low:.2f}" if t.low else "∞"
-    return f"{t.word} {t.speedup:.2f}× [{1 / t.high:.2f}, {low}]"

@@ -15,7 +15,7 @@ from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.golden import manifest
 from validation.judge import verdicts
-from validation.judge.verdicts import Conclusion, Status, Summary
+from validation.judge.verdicts import Closest, Conclusion, Status, Summary
 from validation.protocol import JUDGE
 from validation.records import digests, results
 from validation.records.base import BrokenRecord, Part
@@ -106,6 +106,13 @@ class Evidence:
     def could_run(self) -> bool:
         """Whether this kind of machine has what it needs, whatever its verdict is still worth."""
         return self.verdict is not None and self.verdict.status is not Status.UNAVAILABLE
+
+    @property
+    def tightest(self) -> tuple[str, Closest] | None:
+        """The case whose check used most of its tolerance, and that check."""
+        cases = self.verdict.cases if self.verdict else {}
+        found = [(name, case.closest) for name, case in cases.items() if case.closest]
+        return max(found, key=lambda one: one[1].share, default=None)
 
     @property
     def marks(self) -> list[str]:

@@ -70,9 +70,25 @@ class Timing(Part):
         return 1 / self.ratio
 
     @property
+    def wall(self) -> str:
+        """The speedup by wall clock: value [95 % interval]."""
+        return as_speedup(self.ratio, self.low, self.high)
+
+    @property
+    def cpu(self) -> str:
+        """The speedup by processor time."""
+        return as_speedup(self.cpu_ratio, self.cpu_low, self.cpu_high)
+
+    @property
     def headline(self) -> float:
         """The speedup that can be believed: the lower bound."""
         return 1 / self.high
+
+
+def as_speedup(ratio: float, low: float, high: float) -> str:
+    """A time ratio with its interval, the other way up."""
+    largest = f"{1 / low:.2f}" if low > 0 else "∞"
+    return f"{1 / ratio:.2f}× [{1 / high:.2f}, {largest}]"
 
 
 class Measurement(Part):

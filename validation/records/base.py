@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from validation.records.atomic import write_atomic
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class BrokenRecord(ValueError):
     """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
 
 
-class Part(BaseModel):
+class Part(BaseModel, ser_json_inf_nan="strings"):
     """Base of what stands inside a record: infinities are written as words, not as nothing.
 
     Each model says so for itself; what holds it does not say it for it.
     """
 
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
-
-class Record(Part):
+class Record(Part, extra="forbid"):
     """Base of everything that the tools write down. Its seal is the digest of the rest."""
-
-    model_config = ConfigDict(extra="forbid")
 
     made: str = ""
     seal: str = ""
@@ -64,6 +63,18 @@ class Record(Part):
                 f"{path} was edited or damaged: its seal does not fit; delete it and run again"
             )
         return record
+
+
+def read_toml(kind: type[Model], path: Path) -> Model:
+    """A file that people write, held to its schema.
+
+    Raises:
+        BrokenRecord: no TOML, or a field that is missing or unknown.
+    """
+    try:
+        return kind(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise BrokenRecord(f"{path}: {' '.join(str(error).split())[:300]}") from None
 
 
 def today() -> str:
