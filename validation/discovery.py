@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from validation.records import digests
+from validation.records.errors import BrokenLeaf
 
 if TYPE_CHECKING:
     from baselines.engine import Engine
     from validation.claims import Agreement
 
 FILES = ("__init__.py", "implementation.py", "validation.py", "benchmark.py", "report.md")
-
-
-class BrokenLeaf(RuntimeError):
-    """An optimization folder that cannot be loaded; the message says which file and line."""
 
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:

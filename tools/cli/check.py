@@ -9,11 +9,11 @@ import baselines
 from tools import console
 from tools.records.evidence import CHECK, Checked, check_name, checked, foundations
 from validation import machine
-from validation.golden.manifest import Sealed
 from validation.parallel.process_pool import end_with_parent
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import today
+from validation.records.errors import Sealed
 
 
 def run(name: str, as_json: bool = False) -> int:

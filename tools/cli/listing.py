@@ -7,7 +7,8 @@ from tools import console
 from tools.records import evidence
 from tools.records.evidence import UNSETTLED, Evidence, View, here, judged, measured
 from validation import discovery, machine
-from validation.golden.manifest import Sealed, check_sources, manifest
+from validation.golden.manifest import check_sources, manifest
+from validation.records.errors import Sealed
 
 
 def run(as_json: bool = False) -> int:

@@ -9,7 +9,6 @@ Committed pages are left alone; those of this machine are rendered beside them.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import baselines
 from tools import console
@@ -58,7 +57,9 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
     if here and model.on_file() is None:
-        measure_machine()
+        from tools.roofline import peaks  # late: numba
+
+        peaks.fresh()
     if not SITE.exists() or not STAMP.exists() or STAMP.read_text() != state():
         say("publish", "the pages and the history as this machine sees them")
         with ThreadPoolExecutor(1) as beside:  # asv works in processes of its own
@@ -114,13 +115,6 @@ def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
     return [(part, wide) for wide, part in chosen.items() if part]
 
 
-def measure_machine() -> None:
-    """Its bandwidth and arithmetic, once: what distances from the floor are told by."""
-    from tools.roofline import peaks  # late: numba
-
-    peaks.fresh()
-
-
 def say(verb: str, question: str) -> None:
     print(f"\n{verb}: {question}", flush=True)
 
@@ -134,10 +128,8 @@ def state() -> str:
 
 def publish_results() -> None:
     """The asv site, with what was measured at this commit; committed results stay as they are."""
-    clean = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
     with console.progress("publishing"), site.local_results() as config:
-        if clean and not changes():
-            site.record(clean, config=config)
+        site.record_measured(config)
         if site.has_results(config):
             site.publish(config=config)
 
@@ -149,9 +141,5 @@ def show_results() -> None:
     settled = [View().of(name).status for name in discovery.names()]
     counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
     print(f"{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
-    print(f"report  {shown(pages.LOCAL / 'reports' / 'index.md')}")
-    print(f"site    {shown(SITE)}")
-
-
-def shown(path: Path) -> Path:
-    return path.relative_to(digests.ROOT)
+    for what, path in (("report", pages.LOCAL / "reports" / "index.md"), ("site  ", SITE)):
+        print(f"{what}  {path.relative_to(digests.ROOT)}")

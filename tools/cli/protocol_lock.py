@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tools import console
 from tools.records.protocols import CLOCK, COUNTER
-from tools.selftest import command
+from tools.selftest.timed_controls import hear
 from validation import discovery
 from validation.judge.verdicts import Verdict
 from validation.protocol import JUDGE, Protocol
@@ -112,7 +112,7 @@ def answers(protocol: Protocol) -> dict[str, str]:
         found = {
             f"{part}/{heard.name}": "rejected" if heard.said else "accepted"
             for part in parts
-            for heard in command.hear(part, tell)
+            for heard in hear(part, tell)
         }
         return found | (verdicts(tell) if protocol is JUDGE else {})
 

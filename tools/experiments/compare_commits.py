@@ -27,7 +27,7 @@ from tools.timing.intervals import Interval
 from tools.timing.worker_client import Died, listen
 from validation import discovery
 from validation.records import digests, results
-from validation.records.base import BrokenRecord
+from validation.records.errors import BrokenRecord, NotMeasured
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
 BUDGET_S = 3.0  # of rounds for each case in each process
@@ -224,14 +224,14 @@ def of_optimization(
     name: str, trees: dict[str, Path], tell: console.Tell
 ) -> Iterator[ComparedCase]:
     """Judge both; time what both do right."""
-    from tools.suite import NoNumber, ask  # late: imports asv
+    from tools.suite import ask  # late: imports asv
 
     judged = {}
     for who, root in trees.items():
         tell(f"{name}: judging {who}")
         try:
             judged[who] = ask(root, "judge", name)
-        except NoNumber as why:
+        except NotMeasured as why:
             judged[who] = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
     a, b = judged["A"], judged["B"]
     if b["status"] != "VERIFIED":

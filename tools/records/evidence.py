@@ -18,14 +18,11 @@ from validation.judge import verdicts
 from validation.judge.verdicts import Closest, Conclusion, Status, Summary
 from validation.protocol import JUDGE
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
+from validation.records.errors import BrokenRecord, Sealed
 from validation.tiers import Coverage
 
 UNSETTLED = (Status.STALE, Status.UNJUDGED)  # no verdict of today's code
-
-
-class NotMeasured(RuntimeError):
-    """Not measured, or measured and thrown away; the message says why and what to do."""
 
 
 def forget() -> None:
@@ -248,6 +245,6 @@ def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
         return None
     try:
         right = found.rests_on == foundations(engine, found.torch if on else "")
-    except manifest.Sealed:
+    except Sealed:
         return None
     return found if right and (found.full or not full) else None

@@ -24,6 +24,7 @@ from validation import discovery
 from validation.golden import manifest
 from validation.judge.verdicts import Status
 from validation.records import digests, results
+from validation.records.errors import Sealed
 
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -168,7 +169,7 @@ def engine_row(name: str, view: View) -> dict:
     float64 truth."""
     try:
         sealed = manifest.manifest(name)
-    except manifest.Sealed as broken:
+    except Sealed as broken:
         return {"name": name, "sealed": None, "words": str(broken), "checks": {}, "worst": None}
     worst = max(
         (value[0] for answer in sealed.answers.values() for value in answer.float64_error.values()),

@@ -10,7 +10,7 @@ from pathlib import Path
 from tools import console
 from validation.records import results, samples
 from validation.records.atomic import write_atomic
-from validation.records.base import BrokenRecord
+from validation.records.errors import BrokenRecord
 
 
 def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:
@@ -70,7 +70,7 @@ def taken(path: Path) -> int:
     """Samples of a bundle beside those that are here, each after a look at its digest; how many.
 
     Raises:
-        BrokenSamples: one is not what its name says.
+        BrokenRecord: one is not what its name says.
     """
     count = 0
     with tarfile.open(path) as archive:
@@ -82,7 +82,7 @@ def taken(path: Path) -> int:
             write_atomic(samples.place(digest), file.read())
             try:
                 samples.load(digest)
-            except samples.BrokenSamples:
+            except BrokenRecord:
                 samples.place(digest).unlink()
                 raise
             count += 1

@@ -10,6 +10,7 @@ from tools.reporting import sample_store
 from tools.timing.aggregate import Gathered
 from validation.judge.verdicts import Verdict
 from validation.records import results, samples
+from validation.records.errors import BrokenRecord
 
 MISSING = "no samples here"
 
@@ -39,7 +40,7 @@ def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
         raw = samples.load(digest)
     except FileNotFoundError:
         return VerifiedSection(on, name, key, 0, MISSING)
-    except samples.BrokenSamples as broken:
+    except BrokenRecord as broken:
         return VerifiedSection(on, name, key, 0, str(broken))
     again = AGAIN[key](raw)
     parts = [part for part in again if again[part] != kept[part]]

@@ -22,7 +22,7 @@ from numba import njit
 
 from tools import console
 from tools.records.conditions import conditions
-from tools.roofline.model import Ceiling, Ceilings, file, on_file
+from tools.roofline.model import Ceiling, Ceilings, file
 from validation.records.base import today
 
 TRIAL_S = 2e-3
@@ -163,18 +163,15 @@ def row(kind: StreamKernel | Product, rates: list[float]) -> Ceiling:
     )
 
 
-def fresh(again: bool = False) -> Ceilings:
-    """The ceilings on file if they are this machine's, today; measured and written otherwise."""
-    found = None if again else on_file()
-    if found is None:
-        with console.progress("measuring the machine") as tell:
-            found = file(measure(tell=tell))
-    return found
+def fresh() -> Ceilings:
+    """The ceilings of this machine, measured and written."""
+    with console.progress("measuring the machine") as tell:
+        return file(measure(tell=tell))
 
 
 def run(as_json: bool = False) -> int:
     """The verb ``ceilings``."""
-    found = fresh(again=True)
+    found = fresh()
     rows = []
     for c in found.ceilings:
         unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"

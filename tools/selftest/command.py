@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tools import console
 from tools.records.evidence import UNSETTLED, judged
-from tools.selftest import acceptance_table, timed_controls
+from tools.selftest import acceptance_table
 from tools.selftest.selftest_record import (
     NAME,
     SECTION,
@@ -15,6 +15,7 @@ from tools.selftest.selftest_record import (
     shortened,
     summary,
 )
+from tools.selftest.timed_controls import hear
 from validation import discovery, machine
 from validation.judge.verdicts import MutationSummary, Status
 from validation.protocol import JUDGE
@@ -59,23 +60,6 @@ def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> Se
         acceptance=rows,
         wrong=[*faults(heard), *survivors(mutation), *astray],
     )
-
-
-def hear(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:
-    """Run the controls of one part, by the judge or by the clock."""
-    from validation import corpus
-
-    listen = timed_controls.timed if part == "must_reject_timed" else corpus.hear
-    for name, entry in corpus.entries(part).items():
-        tell(f"{part}: {name}")
-        said = listen(part, entry)
-        yield ControlOutcome(
-            name=name,
-            engine=entry.engine,
-            expected=entry.reason,
-            said=said,
-            right=entry.as_expected(said),
-        )
 
 
 def scores() -> tuple[dict[str, MutationSummary], dict[str, str]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from tools.records.evidence import NotMeasured
 from tools.timing import aggregate, intervals, output_check
 from validation.judge.verdicts import Conclusion
+from validation.records.errors import NotMeasured
 
 HIDDEN = 0.25  # of the baseline's block: work that a state's reading may add to it, at most
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster

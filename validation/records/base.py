@@ -11,12 +11,9 @@ from typing import Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from validation.records.atomic import write_atomic
+from validation.records.errors import BrokenRecord
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class BrokenRecord(ValueError):
-    """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
 
 
 class Part(BaseModel, ser_json_inf_nan="strings"):

@@ -22,7 +22,8 @@ from pydantic import ValidationError
 from validation import machine
 from validation.records import digests
 from validation.records.atomic import write_atomic
-from validation.records.base import BrokenRecord, Part, first_fault
+from validation.records.base import Part, first_fault
+from validation.records.errors import BrokenRecord
 
 FOLDER = Path("reports", "results")
 SCHEMA = 1

@@ -13,12 +13,9 @@ from pathlib import Path
 
 from validation.records import digests
 from validation.records.atomic import write_atomic
+from validation.records.errors import BrokenRecord
 
 FOLDER = digests.ROOT / ".groundspeed" / "samples"
-
-
-class BrokenSamples(ValueError):
-    """A file of samples that is not what its name says."""
 
 
 def place(digest: str, folder: Path | None = None) -> Path:
@@ -40,7 +37,7 @@ def load(digest: str) -> object:
 
     Raises:
         FileNotFoundError: they are not on this machine.
-        BrokenSamples: the file holds something else.
+        BrokenRecord: the file holds something else.
     """
     path = place(digest)
     try:
@@ -48,7 +45,7 @@ def load(digest: str) -> object:
     except FileNotFoundError:
         raise
     except (OSError, EOFError, ValueError) as error:
-        raise BrokenSamples(f"{path} cannot be read ({error}); delete it") from None
+        raise BrokenRecord(f"{path} cannot be read ({error}); delete it") from None
     if digests.of_bytes(data)[:32] != digest:
-        raise BrokenSamples(f"{path} was edited: it is not what its name says; delete it")
+        raise BrokenRecord(f"{path} was edited: it is not what its name says; delete it")
     return json.loads(data)

@@ -11,10 +11,10 @@ import torch
 
 from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools.records.evidence import NotMeasured
 from tools.timing import aggregate, output_check, sanity, session, worker
 from tools.timing.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
 from validation.judge.verdicts import CaseSummary, Status, Summary
+from validation.records.errors import NotMeasured
 from validation.tiers import Coverage
 
 CASE = "odd_2d"
