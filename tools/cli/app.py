@@ -132,7 +132,7 @@ def bench(
         return verb.run(names, full, dirty, json, processes)
     from tools.cli import bench as verb
 
-    return verb.run(names, full, dirty, again=bool(names), as_json=json, processes=processes)
+    return verb.run(names, full, dirty, bool(names), json, processes, publish=full)
 
 
 @app.command()

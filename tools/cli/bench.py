@@ -27,16 +27,15 @@ def run(
     again: bool = True,
     as_json: bool = False,
     processes: int | None = None,
-    passing_over: bool = False,
-    publish: bool | None = None,
+    publish: bool = False,
 ) -> int:
-    """The verb ``bench``; without ``again``, current measurements stand as they are.
+    """The verb ``bench``.
 
-    Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
-    for, or with ``passing_over``, the refused optimizations are passed over with a word.
-    ``publish`` says whether enough processes are taken to claim a number; default: if ``full``.
+    With ``again``, whoever has no verdict is refused, exit 1. Without, current measurements stand
+    as they are, and the refused optimizations are passed over with a word. ``publish`` takes
+    enough processes to claim a number.
     """
-    asked = wanted(full if publish is None else publish, processes)
+    asked = wanted(publish, processes)
     found, due, refused = {}, {}, {}
     for name in discovery.chosen(names):
         if not again and (known := evidence.measured(name, full)):
@@ -50,7 +49,7 @@ def run(
         else:
             refused[name] = (status, reason)
     unsettled = any(status in UNSETTLED for status, _ in refused.values())
-    failed = unsettled or bool(names and refused and not passing_over)
+    failed = unsettled or bool(again and refused)
     for group in groups(due, full):
         made, why = measure(group, full, dirty, asked)
         found |= made

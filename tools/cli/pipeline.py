@@ -53,7 +53,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
         due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
         due = [n for n in due if can_be_timed(n, large)]
         if due:
-            code |= bench.run(due, large, dirty, again=False, passing_over=True, publish=False)
+            code |= bench.run(due, large, dirty, again=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
     if here and model.on_file() is None:
