@@ -126,7 +126,6 @@ def machine_row(on: str, found: list[dict]) -> dict:
     made = [m.made[:10] for e in own for m in (e.verdict, e.timing) if m]
     return {
         "machine": on,
-        "judged": sum(e.decided for e in own),
         "verified": sum(e.status is Status.VERIFIED for e in own),
         "rejected": sum(e.status is Status.REJECTED for e in own),
         "timed": sum(bool(e.timing) for e in own),

@@ -79,11 +79,8 @@ def taken(path: Path) -> int:
             file = archive.extractfile(member)
             if file is None or here(digest):
                 continue
-            write_atomic(samples.place(digest), file.read())
-            try:
-                samples.load(digest)
-            except BrokenRecord:
-                samples.place(digest).unlink()
-                raise
+            packed = file.read()
+            samples.unpacked(packed, digest)
+            write_atomic(samples.place(digest), packed)
             count += 1
     return count

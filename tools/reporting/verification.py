@@ -43,16 +43,15 @@ def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
     except BrokenRecord as broken:
         return VerifiedSection(on, name, key, 0, str(broken))
     again = AGAIN[key](raw)
-    parts = [part for part in again if again[part] != kept[part]]
-    first = parts[0] if parts else ""
-    said = first and first_difference(kept[first], again[first], first)
-    return VerifiedSection(on, name, key, count({part: kept[part] for part in again}), said)
+    kept = {part: kept.get(part) for part in again}  # what is empty is not on file
+    said = "" if kept == again else first_difference(kept, again)
+    return VerifiedSection(on, name, key, count(kept), said)
 
 
 def verdict_again(raw: dict) -> dict:
     """The summary of a whole verdict."""
     told = results.plain(Verdict.model_validate(raw).summary())
-    return {key: told[key] for key in ("status", "reason", "cases", "mutation")}
+    return {key: told.get(key) for key in ("status", "reason", "cases", "mutation")}
 
 
 def timing_again(raw: dict) -> dict:
@@ -78,12 +77,13 @@ AGAIN: dict[str, Callable[[dict], dict]] = {
 }
 
 
-def first_difference(kept: object, again: object, where: str) -> str:
+def first_difference(kept: object, again: object, where: str = "") -> str:
     """Where two values differ first, in words."""
     if isinstance(kept, dict) and isinstance(again, dict):
         for key in {**kept, **again}:
             if kept.get(key) != again.get(key):
-                return first_difference(kept.get(key), again.get(key), f"{where}.{key}")
+                inner = f"{where}.{key}" if where else key
+                return first_difference(kept.get(key), again.get(key), inner)
     return f"{where}: on file {kept!r}, from the samples {again!r}"
 
 
