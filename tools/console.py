@@ -17,17 +17,21 @@ def line(*columns: object, widths: tuple[int, ...] = (34, 13, 12)) -> None:
 
 
 def answer(
-    as_json: bool,
+    asked: bool,
     value: object,
     rows: Iterable[tuple] = (),
     widths: tuple[int, ...] = (34, 13, 12),
 ) -> None:
-    """What a verb has found: as JSON, or a line for each row of columns."""
-    if as_json:
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+    """What a verb has found: as JSON where that is asked for, or a line for each row of columns."""
+    if asked:
+        as_json(value)
         return
     for columns in rows:
         line(*columns, widths=widths)
+
+
+def as_json(value: object) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 @contextmanager

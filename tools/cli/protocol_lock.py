@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tools import console
 from tools.records.protocols import CLOCK, COUNTER
-from tools.selftest.timed_controls import hear
+from tools.selftest import timed_controls
 from validation import discovery
 from validation.judge.verdicts import Verdict
 from validation.protocol import JUDGE, Protocol
@@ -105,15 +105,18 @@ def lock_same(protocol: Protocol) -> None:
 def answers(protocol: Protocol) -> dict[str, str]:
     """What an instrument says of everything whose answer is known, as far as this machine can ask:
     controls by part and name, optimizations by name."""
+    from validation import corpus  # late: torch
+
     with console.progress(f"asking the {protocol.name}") as tell:
         if protocol is COUNTER:
             return budgets(tell)
         parts = ("must_reject_timed",) if protocol is CLOCK else ("must_reject", "must_accept")
-        found = {
-            f"{part}/{heard.name}": "rejected" if heard.said else "accepted"
-            for part in parts
-            for heard in hear(part, tell)
-        }
+        found = {}
+        for part in parts:
+            listen = timed_controls.timed if protocol is CLOCK else corpus.hear
+            for name, entry in corpus.entries(part).items():
+                tell(f"{part}: {name}")
+                found[f"{part}/{name}"] = "rejected" if listen(part, entry) else "accepted"
         return found | (verdicts(tell) if protocol is JUDGE else {})
 
 

@@ -197,8 +197,10 @@ def into_place(made: Path, name: str) -> None:
 def tell_user(request: Request, seen: Observed, as_json: bool) -> None:
     stem = request.name.rpartition("_v")[0] or request.name
     following = f"groundspeed new {stem}_idea --baseline {request.name}"
+    if as_json:
+        console.as_json({"engine": request.name, "fields": sorted(seen.numbers["fields"]),
+                         "files": sorted(seen.answer["files"]), "next": following})  # fmt: skip
+        return
     kind = f"step {request.step}" if request.step else "whole run"
-    files, fields = sorted(seen.answer["files"]), sorted(seen.numbers["fields"])
-    words = f"{len(files)} files, {len(fields)} fields, {kind}; next: {following}"
-    told = {"engine": request.name, "fields": fields, "files": files, "next": following}
-    console.answer(as_json, told, [(request.name, "FROZEN", "", words)])
+    words = f"{len(seen.answer['files'])} files, {len(seen.numbers['fields'])} fields, {kind}"
+    console.line(request.name, "FROZEN", "", f"{words}; next: {following}")

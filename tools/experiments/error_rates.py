@@ -279,7 +279,7 @@ def page(view: View) -> str:
 
 
 def on_file(on: str) -> ErrorRates | None:
-    return results.find(ErrorRates, SECTION, NAME, on)
+    return results.trusted(ErrorRates, SECTION, NAME, on)
 
 
 def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:

@@ -128,7 +128,7 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
-    found = results.find(Map, SECTION, name_of(engine), on or machine.kind())
+    found = results.trusted(Map, SECTION, name_of(engine), on or machine.kind())
     return found if found and CLOCK.current(found.protocol, found.modified, {"sweep"}) else None
 
 

@@ -34,7 +34,7 @@ def run(
         return comparison.run(chosen, other, patience_s, threads, seconds, as_json)
     found = output.profiled(chosen, patience_s, threads, seconds)
     if as_json:
-        console.answer(True, found.model_dump(mode="json"))
+        console.as_json(found.model_dump(mode="json"))
     else:
         show(found)
     return 0

@@ -105,7 +105,7 @@ def run(
         turns = [[once(side, seconds / ROUNDS) for side in sides] for _ in range(ROUNDS)]
     found = compared(ours, theirs, turns)
     write(found)
-    console.answer(True, found.model_dump(mode="json")) if as_json else show(found)
+    console.as_json(found.model_dump(mode="json")) if as_json else show(found)
     return 0
 
 

@@ -14,7 +14,7 @@ from validation import machine
 from validation.parallel.process_pool import end_with_parent
 from validation.protocol import JUDGE
 from validation.records import results
-from validation.records.base import Part, today
+from validation.records.base import BrokenRecord, Part, today
 
 STARTS = 10
 AT_ONCE = 2
@@ -55,10 +55,13 @@ class Acceptance(Part):
 SECTION, NAME = "acceptance", "tools/acceptance"
 
 
-def on_file() -> Acceptance | None:
-    """The table of today's protocol, if this kind of machine has made it."""
-    found = results.find(Acceptance, SECTION, NAME, machine.kind())
-    right = found and found.protocol == JUDGE.number and JUDGE.stands(found.modified)
+def on_file(on: str = "") -> Acceptance | None:
+    """The table of today's protocol, if a kind of machine, this one by default, has made it."""
+    try:
+        found = results.section(Acceptance, SECTION, NAME, on or machine.kind())
+    except (FileNotFoundError, BrokenRecord):
+        return None
+    right = found.protocol == JUDGE.number and JUDGE.stands(found.modified)
     return found if right else None
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tools import console
-from tools.records.evidence import UNSETTLED, judged
-from tools.selftest import acceptance_table
+from tools.records.evidence import judged
+from tools.selftest import acceptance_table, timed_controls
 from tools.selftest.selftest_record import (
     NAME,
     SECTION,
@@ -15,7 +15,6 @@ from tools.selftest.selftest_record import (
     shortened,
     summary,
 )
-from tools.selftest.timed_controls import hear
 from validation import discovery, machine
 from validation.judge.verdicts import MutationSummary, Status
 from validation.protocol import JUDGE
@@ -32,8 +31,10 @@ def run(as_json: bool = False, part: str = "") -> int:
         record = trial(tell, part)
     if not part:
         results.put(SECTION, shortened(record), NAME, machine.kind())
-    lines = [(line,) for line in summary(record)]
-    console.answer(as_json, record.model_dump(mode="json"), lines)
+    if as_json:
+        print(record.model_dump_json(indent=1))
+    else:
+        print("\n".join(summary(record)))
     return int(not record.holds)
 
 
@@ -62,12 +63,29 @@ def trial(tell: Callable[[str], None] = lambda line: None, part: str = "") -> Se
     )
 
 
+def hear(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:
+    """Run the controls of one part, by the judge or by the clock."""
+    from validation import corpus
+
+    listen = timed_controls.timed if part == "must_reject_timed" else corpus.hear
+    for name, entry in corpus.entries(part).items():
+        tell(f"{part}: {name}")
+        said = listen(part, entry)
+        yield ControlOutcome(
+            name=name,
+            engine=entry.engine,
+            expected=entry.reason,
+            said=said,
+            right=entry.as_expected(said),
+        )
+
+
 def scores() -> tuple[dict[str, MutationSummary], dict[str, str]]:
     """Mutation scores of current verdicts, and why the others have none."""
     found, missing = {}, {}
     for name in discovery.names():
         status, verdict, _ = judged(name)
-        if status in UNSETTLED or verdict is None:
+        if status in (Status.STALE, Status.UNJUDGED) or verdict is None:
             missing[name] = "not judged as things are now; run: groundspeed validate"
         elif status is Status.UNAVAILABLE:
             missing[name] = "not judged on this machine, which lacks what they need"

@@ -7,7 +7,7 @@ from tools.rendering.templates import PAGES
 from validation import discovery
 from validation.judge.verdicts import MutationSummary
 from validation.records import results
-from validation.records.base import Part
+from validation.records.base import BrokenRecord, Part
 
 SECTION, NAME = "selftest", "tools/selftest"
 SHOWN = 160  # characters of what was said of an entry
@@ -49,6 +49,13 @@ def shortened(record: SelfTest) -> SelfTest:
     return record.model_copy(update={"heard": short, "mutation": {}, "unscored": {}})
 
 
+def on_file(on: str) -> SelfTest | None:
+    try:
+        return results.section(SelfTest, SECTION, NAME, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
+
+
 def summary(record: SelfTest) -> list[str]:
     """A line for each part, each score and each fault."""
     lines = []
@@ -74,8 +81,7 @@ def summary(record: SelfTest) -> list[str]:
 def page(view: View) -> str:
     """The text of reports/selftest.md: the newest record of the first machine that has one, and
     the mutation score of every claim as its verdict has it."""
-    kept = ((results.find(SelfTest, SECTION, NAME, on), on) for on in view.machines)
-    record, on = next((one for one in kept if one[0]), (None, ""))
+    record, on = next(((r, m) for m in view.machines if (r := on_file(m))), (None, ""))
     verdicts = {name: view.of(name) for name in discovery.names()}
     scored = {n: e.verdict.mutation for n, e in verdicts.items() if e.verdict and e.current}
     return PAGES.get_template("selftest.md").render(

@@ -1,45 +1,24 @@
-"""Runs the controls of the self-test: by the judge, or by the clock those that are wrong only
-while they are timed."""
+"""Controls that only the clock can reject: they are wrong only while they are timed."""
 
 from __future__ import annotations
 
 import gc
 import json
 import os
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
 
 import baselines
-from tools.selftest.selftest_record import ControlOutcome
 from validation.judge.verdicts import CaseSummary, Status, Summary
 from validation.protocol import JUDGE
-from validation.records.atomic import write_atomic
 from validation.records.errors import NotMeasured
 from validation.tiers import Coverage
 from validation.worker.client import scratch_folder
 
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
-
-
-def hear(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:
-    """Run the controls of one part, by the judge or by the clock."""
-    from validation import corpus  # late: torch
-
-    listen = timed if part == "must_reject_timed" else corpus.hear
-    for name, entry in corpus.entries(part).items():
-        tell(f"{part}: {name}")
-        said = listen(part, entry)
-        yield ControlOutcome(
-            name=name,
-            engine=entry.engine,
-            expected=entry.reason,
-            said=said,
-            right=entry.as_expected(said),
-        )
 
 
 def timed(part: str, entry) -> str:
@@ -115,7 +94,9 @@ def time_entry(key: str, folder: Path) -> None:
         folder,
         (ROUNDS, steps),
     )
-    write_atomic(folder / "row", json.dumps(worker.measure_case(*words, (ROUNDS, steps))))
+    partial = folder / "row.tmp"
+    partial.write_text(json.dumps(worker.measure_case(*words, (ROUNDS, steps))))
+    os.replace(partial, folder / "row")
 
 
 def unsealed(entry) -> Summary:

@@ -118,10 +118,10 @@ def as_model(kind: type[P], value: dict, where: Path | str) -> P:
         raise BrokenRecord(f"{where} does not fit its schema ({first_fault(error)})") from None
 
 
-def find(kind: type[P], key: str, name: str, on: str, root: Path = digests.ROOT) -> P | None:
-    """One section; nothing where there is none, or none that can be trusted."""
+def trusted(kind: type[P], key: str, name: str, on: str) -> P | None:
+    """One section, where there is one that can be trusted."""
     try:
-        return section(kind, key, name, on, root)
+        return section(kind, key, name, on)
     except (FileNotFoundError, BrokenRecord):
         return None
 
