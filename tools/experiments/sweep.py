@@ -129,7 +129,8 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
     found = results.trusted(Map, SECTION, name_of(engine), on or machine.kind())
-    return found if found and CLOCK.current(found.protocol, found.modified, {"sweep"}) else None
+    stands = found and CLOCK.stands(found.modified)
+    return found if stands and not CLOCK.overturned(found.protocol, {"sweep"}) else None
 
 
 def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
