@@ -155,7 +155,7 @@ def reuse(handed: Path, name: str, tree: Path) -> Found:
     from validation.records import results
 
     here = machine.kind(discovery.device(name, tree))
-    place = handed / here / f"{name}.json" if handed.is_dir() else handed
+    place = handed / here / f"{name}.json"
     found = results.parsed(place.read_text(encoding="utf-8"), place, name, here)
     timing, verdict = found["timing"], found["verdict"]
     if timing["conditions"]["dirty"]:

@@ -100,20 +100,19 @@ def known() -> list[str]:
 
 
 @contextmanager
-def local_results(root: Path = ROOT) -> Iterator[str]:
+def local_results() -> Iterator[str]:
     """A configuration of asv whose results are a copy: what is recorded there is on the site of
     this machine and not in the committed history."""
-    committed = results_folder(CONFIG, root)
-    copy = root / ".asv" / "results"
+    committed, copy = results_folder(CONFIG), ROOT / ".asv" / "results"
     shutil.rmtree(copy, ignore_errors=True)
     if committed.is_dir():
         shutil.copytree(committed, copy)
-    told = load_json(root / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
-    write_atomic(root / LOCAL, json.dumps(told))
+    told = load_json(ROOT / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
+    write_atomic(ROOT / LOCAL, json.dumps(told))
     try:
         yield LOCAL
     finally:
-        (root / LOCAL).unlink(missing_ok=True)
+        (ROOT / LOCAL).unlink(missing_ok=True)
 
 
 def results_folder(config: str, root: Path = ROOT) -> Path:
@@ -156,12 +155,8 @@ def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
     return root / "reports" / "asv" / "html"
 
 
-def record(
-    names: list[str], root: Path = ROOT, measurements: Path | None = None, config: str = CONFIG
-) -> None:
-    """File the measurements of these optimizations in asv's results, under HEAD.
-
-    ``measurements`` is a file of results, or the folder of those of each machine; nothing is
+def record(names: list[str], config: str = CONFIG) -> None:
+    """File the measurements of these optimizations in asv's results, under HEAD; nothing is
     measured again.
 
     Raises:
@@ -169,21 +164,20 @@ def record(
     """
     from tools.records.conditions import changes
 
-    changed = changes(root)
-    if changed:
+    if changed := changes():
         raise Refused(
             f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
             "results under a commit; commit, and record again"
         )
-    handed = (measurements or root / FOLDER).resolve()
     kinds: dict[str, list[str]] = {}
     for name in names:
-        kinds.setdefault(machine.kind(discovery.device(name, root)), []).append(name)
+        kinds.setdefault(machine.kind(discovery.device(name)), []).append(name)
     for kind, own in kinds.items():
         suites = f"^({'|'.join(map(re.escape, own))})\\.benchmark\\."
         words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--machine", kind)
-        asv(root, *words, "--bench", suites, config=config, GROUNDSPEED_MEASUREMENT=str(handed))
-    one_line(results_folder(config, root) / "benchmarks.json")
+        handed = {"GROUNDSPEED_MEASUREMENT": str(ROOT / FOLDER)}
+        asv(ROOT, *words, "--bench", suites, config=config, **handed)
+    one_line(results_folder(config) / "benchmarks.json")
 
 
 def one_line(path: Path) -> None:

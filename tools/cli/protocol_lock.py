@@ -7,8 +7,6 @@ every control and every mutation score, is run and must give the answers that ar
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools import console
 from tools.records.protocols import CLOCK, COUNTER
 from tools.selftest import timed_controls
@@ -34,23 +32,21 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     waiting = [p for p in PROTOCOLS if not p.fits()]
     for protocol in waiting if raised or same else ():
         lock_raised(protocol) if raised else lock_same(protocol)
-    told = {p.name: describe(p) for p in PROTOCOLS}
+    told = {}
+    for protocol in PROTOCOLS:
+        undecided = refusal(protocol)
+        told[protocol.name] = {
+            "number": protocol.number,
+            "state": "UNDECIDED" if undecided else "locked",
+            "last": protocol.history[-1].line,
+            "undecided": undecided,
+        }
     rows = (
         (name, f"protocol {a['number']}", a["state"], a["undecided"] or a["last"])
         for name, a in told.items()
     )
     console.answer(as_json, told, rows)
     return int(any(about["undecided"] for about in told.values()))
-
-
-def describe(protocol: Protocol) -> dict[str, object]:
-    undecided = refusal(protocol)
-    return {
-        "number": protocol.number,
-        "state": "UNDECIDED" if undecided else "locked",
-        "last": protocol.history[-1].line,
-        "undecided": undecided,
-    }
 
 
 def refusal(protocol: Protocol) -> str:
@@ -62,10 +58,9 @@ def refusal(protocol: Protocol) -> str:
     return f"{what}: {WAYS_ON.format(history=history_of(protocol))}"
 
 
-def history_of(protocol: Protocol) -> Path:
+def history_of(protocol: Protocol) -> str:
     """Where its lines of history stand."""
-    place = "validation/protocol.py" if protocol is JUDGE else "tools/records/protocols.py"
-    return Path(place)
+    return "validation/protocol.py" if protocol is JUDGE else "tools/records/protocols.py"
 
 
 def lock_raised(protocol: Protocol) -> None:

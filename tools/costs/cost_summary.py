@@ -38,15 +38,15 @@ COLUMNS = ("operators", "read", "written", "flops", "allocations", "allocated", 
            "compiled")  # fmt: skip
 
 
-class Count(Part):
-    """What an engine does in a case: totals over ``steps`` steps of the baseline, and lines."""
+class PerStep(Part):
+    """What an engine does in a case, over ``steps`` steps of the baseline."""
 
     steps: int
     opaque: str  # why the counter cannot see everything; "" where it does
-    lines: list[Line]
 
     def total(self, column: str) -> int:
-        return sum(getattr(line, column) for line in self.lines)
+        """Over all steps."""
+        raise NotImplementedError
 
     def per_step(self, column: str) -> float:
         return self.total(column) / self.steps
@@ -57,11 +57,18 @@ class Count(Part):
         return self.per_step("read") + self.per_step("written")
 
 
-class Total(Part):
+class Count(PerStep):
+    """A count, line by line."""
+
+    lines: list[Line]
+
+    def total(self, column: str) -> int:
+        return sum(getattr(line, column) for line in self.lines)
+
+
+class Total(PerStep):
     """A count without its lines: what is kept as evidence."""
 
-    steps: int
-    opaque: str
     totals: dict[str, int]  # by column, over all steps
     waits_at: list[str] = []  # of a candidate: lines at which a host would wait for a GPU
 
@@ -76,14 +83,6 @@ class Total(Part):
 
     def total(self, column: str) -> int:
         return self.totals[column]
-
-    def per_step(self, column: str) -> float:
-        return self.totals[column] / self.steps
-
-    @property
-    def moved(self) -> float:
-        """Bytes read and written a step."""
-        return self.per_step("read") + self.per_step("written")
 
 
 class Compared(Part):

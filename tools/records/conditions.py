@@ -135,8 +135,8 @@ def git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def changes(root: Path = digests.ROOT) -> list[str]:
+def changes() -> list[str]:
     """Files of the working tree that differ from the commit and that a number rests on."""
-    lines = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    lines = git(digests.ROOT, "status", "--porcelain", "--untracked-files=all").splitlines()
     paths = [line.strip().split(" ", 1)[-1].strip() for line in lines]
     return [p for p in paths if not p.startswith(("reports/", "tests/")) and not p.endswith(".md")]
