@@ -102,10 +102,6 @@ class Protocol:
         ones always, of those that somebody was changing only while they are exactly these."""
         return modified in ("", self.modified())
 
-    def current(self, made_under: int, modified: str, tags: Iterable[str]) -> bool:
-        """Whether evidence with these tags is of rules that still hold."""
-        return self.stands(modified) and not self.overturned(made_under, tags)
-
     def fits(self) -> bool:
         return self.locked()["protocol"] == self.number and not self.changed()
 

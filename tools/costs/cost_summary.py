@@ -38,15 +38,15 @@ COLUMNS = ("operators", "read", "written", "flops", "allocations", "allocated", 
            "compiled")  # fmt: skip
 
 
-class PerStep(Part):
-    """What an engine does in a case, over ``steps`` steps of the baseline."""
+class Count(Part):
+    """What an engine does in a case: totals over ``steps`` steps of the baseline, and lines."""
 
     steps: int
     opaque: str  # why the counter cannot see everything; "" where it does
+    lines: list[Line]
 
     def total(self, column: str) -> int:
-        """Over all steps."""
-        raise NotImplementedError
+        return sum(getattr(line, column) for line in self.lines)
 
     def per_step(self, column: str) -> float:
         return self.total(column) / self.steps
@@ -57,18 +57,11 @@ class PerStep(Part):
         return self.per_step("read") + self.per_step("written")
 
 
-class Count(PerStep):
-    """A count, line by line."""
-
-    lines: list[Line]
-
-    def total(self, column: str) -> int:
-        return sum(getattr(line, column) for line in self.lines)
-
-
-class Total(PerStep):
+class Total(Part):
     """A count without its lines: what is kept as evidence."""
 
+    steps: int
+    opaque: str
     totals: dict[str, int]  # by column, over all steps
     waits_at: list[str] = []  # of a candidate: lines at which a host would wait for a GPU
 
@@ -83,6 +76,14 @@ class Total(PerStep):
 
     def total(self, column: str) -> int:
         return self.totals[column]
+
+    def per_step(self, column: str) -> float:
+        return self.totals[column] / self.steps
+
+    @property
+    def moved(self) -> float:
+        """Bytes read and written a step."""
+        return self.per_step("read") + self.per_step("written")
 
 
 class Compared(Part):
@@ -143,7 +144,8 @@ def current(found: Compared, installed: bool) -> bool:
     return (
         found.code == code_now(name, found.engine, "" if installed else found.torch)
         and found.budget == budget_now(name)
-        and COUNTER.current(found.protocol, found.modified, {"counts"})
+        and COUNTER.stands(found.modified)
+        and not COUNTER.overturned(found.protocol, {"counts"})
     )
 
 

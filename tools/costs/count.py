@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
 from multiprocessing import active_children, get_context
 from signal import SIG_IGN, SIGINT, signal
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from validation import discovery, machine
 from validation.records.base import BrokenRecord
 
 if TYPE_CHECKING:
+    from baselines.engine import Case, Engine
     from validation.claims import Agreement
 
 PROCESSES = 2  # that count at once
@@ -136,14 +136,19 @@ def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
         return {"outgrown": [str(error)]}
 
 
-@cache
-def frozen(engine: str, case: str) -> Total:
-    """Of a baseline: counted once, however many optimizations it has."""
-    from tools.costs import dispatch_counter  # late: torch
+_frozen: dict[tuple[str, str], Total] = {}
 
-    base = baselines.load(engine)
-    counted = Total.of(dispatch_counter.count(base, base.cases[case]))
-    return counted.model_copy(update={"waits_at": []})
+
+def frozen(engine: Engine, case_name: str, case: Case) -> Total:
+    """Of a baseline: counted once, however many optimizations it has."""
+    key = (engine.name, case_name)
+    if key not in _frozen:
+        from tools.costs import dispatch_counter  # late: torch
+
+        _frozen[key] = Total.of(dispatch_counter.count(engine, case)).model_copy(
+            update={"waits_at": []}
+        )
+    return _frozen[key]
 
 
 def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
@@ -167,7 +172,7 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
         code=code_now(name, base.name),
         budget=budget_now(name),
         outgrown=outgrown,
-        baseline={n: frozen(base.name, n) for n in timed},
+        baseline={n: frozen(base, n, case) for n, case in timed.items()},
         candidate={
             n: Total.of(dispatch_counter.count(claim.engine, case)) for n, case in timed.items()
         },

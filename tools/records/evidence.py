@@ -240,10 +240,11 @@ def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     """The last check of a baseline, here and now or by a machine of that kind, if nothing has
     changed since."""
     found = results.trusted(Checked, CHECK, check_name(engine), on or machine.kind())
-    if found is None or not JUDGE.current(found.protocol, found.modified, {"check"}):
+    if found is None or (full and not found.full):
         return None
     try:
         right = found.rests_on == foundations(engine, found.torch if on else "")
     except Sealed:
         return None
-    return found if right and (found.full or not full) else None
+    overturned = JUDGE.overturned(found.protocol, {"check"})
+    return found if right and JUDGE.stands(found.modified) and not overturned else None

@@ -21,3 +21,15 @@ class Sealed(Refused):
 
 class NotMeasured(Refused):
     """Not measured, or measured and thrown away."""
+
+
+class WrongAnswer(Refused):
+    """A timed call computed something else; the message says what."""
+
+
+class ProgramFailed(Refused):
+    """The program could not be run to its end; the message says why."""
+
+
+class NoInstrument(Refused):
+    """This machine does not let the instrument work; the message says why."""
