@@ -47,6 +47,9 @@ def failure(error: BaseException) -> int:
     if isinstance(error, (ValueError, RuntimeError, OSError, SafetensorError)):
         complain(error)
         return 1
+    if isinstance(error, SyntaxError):
+        complain(f"{error.filename}:{error.lineno} is no Python: {error.msg}; correct it")
+        return 1
     raise error
 
 

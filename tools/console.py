@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 Tell = Callable[[str], None]
@@ -14,6 +14,20 @@ def line(*columns: object, widths: tuple[int, ...] = (34, 13, 12)) -> None:
     """One result: aligned columns, the last of any length."""
     cells = [f"{c!s:<{w}}" for c, w in zip(columns, widths, strict=False)]
     print("  ".join([*cells, *map(str, columns[len(widths) :])]).rstrip(), flush=True)
+
+
+def answer(
+    asked: bool,
+    value: object,
+    rows: Iterable[tuple] = (),
+    widths: tuple[int, ...] = (34, 13, 12),
+) -> None:
+    """What a verb has found: as JSON where that is asked for, or a line for each row of columns."""
+    if asked:
+        as_json(value)
+        return
+    for columns in rows:
+        line(*columns, widths=widths)
 
 
 def as_json(value: object) -> None:

@@ -22,13 +22,11 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 
 from tools.asv_support.checkout import measurable
 from validation.records import digests
+from validation.records.atomic import write_atomic
+from validation.records.errors import NotMeasured
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
-
-
-class NoNumber(RuntimeError):
-    """There is no number, because there is no right to one; the message says why."""
 
 
 class Suite(ABC):
@@ -56,7 +54,7 @@ class Suite(ABC):
         """Judge, then time, the code of the commit that asv is at.
 
         Raises:
-            NoNumber: unless these very bytes are VERIFIED.
+            NotMeasured: unless these very bytes are VERIFIED.
         """
         handed, tree = os.environ.get("GROUNDSPEED_MEASUREMENT"), code_under_test()
         if not (tree / "optimizations" / self.optimization / "implementation.py").exists():
@@ -117,16 +115,8 @@ def timed_cases() -> dict[str, list[str] | None]:
         return known["cases"]
     cases = ask(ROOT, "cases")
     if None not in cases.values():  # what does not load today may load with another package
-        keep(kept, {"sources": seen.hexdigest(), "cases": cases})
+        write_atomic(kept, json.dumps({"sources": seen.hexdigest(), "cases": cases}))
     return cases
-
-
-def keep(path: Path, value: object) -> None:
-    """Write the whole file or nothing."""
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(value))
-    partial.replace(path)
 
 
 def code_under_test() -> Path:
@@ -139,7 +129,7 @@ def ask(tree: Path, *words: str) -> dict:
     """What `python -m tools.asv_support.worker WORD...` answers there; torch stays out of here.
 
     Raises:
-        NoNumber: with the last line that it wrote.
+        NotMeasured: with the last line that it wrote.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tools.asv_support.worker", *words],
@@ -149,7 +139,7 @@ def ask(tree: Path, *words: str) -> dict:
         text=True,
     )
     if done.returncode:
-        raise NoNumber((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        raise NotMeasured((done.stderr.strip().splitlines() or ["no reason given"])[-1])
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -158,20 +148,20 @@ def reuse(handed: Path, name: str, tree: Path) -> Found:
 
     Raises:
         BrokenRecord: the file cannot be trusted, or is about something else.
-        NoNumber: it is not about the bytes of this commit.
+        NotMeasured: it is not about the bytes of this commit.
     """
     from validation import discovery, machine
     from validation.judge.verdicts import digest_now
     from validation.records import results
 
     here = machine.kind(discovery.device(name, tree))
-    place = handed / here / f"{name}.json" if handed.is_dir() else handed
+    place = handed / here / f"{name}.json"
     found = results.parsed(place.read_text(encoding="utf-8"), place, name, here)
     timing, verdict = found["timing"], found["verdict"]
     if timing["conditions"]["dirty"]:
-        raise NoNumber(f"{place} is about a changed tree, not about {name} as committed")
+        raise NotMeasured(f"{place} is about a changed tree, not about {name} as committed")
     now = {path: digest_now(path, tree) for path in verdict["files"]}
     rests_on = digests.of_plain([verdict["baseline"], verdict["torch"], now])[:32]
     if timing["code"] != rests_on:
-        raise NoNumber(f"{place} is about other bytes of {name} than this commit has")
+        raise NotMeasured(f"{place} is about other bytes of {name} than this commit has")
     return {"level": timing["level"], "cases": timing["cases"]}

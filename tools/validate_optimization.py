@@ -1,12 +1,10 @@
 """`groundspeed validate NAME` as a script of its own."""
 
+import runpy
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from tools.__main__ import main  # noqa: E402
-
 if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
     sys.argv.insert(1, "validate")
-    main()
+    runpy.run_module("tools", run_name="__main__")

@@ -10,16 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from validation.records import digests
+from validation.records.errors import BrokenLeaf
 
 if TYPE_CHECKING:
     from baselines.engine import Engine
     from validation.claims import Agreement
-
-FILES = ("__init__.py", "implementation.py", "validation.py", "benchmark.py", "report.md")
-
-
-class BrokenLeaf(RuntimeError):
-    """An optimization folder that cannot be loaded; the message says which file and line."""
 
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:
@@ -31,12 +26,12 @@ def names(root: Path = digests.ROOT) -> list[str]:
     return sorted(p.parent.name for p in (root / "optimizations").glob("*/implementation.py"))
 
 
-def quick(name: str, root: Path = digests.ROOT) -> bool:
+def quick(name: str) -> bool:
     """Whether everyday runs judge it: what its claim says of ``quick``, read as text.
 
     The list is asked for too often to import every folder for one word.
     """
-    text = (folder(name, root) / "validation.py").read_text(encoding="utf-8")
+    text = (folder(name) / "validation.py").read_text(encoding="utf-8")
     return re.search(r"^\s*quick=False\b", text, re.MULTILINE) is None
 
 
@@ -46,20 +41,20 @@ def device(name: str, root: Path = digests.ROOT) -> str:
     return "cuda" if path.exists() and '"cuda"' in path.read_text(encoding="utf-8") else "cpu"
 
 
-def mentioned(named: Iterable[str], words: Iterable[str], root: Path = digests.ROOT) -> set[str]:
+def mentioned(named: Iterable[str], words: Iterable[str]) -> set[str]:
     """Which of the words stand in the files of these, or of what they import: read as text."""
-    files = {path for name in named for path in digests.sources(folder(name, root), root)}
+    files = {path for name in named for path in digests.sources(folder(name))}
     texts = [path.read_text(encoding="utf-8") for path in files]
     return {word for word in words if any(word in text for text in texts)}
 
 
-def chosen(asked: list[str] | None, root: Path = digests.ROOT) -> list[str]:
+def chosen(asked: list[str]) -> list[str]:
     """The names asked for, all where none are; a baseline's name means all of its own.
 
     Raises:
         LookupError: a name that is neither.
     """
-    known = names(root)
+    known = names()
     if not asked:
         return known
     found: list[str] = []
@@ -77,9 +72,9 @@ def family(name: str) -> str:
     return f"{stem}_" if version.isdigit() else f"{name}/"
 
 
-def kin(name: str, root: Path = digests.ROOT) -> str:
+def kin(name: str) -> str:
     """What its name begins with of the baselines' names: those alike are judged together."""
-    known = [p.parent.name for p in (root / "baselines").glob("*_v*/__init__.py")]
+    known = [p.parent.name for p in (digests.ROOT / "baselines").glob("*_v*/__init__.py")]
     begun = [k for k in (*known, *(k.rpartition("_v")[0] for k in known)) if name.startswith(k)]
     return max(begun, key=len, default="")
 
@@ -96,7 +91,8 @@ def engine(name: str) -> Engine:
 
 def refuse_absent(name: str) -> None:
     """Raise BrokenLeaf where a file is missing that every optimization has."""
-    absent = [f for f in FILES[1:3] if not (folder(name) / f).exists()]
+    needed = ("implementation.py", "validation.py")
+    absent = [file for file in needed if not (folder(name) / file).exists()]
     if absent:
         raise BrokenLeaf(f"optimizations/{name} lacks {absent}; see: groundspeed new --help")
 

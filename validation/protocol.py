@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from validation.records import digests
+from validation.records.atomic import write_atomic
 
 CONTRACT = ("__init__.py", "device.py", "engine.py")  # of baselines/: what every engine relies on
 RULES = (  # of validation/: packages and modules that hold rules, whole
@@ -106,8 +107,6 @@ class Protocol:
 
     def write_lock(self, **more: object) -> None:
         """Pin the rules as they are now under today's number."""
-        from validation.records.base import write_atomic  # late: pydantic
-
         value = {"protocol": self.number, **more, "modules": self.now()}
         write_atomic(self.lock, json.dumps(value, indent=1) + "\n")
 
@@ -127,17 +126,17 @@ def syntax_digest(path: Path) -> str:
 
 @cache
 def _syntax_digest(path: Path, changed_ns: int, size: int) -> str:
-    return of_source(path.read_text(encoding="utf-8"))
+    return of_source(path.read_text(encoding="utf-8"), str(path))
 
 
-def of_source(text: str) -> str:
+def of_source(text: str, file: str = "<text>") -> str:
     """Of Python source: 32 hexadecimal digits.
 
     Raises:
         SyntaxError: it is none.
     """
     parts: list[str] = []
-    describe(ast.parse(text), parts)
+    describe(ast.parse(text, file), parts)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
@@ -179,6 +178,7 @@ def rules_of_the_judge() -> list[Path]:
 
 
 PASSED = ("exact verified", "rounding verified", "approximate verified")
+REJECTED = ("rounding rejected",)
 JUDGE = Protocol(
     "judge",
     (
@@ -187,41 +187,21 @@ JUDGE = Protocol(
         Change(3, "mutants round the candidate's own step must be refused", PASSED),
         Change(4, "a new process with two threads must give the same bits", PASSED),
         Change(
-            5,
-            "from another memory layout exact claims are held to rounding",
-            ("exact rejected",),
+            5, "from another memory layout exact claims are held to rounding", ("exact rejected",)
         ),
         Change(6, "starts on either side of a threshold are tried", PASSED),
         Change(
-            7,
-            "the envelope is measured where the sealed error alone does not suffice",
-            ("rounding rejected",),
+            7, "the envelope is measured where the sealed error alone does not suffice", REJECTED
         ),
         Change(
             8,
             "the tolerance of a field of one number is at least one unit in its last place",
-            ("rounding rejected",),
+            REJECTED,
         ),
-        Change(
-            9,
-            "another processor may decide otherwise where rounding decides",
-            ("rounding rejected",),
-        ),
-        Change(
-            10,
-            "a field of a few numbers is held to a rounding floor measured anew",
-            ("rounding rejected",),
-        ),
-        Change(
-            11,
-            "a cell that rounding decides may be on another right branch",
-            ("rounding rejected",),
-        ),
-        Change(
-            12,
-            "a run on another branch is held to baseline calls along that branch",
-            ("rounding rejected",),
-        ),
+        Change(9, "another processor may decide otherwise where rounding decides", REJECTED),
+        Change(10, "a field of a few numbers is held to a rounding floor measured anew", REJECTED),
+        Change(11, "a cell that rounding decides may be on another right branch", REJECTED),
+        Change(12, "a run on another branch is held to baseline calls along that branch", REJECTED),
     ),
     rules_of_the_judge,
     digests.ROOT / "validation" / "judge.lock",

@@ -170,6 +170,17 @@ def test_only_what_a_later_rule_could_turn_over_is_stale(rules, made, tags, stal
     assert not stale or words == "judge protocol 2 changed its rule: stricter"
 
 
+@pytest.mark.parametrize("module", [("reference", "envelope.py"), ("judge", "verdicts.py")])
+def test_a_rule_that_is_no_python_is_one_line_that_names_it(scratch, module):
+    """Whether it is only read, or imported as well."""
+    path = scratch.file("validation", *module)
+    path.write_text(path.read_text() + "\ndef half(:\n")
+    done = scratch.run("protocol")
+    assert done.returncode == 1
+    (said,) = done.stderr.splitlines()
+    assert f"{'/'.join(module)}:{len(path.read_text().splitlines())} is no Python" in said
+
+
 def test_a_comment_costs_nothing_and_a_factor_is_found(scratch):
     path = scratch.file("validation", "reference", "envelope.py")
     path.write_text("# a comment\n" + path.read_text())

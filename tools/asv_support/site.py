@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError, distribution
@@ -23,7 +23,8 @@ from asv.publishing import OutputPublisher
 from asv.util import load_json
 
 from validation import discovery, machine
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.errors import Refused
 from validation.records.results import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +38,6 @@ SHIPPED = {  # what the page asks for: the distribution that has it, and where
     r"bootstrap\.min\.js": ("js.bootstrap", "js/bootstrap/resources/js/{name}"),
     r"bootstrap\.min\.css": ("js.bootstrap", "js/bootstrap/resources/css/{name}"),
 }
-
-
-class NotPublished(RuntimeError):
-    """Nothing was published or filed; the message says why and what to do."""
 
 
 class Offline(OutputPublisher):
@@ -57,7 +54,7 @@ def make_local(html: Path) -> list[str]:
     """Copy what the pages ask the internet for beside them; the names of the copies.
 
     Raises:
-        NotPublished: a page asks for something that is neither shipped nor ours.
+        Refused: a page asks for something that is neither shipped nor ours.
     """
     (html / VENDOR).mkdir(exist_ok=True)
     copied: set[str] = set()
@@ -83,9 +80,7 @@ def stand_in(name: str) -> Path:
     for pattern, (package, where) in SHIPPED.items():
         if re.fullmatch(pattern, name):
             return inside(package, where.format(name=name))
-    raise NotPublished(
-        f"asv's page loads {name}, and nothing here stands in for it; have {known()}"
-    )
+    raise Refused(f"asv's page loads {name}, and nothing here stands in for it; have {known()}")
 
 
 def inside(package: str, where: str) -> Path:
@@ -93,12 +88,10 @@ def inside(package: str, where: str) -> Path:
     try:
         folder, _, pattern = str(distribution(package).locate_file(where)).rpartition("/")
     except PackageNotFoundError:
-        raise NotPublished(f"the site needs {package}; run: pip install {package}") from None
+        raise Refused(f"the site needs {package}; run: pip install {package}") from None
     found = sorted(path for path in Path(folder).glob(pattern) if "slim" not in path.name)
     if not found:
-        raise NotPublished(
-            f"{package} has no {where}; run: pip install --force-reinstall {package}"
-        )
+        raise Refused(f"{package} has no {where}; run: pip install --force-reinstall {package}")
     return found[-1]
 
 
@@ -107,20 +100,19 @@ def known() -> list[str]:
 
 
 @contextmanager
-def local_results(root: Path = ROOT) -> Iterator[str]:
+def local_results() -> Iterator[str]:
     """A configuration of asv whose results are a copy: what is recorded there is on the site of
     this machine and not in the committed history."""
-    committed = results_folder(CONFIG, root)
-    copy = root / ".asv" / "results"
+    committed, copy = results_folder(CONFIG), ROOT / ".asv" / "results"
     shutil.rmtree(copy, ignore_errors=True)
     if committed.is_dir():
         shutil.copytree(committed, copy)
-    told = load_json(root / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
-    write_atomic(root / LOCAL, json.dumps(told))
+    told = load_json(ROOT / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
+    write_atomic(ROOT / LOCAL, json.dumps(told))
     try:
         yield LOCAL
     finally:
-        (root / LOCAL).unlink(missing_ok=True)
+        (ROOT / LOCAL).unlink(missing_ok=True)
 
 
 def results_folder(config: str, root: Path = ROOT) -> Path:
@@ -133,58 +125,59 @@ def has_results(config: str = CONFIG, root: Path = ROOT) -> bool:
 
 def run() -> int:
     """The verb ``publish``."""
+    if changed := record_measured():
+        print(f"the tree differs from HEAD ({changed[0]}, …): nothing is filed under it")
+    print(publish())
+    return 0
+
+
+def record_measured(config: str = CONFIG) -> list[str]:
+    """File under HEAD what was measured of it; the changed files where the tree is another."""
     from tools.records import evidence
     from tools.records.conditions import changes
 
-    timed = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
-    if changed := changes():
-        print(f"the tree differs from HEAD ({changed[0]}, …): nothing is filed under it")
-    elif timed:
-        record(timed)
-    print(publish())
-    return 0
+    changed = changes()
+    clean = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
+    if clean and not changed:
+        record(clean, config=config)
+    return changed
 
 
 def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
     """Build the site of ``root`` from the recorded results; its folder.
 
     Raises:
-        NotPublished: there are no results yet, or asv fails.
+        Refused: there are no results yet, or asv fails.
     """
     if not has_results(config, root):
-        raise NotPublished("no results in reports/asv/results yet; run: groundspeed bench")
+        raise Refused("no results in reports/asv/results yet; run: groundspeed bench")
     asv(root, "publish", "--no-pull", config=config)
     return root / "reports" / "asv" / "html"
 
 
-def record(
-    names: list[str], root: Path = ROOT, measurements: Path | None = None, config: str = CONFIG
-) -> None:
-    """File the measurements of these optimizations in asv's results, under HEAD.
-
-    ``measurements`` is a file of results, or the folder of those of each machine; nothing is
+def record(names: list[str], config: str = CONFIG) -> None:
+    """File the measurements of these optimizations in asv's results, under HEAD; nothing is
     measured again.
 
     Raises:
-        NotPublished: the tree differs from HEAD, or a measurement is about something else.
+        Refused: the tree differs from HEAD, or a measurement is about something else.
     """
     from tools.records.conditions import changes
 
-    changed = changes(root)
-    if changed:
-        raise NotPublished(
+    if changed := changes():
+        raise Refused(
             f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
             "results under a commit; commit, and record again"
         )
-    handed = (measurements or root / FOLDER).resolve()
     kinds: dict[str, list[str]] = {}
     for name in names:
-        kinds.setdefault(machine.kind(discovery.device(name, root)), []).append(name)
+        kinds.setdefault(machine.kind(discovery.device(name)), []).append(name)
     for kind, own in kinds.items():
         suites = f"^({'|'.join(map(re.escape, own))})\\.benchmark\\."
         words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--machine", kind)
-        asv(root, *words, "--bench", suites, config=config, GROUNDSPEED_MEASUREMENT=str(handed))
-    one_line(results_folder(config, root) / "benchmarks.json")
+        handed = {"GROUNDSPEED_MEASUREMENT": str(ROOT / FOLDER)}
+        asv(ROOT, *words, "--bench", suites, config=config, **handed)
+    one_line(results_folder(config) / "benchmarks.json")
 
 
 def one_line(path: Path) -> None:
@@ -197,7 +190,7 @@ def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
     """Run an asv command in ``root``; its output only where it fails.
 
     Raises:
-        NotPublished: it fails.
+        Refused: it fails.
     """
     done = subprocess.run(
         [sys.executable, "-m", "asv", "--config", config, *words],
@@ -209,25 +202,23 @@ def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-12:]
-        raise NotPublished(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
+        raise Refused(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
 
 
-def preview(root: Path = ROOT, port: int = 0, tell=print) -> None:
+def preview(root: Path = ROOT) -> None:
     """Serve the site to this machine only, until interrupted."""
     html = root / "reports" / "asv" / "html"
     if not (html / "index.html").exists():
-        raise NotPublished("no site in reports/asv/html yet; run: groundspeed publish")
-    with server(html, port) as serving:
-        tell(f"http://127.0.0.1:{serving.server_address[1]}/  (Ctrl-C ends)")
-        try:
-            serving.serve_forever()
-        except KeyboardInterrupt:
-            tell("")
+        raise Refused("no site in reports/asv/html yet; run: groundspeed publish")
+    with server(html) as serving, suppress(KeyboardInterrupt):
+        print(f"http://127.0.0.1:{serving.server_address[1]}/  (Ctrl-C ends)")
+        serving.serve_forever()
+    print()
 
 
-def server(html: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A web server of the folder on 127.0.0.1, quiet; port 0 takes a free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=html))
+def server(html: Path) -> ThreadingHTTPServer:
+    """A quiet web server of the folder on a free port of 127.0.0.1."""
+    return ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=html))
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -18,6 +18,7 @@ import sys
 from validation import discovery
 from validation.judge import verdicts
 from validation.judge.verdicts import Conclusion, Status
+from validation.records.errors import NotMeasured
 
 NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
 
@@ -73,7 +74,7 @@ def measure(name: str) -> dict:
     if status is not Status.VERIFIED and verdict.holds:
         return {"absent": f"{status}, as expected: {reason}"}
     if status is not Status.VERIFIED:
-        raise session.NotMeasured(f"{name} is {status}: {reason}")
+        raise NotMeasured(f"{name} is {status}: {reason}")
     if not evidence.timed_cases(verdict, full=False):
         return {"absent": "it covers no timed case"}
     found, refused = session.measure_together([name])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 app = typer.Typer(
     help="Proves that a faster simulation computes the same, then measures how much faster it is.",
@@ -15,16 +15,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Names = Annotated[list[str] | None, typer.Argument(help="Default: all.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Full = Annotated[bool, typer.Option("--full", help="Include the large cases.")]
-Dirty = Annotated[
-    bool, typer.Option("--dirty", help="Allow uncommitted code; marked in the record.")
-]
+NAMES = Argument([], help="Default: all.", show_default=False)
+PROGRAM = Argument([], help="Arguments of the script, after --.", show_default=False)
+JSON = Option(False, "--json", help="Print JSON.")
+FULL = Option(False, "--full", help="Include the large cases.")
+DIRTY = Option(False, "--dirty", help="Allow uncommitted code; marked in the record.")
+LIMIT = "Time limit of one run, in seconds."
 
 
 @app.command("list")
-def list_(json: Json = False) -> int:
+def list_(json: bool = JSON) -> int:
     """List engines, optimizations, verdicts and speedups."""
     from tools.cli import listing
 
@@ -33,25 +33,17 @@ def list_(json: Json = False) -> int:
 
 @app.command()
 def create(
-    path: Annotated[str, typer.Argument(metavar="PATH[::CALLABLE]", show_default=False)],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(help="Arguments of the script, after --.")
-    ] = None,
-    name: Annotated[
-        str, typer.Option(help="Name of the baseline. Default: from PATH, with _v1.")
-    ] = "",
-    step: Annotated[str, typer.Option(help="module:function that computes one step.")] = "",
-    watch: Annotated[
-        list[str] | None, typer.Option(help="module:function whose calls are compared.")
-    ] = None,
-    output: Annotated[list[str] | None, typer.Option(help="Variable that is compared.")] = None,
-    extra: Annotated[
-        list[Path] | None, typer.Option("--with", help="File that the program needs.")
-    ] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="Allow: network, processes.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random generator.")] = 0,
-    patience_s: Annotated[float, typer.Option(help="Time limit of one run, in seconds.")] = 300.0,
-    json: Json = False,
+    path: str = Argument(..., metavar="PATH[::CALLABLE]"),
+    arguments: list[str] = PROGRAM,
+    name: str = Option("", help="Name of the baseline. Default: from PATH, with _v1."),
+    step: str = Option("", help="module:function that computes one step."),
+    watch: list[str] = Option([], help="module:function whose calls are compared."),
+    output: list[str] = Option([], help="Variable that is compared."),
+    extra: list[Path] = Option([], "--with", help="File that the program needs."),
+    allow: list[str] = Option([], help="Allow: network, processes."),
+    seed: int = Option(0, help="Seed of every random generator."),
+    patience_s: float = Option(300.0, help=LIMIT),
+    json: bool = JSON,
 ) -> int:
     """Freeze a script, module, pytest test or callable."""
     from tools.create import command as verb
@@ -63,7 +55,7 @@ def create(
 
 
 @app.command()
-def freeze(name: str, json: Json = False) -> int:
+def freeze(name: str, json: bool = JSON) -> int:
     """Record the answers of an engine with digests, once."""
     from tools.cli import check as verb
 
@@ -71,32 +63,27 @@ def freeze(name: str, json: Json = False) -> int:
 
 
 @app.command()
-def check(names: Names = None, full: Full = False, json: Json = False) -> int:
+def check(names: list[str] = NAMES, full: bool = FULL, json: bool = JSON) -> int:
     """Verify digests and golden data of baselines."""
     from tools.cli import check as verb
 
-    return verb.check(names or [], full, json)
+    return verb.check(names, full, json)
 
 
 @app.command()
-def new(
-    name: str,
-    baseline: Annotated[str, typer.Option(help="Engine to optimize.")],
-) -> int:
+def new(name: str, baseline: str = Option(..., help="Engine to optimize.")) -> int:
     """Create a new optimization. It starts as a copy of the baseline and validates."""
-    from tools.cli import new as cli_new
+    from tools.cli import new as verb
 
-    return cli_new.run(name, baseline)
+    return verb.run(name, baseline)
 
 
 @app.command()
 def validate(
-    names: Names = None,
-    full: Full = False,
-    small: Annotated[
-        bool, typer.Option("--small", help="Small cases only, for a quick look.")
-    ] = False,
-    json: Json = False,
+    names: list[str] = NAMES,
+    full: bool = FULL,
+    small: bool = Option(False, "--small", help="Small cases only, for a quick look."),
+    json: bool = JSON,
 ) -> int:
     """Check that optimizations compute the same as their baseline. Exit 1 if a claim fails."""
     from tools.cli import validate as verb
@@ -105,11 +92,11 @@ def validate(
     if full and small:
         raise ValueError("--full and --small asked for; allowed: one of them")
     coverage = Coverage.SMALL if small else Coverage.of(full)
-    return verb.run(names or [], coverage, again=bool(names), as_json=json)
+    return verb.run(names, coverage, again=bool(names), as_json=json)
 
 
 @app.command()
-def replay(name: str, json: Json = False) -> int:
+def replay(name: str, json: bool = JSON) -> int:
     """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
     from tools.cli import replay as verb
 
@@ -118,10 +105,8 @@ def replay(name: str, json: Json = False) -> int:
 
 @app.command()
 def selftest(
-    json: Json = False,
-    part: Annotated[
-        str, typer.Option(help="Only must_reject, must_reject_timed, must_accept or calibration.")
-    ] = "",
+    json: bool = JSON,
+    part: str = Option("", help="Only must_reject, must_reject_timed, must_accept or calibration."),
 ) -> int:
     """Test the judge with known right and wrong candidates."""
     from tools.selftest import command as verb
@@ -131,55 +116,48 @@ def selftest(
 
 @app.command()
 def bench(
-    names: Names = None,
-    full: Full = False,
-    dirty: Dirty = False,
-    json: Json = False,
-    processes: Annotated[
-        int | None, typer.Option(help="Fresh processes. Default: 3, with --full 10.")
-    ] = None,
-    recheck: Annotated[
-        bool,
-        typer.Option(
-            "--recheck", help="Measure earlier results again with the installed versions."
-        ),
-    ] = False,
+    names: list[str] = NAMES,
+    full: bool = FULL,
+    dirty: bool = DIRTY,
+    json: bool = JSON,
+    processes: int | None = Option(None, help="Fresh processes. Default: 3, with --full 10."),
+    recheck: bool = Option(
+        False, "--recheck", help="Measure earlier results again with the installed versions."
+    ),
 ) -> int:
     """Measure speedups. Only optimizations with a current VERIFIED verdict are timed."""
     if recheck:
-        from tools.cli import recheck as again
+        from tools.cli import recheck as verb
 
-        return again.run(names or [], full, dirty, json, processes)
+        return verb.run(names, full, dirty, json, processes)
     from tools.cli import bench as verb
 
-    return verb.run(names or [], full, dirty, bool(names), json, processes)
+    return verb.run(names, full, dirty, bool(names), json, processes, publish=full)
 
 
 @app.command()
-def gpu(names: Names = None, full: Full = False) -> int:
+def gpu(names: list[str] = NAMES, full: bool = FULL) -> int:
     """Validate and benchmark what runs on a GPU. Results go to the folder of the GPU model."""
     from tools.cli import gpu as verb
 
-    return verb.run(names or [], full)
+    return verb.run(names, full)
 
 
 @app.command()
 def costs(
-    names: Names = None,
-    accept: Annotated[
-        bool, typer.Option(help="Write the counted values as the new budget.")
-    ] = False,
-    check: Annotated[bool, typer.Option(help="Only compare with the budget.")] = False,
-    json: Json = False,
+    names: list[str] = NAMES,
+    accept: bool = Option(False, help="Write the counted values as the new budget."),
+    check: bool = Option(False, help="Only compare with the budget."),
+    json: bool = JSON,
 ) -> int:
     """Count the operators and bytes of a step. Exit 1 above the budget."""
     from tools.costs import count as verb
 
-    return verb.run(names or [], accept, check, json)
+    return verb.run(names, accept, check, json)
 
 
 @app.command()
-def ceilings(json: Json = False) -> int:
+def ceilings(json: bool = JSON) -> int:
     """Measure peak bandwidth and arithmetic of this machine."""
     from tools.roofline import peaks as verb
 
@@ -188,62 +166,52 @@ def ceilings(json: Json = False) -> int:
 
 @app.command("map")
 def map_(
-    names: Names = None,
-    budget_s: Annotated[float, typer.Option(help="Seconds; the next call continues.")] = 240.0,
-    json: Json = False,
+    names: list[str] = NAMES,
+    budget_s: float = Option(240.0, help="Seconds; the next call continues."),
+    json: bool = JSON,
 ) -> int:
     """Measure speedups over size, dtype, threads and device."""
     from tools.experiments import sweep as verb
 
-    return verb.run(names or [], budget_s, json)
+    return verb.run(names, budget_s, json)
 
 
 @app.command()
 def profile(
-    what: Annotated[
-        str, typer.Argument(metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable.")
-    ],
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(help="Arguments of the script, after --.", show_default=False),
-    ] = None,
-    case: Annotated[
-        str, typer.Option(help="Case of an engine. Default: its first timed case.")
-    ] = "",
-    against: Annotated[str, typer.Option(help="Second program to compare with.")] = "",
-    patience_s: Annotated[float, typer.Option(help="Time limit of one run, in seconds.")] = 120.0,
-    threads: Annotated[int, typer.Option(help="Threads of torch and OpenMP.")] = 1,
-    seconds: Annotated[
-        float, typer.Option(help="Seconds of engine steps for each instrument.")
-    ] = 4.0,
-    json: Json = False,
+    what: str = Argument(
+        ..., metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable."
+    ),
+    arguments: list[str] = PROGRAM,
+    case: str = Option("", help="Case of an engine. Default: its first timed case."),
+    against: str = Option("", help="Second program to compare with."),
+    patience_s: float = Option(120.0, help=LIMIT),
+    threads: int = Option(1, help="Threads of torch and OpenMP."),
+    seconds: float = Option(4.0, help="Seconds of engine steps for each instrument."),
+    json: bool = JSON,
 ) -> int:
     """Profile time, memory and waiting of a program."""
     from tools.profiling import command as verb
 
-    return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments or ()))
+    return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments))
 
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help='Commit, "." for the working tree, or results.')],
-    b: Annotated[str, typer.Argument(help="The same. Results: a file, NAME or NAME@COMMIT.")],
-    names: Names = None,
-    json: Json = False,
-    markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
-    ] = False,
+    a: str = Argument(..., help='Commit, "." for the working tree, or results.'),
+    b: str = Argument(..., help="The same. Results: a file, NAME or NAME@COMMIT."),
+    names: list[str] = NAMES,
+    json: bool = JSON,
+    markdown: bool = Option(False, "--markdown", help="Print Markdown for a pull request."),
 ) -> int:
     """Is B slower than A? Exit 0 no, 1 yes, 2 wrong, 3 inconclusive."""
     from tools.experiments import compare_commits as verb
 
-    return verb.run(a, b, names or [], json, markdown)
+    return verb.run(a, b, names, json, markdown)
 
 
 @app.command()
 def experiment(
-    trials: Annotated[int, typer.Option(help="Number of fresh processes in total.")] = 100,
-    json: Json = False,
+    trials: int = Option(100, help="Number of fresh processes in total."), json: bool = JSON
 ) -> int:
     """Measure the error rates of the clock on this machine. Resumes after a stop."""
     from tools.experiments import error_rates as verb
@@ -270,28 +238,23 @@ def preview() -> int:
 
 @app.command()
 def report(
-    json: Json = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Recompute every figure from the raw samples.")
-    ] = False,
+    json: bool = JSON,
+    verify: bool = Option(False, "--verify", help="Recompute every figure from the raw samples."),
 ) -> int:
     """Write all pages and plots from the evidence."""
     if verify:
-        from tools.reporting import verification
-
-        return verification.run(json)
-    from tools.reporting import pages as verb
+        from tools.reporting import verification as verb
+    else:
+        from tools.reporting import pages as verb
 
     return verb.run(json)
 
 
 @app.command()
 def samples(
-    export: Annotated[
-        Path | None, typer.Option(help="Write the samples that evidence names to a bundle.")
-    ] = None,
-    add: Annotated[Path | None, typer.Option(help="Add the samples of a bundle.")] = None,
-    json: Json = False,
+    export: Path | None = Option(None, help="Write the samples that evidence names to a bundle."),
+    add: Path | None = Option(None, help="Add the samples of a bundle."),
+    json: bool = JSON,
 ) -> int:
     """List raw samples, or exchange them as a bundle."""
     from tools.reporting import sample_store as verb
@@ -301,13 +264,9 @@ def samples(
 
 @app.command()
 def protocol(
-    raised: Annotated[
-        bool, typer.Option("--raised", help="Lock a changed rule under its new number.")
-    ] = False,
-    same: Annotated[
-        bool, typer.Option("--same", help="Lock if every known answer stays the same.")
-    ] = False,
-    json: Json = False,
+    raised: bool = Option(False, "--raised", help="Lock a changed rule under its new number."),
+    same: bool = Option(False, "--same", help="Lock if every known answer stays the same."),
+    json: bool = JSON,
 ) -> int:
     """Show the rules of judge, clock and counter. Exit 1 if an edit is undecided."""
     from tools.cli import protocol_lock as verb
@@ -317,12 +276,11 @@ def protocol(
 
 @app.command()
 def run(
-    full: Full = False,
-    dirty: Dirty = False,
-    here: Annotated[
-        bool,
-        typer.Option("--here", help="Include what only other kinds of machine have evidence for."),
-    ] = False,
+    full: bool = FULL,
+    dirty: bool = DIRTY,
+    here: bool = Option(
+        False, "--here", help="Include what only other kinds of machine have evidence for."
+    ),
 ) -> int:
     """Check, validate and benchmark what has no evidence."""
     from tools.cli import pipeline as verb

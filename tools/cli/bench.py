@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
 from tools import console
 from tools.records import evidence
+from tools.records.evidence import UNSETTLED
 from tools.records.measurement import CLAIMED, Measurement, Timing
 from validation import discovery
 from validation.judge.verdicts import Status
@@ -24,21 +27,18 @@ def run(
     again: bool = True,
     as_json: bool = False,
     processes: int | None = None,
-    passing_over: bool = False,
-    publish: bool | None = None,
+    publish: bool = False,
 ) -> int:
-    """The verb ``bench``; without ``again``, current measurements stand as they are.
+    """The verb ``bench``.
 
-    Whoever is asked for by name and has no verdict is refused, exit 1; where all are asked
-    for, or with ``passing_over``, the refused optimizations are passed over with a word.
-    ``publish`` says whether enough processes are taken to claim a number; default: if ``full``.
+    With ``again``, whoever has no verdict is refused, exit 1. Without, current measurements stand
+    as they are, and the refused optimizations are passed over with a word. ``publish`` takes
+    enough processes to claim a number.
     """
-    asked = wanted(full if publish is None else publish, processes)
-    passing_over |= not names
-    refused, found, due = {}, {}, {}
+    asked = wanted(publish, processes)
+    found, due, refused = {}, {}, {}
     for name in discovery.chosen(names):
-        known = None if again else evidence.measured(name, full)
-        if known:
+        if not again and (known := evidence.measured(name, full)):
             found[name] = known
             continue
         status, verdict, reason = evidence.judged(name, Coverage.of(full))
@@ -48,22 +48,19 @@ def run(
             refused[name] = (status, "its claim covers no case that is marked as timed")
         else:
             refused[name] = (status, reason)
-    thrown = {}
+    unsettled = any(status in UNSETTLED for status, _ in refused.values())
+    failed = unsettled or bool(again and refused)
     for group in groups(due, full):
         made, why = measure(group, full, dirty, asked)
         found |= made
-        thrown |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
-    refused |= thrown
-    if as_json:
-        told = {n: {"status": s.value, "reason": r} for n, (s, r) in refused.items()}
-        console.as_json({"measured": [brief(m) for m in found.values()], "refused": told})
-    else:
-        for name in sorted([*found, *refused]):
-            show(found[name]) if name in found else console.line(
-                name, "no number", refused[name][0].value, refused[name][1]
-            )
-    unsettled = any(s in (Status.STALE, Status.UNJUDGED) for s, _ in refused.values())
-    return int(bool(thrown) or unsettled or (not passing_over and bool(refused)))
+        refused |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
+        failed |= bool(why)
+    told = {name: {"status": s.value, "reason": r} for name, (s, r) in refused.items()}
+    value = {"measured": [results.plain(m) for m in found.values()], "refused": told}
+    rows = {name: lines(measured) for name, measured in found.items()}
+    rows |= {n: [(n, "no number", s.value, reason)] for n, (s, reason) in refused.items()}
+    console.answer(as_json, value, chain(*(rows[n] for n in sorted(rows))), widths=(34, 13, 20))
+    return int(failed)
 
 
 def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
@@ -116,7 +113,7 @@ def measure(
     return found, refused
 
 
-def show(found: Measurement) -> None:
+def lines(found: Measurement) -> Iterator[tuple[str, ...]]:
     """A line a case: the ratio that counts, both widths of its interval, the control beside it."""
     for case, t in found.cases.items():
         limit = "" if t.share_of_limit is None else f"  {t.share_of_limit:4.0%} of the limit"
@@ -124,17 +121,16 @@ def show(found: Measurement) -> None:
         other = "  other physics" if found.level == "approximate" else ""
         thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
         low = 1 / t.low if t.low else math.inf
-        console.line(
+        yield (
             found.optimization,
             t.word,
             case,
             f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
             f"{between(t)}  control {1 / t.control:.2f}{injected(t)}"
             f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
-            widths=(34, 13, 20),
         )
         if t.note:
-            console.line("", "", "", t.note, widths=(34, 13, 20))
+            yield "", "", "", t.note
 
 
 def between(t: Timing) -> str:
@@ -147,8 +143,3 @@ def between(t: Timing) -> str:
 def injected(t: Timing) -> str:
     """The known slowdown as it was seen."""
     return f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""
-
-
-def brief(found: Measurement) -> dict:
-    """As it stands on file."""
-    return results.plain(found)

@@ -8,11 +8,11 @@ import baselines
 from tools import console
 from tools.records.evidence import CHECK, Checked, check_name, checked, foundations
 from validation import machine
-from validation.golden.manifest import Sealed
 from validation.parallel.process_pool import processes
 from validation.protocol import JUDGE
 from validation.records import results
 from validation.records.base import today
+from validation.records.errors import Sealed
 
 
 def run(name: str, as_json: bool = False) -> int:
@@ -22,10 +22,9 @@ def run(name: str, as_json: bool = False) -> int:
     baselines_known(name)
     with console.progress(f"freezing {name}") as tell:
         seal = freeze.freeze(name, tell)
-    if as_json:
-        console.as_json({"engine": name, "seal": seal.seal, "cases": list(seal.answers)})
-    else:
-        console.line(name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
+    told = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
+    row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
+    console.answer(as_json, told, [row])
     return 0
 
 
@@ -35,19 +34,16 @@ def baselines_known(*names: str) -> None:
             raise LookupError(f"no baseline {name!r} in baselines/; have {baselines.names()}")
 
 
-def check(names: list[str], full: bool, as_json: bool, again: bool = True) -> int:
+def check(names: list[str], full: bool, as_json: bool = False, again: bool = True) -> int:
     """The verb ``check``; without ``again`` those found whole before are not run again."""
     baselines_known(*names)
     chosen = names or baselines.names()
     known = {} if again else {n: c for n in chosen if (c := checked(n, full))}
-    waiting = [n for n in chosen if n not in known]
-    results = {n: ("SEALED", c.words) for n, c in known.items()} | check_all(waiting, full)
-    if as_json:
-        console.as_json({n: {"status": s, "words": w} for n, (s, w) in results.items()})
-    else:
-        for name in chosen:
-            console.line(name, results[name][0], "", results[name][1])
-    return int(any(status == "BROKEN" for status, _ in results.values()))
+    found = {n: ("SEALED", c.words) for n, c in known.items()}
+    found |= check_all([n for n in chosen if n not in known], full)
+    told = {name: {"status": status, "words": words} for name, (status, words) in found.items()}
+    console.answer(as_json, told, [(n, found[n][0], "", found[n][1]) for n in chosen])
+    return int(any(status == "BROKEN" for status, _ in found.values()))
 
 
 def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
@@ -70,20 +66,20 @@ def check_one(name: str, full: bool) -> tuple[str, str]:
     """("SEALED" or "BROKEN", what there is to say)."""
     from validation.golden import freeze  # late: torch
 
+    found = None
     try:
         words = freeze.check(name, full)
+        found = Checked(
+            engine=name,
+            full=full,
+            words=words,
+            made=today(),
+            protocol=JUDGE.number,
+            modified=JUDGE.modified(),
+            torch=machine.torch_version(),
+            rests_on=foundations(name),
+        )
     except Sealed as broken:
-        results.remove(CHECK, check_name(name), machine.kind())
-        return "BROKEN", str(broken)
-    found = Checked(
-        engine=name,
-        full=full,
-        words=words,
-        made=today(),
-        protocol=JUDGE.number,
-        modified=JUDGE.modified(),
-        torch=machine.torch_version(),
-        rests_on=foundations(name),
-    )
+        words = str(broken)
     results.put(CHECK, found, check_name(name), machine.kind())
-    return "SEALED", words
+    return "SEALED" if found else "BROKEN", words

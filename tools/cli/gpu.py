@@ -29,6 +29,5 @@ def run(asked: list[str], full: bool = False) -> int:
     code = validate.run(chosen, Coverage.of(full), again=False)
     right = [name for name in chosen if evidence.judged(name)[0] is Status.VERIFIED]
     if right:
-        code |= bench.run(right, full, bool(changes()), again=False, passing_over=True,
-                          publish=False)  # fmt: skip
+        code |= bench.run(right, full, bool(changes()), again=False)
     return code

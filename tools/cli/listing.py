@@ -5,23 +5,20 @@ from __future__ import annotations
 import baselines
 from tools import console
 from tools.records import evidence
-from tools.records.evidence import Evidence, View, here, judged, measured
+from tools.records.evidence import UNSETTLED, Evidence, View, here, judged, measured
 from validation import discovery, machine
-from validation.golden.manifest import Sealed, check_sources, manifest
-from validation.judge.verdicts import Status
+from validation.golden.manifest import check_sources, manifest
+from validation.records.errors import Sealed
 
 
 def run(as_json: bool = False) -> int:
     """The verb ``list``."""
     view = View()
     rows = [engine_row(n) for n in baselines.names()] + [row(n, view) for n in discovery.names()]
-    if as_json:
-        console.as_json(rows)
-        return 0
-    for r in rows:
-        console.line(r["name"], r["status"], r["level"], r["words"])
-    print(f"\n{missing()}")
-    evidence.say_what_is_broken()
+    console.answer(as_json, rows, ((r["name"], r["status"], r["level"], r["words"]) for r in rows))
+    if not as_json:
+        print(f"\n{missing()}")
+        evidence.say_what_is_broken()
     return 0
 
 
@@ -66,7 +63,7 @@ def row(name: str, view: View) -> dict[str, object]:
 def missing() -> str:
     """What this kind of machine has not judged or timed, and how to."""
     names = discovery.names()
-    judged_here = [n for n in names if judged(n)[0] not in (Status.STALE, Status.UNJUDGED)]
+    judged_here = [n for n in names if judged(n)[0] not in UNSETTLED]
     timed_here = [n for n in names if measured(n)]
     words = (
         f"this machine is {machine.kind()}: {len(judged_here)} of {len(names)} optimizations "

@@ -9,7 +9,6 @@ Committed pages are left alone; those of this machine are rendered beside them.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import baselines
 from tools import console
@@ -24,7 +23,7 @@ from tools.roofline import model
 from validation import discovery, machine
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
 from validation.tiers import Coverage
 
 SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"
@@ -35,7 +34,7 @@ STAMP = pages.LOCAL / "made_from"
 def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     """The verb ``run``; exit 1 if anything is not as claimed."""
     say("check", "are the frozen baselines still what was sealed?")
-    code = check.check([], full, as_json=False, again=False)
+    code = check.check([], full, again=False)
     if code:
         return code
     wanted = set(discovery.names()) if here else sample()
@@ -54,11 +53,13 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
         due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
         due = [n for n in due if can_be_timed(n, large)]
         if due:
-            code |= bench.run(due, large, dirty, again=False, passing_over=True, publish=False)
+            code |= bench.run(due, large, dirty, again=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
     if here and model.on_file() is None:
-        measure_machine()
+        from tools.roofline import peaks  # late: numba
+
+        peaks.fresh()
     if not SITE.exists() or not STAMP.exists() or STAMP.read_text() != state():
         say("publish", "the pages and the history as this machine sees them")
         with ThreadPoolExecutor(1) as beside:  # asv works in processes of its own
@@ -73,7 +74,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
 def judged_anywhere(name: str, coverage: Coverage) -> bool:
     """Whether some kind of machine has a current verdict, or this one cannot run it."""
     found = [evidence.judged(name, coverage, on)[0] for on in ("", *results.machines())]
-    return any(status not in (Status.STALE, Status.UNJUDGED) for status in found)
+    return any(status not in evidence.UNSETTLED for status in found)
 
 
 def timed_anywhere(name: str, full: bool) -> bool:
@@ -89,7 +90,7 @@ def can_be_timed(name: str, full: bool) -> bool:
 def sample() -> set[str]:
     """For a machine without evidence: the fastest that it can run, of a few engines' newest
     versions, so that its owner sees numbers of their own in minutes."""
-    if any(results.section_names(machine.kind())):
+    if results.names(machine.kind()):
         return set()
     newest = {name.rpartition("_v")[0]: name for name in baselines.names()}
     best = dict.fromkeys(newest.values(), (0.0, ""))
@@ -114,13 +115,6 @@ def portions(names: list[str], large: set[str]) -> list[tuple[list[str], bool]]:
     return [(part, wide) for wide, part in chosen.items() if part]
 
 
-def measure_machine() -> None:
-    """Its bandwidth and arithmetic, once: what distances from the floor are told by."""
-    from tools.roofline import peaks  # late: numba
-
-    peaks.fresh()
-
-
 def say(verb: str, question: str) -> None:
     print(f"\n{verb}: {question}", flush=True)
 
@@ -134,10 +128,8 @@ def state() -> str:
 
 def publish_results() -> None:
     """The asv site, with what was measured at this commit; committed results stay as they are."""
-    clean = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
     with console.progress("publishing"), site.local_results() as config:
-        if clean and not changes():
-            site.record(clean, config=config)
+        site.record_measured(config)
         if site.has_results(config):
             site.publish(config=config)
 
@@ -149,9 +141,5 @@ def show_results() -> None:
     settled = [View().of(name).status for name in discovery.names()]
     counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
     print(f"{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
-    print(f"report  {shown(pages.LOCAL / 'reports' / 'index.md')}")
-    print(f"site    {shown(SITE)}")
-
-
-def shown(path: Path) -> Path:
-    return path.relative_to(digests.ROOT)
+    for what, path in (("report", pages.LOCAL / "reports" / "index.md"), ("site  ", SITE)):
+        print(f"{what}  {path.relative_to(digests.ROOT)}")

@@ -7,11 +7,9 @@ every control and every mutation score, is run and must give the answers that ar
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools import console
 from tools.records.protocols import CLOCK, COUNTER
-from tools.selftest import command
+from tools.selftest import judged_controls, timed_controls
 from validation import discovery
 from validation.judge.verdicts import Verdict
 from validation.protocol import JUDGE, Protocol
@@ -34,24 +32,21 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     waiting = [p for p in PROTOCOLS if not p.fits()]
     for protocol in waiting if raised or same else ():
         lock_raised(protocol) if raised else lock_same(protocol)
-    told = {p.name: describe(p) for p in PROTOCOLS}
-    if as_json:
-        console.as_json(told)
-    else:
-        for name, about in told.items():
-            words = about["undecided"] or about["last"]
-            console.line(name, f"protocol {about['number']}", about["state"], words)
+    told = {}
+    for protocol in PROTOCOLS:
+        undecided = refusal(protocol)
+        told[protocol.name] = {
+            "number": protocol.number,
+            "state": "UNDECIDED" if undecided else "locked",
+            "last": protocol.history[-1].line,
+            "undecided": undecided,
+        }
+    rows = (
+        (name, f"protocol {a['number']}", a["state"], a["undecided"] or a["last"])
+        for name, a in told.items()
+    )
+    console.answer(as_json, told, rows)
     return int(any(about["undecided"] for about in told.values()))
-
-
-def describe(protocol: Protocol) -> dict[str, object]:
-    undecided = refusal(protocol)
-    return {
-        "number": protocol.number,
-        "state": "UNDECIDED" if undecided else "locked",
-        "last": protocol.history[-1].line,
-        "undecided": undecided,
-    }
 
 
 def refusal(protocol: Protocol) -> str:
@@ -63,10 +58,9 @@ def refusal(protocol: Protocol) -> str:
     return f"{what}: {WAYS_ON.format(history=history_of(protocol))}"
 
 
-def history_of(protocol: Protocol) -> Path:
+def history_of(protocol: Protocol) -> str:
     """Where its lines of history stand."""
-    place = "validation/protocol.py" if protocol is JUDGE else "tools/records/protocols.py"
-    return Path(place)
+    return "validation/protocol.py" if protocol is JUDGE else "tools/records/protocols.py"
 
 
 def lock_raised(protocol: Protocol) -> None:
@@ -106,15 +100,18 @@ def lock_same(protocol: Protocol) -> None:
 def answers(protocol: Protocol) -> dict[str, str]:
     """What an instrument says of everything whose answer is known, as far as this machine can ask:
     controls by part and name, optimizations by name."""
+    from validation import corpus  # late: torch
+
     with console.progress(f"asking the {protocol.name}") as tell:
         if protocol is COUNTER:
             return budgets(tell)
         parts = ("must_reject_timed",) if protocol is CLOCK else ("must_reject", "must_accept")
-        found = {
-            f"{part}/{heard.name}": "rejected" if heard.said else "accepted"
-            for part in parts
-            for heard in command.control_outcomes(part, tell)
-        }
+        found = {}
+        for part in parts:
+            run = timed_controls.timed if protocol is CLOCK else judged_controls.judged
+            for name, entry in corpus.entries(part).items():
+                tell(f"{part}: {name}")
+                found[f"{part}/{name}"] = "rejected" if run(part, entry) else "accepted"
         return found | (verdicts(tell) if protocol is JUDGE else {})
 
 

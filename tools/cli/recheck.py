@@ -5,19 +5,17 @@ The old evidence is kept in .groundspeed/earlier/ before new one takes its place
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 from tools import console
 from tools.cli import bench, validate
-from tools.records import evidence, measurement
+from tools.records import evidence
 from tools.records.conditions import Conditions
-from tools.records.measurement import Measurement, Timing
+from tools.records.measurement import SECTION, Measurement, Timing
 from tools.rendering.templates import PAGES, write
 from validation import discovery
 from validation.judge.verdicts import Status
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part, Record
+from validation.records.atomic import write_atomic
+from validation.records.base import Part, Record
 from validation.tiers import Coverage
 
 
@@ -39,10 +37,6 @@ class Recheck(Record):
     claims: list[Claim]
 
 
-def path(root: Path = digests.ROOT) -> Path:
-    return root / ".groundspeed" / "recheck.json"
-
-
 def run(
     names: list[str], full: bool, dirty: bool, as_json: bool, processes: int | None = None
 ) -> int:
@@ -57,49 +51,57 @@ def run(
                if v.status is not Status.VERIFIED}  # fmt: skip
     new: dict[str, Measurement] = {}
     for group in bench.groups({n: m.engine for n, m in old.items() if n not in refused}):
-        made, why = bench.measure(group, full, dirty, processes)
+        made, why = bench.measure(group, full, dirty, bench.wanted(full, processes))
         new |= made
         refused |= why
     claims = [c for n in old for c in again(old[n], new.get(n), refused.get(n, ""))]
-    found = Recheck(claims=claims).write(path())
-    write(path().with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))
-    told(found, as_json)
+    place = digests.ROOT / ".groundspeed" / "recheck.json"
+    found = Recheck(claims=claims).write(place)
+    write(place.with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))
+    rows = (
+        (
+            claim.optimization,
+            "HOLDS" if claim.holds else "NO LONGER",
+            claim.case,
+            f"was {claim.was}, is {claim.now}",
+        )
+        for claim in claims
+    )
+    console.answer(as_json, found.model_dump(), rows, widths=(34, 13, 20))
     return int(not all(claim.holds for claim in claims))
 
 
 def on_file(name: str) -> Measurement | None:
     """What this kind of machine has measured, whatever it is still worth."""
-    try:
-        return measurement.on_file(name, evidence.here(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
+    return results.trusted(Measurement, SECTION, name, evidence.here(name))
 
 
-def keep(found: Measurement) -> Path:
+def keep(found: Measurement) -> None:
     """A copy of the file that no later one replaces."""
     here = results.path(found.optimization, evidence.here(found.optimization))
     when = found.made[:19].replace(":", "")
     there = digests.ROOT / ".groundspeed" / "earlier" / f"{found.optimization}_{when}.json"
-    there.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(here, there)
-    return there
+    write_atomic(there, here.read_bytes())
 
 
 def again(old: Measurement, new: Measurement | None, why: str) -> list[Claim]:
     """Each claim of a record, held to today's."""
     changed = apart(old.conditions, new.conditions) if new else []
-    return [
-        Claim(
-            optimization=old.optimization,
-            case=case,
-            made=old.made[:10],
-            was=words(t),
-            now=words(new.cases[case]) if new and case in new.cases else why or "not timed today",
-            holds=bool(new and case in new.cases) and holds(t, new.cases[case], bool(changed)),
-            changed=changed,
+    claims = []
+    for case, was in old.cases.items():
+        now = new.cases.get(case) if new else None
+        claims.append(
+            Claim(
+                optimization=old.optimization,
+                case=case,
+                made=old.made[:10],
+                was=f"{was.word} {was.wall}",
+                now=f"{now.word} {now.wall}" if now else why or "not timed today",
+                holds=bool(now) and holds(was, now, bool(changed)),
+                changed=changed,
+            )
         )
-        for case, t in old.cases.items()
-    ]
+    return claims
 
 
 def apart(old: Conditions, new: Conditions) -> list[str]:
@@ -122,18 +124,3 @@ def holds(old: Timing, new: Timing, elsewhere: bool) -> bool:
         return True
     refuted = not elsewhere and new.low > old.high
     return new.word == "FASTER" and not refuted
-
-
-def words(t: Timing) -> str:
-    low = f"{1 / t.low:.2f}" if t.low else "∞"
-    return f"{t.word} {t.speedup:.2f}× [{1 / t.high:.2f}, {low}]"
-
-
-def told(found: Recheck, as_json: bool) -> None:
-    if as_json:
-        console.as_json(found.model_dump())
-        return
-    for claim in found.claims:
-        word = "HOLDS" if claim.holds else "NO LONGER"
-        line = f"was {claim.was}, is {claim.now}"
-        console.line(claim.optimization, word, claim.case, line, widths=(34, 13, 20))

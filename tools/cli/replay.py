@@ -20,9 +20,7 @@ def run(name: str, as_json: bool = False) -> int:
         raise LookupError(
             f"no failure of {name!r} on file on this machine; run: groundspeed validate {name}"
         ) from None
-    if as_json:
-        console.as_json(failure.model_dump(exclude={"rests_on"}) | {"differs now": field})
-        return int(bool(field))
-    print("\n".join(failure.lines))
-    print(f"  now: {f'{field} still differs' if field else 'equal, bit for bit'}")
+    now = f"{field} still differs" if field else "equal, bit for bit"
+    told = failure.model_dump(exclude={"rests_on"}) | {"differs now": field}
+    console.answer(as_json, told, [(line,) for line in (*failure.lines, f"  now: {now}")])
     return int(bool(field))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tools import console
-from tools.records.evidence import forget, judged
+from tools.records.evidence import UNSETTLED, forget, judged
 from validation import discovery
 from validation.judge.verdicts import Conclusion, Status, Verdict
 from validation.tiers import Coverage
 from validation.worker import allocator
 from validation.worker.forkserver import get_ready
-
-UNSETTLED = (Status.STALE, Status.UNJUDGED)
 
 
 def run(
@@ -21,20 +21,12 @@ def run(
 ) -> int:
     """The verb ``validate``; without ``again``, current verdicts stand as they are."""
     chosen = discovery.chosen(names)
-    settled, waiting = {}, []
-    for name in chosen:
-        status, verdict, _ = (Status.UNJUDGED, None, "") if again else judged(name, coverage)
-        if verdict is None or status in UNSETTLED:
-            waiting.append(name)
-        else:
-            settled[name] = verdict
-    found = settled | judge(waiting, coverage)
+    known = {} if again else {name: judged(name, coverage) for name in chosen}
+    settled = {name: verdict for name, (s, verdict, _) in known.items() if s not in UNSETTLED}
+    found = settled | judge([name for name in chosen if name not in settled], coverage)
     ordered = [found[name] for name in chosen]
-    if as_json:
-        console.as_json([summary(v) for v in ordered])
-    else:
-        for verdict in ordered:
-            show(verdict)
+    rows = (row for verdict in ordered for row in lines(verdict))
+    console.answer(as_json, [summary(v) for v in ordered], rows)
     return int(not all(v.holds or undecided(v) for v in ordered))
 
 
@@ -53,15 +45,14 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
     return found
 
 
-def show(verdict: Conclusion) -> None:
+def lines(verdict: Conclusion) -> Iterator[tuple[str, ...]]:
     """One line, and what was expected where it came out otherwise."""
     word = verdict.status.value
     if verdict.holds and verdict.expected == "rejected":
         word += " ✓"
-    console.line(verdict.optimization, word, verdict.level, verdict.reason)
+    yield verdict.optimization, word, verdict.level, verdict.reason
     if not verdict.holds:
-        claimed = verdict.expected.upper()
-        console.line("", "", "", f"claimed {claimed}; {next_step(verdict)}")
+        yield "", "", "", f"claimed {verdict.expected.upper()}; {next_step(verdict)}"
 
 
 def undecided(verdict: Conclusion) -> bool:

@@ -34,11 +34,9 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
             told |= {name: outcome for name, outcome, _ in found}
             shown += [record for _, _, record in found if record]
     forget()
-    if as_json:
-        console.as_json({name: told[name] for name in chosen})
-    else:
-        news = {name: told[name] for name in chosen if name not in known}
-        show(news | within(known), sorted(shown, key=lambda r: r.optimization))
+    news = {name: told[name] for name in chosen if name not in known}
+    rows = lines(news | within(known), sorted(shown, key=lambda r: r.optimization))
+    console.answer(as_json, {name: told[name] for name in chosen}, rows)
     return int(any(found.get("outgrown") for found in told.values()))
 
 
@@ -165,17 +163,17 @@ def within(known: dict[str, dict]) -> dict[str, dict]:
     return {name: found for name, found in known.items() if "outgrown" in found}
 
 
-def show(told: dict[str, dict], shown: list[Compared]) -> None:
+def lines(told: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[str, ...]]:
     """A line a case, baseline → here; then what has outgrown its budget."""
     for record in shown:
         for case, ours in record.candidate.items():
-            console.line(record.optimization, case, words(record.baseline[case], ours))
+            yield record.optimization, case, words(record.baseline[case], ours)
     for name, found in told.items():
         if "passed over" in found:
-            console.line(name, "PASSED OVER", found["passed over"])
+            yield name, "PASSED OVER", found["passed over"]
         if "no budget" in found:
-            console.line(name, "NO BUDGET", found["no budget"])
+            yield name, "NO BUDGET", found["no budget"]
         for line in found.get("outgrown", []):
-            console.line(name, "OUTGROWN", line)
+            yield name, "OUTGROWN", line
     clean = sum(found == {"outgrown": []} for found in told.values())
-    console.line("costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget")
+    yield "costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget"

@@ -26,7 +26,7 @@ from tools.timing import intervals
 from tools.timing.intervals import Interval
 from validation import discovery
 from validation.records import digests, results
-from validation.records.base import BrokenRecord
+from validation.records.errors import BrokenRecord, NotMeasured, Refused
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
 BUDGET_S = 3.0  # of rounds for each case in each process
@@ -34,10 +34,6 @@ CLEAR = math.log(1.10)  # a slowdown that two processes agree on needs no more o
 CONFIRM = 5  # processes for a smaller one: different code moves by percents between them
 SEEN = math.log(1.05)  # "same" means that a slowdown as large would have been seen
 CONTROL_OFF = math.log(1.05)
-
-
-class Incomparable(ValueError):
-    """The two sides cannot be compared; the message says why and what to do."""
 
 
 @dataclass
@@ -67,17 +63,15 @@ def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool 
         found = of_records(*sides)
     elif any(sides):
         which = a if sides[0] else b
-        raise Incomparable(f"{which} is a record and the other a commit; allowed: two of a kind")
+        raise Refused(f"{which} is a record and the other a commit; allowed: two of a kind")
     else:
         with console.progress(f"comparing {a} and {b}") as tell:
             found = list(of_commits(a, b, names, tell))
-    if as_json:
-        console.as_json([row.__dict__ for row in found])
-    elif markdown:
+    if markdown and not as_json:
         print(summary(a, b, found))
     else:
-        for row in found:
-            console.line(*row.cells(), widths=(34, 13, 20))
+        rows = (row.cells() for row in found)
+        console.answer(as_json, [row.__dict__ for row in found], rows, widths=(34, 13, 20))
     return next((code for word, code in EXITS.items() if any(r.word == word for r in found)), 0)
 
 
@@ -86,7 +80,7 @@ def record(asked: str) -> Measurement | None:
     NAME@COMMIT (as it was there).
 
     Raises:
-        Incomparable: there is none, or that commit has none.
+        Refused: there is none, or that commit has none.
     """
     if asked.endswith(".json"):
         return in_text(Path(asked).read_text(encoding="utf-8"), asked)
@@ -102,7 +96,7 @@ def record(asked: str) -> Measurement | None:
         if not at and (digests.ROOT / place).exists():
             return in_text((digests.ROOT / place).read_text(encoding="utf-8"), str(place))
     where = f"git has no {commit}:{places[0]}; see: git log -- " if at else "there is no "
-    raise Incomparable(f"{where}{places[0]}, and no other machine has one")
+    raise Refused(f"{where}{places[0]}, and no other machine has one")
 
 
 def in_text(text: str, where: str) -> Measurement:
@@ -110,7 +104,7 @@ def in_text(text: str, where: str) -> Measurement:
 
     Raises:
         BrokenRecord: it cannot be trusted.
-        Incomparable: it holds none.
+        Refused: it holds none.
     """
     try:
         told = json.loads(text)
@@ -119,7 +113,7 @@ def in_text(text: str, where: str) -> Measurement:
         raise BrokenRecord(f"{where} is no file of results; see reports/results/") from None
     found = results.parsed(text, where, name, on)
     if measurement.SECTION not in found:
-        raise Incomparable(f"{where} holds no timing; run: groundspeed bench {name}")
+        raise Refused(f"{where} holds no timing; run: groundspeed bench {name}")
     return results.as_model(Measurement, found[measurement.SECTION], where)
 
 
@@ -127,20 +121,20 @@ def of_records(a: Measurement, b: Measurement) -> list[ComparedCase]:
     """B's relative times over A's.
 
     Raises:
-        Incomparable: other conditions, another baseline, or no case in common.
+        Refused: other conditions, another baseline, or no case in common.
     """
     mine, yours = ({"machine": m.conditions.machine} | m.conditions.settings for m in (a, b))
     apart = [f"{k} {mine[k]} and {yours[k]}" for k in mine if mine[k] != yours[k]]
     if apart:
-        raise Incomparable(
+        raise Refused(
             f"measured under other conditions ({', '.join(apart)}): such times are never compared; "
             "measure both on one machine: groundspeed compare COMMIT COMMIT"
         )
     if a.baseline != b.baseline:
-        raise Incomparable(f"cannot compare results of different baselines: {a.engine}, {b.engine}")
+        raise Refused(f"cannot compare results of different baselines: {a.engine}, {b.engine}")
     cases = [case for case in a.cases if case in b.cases]
     if not cases:
-        raise Incomparable(f"no case in common; A has {list(a.cases)}, B has {list(b.cases)}")
+        raise Refused(f"no case in common; A has {list(a.cases)}, B has {list(b.cases)}")
     return [of_timings(b.optimization, case, a, b) for case in cases]
 
 
@@ -215,14 +209,14 @@ def of_optimization(
     name: str, trees: dict[str, Path], tell: console.Tell
 ) -> Iterator[ComparedCase]:
     """Judge both; time what both do right."""
-    from tools.suite import NoNumber, ask  # late: imports asv
+    from tools.suite import ask  # late: imports asv
 
     judged = {}
     for who, root in trees.items():
         tell(f"{name}: judging {who}")
         try:
             judged[who] = ask(root, "judge", name)
-        except NoNumber as why:
+        except NotMeasured as why:
             judged[who] = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
     a, b = judged["A"], judged["B"]
     if b["status"] != "VERIFIED":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -114,10 +114,8 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
             found.write(path())
     rates = error_rates(found)
     results.put(SECTION, rates, NAME, machine.kind())
-    if as_json:
-        console.as_json({"rows": rates.rows, "overhead": rates.overhead})
-    else:
-        show(rates)
+    told = {"rows": rates.rows, "overhead": rates.overhead}
+    console.answer(as_json, told, lines(rates), widths=(72, 14, 14))
     return int(not rates.passed)
 
 
@@ -269,12 +267,10 @@ def on_file(on: str) -> ErrorRates | None:
     return results.trusted(ErrorRates, SECTION, NAME, on)
 
 
-def show(rates: ErrorRates) -> None:
-    table = [{"method": f"of {rates.trials}", SAME: f"{SAME} different"}, *rates.rows]
-    table[0] |= {who: f"{who} seen" for who in CHANGED}
-    for row in table:
-        cells = (row["method"].strip("*"), *(row[who] for who in (SAME, *CHANGED)))
-        console.line(*cells, widths=(72, 14, 14))
+def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:
+    yield f"of {rates.trials}", f"{SAME} different", *(f"{who} seen" for who in CHANGED)
+    for row in rates.rows:
+        yield row["method"].strip("*"), *(str(row[who]) for who in (SAME, *CHANGED))
     for what, interval in (("the loop", rates.overhead), ("the same call", rates.same_call)):
         value, low, high = (f"{x:+.2%}" for x in interval)
-        console.line(f"of 100 µs by torch's timer, {what}: {value} [{low}, {high}]")
+        yield f"of 100 µs by torch's timer, {what}: {value} [{low}, {high}]", ""

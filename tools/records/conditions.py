@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psutil
 
-from tools.records.machine_load import Beside
 from validation import machine
 from validation.records import digests
 from validation.records.base import Part
@@ -24,9 +23,29 @@ from validation.records.base import Part
 # meets from none to thousands of page faults, by what others have freed before it.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 PACKAGES = ("torch", "numpy", "numba", "asv", "line_profiler", "py-spy", "safetensors")
-
-
 COMPARED = ("allocator", "threads", "denormals", "torch")
+BUSY = 0.5  # processors at work for others, above which a timing waits
+STEAL = 0.02  # share of time that the host gave to other machines, above which it warns
+
+
+class Beside(Part):
+    """What the machine did besides measuring: a sample before the first timing."""
+
+    busy: float  # processors at work
+    steal: float  # share of the time that a host kept from this machine
+    others: int  # processes, besides our own, that used a tenth of a processor or more
+    load: float  # over the last minute
+    waited_s: float = 0.0
+
+    @property
+    def quiet(self) -> bool:
+        return self.busy <= BUSY and self.steal <= STEAL
+
+    def __str__(self) -> str:
+        return (
+            f"{self.busy:.1f} processors at work for {self.others} other processes, "
+            f"{self.steal:.0%} stolen by the host"
+        )
 
 
 class Conditions(Part):
@@ -64,10 +83,7 @@ def timing_conditions(beside: Beside | None = None) -> Conditions:
 
 
 def conditions(
-    root: Path = digests.ROOT,
-    threads: int = 1,
-    beside: Beside | None = None,
-    memory: dict[str, str] | None = None,
+    threads: int = 1, beside: Beside | None = None, memory: dict[str, str] | None = None
 ) -> Conditions:
     """As they are now; ``memory`` are allocator settings beside those of the environment."""
     gpu, driver = machine.accelerator()
@@ -86,8 +102,8 @@ def conditions(
         python=platform.python_version(),
         torch=machine.torch_version(),
         packages={name: v for name in PACKAGES if (v := installed(name))},
-        commit=git(root, "rev-parse", "HEAD"),
-        dirty=bool(changes(root)),
+        commit=git(digests.ROOT, "rev-parse", "HEAD"),
+        dirty=bool(changes()),
         load_before=round(os.getloadavg()[0], 2),
         beside=beside,
         accelerator=f"{gpu}, driver {driver}" if gpu else "",
@@ -119,8 +135,8 @@ def git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def changes(root: Path = digests.ROOT) -> list[str]:
+def changes() -> list[str]:
     """Files of the working tree that differ from the commit and that a number rests on."""
-    lines = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    lines = git(digests.ROOT, "status", "--porcelain", "--untracked-files=all").splitlines()
     paths = [line.strip().split(" ", 1)[-1].strip() for line in lines]
     return [p for p in paths if not p.startswith(("reports/", "tests/")) and not p.endswith(".md")]

@@ -10,27 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from tools.records import measurement
-from tools.records.measurement import Measurement, Timing
+from tools.records.measurement import SECTION, Measurement, Timing
 from tools.records.protocols import CLOCK
 from validation import discovery, machine
 from validation.golden import manifest
 from validation.judge import verdicts
-from validation.judge.verdicts import Conclusion, Status, Summary
+from validation.judge.verdicts import Closest, Conclusion, Status, Summary
 from validation.protocol import JUDGE
 from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
+from validation.records.base import Part
+from validation.records.errors import BrokenRecord, Sealed
 from validation.tiers import Coverage
 
-
-class NotMeasured(RuntimeError):
-    """Not measured, or measured and thrown away; the message says why and what to do."""
+UNSETTLED = (Status.STALE, Status.UNJUDGED)  # no verdict of today's code
 
 
 def forget() -> None:
     """Ask the files again: evidence was written since."""
-    judged.cache_clear()
-    measured.cache_clear()
+    for asked in (judged, measured, of, amount):
+        asked.cache_clear()
 
 
 def here(name: str) -> str:
@@ -66,11 +64,8 @@ def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
     status, verdict, _ = judged(name, on=on)
     if status is not Status.VERIFIED or verdict is None:
         return None
-    try:
-        found = measurement.on_file(name, on or here(name))
-    except (FileNotFoundError, BrokenRecord):
-        return None
-    if outdated(found, verdict):
+    found = results.trusted(Measurement, SECTION, name, on or here(name))
+    if found is None or outdated(found, verdict):
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
 
@@ -97,7 +92,7 @@ class Evidence:
 
     @property
     def current(self) -> bool:
-        return self.status not in (Status.STALE, Status.UNJUDGED)
+        return self.status not in UNSETTLED
 
     @property
     def decided(self) -> bool:
@@ -108,6 +103,13 @@ class Evidence:
     def could_run(self) -> bool:
         """Whether this kind of machine has what it needs, whatever its verdict is still worth."""
         return self.verdict is not None and self.verdict.status is not Status.UNAVAILABLE
+
+    @property
+    def tightest(self) -> tuple[str, Closest] | None:
+        """The case whose check used most of its tolerance, and that check."""
+        cases = self.verdict.cases if self.verdict else {}
+        found = [(name, case.closest) for name, case in cases.items() if case.closest]
+        return max(found, key=lambda one: one[1].share, default=None)
 
     @property
     def marks(self) -> list[str]:
@@ -158,8 +160,7 @@ class View:
             for found in every:
                 if wanted(found):
                     return found
-        own = self.first(name)
-        return Evidence(name, own, *judged(name, on=own), None)
+        return of(name, self.first(name))
 
     def timing(self, name: str, case: str) -> Timing | None:
         found = self.of(name).timing
@@ -178,22 +179,13 @@ class View:
         return words + (f", stale on {stale} more" if stale else "")
 
 
-def broken() -> list[str]:
-    """What is wrong with files of evidence that cannot be trusted, a line each."""
-    found = []
-    for on in results.machines():
-        for name in [*results.names(on), *results.other_names(on)]:
-            try:
-                results.read(name, on)
-            except BrokenRecord as error:
-                found.append(str(error))
-    return found
-
-
 def say_what_is_broken() -> None:
     """A line for each file that is no evidence; the others stand."""
-    for words in broken():
-        print(f"no evidence: {words}", flush=True)
+    for on, name in results.files():
+        try:
+            results.read(name, on)
+        except BrokenRecord as error:
+            print(f"no evidence: {error}", flush=True)
 
 
 @cache
@@ -247,11 +239,12 @@ def foundations(engine: str, torch: str = "") -> str:
 def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     """The last check of a baseline, here and now or by a machine of that kind, if nothing has
     changed since."""
+    found = results.trusted(Checked, CHECK, check_name(engine), on or machine.kind())
+    if found is None or (full and not found.full):
+        return None
     try:
-        found = results.section(Checked, CHECK, check_name(engine), on or machine.kind())
-        current = foundations(engine, found.torch if on else "")
-    except (FileNotFoundError, BrokenRecord, manifest.Sealed):
+        right = found.rests_on == foundations(engine, found.torch if on else "")
+    except Sealed:
         return None
     overturned = JUDGE.overturned(found.protocol, {"check"})
-    right = found.rests_on == current and JUDGE.stands(found.modified) and not overturned
-    return found if right and (found.full or not full) else None
+    return found if right and JUDGE.stands(found.modified) and not overturned else None

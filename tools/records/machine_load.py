@@ -8,32 +8,10 @@ from collections.abc import Callable
 
 import psutil
 
-from validation.records.base import Part
+from tools.records.conditions import Beside
 
-BUSY = 0.5  # processors at work for others, above which a timing waits
-STEAL = 0.02  # share of time that the host gave to other machines, above which it warns
 SAMPLE_S = 0.5
 WAIT_S = float(os.environ.get("GROUNDSPEED_WAIT_S", "10"))  # at most, before a measurement
-
-
-class Beside(Part):
-    """What the machine did besides measuring: a sample before the first timing."""
-
-    busy: float  # processors at work
-    steal: float  # share of the time that a host kept from this machine
-    others: int  # processes, besides our own, that used a tenth of a processor or more
-    load: float  # over the last minute
-    waited_s: float = 0.0
-
-    @property
-    def quiet(self) -> bool:
-        return self.busy <= BUSY and self.steal <= STEAL
-
-    def __str__(self) -> str:
-        return (
-            f"{self.busy:.1f} processors at work for {self.others} other processes, "
-            f"{self.steal:.0%} stolen by the host"
-        )
 
 
 def sample(seconds: float = SAMPLE_S) -> Beside:

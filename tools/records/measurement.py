@@ -5,10 +5,8 @@ The pairs themselves are samples (`validation.records.samples`); the digest of t
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tools.records.conditions import Conditions
-from validation.records import digests, results
+from validation.records import results
 from validation.records.base import Part, today
 
 CLAIMED = 10  # fresh processes that a published number needs
@@ -72,9 +70,25 @@ class Timing(Part):
         return 1 / self.ratio
 
     @property
+    def wall(self) -> str:
+        """The speedup by wall clock: value [95 % interval]."""
+        return as_speedup(self.ratio, self.low, self.high)
+
+    @property
+    def cpu(self) -> str:
+        """The speedup by processor time."""
+        return as_speedup(self.cpu_ratio, self.cpu_low, self.cpu_high)
+
+    @property
     def headline(self) -> float:
         """The speedup that can be believed: the lower bound."""
         return 1 / self.high
+
+
+def as_speedup(ratio: float, low: float, high: float) -> str:
+    """A time ratio with its interval, the other way up."""
+    largest = f"{1 / low:.2f}" if low > 0 else "∞"
+    return f"{1 / ratio:.2f}× [{1 / high:.2f}, {largest}]"
 
 
 class Measurement(Part):
@@ -106,13 +120,3 @@ class Measurement(Part):
 
 
 SECTION = "timing"
-
-
-def on_file(name: str, on: str, root: Path = digests.ROOT) -> Measurement:
-    """The measurement of that kind of machine, whatever it is still worth.
-
-    Raises:
-        FileNotFoundError: there is none.
-        BrokenRecord: its file cannot be trusted.
-    """
-    return results.section(Measurement, SECTION, name, on, root)

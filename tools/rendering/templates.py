@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
 PAGES = jinja2.Environment(

@@ -16,15 +16,15 @@ from tools import console
 from tools.costs import cost_summary
 from tools.records import evidence
 from tools.records.evidence import View
-from tools.records.measurement import Measurement, Timing
 from tools.rendering.templates import PAGES, with_block, write
 from tools.reporting import proposals, targets, tolerances
 from tools.roofline import model
 from tools.selftest import selftest_record
 from validation import discovery
 from validation.golden import manifest
-from validation.judge.verdicts import Status, Summary
+from validation.judge.verdicts import Status
 from validation.records import digests, results
+from validation.records.errors import Sealed
 
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -33,10 +33,8 @@ def run(as_json: bool = False) -> int:
     """The verb ``report``: the committed pages."""
     written = pages(View(evidence.home()), digests.ROOT)
     evidence.say_what_is_broken()
-    if as_json:
-        console.as_json([str(p.relative_to(digests.ROOT)) for p in written])
-    else:
-        console.line("reports", "WRITTEN", "", f"{len(written)} pages, reports/index.md")
+    row = ("reports", "WRITTEN", "", f"{len(written)} pages, reports/index.md")
+    console.answer(as_json, [str(p.relative_to(digests.ROOT)) for p in written], [row])
     return 0
 
 
@@ -74,70 +72,32 @@ def pages(view: View, root: Path) -> list[Path]:
     return [*reports(view, root), *own]
 
 
-def rows(view: View) -> list[dict]:
-    """What is known about every optimization."""
-    found = []
-    for name in discovery.names():
-        best = view.of(name)
-        found.append(
-            {
-                "name": name,
-                "every": view.every(name),
-                "best": best,
-                "kinds": view.kinds(name),
-                "status": best.status,
-                "verdict": best.verdict,
-                "reason": best.reason,
-                "measured": best.timing,
-                "tightest": tightest(best.verdict) if best.verdict else None,
-            }
-        )
-    return found
-
-
-def tightest(verdict: Summary) -> dict | None:
-    """The finding that used most of what it was allowed, over all cases and fields."""
-    closest = [
-        {"case": case, "finding": result.closest}
-        for case, result in verdict.cases.items()
-        if result.closest
-    ]
-    return max(closest, key=lambda row: row["finding"].share, default=None)
+def row(name: str, view: View) -> dict:
+    """The evidence on an optimization: what is shown first, and that of every kind of machine."""
+    found = {"best": view.of(name), "every": view.every(name), "kinds": view.kinds(name)}
+    return {"name": name} | found
 
 
 def reports(view: View, root: Path) -> Iterator[Path]:
     """Refill the generated block of each optimization's report.md."""
-    page = PAGES.get_template("optimization.md")
-    for row in rows(view):
-        path = root / "optimizations" / row["name"] / "report.md"
-        text = path.read_text(encoding="utf-8") if path.exists() else f"# {row['name']}\n"
-        block = page.render(
-            **row,
-            **counted(row["name"], view),
-            left_out=left_out(row["verdict"]),
-            slow=slow(row["measured"]),
-        )
-        yield write(path, with_block(text, block))
-
-
-def counted(name: str, view: View) -> dict:
-    """Costs on file that are still about today's code, and how far each case is from its floor."""
     from tools.roofline import plot  # late: matplotlib
 
-    PAGES.globals["seen"] = cost_summary.number
-    return {"costs": cost_summary.on_file(name), "floors": plot.shares(name, view)}
-
-
-def left_out(verdict: Summary | None) -> list[str]:
-    """Cases of the baseline that the claim does not cover, or that were not judged."""
-    if verdict is None:
-        return []
-    return [n for n in manifest.manifest(verdict.engine).answers if n not in verdict.cases]
-
-
-def slow(measured: Measurement | None) -> list[str]:
-    """Cases on which it is no gain."""
-    return [n for n, t in measured.cases.items() if t.word != "FASTER"] if measured else []
+    page = PAGES.get_template("optimization.md")
+    for name in discovery.names():
+        path = root / "optimizations" / name / "report.md"
+        text = path.read_text(encoding="utf-8") if path.exists() else f"# {name}\n"
+        verdict, timing = view.of(name).verdict, view.of(name).timing
+        known = manifest.manifest(verdict.engine).answers if verdict else {}
+        timed = timing.cases.items() if timing else ()
+        block = page.render(
+            **row(name, view),
+            costs=cost_summary.on_file(name),
+            seen=cost_summary.number,
+            floors=plot.shares(name, view),
+            left_out=[case for case in known if case not in verdict.cases],
+            slow=[case for case, t in timed if t.word != "FASTER"],
+        )
+        yield write(path, with_block(text, block))
 
 
 def index(view: View, folder: Path) -> str:
@@ -145,8 +105,8 @@ def index(view: View, folder: Path) -> str:
     from tools.rendering import svg
     from tools.roofline import plot  # late: matplotlib
 
-    found = rows(view)
-    measured = [row["measured"] for row in found if row["measured"]]
+    found = [row(name, view) for name in discovery.names()]
+    measured = [r["best"].timing for r in found if r["best"].timing]
     figures = svg.speedups(measured, folder) if measured else []
     roofs = [p for name in baselines.names() if (p := plot.draw(name, folder, view))]
     return PAGES.get_template("index.md").render(
@@ -162,11 +122,10 @@ def index(view: View, folder: Path) -> str:
 
 def machine_row(on: str, found: list[dict]) -> dict:
     """What one kind of machine has found, counted."""
-    own = [e for row in found for e in row["every"] if e.machine == on]
+    own = [e for r in found for e in r["every"] if e.machine == on]
     made = [m.made[:10] for e in own for m in (e.verdict, e.timing) if m]
     return {
         "machine": on,
-        "judged": sum(e.decided for e in own),
         "verified": sum(e.status is Status.VERIFIED for e in own),
         "rejected": sum(e.status is Status.REJECTED for e in own),
         "timed": sum(bool(e.timing) for e in own),
@@ -201,14 +160,7 @@ def speeds(view: View) -> str:
         first=view.machines[0] if view.machines else "",
         ahead={e: targets.ahead(e, view) for e in engines},
         alternatives=every.alternatives,
-        speedup=speedup,
     )
-
-
-def speedup(timing: Timing) -> str:
-    """By processor time: value [95 % interval]."""
-    high = f"{1 / timing.cpu_low:.2f}" if timing.cpu_low > 0 else "∞"
-    return f"{1 / timing.cpu_ratio:.2f}× [{1 / timing.cpu_high:.2f}, {high}]"
 
 
 def engine_row(name: str, view: View) -> dict:
@@ -216,7 +168,7 @@ def engine_row(name: str, view: View) -> dict:
     float64 truth."""
     try:
         sealed = manifest.manifest(name)
-    except manifest.Sealed as broken:
+    except Sealed as broken:
         return {"name": name, "sealed": None, "words": str(broken), "checks": {}, "worst": None}
     worst = max(
         (value[0] for answer in sealed.answers.values() for value in answer.float64_error.values()),

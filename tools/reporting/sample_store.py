@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tools import console
 from validation.records import results, samples
-from validation.records.base import BrokenRecord, write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.errors import BrokenRecord
 
 
 def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:
@@ -24,27 +25,24 @@ def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:
         {"machine": on, "name": name, "section": key, "samples": digest, "here": here(digest)}
         for on, name, key, digest in named()
     ]
-    if as_json:
-        console.as_json(rows)
-        return 0
+    lines = []
     for on in sorted({row["machine"] for row in rows}):
-        own = [row for row in rows if row["machine"] == on]
-        present = sum(row["here"] for row in own)
-        console.line(on, f"{present} of {len(own)}", "", "sections have their samples here")
+        own = [row["here"] for row in rows if row["machine"] == on]
+        lines.append((on, f"{sum(own)} of {len(own)}", "", "sections have their samples here"))
+    console.answer(as_json, rows, lines)
     return 0
 
 
 def named() -> Iterator[tuple[str, str, str, str]]:
     """(machine, name, section, digest) of every section that names samples."""
-    for on in results.machines():
-        for name in [*results.names(on), *results.other_names(on)]:
-            try:
-                found = results.read(name, on)
-            except BrokenRecord:
-                continue
-            for key, section in found.items():
-                if isinstance(section, dict) and section.get("samples"):
-                    yield on, name, key, section["samples"]
+    for on, name in results.files():
+        try:
+            found = results.read(name, on)
+        except BrokenRecord:
+            continue
+        for key, section in found.items():
+            if isinstance(section, dict) and section.get("samples"):
+                yield on, name, key, section["samples"]
 
 
 def here(digest: str) -> bool:
@@ -72,7 +70,7 @@ def taken(path: Path) -> int:
     """Samples of a bundle beside those that are here, each after a look at its digest; how many.
 
     Raises:
-        BrokenSamples: one is not what its name says.
+        BrokenRecord: one is not what its name says.
     """
     count = 0
     with tarfile.open(path) as archive:
@@ -81,11 +79,8 @@ def taken(path: Path) -> int:
             file = archive.extractfile(member)
             if file is None or here(digest):
                 continue
-            write_atomic(samples.place(digest), file.read())
-            try:
-                samples.load(digest)
-            except samples.BrokenSamples:
-                samples.place(digest).unlink()
-                raise
+            packed = file.read()
+            samples.unpacked(packed, digest)
+            write_atomic(samples.place(digest), packed)
             count += 1
     return count

@@ -8,40 +8,37 @@ of two ratios to the same frozen engine, with the worst of both intervals.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel
 
 from tools.records.evidence import View
 from tools.records.measurement import Timing
 from validation.golden import manifest
 from validation.records import digests
+from validation.records.base import read_toml
 
 Asked = dict[str, float | dict[str, float]]  # speedup by kind; under "limit" shares by kind
 KINDS = ("torch", "compiled", "native")
 
 
-class BrokenTargets(ValueError):
-    """The file of targets cannot be read; the message names the field."""
-
-
-class PerformanceTarget(BaseModel):
+class PerformanceTarget(BaseModel, extra="forbid"):
     """What is asked of the implementations of one piece of work."""
-
-    model_config = ConfigDict(extra="forbid")
 
     engine: str
     what: str
     kinds: dict[str, list[str]]
     cases: dict[str, Asked]
 
+    @property
+    def names(self) -> set[str]:
+        """Every implementation that is named."""
+        return set().union(*self.kinds.values())
 
-class Targets(BaseModel):
+
+class Targets(BaseModel, extra="forbid"):
     """The whole file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     alternatives: dict[str, list[str]]
     target: list[PerformanceTarget]
@@ -106,16 +103,10 @@ def targets() -> Targets:
     """What stands in the file; nothing where there is none.
 
     Raises:
-        BrokenTargets: no TOML, or a field that is missing or unknown.
+        BrokenRecord: no TOML, or a field that is missing or unknown.
     """
     path = digests.ROOT / "optimizations" / "targets.toml"
-    if not path.exists():
-        return Targets(alternatives={}, target=[])
-    try:
-        return Targets(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        lines = " ".join(str(error).split())[:300]
-        raise BrokenTargets(f"{path.relative_to(digests.ROOT)}: {lines}") from None
+    return read_toml(Targets, path) if path.exists() else Targets(alternatives={}, target=[])
 
 
 def rows(target: PerformanceTarget, view: View) -> list[TargetRow]:
@@ -123,33 +114,18 @@ def rows(target: PerformanceTarget, view: View) -> list[TargetRow]:
     found = []
     for case, asked in target.cases.items():
         limits = asked.get("limit", {})
-        for kind in (k for k in KINDS if k in asked or k in limits):
-            found += [
-                TargetRow(
-                    target.what,
-                    case,
-                    kind,
-                    name,
-                    asked.get(kind),
-                    limits.get(kind),
-                    view.timing(name, case),
-                    view.of(name).machine,
-                )
-                for name in target.kinds[kind]
-            ]
+        for kind, name in ((k, name) for k in KINDS for name in target.kinds.get(k, ())):
+            if kind in asked or kind in limits:
+                wanted = asked.get(kind), limits.get(kind)
+                seen = view.timing(name, case), view.of(name).machine
+                found.append(TargetRow(target.what, case, kind, name, *wanted, *seen))
     return found
 
 
 def ahead(engine: str, view: View) -> list[Ahead]:
     """Each case that ours and an alternative were timed on, on one kind of machine."""
     every = targets()
-    ours = {
-        name
-        for target in every.target
-        if target.engine == engine
-        for names in target.kinds.values()
-        for name in names
-    }
+    ours = set().union(*(target.names for target in every.target if target.engine == engine))
     others = every.alternatives.get(engine, [])
     timed = {n: view.of(n) for n in (*sorted(ours), *others) if view.of(n).timing}
     machines = [timed[n].machine for n in others if n in timed]
@@ -171,5 +147,5 @@ def asked_of_large() -> set[str]:
     for target in targets().target:
         known = manifest.manifest(target.engine).answers
         if not all(known[case].case["quick"] for case in target.cases):
-            found |= {name for names in target.kinds.values() for name in names}
+            found |= target.names
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tools import console
@@ -10,6 +10,7 @@ from tools.reporting import sample_store
 from tools.timing.aggregate import Gathered
 from validation.judge.verdicts import Verdict
 from validation.records import results, samples
+from validation.records.errors import BrokenRecord
 
 MISSING = "no samples here"
 
@@ -28,10 +29,7 @@ class VerifiedSection:
 def run(as_json: bool = False) -> int:
     """Exit 1 where a figure comes out otherwise, or samples are not what they should be."""
     rows = [verified(*place) for place in sample_store.named() if place[2] in AGAIN]
-    if as_json:
-        console.as_json([row.__dict__ for row in rows])
-    else:
-        show(rows)
+    console.answer(as_json, [row.__dict__ for row in rows], lines(rows))
     return int(any(row.said not in ("", MISSING) for row in rows))
 
 
@@ -42,19 +40,18 @@ def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
         raw = samples.load(digest)
     except FileNotFoundError:
         return VerifiedSection(on, name, key, 0, MISSING)
-    except samples.BrokenSamples as broken:
+    except BrokenRecord as broken:
         return VerifiedSection(on, name, key, 0, str(broken))
     again = AGAIN[key](raw)
-    parts = [part for part in again if again[part] != kept[part]]
-    first = parts[0] if parts else ""
-    said = first and first_difference(kept[first], again[first], first)
-    return VerifiedSection(on, name, key, count({part: kept[part] for part in again}), said)
+    kept = {part: kept.get(part) for part in again}  # what is empty is not on file
+    said = "" if kept == again else first_difference(kept, again)
+    return VerifiedSection(on, name, key, count(kept), said)
 
 
 def verdict_again(raw: dict) -> dict:
     """The summary of a whole verdict."""
     told = results.plain(Verdict.model_validate(raw).summary())
-    return {key: told[key] for key in ("status", "reason", "cases", "mutation")}
+    return {key: told.get(key) for key in ("status", "reason", "cases", "mutation")}
 
 
 def timing_again(raw: dict) -> dict:
@@ -80,12 +77,13 @@ AGAIN: dict[str, Callable[[dict], dict]] = {
 }
 
 
-def first_difference(kept: object, again: object, where: str) -> str:
+def first_difference(kept: object, again: object, where: str = "") -> str:
     """Where two values differ first, in words."""
     if isinstance(kept, dict) and isinstance(again, dict):
         for key in {**kept, **again}:
             if kept.get(key) != again.get(key):
-                return first_difference(kept.get(key), again.get(key), f"{where}.{key}")
+                inner = f"{where}.{key}" if where else key
+                return first_difference(kept.get(key), again.get(key), inner)
     return f"{where}: on file {kept!r}, from the samples {again!r}"
 
 
@@ -98,17 +96,16 @@ def count(value: object) -> int:
     return int(isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def show(rows: list[VerifiedSection]) -> None:
+def lines(rows: list[VerifiedSection]) -> Iterator[tuple[str, ...]]:
     """What differs, line by line; then how much was looked at."""
     for row in rows:
         if row.said not in ("", MISSING):
-            console.line(row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}")
+            yield row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}"
     for on in sorted({row.machine for row in rows}):
         own = [row for row in rows if row.machine == on]
-        same = [row for row in own if not row.said]
-        missing = [row for row in own if row.said == MISSING]
-        figures = sum(row.figures for row in same)
-        words = f"{figures} figures in {len(same)} sections computed again and the same"
+        same = [row.figures for row in own if not row.said]
+        missing = sum(row.said == MISSING for row in own)
+        words = f"{sum(same)} figures in {len(same)} sections computed again and the same"
         if missing:
-            words += f"; {len(missing)} sections have no samples on this machine"
-        console.line(on, "VERIFIED" if same else "NO SAMPLES", "", words)
+            words += f"; {missing} sections have no samples on this machine"
+        yield on, "VERIFIED" if same else "NO SAMPLES", "", words

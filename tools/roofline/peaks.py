@@ -24,7 +24,7 @@ from numba import njit
 from tools import console
 from tools.console import Tell
 from tools.records.conditions import conditions
-from tools.roofline.model import Ceiling, Ceilings, file, on_file
+from tools.roofline.model import Ceiling, Ceilings, file
 from validation.records.base import today
 
 TRIAL_S = 2e-3
@@ -194,23 +194,19 @@ def row(kind: Contender, rates: list[float]) -> Ceiling:
     )
 
 
-def fresh(again: bool = False) -> Ceilings:
-    """The ceilings on file if they are this machine's, today; measured and written otherwise."""
-    found = None if again else on_file()
-    if found is None:
-        with console.progress("measuring the machine") as tell:
-            found = file(measure(tell=tell))
-    return found
+def fresh() -> Ceilings:
+    """The ceilings of this machine, measured and written."""
+    with console.progress("measuring the machine") as tell:
+        return file(measure(tell=tell))
 
 
 def run(as_json: bool = False) -> int:
     """The verb ``ceilings``."""
-    found = fresh(again=True)
-    if as_json:
-        console.as_json(found.model_dump())
-        return 0
+    found = fresh()
+    rows = []
     for c in found.ceilings:
         unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"
         words = f"{c.best:7.1f} {unit}  median {c.median:.1f} of {c.trials}"
-        console.line(c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words)
+        rows.append((c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words))
+    console.answer(as_json, found.model_dump(), rows)
     return 0

@@ -9,16 +9,13 @@ from __future__ import annotations
 import torch
 
 from baselines.engine import State, fields
+from validation.records.errors import WrongAnswer
 from validation.reference.distance import BLOCK, ZERO, Distance, widest
 
 CELLS = 16  # values shown of each field in a fingerprint
 PIECE = BLOCK << 11  # cells; whole blocks, so that the worst one is the same as of the field
 
 Fingerprint = dict[str, dict]
-
-
-class WrongAnswer(ValueError):
-    """A timed call computed something else; the message says what."""
 
 
 def pieces(field: torch.Tensor) -> tuple[torch.Tensor, ...]:

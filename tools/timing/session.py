@@ -17,7 +17,7 @@ import torch
 import baselines
 from tools.process import Died
 from tools.records.conditions import Conditions, changes, timing_conditions
-from tools.records.evidence import NotMeasured, here, timed_cases
+from tools.records.evidence import here, timed_cases
 from tools.records.machine_load import wait_for_quiet
 from tools.records.measurement import Measurement
 from tools.records.protocols import CLOCK
@@ -31,6 +31,7 @@ from validation.judge import verdicts
 from validation.judge.verdicts import Conclusion, Status
 from validation.parallel.threads import workers
 from validation.records import samples
+from validation.records.errors import NotMeasured
 from validation.worker.client import scratch_folder
 
 PROCESSES = 3  # fresh ones, for an everyday number

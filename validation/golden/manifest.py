@@ -7,13 +7,10 @@ from pathlib import Path
 
 import baselines
 from validation.records import digests
-from validation.records.base import BrokenRecord, Part, Record
+from validation.records.base import Part, Record
+from validation.records.errors import BrokenRecord, Sealed
 
 BASELINES = Path(baselines.__file__).parent
-
-
-class Sealed(RuntimeError):
-    """A frozen baseline is not what was sealed, or may not be sealed again."""
 
 
 class Answer(Part):

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from validation.records import digests
+from validation.records.atomic import write_atomic
+from validation.records.errors import BrokenRecord
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class BrokenRecord(ValueError):
-    """A record that cannot be trusted: not JSON, not of its schema, or its seal does not fit."""
-
-
-class Part(BaseModel):
+class Part(BaseModel, ser_json_inf_nan="strings"):
     """Base of what stands inside a record: infinities are written as words, not as nothing.
 
     Each model says so for itself; what holds it does not say it for it.
     """
 
-    model_config = ConfigDict(ser_json_inf_nan="strings")
 
-
-class Record(Part):
+class Record(Part, extra="forbid"):
     """Base of everything that the tools write down. Its seal is the digest of the rest."""
-
-    model_config = ConfigDict(extra="forbid")
 
     made: str = ""
     seal: str = ""
 
     def digest(self) -> str:
-        return digests.of_bytes(self.model_dump_json(exclude={"seal"}).encode())
+        return hashlib.sha256(self.model_dump_json(exclude={"seal"}).encode()).hexdigest()
 
     def write(self, path: Path) -> Self:
         """Seal, and write the whole file or nothing."""
@@ -66,6 +62,18 @@ class Record(Part):
         return record
 
 
+def read_toml(kind: type[Model], path: Path) -> Model:
+    """A file that people write, held to its schema.
+
+    Raises:
+        BrokenRecord: no TOML, or a field that is missing or unknown.
+    """
+    try:
+        return kind(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise BrokenRecord(f"{path}: {' '.join(str(error).split())[:300]}") from None
+
+
 def today() -> str:
     """The moment, to the second, in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -75,18 +83,3 @@ def first_fault(error: ValidationError) -> str:
     """Where a record does not fit its schema, and how."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the whole file'}: {first['msg']}"
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write beside the place, then rename into it: a reader sees the old file or the new one."""
-    data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -21,7 +21,9 @@ from pydantic import ValidationError
 
 from validation import machine
 from validation.records import digests
-from validation.records.base import BrokenRecord, Part, first_fault, write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.base import Part, first_fault
+from validation.records.errors import BrokenRecord
 
 FOLDER = Path("reports", "results")
 SCHEMA = 1
@@ -46,20 +48,13 @@ def names(on: str, root: Path = digests.ROOT) -> list[str]:
     return sorted(p.stem for p in found if p.stem != "machine")
 
 
-def other_names(on: str, root: Path = digests.ROOT) -> list[str]:
-    """Files about something else than an optimization: checks of baselines, sweeps, tools."""
-    folder = root / FOLDER / on
-    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("*/*.json"))
-
-
-def section_names(on: str, root: Path = digests.ROOT) -> Iterator[str]:
-    """Sections of every optimization's file from that kind of machine, broken files left out."""
-    for name in names(on, root):
-        try:
-            found = read(name, on, root)
-        except BrokenRecord:
-            continue
-        yield from (key for key in found if key not in ("schema", "name", "machine"))
+def files(root: Path = digests.ROOT) -> Iterator[tuple[str, str]]:
+    """(machine, name) of every file: on optimizations, then on baselines, sweeps and tools."""
+    for on in machines(root):
+        folder = root / FOLDER / on
+        others = sorted(folder.glob("*/*.json"))
+        inner = [p.relative_to(folder).with_suffix("").as_posix() for p in others]
+        yield from ((on, name) for name in [*names(on, root), *inner])
 
 
 def read(name: str, on: str, root: Path = digests.ROOT) -> dict:
@@ -131,31 +126,22 @@ def as_model(kind: type[P], value: dict, where: Path | str) -> P:
         raise BrokenRecord(f"{where} does not fit its schema ({first_fault(error)})") from None
 
 
-def put(key: str, value: Part, name: str, on: str, root: Path = digests.ROOT) -> None:
-    """Replace one section; what other instruments have left stays."""
+def put(key: str, value: Part | None, name: str, on: str, root: Path = digests.ROOT) -> None:
+    """Replace one section, or drop it where there is no value, and the file with its last one;
+    what other instruments have left stays."""
+    head = {"schema": SCHEMA, "name": name, "machine": on}
     with alone(root):
         describe_machine(on, root)
         try:
             found = read(name, on, root)
         except (FileNotFoundError, BrokenRecord):
             found = {}
-        head = {"schema": SCHEMA, "name": name, "machine": on}
-        told = plain(value)
-        ordered = {k: v for k, v in found.items() if k not in head} | {key: told}
-        write_atomic(path(name, on, root), layout(head | dict(sorted(ordered.items()))))
-
-
-def remove(key: str, name: str, on: str, root: Path = digests.ROOT) -> None:
-    """Drop one section, and the file with its last one."""
-    with alone(root):
-        try:
-            found = {k: v for k, v in read(name, on, root).items() if k != key}
-        except (FileNotFoundError, BrokenRecord):
-            return
-        if set(found) <= {"schema", "name", "machine"}:
-            path(name, on, root).unlink(missing_ok=True)
+        kept = {k: v for k, v in found.items() if k not in (*head, key)}
+        kept |= {} if value is None else {key: plain(value)}
+        if kept:
+            write_atomic(path(name, on, root), layout(head | dict(sorted(kept.items()))))
         else:
-            write_atomic(path(name, on, root), layout(found))
+            path(name, on, root).unlink(missing_ok=True)
 
 
 def describe_machine(on: str, root: Path = digests.ROOT) -> None:
@@ -179,15 +165,13 @@ def plain(value: Part) -> dict:
     return significant(json.loads(value.model_dump_json(exclude_defaults=True)))
 
 
-def significant(value: object, digits: int = DIGITS) -> object:
+def significant(value: object) -> object:
     """Every floating-point number in it, to so many digits."""
     if isinstance(value, float):
-        return float(f"{value:.{digits}g}")
+        return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):
-        return {k: significant(v, digits) for k, v in value.items()}
-    if isinstance(value, list):
-        return [significant(v, digits) for v in value]
-    return value
+        return {k: significant(v) for k, v in value.items()}
+    return [*map(significant, value)] if isinstance(value, list) else value
 
 
 def seal(content: dict) -> str:

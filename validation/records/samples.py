@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
 from validation.records import digests
-from validation.records.base import write_atomic
+from validation.records.atomic import write_atomic
+from validation.records.errors import BrokenRecord
 
 FOLDER = digests.ROOT / ".groundspeed" / "samples"
 
 
-class BrokenSamples(ValueError):
-    """A file of samples that is not what its name says."""
-
-
-def place(digest: str, folder: Path | None = None) -> Path:
-    return (folder or FOLDER) / f"{digest}.json.gz"
+def place(digest: str) -> Path:
+    return FOLDER / f"{digest}.json.gz"
 
 
 def keep(value: object) -> str:
@@ -40,15 +38,22 @@ def load(digest: str) -> object:
 
     Raises:
         FileNotFoundError: they are not on this machine.
-        BrokenSamples: the file holds something else.
+        BrokenRecord: the file holds something else.
+    """
+    return unpacked(place(digest).read_bytes(), digest)
+
+
+def unpacked(packed: bytes, digest: str) -> object:
+    """What a file of that name holds.
+
+    Raises:
+        BrokenRecord: it is not what its name says.
     """
     path = place(digest)
     try:
-        data = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
-        raise
-    except (OSError, EOFError, ValueError) as error:
-        raise BrokenSamples(f"{path} cannot be read ({error}); delete it") from None
+        data = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BrokenRecord(f"{path} cannot be read ({error}); delete it") from None
     if digests.of_bytes(data)[:32] != digest:
-        raise BrokenSamples(f"{path} was edited: it is not what its name says; delete it")
+        raise BrokenRecord(f"{path} was edited: it is not what its name says; delete it")
     return json.loads(data)

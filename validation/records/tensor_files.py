@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from validation.records.atomic import replacing
+
 PAIR = "~complex"  # a name that ends so holds pairs (real, imaginary) in its last axis
 
 
 def save(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None):
-    """Write to a temporary neighbour, then rename: a reader sees all or nothing."""
+    """Write the whole file or nothing."""
     flat = {}
     for name, tensor in tensors.items():
         tensor = tensor.detach().cpu()
         if tensor.is_complex():
             name, tensor = name + PAIR, torch.view_as_real(tensor)
         flat[name] = tensor.contiguous().clone()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as partial:
         save_file(flat, partial, metadata)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from asv_runner.benchmarks.mark import SkipNotImplemented
 from tools import suite
 from tools.asv_support import environment, site
 from validation import machine
+from validation.records.errors import Refused
 
 pytestmark = pytest.mark.xdist_group("test_asv")  # its fixtures are costly: one worker
 
@@ -198,11 +199,11 @@ def test_every_script_of_the_page_has_a_stand_in():
 def test_an_unknown_script_is_refused(tmp_path):
     page = '<script src="https://cdn.example.org/d3.min.js" integrity="x"></script>'
     (tmp_path / "index.html").write_text(page)
-    with pytest.raises(site.NotPublished, match="loads d3.min.js"):
+    with pytest.raises(Refused, match="loads d3.min.js"):
         site.make_local(tmp_path)
 
 
 @pytest.mark.parametrize("verb", [site.publish, site.preview])
 def test_nothing_to_show_says_what_to_run(verb, tmp_path):
-    with pytest.raises(site.NotPublished, match="yet; run: groundspeed"):
+    with pytest.raises(Refused, match="yet; run: groundspeed"):
         verb(tmp_path)

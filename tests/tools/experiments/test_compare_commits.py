@@ -7,14 +7,14 @@ import pytest
 
 from tools.cli import recheck
 from tools.experiments import compare_commits, compare_commits_worker
-from tools.experiments.compare_commits import ComparedCase, Incomparable
+from tools.experiments.compare_commits import ComparedCase
 from tools.records import measurement as records_measurement
 from tools.records.conditions import conditions
 from tools.records.measurement import Measurement, Timing
 from tools.timing.aggregate import Gathered, part
 from tools.timing.intervals import Interval
 from validation.records import results
-from validation.records.base import BrokenRecord
+from validation.records.errors import BrokenRecord, Refused
 
 
 def timing(ours: float, width: float = 0.004) -> Timing:
@@ -61,7 +61,7 @@ def test_wide_intervals_are_inconclusive_and_never_the_same():
 
 
 def test_records_under_other_conditions_are_refused_and_the_message_says_which():
-    with pytest.raises(Incomparable, match=r"\(threads 1 and 2\)"):
+    with pytest.raises(Refused, match=r"\(threads 1 and 2\)"):
         compare_commits.of_records(measurement(1), measurement(1, threads=2))
 
 
@@ -80,7 +80,7 @@ def test_records_on_file_are_read_and_the_exit_says_which_is_slower(tmp_path, ca
 
 
 def test_a_record_and_a_commit_are_two_kinds(tmp_path):
-    with pytest.raises(Incomparable, match="two of a kind"):
+    with pytest.raises(Refused, match="two of a kind"):
         compare_commits.run(filed(tmp_path, "a", 1), "HEAD", [])
 
 
@@ -92,7 +92,7 @@ def test_an_edited_file_of_results_is_never_compared(tmp_path):
 
 
 def test_records_of_two_kinds_of_machine_are_refused_and_of_two_boxes_of_one_kind_said():
-    with pytest.raises(Incomparable, match="machine .* and elsewhere"):
+    with pytest.raises(Refused, match="machine .* and elsewhere"):
         compare_commits.of_records(measurement(1), measurement(1, machine="elsewhere"))
     (row,) = compare_commits.of_records(measurement(1), measurement(1, instance="another"))
     assert row.note == "two machines of one kind"

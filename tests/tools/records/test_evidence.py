@@ -20,16 +20,11 @@ from validation.tiers import Coverage
 NAME, BASE = "lattice_field_null", "lattice_field_v1"
 
 
-def forget():
-    for asked in (evidence.judged, evidence.measured, evidence.of, evidence.amount):
-        asked.cache_clear()
-
-
 @pytest.fixture(autouse=True)
 def _asked_anew():
-    forget()
+    evidence.forget()
     yield
-    forget()
+    evidence.forget()
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def file(tmp_path, monkeypatch):
         )  # fmt: skip
         results.put("verdict", verdict, NAME, on or machine.kind())
         results.put("timing", timing, NAME, on or machine.kind())
-        forget()
+        evidence.forget()
         return verdict
 
     return file
@@ -59,7 +54,7 @@ def file(tmp_path, monkeypatch):
 
 def shown() -> tuple[str, bool]:
     """Status here and now, and whether there is a number."""
-    forget()
+    evidence.forget()
     return evidence.judged(NAME)[0].value, evidence.measured(NAME) is not None
 
 
@@ -83,7 +78,7 @@ def test_on_another_kind_of_machine_the_evidence_is_shown_as_what_it_is(file, mo
     file()
     monkeypatch.setenv("GROUNDSPEED_MACHINE", "another-kind")
     assert shown() == ("UNJUDGED", False)
-    forget()
+    evidence.forget()
     best = View().of(NAME)
     assert (best.status, best.machine != "another-kind", best.timing is not None) == (
         Status.VERIFIED, True, True,
@@ -99,7 +94,7 @@ def test_on_another_kind_of_machine_the_evidence_is_shown_as_what_it_is(file, mo
 def test_a_new_machine_is_no_reason_to_judge_or_time_again(file, monkeypatch):
     file()
     monkeypatch.setenv("GROUNDSPEED_MACHINE", "another-kind")
-    forget()
+    evidence.forget()
     assert pipeline.judged_anywhere(NAME, Coverage.EVERYDAY)
     assert pipeline.timed_anywhere(NAME, full=False)
     assert not pipeline.judged_anywhere(NAME, Coverage.FULL)
@@ -147,7 +142,7 @@ def test_an_older_protocol_is_named_and_only_a_rule_that_changed_is_stale(file, 
     monkeypatch.setattr(
         protocol.Protocol, "overturned", overturned_by(stricter, protocol.Protocol.overturned)
     )
-    forget()
+    evidence.forget()
     status, _, reason = evidence.judged(NAME)
     assert status is Status.STALE
     assert f"judge protocol {stricter.number} changed its rule: bits are counted twice" in reason
@@ -183,7 +178,7 @@ def test_a_damaged_file_is_one_line_that_names_it_and_stops_nobody(file):
     file(on="one"), file(on="two")
     path = results.path(NAME, "one")
     path.write_text(path.read_text().replace("checked", "chequed"))
-    forget()
+    evidence.forget()
     broken = evidence.of(NAME, "one")
     assert broken.status is Status.UNJUDGED
     assert str(path) in broken.reason
@@ -193,7 +188,7 @@ def test_a_damaged_file_is_one_line_that_names_it_and_stops_nobody(file):
 
 def test_a_sample_for_a_machine_without_evidence_is_the_fastest_of_a_few_engines(monkeypatch):
     monkeypatch.setenv("GROUNDSPEED_MACHINE", "brand-new")
-    forget()
+    evidence.forget()
     chosen = pipeline.sample()
     engines = [View().of(name).verdict.engine for name in chosen]
     assert len(engines) == len(set(engines)) == pipeline.SAMPLE

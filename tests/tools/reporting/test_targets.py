@@ -9,6 +9,7 @@ from tools.cli import pipeline
 from tools.reporting import targets
 from validation import discovery
 from validation.golden import manifest
+from validation.records.base import BrokenRecord
 
 EVERY = targets.targets()
 
@@ -66,7 +67,7 @@ def test_a_file_with_an_unknown_field_is_named(tmp_path, monkeypatch):
     (tmp_path / "optimizations" / "targets.toml").write_text("[alternatives]\n[[target]]\nx = 1\n")
     assert tomllib.loads((tmp_path / "optimizations" / "targets.toml").read_text())
     monkeypatch.setattr(targets.digests, "ROOT", tmp_path)
-    with pytest.raises(targets.BrokenTargets, match=r"targets\.toml.*engine"):
+    with pytest.raises(BrokenRecord, match=r"targets\.toml.*engine"):
         targets.targets.__wrapped__()
 
 

@@ -36,8 +36,8 @@ def test_other_sections_and_other_machines_stay(tmp_path):
     assert (found["timing"]["ratio"], found["verdict"]["ratio"]) == (0.5, 2.0)
     assert results.read("idea", "there", tmp_path)["timing"]["ratio"] == 3.0
     assert results.machines(tmp_path) == ["here", "there"]
-    results.remove("timing", "idea", "here", tmp_path)
-    results.remove("verdict", "idea", "here", tmp_path)
+    results.put("timing", None, "idea", "here", tmp_path)
+    results.put("verdict", None, "idea", "here", tmp_path)
     assert results.names("here", tmp_path) == []
 
 
@@ -139,10 +139,10 @@ def test_samples_are_named_by_what_they_hold(tmp_path, monkeypatch):
     assert samples.keep({"pairs": [1.5, 2]}) == digest
     other = samples.keep([3])
     samples.place(digest).write_bytes(samples.place(other).read_bytes())
-    with pytest.raises(samples.BrokenSamples, match="was edited"):
+    with pytest.raises(BrokenRecord, match="was edited"):
         samples.load(digest)
     samples.place(digest).write_bytes(b"no gzip")
-    with pytest.raises(samples.BrokenSamples, match="cannot be read"):
+    with pytest.raises(BrokenRecord, match="cannot be read"):
         samples.load(digest)
     with pytest.raises(FileNotFoundError):
         samples.load("0" * 32)

@@ -18,18 +18,11 @@ from time import perf_counter, sleep
 
 from tools.profiling.program.nvml import Graphics
 from tools.profiling.program.profile_target import ProfileTarget
+from validation.records.errors import NoInstrument, ProgramFailed
 
 CHILD = Path(__file__).parents[1] / "worker.py"
 TICK_S = 0.02
 FULL_PATH = re.compile(r"(?<![\w.])/(?:[^\s/()'\"]+/)+([^\s/()'\"]+/[^\s/()'\"]+)")
-
-
-class ProgramFailed(RuntimeError):
-    """The program could not be run to its end; the message says why."""
-
-
-class NoInstrument(RuntimeError):
-    """This machine does not let the instrument work; the message says why."""
 
 
 class InstrumentRuns:
