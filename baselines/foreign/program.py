@@ -43,14 +43,11 @@ def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
         module.__package__ = program.module.rpartition(".")[0]
         if module.__package__:
             importlib.import_module(module.__package__)
-    stem = program.module or path.stem
-    wraps = boundaries.of(stem) | boundaries.of("__main__")
+    wanted = boundaries.of(program.module or path.stem) + boundaries.of("__main__")
     tree = ast.parse(path.read_bytes(), room.original(str(path)))
-    for what in decorate(tree, set(wraps)):
-        boundaries.note(stem, what)
-        boundaries.note("__main__", what)
+    boundaries.met |= decorate(tree, wanted)
     boundaries.seen["__main__"] = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
-    setattr(module, BOUNDARY, wraps.__getitem__)
+    setattr(module, BOUNDARY, boundaries.wraps.__getitem__)
     sys.modules["__main__"] = module
     try:
         exec(compile(tree, room.original(str(path)), "exec"), module.__dict__)
@@ -60,19 +57,20 @@ def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     return {k: v for k, v in vars(module).items() if not k.startswith("__")}
 
 
-def decorate(tree: ast.Module, wanted: set[str]) -> list[str]:
+def decorate(tree: ast.Module, wanted: list[tuple[str, str]]) -> set[str]:
     """Decorate the named functions and methods with their boundaries; those found."""
-    found = []
+    found = set()
 
     def visit(body: list[ast.stmt], outer: str) -> None:
         for node in body:
             name = f"{outer}{getattr(node, 'name', '')}"
             if isinstance(node, ast.ClassDef):
                 visit(node.body, f"{name}.")
-            elif isinstance(node, ast.FunctionDef) and name in wanted:
-                found.append(name)
-                call = ast.parse(f"{BOUNDARY}({name!r})", mode="eval").body
-                node.decorator_list.insert(0, ast.copy_location(call, node))
+            elif isinstance(node, ast.FunctionDef):
+                for boundary in [boundary for boundary, what in wanted if what == name]:
+                    found.add(boundary)
+                    call = ast.parse(f"{BOUNDARY}({boundary!r})", mode="eval").body
+                    node.decorator_list.insert(0, ast.copy_location(call, node))
             elif isinstance(node, ast.If | ast.Try | ast.With):
                 visit(node.body, outer)
 

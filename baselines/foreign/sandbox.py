@@ -73,32 +73,29 @@ class Program:
 class Boundaries:
     """Functions that are wrapped wherever they turn up: {"module:function": wrap}."""
 
-    def __init__(self, wanted: Mapping[str, Wrap]):
-        self.wanted = {name: name.partition(":")[::2] for name in wanted}
-        self.wraps = dict(wanted)
+    def __init__(self, wraps: Mapping[str, Wrap]):
+        self.wraps = wraps
         self.met: set[str] = set()
         self.seen: dict[str, list[str]] = {}  # functions of the modules asked for, to suggest
         self.undo: list[Callable[[], None]] = []
 
-    def of(self, module: str) -> dict[str, Wrap]:
-        """{qualified name: wrap} for a module, by its name or the end of it."""
-        ends = [(name, where, what) for name, (where, what) in self.wanted.items()]
-        return {
-            what: self.wraps[name]
-            for name, where, what in ends
-            if where and f".{module}".endswith(f".{where}")
-        }
+    def of(self, module: str) -> list[tuple[str, str]]:
+        """(boundary, qualified name) of those in a module, by its name or the end of it."""
+        rows = [(name, *name.partition(":")[::2]) for name in self.wraps]
+        return [
+            (n, what) for n, where, what in rows if where and f".{module}".endswith(f".{where}")
+        ]
 
     def meet(self, module: types.ModuleType, name: str = "") -> None:
         """Wrap what is asked for in a module that has just been executed."""
-        for what, wrap in self.of(name or module.__name__).items():
+        for boundary, what in self.of(name or module.__name__):
             holder = module
             *outer, last = what.split(".")
             with suppress(AttributeError):
                 for part in outer:
                     holder = getattr(holder, part)
-                self.bind(holder, last, wrap)
-                self.note(name or module.__name__, what)
+                self.bind(holder, last, self.wraps[boundary])
+                self.met.add(boundary)
             self.seen[module.__name__] = [k for k, v in vars(module).items() if callable(v)]
 
     def bind(self, holder: Any, last: str, wrap: Wrap) -> None:
@@ -110,16 +107,9 @@ class Boundaries:
         self.undo.append(lambda: setattr(holder, last, found))
         setattr(holder, last, new)
 
-    def note(self, module: str, what: str) -> None:
-        self.met |= {
-            name
-            for name, (where, wanted) in self.wanted.items()
-            if wanted == what and f".{module}".endswith(f".{where}")
-        }
-
     def meet_installed(self, copies: tuple[str, ...]) -> None:
         """Wrap what is asked for in installed packages: before the program imports them."""
-        for where, _ in self.wanted.values():
+        for where in (name.partition(":")[0] for name in self.wraps):
             if where.split(".")[0] in (*copies, "__main__", ""):
                 continue
             with suppress(ImportError, ValueError):
@@ -131,28 +121,28 @@ class Boundaries:
 class Sandbox:
     """One program's own place: its files, copied, and its modules.
 
-    ``sources`` maps the copies back to the files they stand for: profilers and messages name
-    those.
+    The files are copied, unless they are copies already: ``stands_for`` then says (of which folder
+    among them, for which folder of the user). Profilers and messages name the originals.
     """
 
-    def __init__(self, files: Path, program: Program, copy: bool = True):
+    def __init__(self, files: Path, program: Program, stands_for: tuple[Path, Path] | None = None):
         self.program = program
         self.modules: dict[str, types.ModuleType] = {}
         self.seconds: float | None = None  # in the tests themselves, by pytest's own report
-        self.sources = files
         self.folder = files
-        if copy:
+        if stands_for is None:
             base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
             self.folder = Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             shutil.copytree(files, self.folder, dirs_exist_ok=True)
+        self.copies, self.originals = stands_for or (self.folder, files)
         (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
         self.paths = [str(self.folder / p) for p in program.paths]
 
     def original(self, path: str) -> str:
         """The file that a copy in this room stands for."""
-        inside = str(self.folder) + os.sep
-        return str(self.sources / path[len(inside) :]) if path.startswith(inside) else path
+        inside = f"{self.copies}{os.sep}"
+        return str(self.originals / path[len(inside) :]) if path.startswith(inside) else path
 
     def own(self, name: str) -> bool:
         return name == "__main__" or name.split(".")[0] in self.program.names

@@ -12,6 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from tools.create.request import Request
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHILDREN = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"}
 NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
@@ -27,9 +29,10 @@ class NotRepeatable(BaseException):
 class Observer:
     """An audit hook: files read and written, processes, connections."""
 
-    def __init__(self, mirror: Path, project: Path, allow: list[str], packages: list[str]):
-        self.mirror, self.project, self.allow = f"{mirror}{os.sep}", f"{project}{os.sep}", allow
-        self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in packages)
+    def __init__(self, mirror: Path, request: Request):
+        self.mirror, self.project = f"{mirror}{os.sep}", f"{request.project}{os.sep}"
+        self.allow = request.allow
+        self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in request.freeze)
         self.reads: set[str] = set()
         self.writes: set[str] = set()
         self.made: set[str] = set()  # anywhere: what it wrote itself is no source of its own

@@ -223,7 +223,7 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
         [sys.executable, "-B", "-m", "tools", "create", "slow.py"],
         cwd=project, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not list(tmp_path.glob("groundspeed-create-*/spec1")):
+    while not list(tmp_path.glob("groundspeed-create-*/1/request")):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
