@@ -7,6 +7,7 @@ and whatever it prints. Two programs with a module of one name do not meet.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -223,14 +224,10 @@ class Sandbox:
         return only_here
 
 
-NOWHERE = []
-
-
+@functools.cache
 def nowhere():
     """Where what programs print goes."""
-    if not NOWHERE:
-        NOWHERE.append(open(os.devnull, "w"))  # noqa: SIM115 for the life of the process
-    return NOWHERE[0]
+    return open(os.devnull, "w")  # noqa: SIM115 for the life of the process
 
 
 def sow(seed: int) -> None:
@@ -242,14 +239,21 @@ def sow(seed: int) -> None:
         numpy.random.seed(seed % (1 << 32))
 
 
+SETTINGS = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+)
+
+
 @contextmanager
 def kept_settings() -> Iterator[None]:
     """Global settings, as they were found, at the end."""
     with kept_randomness():
         where, words, environment = os.getcwd(), sys.argv[:], dict(os.environ)
-        bytecode, threads = sys.dont_write_bytecode, torch.get_num_threads()
-        dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
-        gradients, strict = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()
+        bytecode, found = sys.dont_write_bytecode, [get() for get, _ in SETTINGS]
         try:
             yield
         finally:
@@ -257,25 +261,24 @@ def kept_settings() -> Iterator[None]:
             sys.argv[:], sys.dont_write_bytecode = words, bytecode
             os.environ.clear()
             os.environ.update(environment)
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(gradients)
-            if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)
-            if torch.get_float32_matmul_precision() != precision:
-                torch.set_float32_matmul_precision(precision)
-            if torch.are_deterministic_algorithms_enabled() != strict:
-                torch.use_deterministic_algorithms(strict)
+            for (get, put), before in zip(SETTINGS, found, strict=True):
+                if get() != before:
+                    put(before)
+
+
+def random_state() -> tuple:
+    """Of every generator that `sow` seeds."""
+    numpy = sys.modules.get("numpy")
+    return random.getstate(), torch.get_rng_state(), numpy.random.get_state() if numpy else None
 
 
 @contextmanager
 def kept_randomness() -> Iterator[None]:
-    numpy = sys.modules.get("numpy")
-    state, own = random.getstate(), torch.get_rng_state()
-    others = numpy.random.get_state() if numpy else None
+    own, of_torch, of_numpy = random_state()
     try:
         yield
     finally:
-        random.setstate(state)
-        torch.set_rng_state(own)
-        if numpy:
-            numpy.random.set_state(others)
+        random.setstate(own)
+        torch.set_rng_state(of_torch)
+        if of_numpy:
+            sys.modules["numpy"].random.set_state(of_numpy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -12,7 +13,7 @@ import torch
 
 from baselines.foreign import live_step, numeric_leaves
 from baselines.foreign.outputs import field_name
-from baselines.foreign.sandbox import Broken, sow
+from baselines.foreign.sandbox import Broken, random_state, sow
 
 CALLS = 50  # kept at most
 BYTES = 1 << 27  # kept at most, over all calls
@@ -70,11 +71,11 @@ class Capture:
         last = self.calls[-1].after if self.calls else {}
         before = self.shared(live_step.reach(root), last)
         sow(self.seed + len(self.calls))
-        dice = randomness()
+        dice = pickle.dumps(random_state())
         began = perf_counter()
         result = function(*args, **kwargs)
         seconds = perf_counter() - began
-        self.random |= randomness() != dice
+        self.random |= pickle.dumps(random_state()) != dice
         after = self.shared(live_step.reach(root), before)
         returned = {place: numeric_leaves.tensor(v) for place, v in numeric_leaves.numbers(result)}
         self.calls.append(RecordedCall(before, after, self.shared(returned, {}), seconds))
@@ -91,18 +92,6 @@ class Capture:
                 found[place] = now
                 self.bytes += now.numel() * now.element_size()
         return found
-
-
-def randomness() -> tuple:
-    """The state of every generator that is seeded, to see whether it moved."""
-    import random
-
-    import numpy
-
-    own = numpy.random.get_state()
-    return hash(random.getstate()), hash(own[1].tobytes()), own[2], hash(
-        torch.get_rng_state().numpy().tobytes()
-    )  # fmt: skip
 
 
 def rule(capture: Capture) -> dict:
