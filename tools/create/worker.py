@@ -61,7 +61,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         hook.active = True
         left = run(room, boundaries, request.seed)
     except BaseException as error:
-        raise Broken((*hook.refused, explain(error, mirror, request.project))[0]) from None
+        raise Broken((*hook.refused, explain(error, mirror, request))[0]) from None
     finally:
         hook.active = False
     times = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
@@ -107,11 +107,11 @@ def refuse_absent(boundaries: Boundaries) -> None:
             raise Broken(f"no function {name} in what it imports; {what}")
 
 
-def explain(error: BaseException, mirror: Path, project: Path) -> str:
+def explain(error: BaseException, mirror: Path, request: Request) -> str:
     """What went wrong, in one line, with the deepest line of the user's own."""
     if isinstance(error, Broken):
         return str(error)
-    places = (f"{mirror}{os.sep}", f"{project}{os.sep}")
+    places = (f"{mirror}{os.sep}", f"{request.project}{os.sep}")
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename.startswith(places) and "site-packages" not in f.filename]
     where = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
@@ -122,7 +122,12 @@ def explain(error: BaseException, mirror: Path, project: Path) -> str:
     if isinstance(error, SystemExit):
         return f"it ended with exit code {error.code}{where}"
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}{where}"
+    module = getattr(getattr(error, "obj", None), "__name__", getattr(error, "name", ""))
+    file = request.target.import_folder / f"{module}.py"
+    hint = ""
+    if isinstance(error, AttributeError | ImportError) and file.exists():
+        hint = f"; another module has the name of {file.name} and was loaded; rename the file"
+    return f"{type(error).__name__}: {lines[0][:300]}{where}{hint}"
 
 
 if __name__ == "__main__":
