@@ -214,12 +214,10 @@ class Sandbox:
                 super().exec_module(module)
                 boundaries.meet(module)
 
-        hook = FileFinder.path_hook((Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
-
         def only_here(path: str):
-            if not os.path.abspath(path).startswith(str(room.folder)):
+            if not (os.path.isdir(path) and os.path.abspath(path).startswith(str(room.folder))):
                 raise ImportError
-            return hook(path)
+            return FileFinder(path, (Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
 
         return only_here
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from baselines.foreign import numeric_leaves
-from baselines.foreign.outputs import CallWatch, field_name, outputs
+from baselines.foreign.outputs import CallWatch, numbers_left, outputs, public
 from baselines.foreign.sandbox import Broken
 
 
@@ -45,13 +45,9 @@ def starts(name: str, wanted: str) -> bool:
 
 def plain_outputs(left: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays that variables hold, else those inside objects, else floats; nothing private."""
-    rows = [
-        (field_name(place), place, value)
-        for key, held in left.items()
-        for place, value in numeric_leaves.numbers(held, (("item", key),))
-        if not any(str(k).startswith("_") for _, k in place)
-    ]
-    large = [r for r in rows if not isinstance(r[2], bool | int | float | complex)]
-    flat = [r for r in large if all(how == "item" for how, _ in r[1])]
-    chosen = flat or large or [r for r in rows if isinstance(r[2], float | complex)]
-    return {name: value for name, _, value in chosen}
+    found = {name: row for name, row in numbers_left(left).items() if public(row[0])}
+    scalar = bool | int | float | complex
+    large = {name: value for name, (_, value) in found.items() if not isinstance(value, scalar)}
+    flat = [name for name in large if all(how == "item" for how, _ in found[name][0])]
+    floats = {n: value for n, (_, value) in found.items() if isinstance(value, float | complex)}
+    return {name: large[name] for name in flat} or large or floats

@@ -194,7 +194,7 @@ def trajectory(capture: Capture, fields: list[dict]) -> tuple[dict, int, list[st
     if len(fields) > FIELDS:
         raise Broken(f"{function} changes {len(fields)} numbers, allowed {FIELDS}; name a function "
                      "further inside, or leave out --step")  # fmt: skip
-    rows = {f["name"]: [first(calls[0], f), *(value(c, f) for c in calls)] for f in fields}
+    rows = {f["name"]: values(calls, f) for f in fields}
     finite = [n for n in range(len(calls) + 1)
               if all(torch.isfinite(row[n]).all() for row in rows.values())]  # fmt: skip
     if finite[:1] != [0] or len(finite) < 2:
@@ -210,14 +210,12 @@ def trajectory(capture: Capture, fields: list[dict]) -> tuple[dict, int, list[st
     return rows, steps, [name for name in rows if name not in moving]
 
 
-def first(call: RecordedCall, field: dict) -> torch.Tensor:
-    if field["how"] == "output":
-        return torch.zeros_like(call.result[field["place"]])
-    return call.before[field["place"]]
-
-
-def value(call: RecordedCall, field: dict) -> torch.Tensor:
-    """The field after the call."""
+def values(calls: list[RecordedCall], field: dict) -> list[torch.Tensor]:
+    """The field at the start and after each call; of an output, which has no start, zero."""
+    place = field["place"]
     if field["how"] == "kept":
-        return call.after[field["place"]]
-    return call.result[field["result"] if field["how"] == "returned" else field["place"]]
+        return [calls[0].before[place], *(c.after[place] for c in calls)]
+    if field["how"] == "returned":
+        return [calls[0].before[place], *(c.result[field["result"]] for c in calls)]
+    results = [c.result[place] for c in calls]
+    return [torch.zeros_like(results[0]), *results]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Engine, State, clone, fields
+from baselines.engine import Case, Engine, State, fields
 from baselines.foreign.numeric_leaves import same
 from tools.create.agreement import apart
 from validation.golden import freeze
@@ -31,15 +32,15 @@ def problem_of(name: str, expected: dict[str, torch.Tensor]) -> str:
     return hidden_state(engine, case, start, end)
 
 
-def hidden_state(engine: Engine, case, start: State, end: State) -> str:
+def hidden_state(engine: Engine, case: Case, start: State, end: State) -> str:
     """Whether the step keeps anything that its state does not say: from the start, and on the way.
 
     A run that is stopped halfway and goes on from the state seen there must end the same.
     """
     step, half = engine.prepare(case), case.steps // 2
-    middle = advanced(engine, case, step, start, half)
-    for begin, count in ((start, case.steps), (middle, case.steps - half)):
-        again = advanced(engine, case, step, begin, count)
+    run = replace(engine, stepper=lambda _: step).runner(case)
+    for begin, count in ((start, case.steps), (run(start, half), case.steps - half)):
+        again = run(begin, count)
         if field := differing(again, fields(end)):
             return (f"started again from a state of its own it gives another {field} ("
                     f"{apart(fields(again)[field], fields(end)[field])}): it remembers something "
@@ -53,13 +54,6 @@ def differing(state: State, expected: dict[str, torch.Tensor]) -> str:
     return next(
         (n for n, t in fields(state).items() if n in expected and not same(t, expected[n])), ""
     )
-
-
-def advanced(engine: Engine, case, step, begin: State, steps: int) -> State:
-    working = engine.adopt(case, clone(begin))
-    for _ in range(steps):
-        working = step(working)
-    return engine.observe(case, working)
 
 
 def main(folder: Path) -> None:

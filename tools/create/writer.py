@@ -23,62 +23,6 @@ FROZEN_BYTES = 64 << 20
 STORED = 1 << 20  # bytes of an end state that is kept whole
 ORDINARY = {"torch", "numpy"}
 
-ENGINE = '''"""{title}, frozen from ``{text}``.
-
-{kind}
-
-State:
-{told}
-
-Optimizations: `baselines.foreign.substitute(engine, {{"module:function": faster}})` replaces a
-function of the program; `baselines.foreign.over_state(engine, stepper)` replaces all of it by a
-step from state to state.
-"""
-
-from pathlib import Path
-from typing import NamedTuple
-
-from torch import Tensor
-
-from baselines import foreign
-
-
-class State(NamedTuple):
-{fields}
-
-
-engine = foreign.engine(
-    "{name}",
-    Path(__file__).parent,
-    State,
-    # of origin.json, which says what was frozen
-    "{digest}",
-)
-'''
-PROFILE = '''"""Steps of {name} and nothing else, to be looked at by any profiler.
-
-py-spy record -o flame.svg -- python -m baselines.{name}.profile 100
-"""
-
-import sys
-
-import torch
-
-from baselines.{name} import engine
-
-
-def main(steps: int) -> None:
-    torch.set_num_threads(1)
-    case = next(iter(engine.cases.values()))
-    step, state = engine.prepare(case), engine.adopt(case, engine.initial(case))
-    for _ in range(steps):
-        state = step(state)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-'''
-
 
 @dataclass(frozen=True)
 class Baseline:
@@ -117,10 +61,10 @@ def write(request: Request, seen: Recording, plain: Recording, repository: Path)
     told = origin(request, seen, made.folder, start, fixed)
     text = json.dumps(told, indent=1)
     (made.folder / "origin.json").write_text(text)
-    digest = digests.of_bytes(text.encode())
-    (made.folder / "__init__.py").write_text(engine_text(request, told, start, digest))
-    (made.folder / "profile.py").write_text(PROFILE.format(name=request.name))
-    (made.folder / "report.md").write_text(report(request, told, seen, plain))
+    state = {name: shape_and_type(tensor) for name, tensor in start.items()}
+    page(made, told, "__init__.py", state=state, digest=digests.of_bytes(text.encode()))
+    page(made, told, "profile.py")
+    page(made, told, "report.md", **metrics(request, told, seen, plain))
     return made
 
 
@@ -211,50 +155,31 @@ def truth_is(stepping: bool, has_torch: bool) -> str:
     return "the frozen run; nothing inside can be rounded at random: claim exact or approximate"
 
 
-def engine_text(request: Request, told: dict, start: dict, digest: str) -> str:
-    """The baseline's ``__init__.py``."""
-    step = told["step"]
-    kind = (
-        f"A step is one call of {step['name']}; the program runs up to its first call, which is\n"
-        "never timed, and is called on from there."
-        if step
-        else "A step is the whole run; the state is what it leaves."
+def page(made: Baseline, told: dict, file: str, **values) -> None:
+    """Write one of its files from the template of that name."""
+    text = PAGES.get_template(f"baseline/{file}.jinja").render(
+        name=made.request.name, origin=told, step=told["step"], **values
     )
-    rows = []
-    for name, tensor in start.items():
-        shape = tuple(tensor.shape) or "a number"
-        rows.append(f"    {name}: {str(tensor.dtype).removeprefix('torch.')} {shape}")
-    return ENGINE.format(
-        title=request.name,
-        text=told["from"],
-        kind=kind,
-        told="\n".join(rows),
-        fields="\n".join(f"    {name}: Tensor" for name in start),
-        name=request.name,
-        digest=digest,
-    )
+    (made.folder / file).write_text(text)
 
 
-def report(request: Request, told: dict, seen: Recording, plain: Recording) -> str:
-    """report.md: the baseline's own metrics."""
+def shape_and_type(tensor: torch.Tensor) -> dict:
+    return {"shape": tuple(tensor.shape), "type": str(tensor.dtype).removeprefix("torch.")}
+
+
+def metrics(request: Request, told: dict, seen: Recording, plain: Recording) -> dict:
+    """What report.md says of the baseline."""
     fields = {
-        name: {"shape": tuple(t.shape), "type": str(t.dtype).removeprefix("torch."),
-               "low": float(widened(t).abs().min()) if t.numel() else 0.0,
-               "high": float(widened(t).abs().max()) if t.numel() else 0.0,
-               "role": role(told, name)}
+        name: shape_and_type(t)
+        | {
+            "low": float(widened(t).abs().min()) if t.numel() else 0.0,
+            "high": float(widened(t).abs().max()) if t.numel() else 0.0,
+            "role": role(told, name),
+        }
         for name, t in seen.fields.items()
-    }  # fmt: skip
-    return PAGES.get_template("baseline.md").render(
-        name=request.name,
-        stem=request.stem,
-        origin=told,
-        step=told["step"],
-        case=told["cases"]["recorded"],
-        fields=fields,
-        run=plain,
-        here=conditions(),
-        not_finite=seen.not_finite,
-    )
+    }
+    return {"stem": request.stem, "case": told["cases"]["recorded"], "fields": fields,
+            "run": plain, "here": conditions(), "not_finite": seen.not_finite}  # fmt: skip
 
 
 def role(told: dict, name: str) -> str:
