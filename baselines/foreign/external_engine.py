@@ -117,7 +117,7 @@ class Stepper:
         tables = torch.load(self.folder / "schedule.pt", weights_only=True) if scheduled else {}
         room = Sandbox(self.folder / COPIES, program)
         live = Live(room, origin["step"], self.substitutes(), tables)
-        return lambda working: working.advanced(live, self.state)
+        return lambda working: working.advanced(live)
 
     def substitutes(self) -> dict[str, Callable]:
         return {k: functools.partial(lambda new, old: new, f) for k, f in self.functions.items()}

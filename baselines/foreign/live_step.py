@@ -178,7 +178,7 @@ class Working:
     def __init__(self, state: State):
         self.state, self.live, self.kind = state, None, type(state)
 
-    def advanced(self, live: Live, kind: type) -> Working:
+    def advanced(self, live: Live) -> Working:
         """One step on; the live program belongs to whoever stepped it last."""
         if self.live is None:
             live.take(self.state)

@@ -83,9 +83,7 @@ class Boundaries:
     def of(self, module: str) -> list[tuple[str, str]]:
         """(boundary, qualified name) of those in a module, by its name or the end of it."""
         rows = [(name, *name.partition(":")[::2]) for name in self.wraps]
-        return [
-            (n, what) for n, where, what in rows if where and f".{module}".endswith(f".{where}")
-        ]
+        return [(n, what) for n, where, what in rows if f".{module}".endswith(f".{where}")]
 
     def meet(self, module: types.ModuleType, name: str = "") -> None:
         """Wrap what is asked for in a module that has just been executed."""

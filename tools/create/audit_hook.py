@@ -32,10 +32,8 @@ class Observer:
     def __init__(self, mirror: Path, request: Request):
         self.mirror, self.project = f"{mirror}{os.sep}", f"{request.project}{os.sep}"
         self.allow = request.allow
-        self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in request.freeze)
-        self.reads: set[str] = set()
-        self.writes: set[str] = set()
-        self.made: set[str] = set()  # anywhere: what it wrote itself is no source of its own
+        self.read: set[str] = set()
+        self.written: set[str] = set()  # what it wrote itself is no source of its own
         self.refused: list[str] = []
         self.notes: set[str] = set()
         self.active = self.busy = False
@@ -64,19 +62,19 @@ class Observer:
             return
         if (flags or 0) & WRITING:
             self.keep_out(full)
-            self.made.add(full)
-            if full.startswith(self.mirror) and "/.basetemp" not in full:
-                self.writes.add(full)
-                if os.path.islink(full):  # the user's own file: a copy of it is written instead
-                    real = os.path.realpath(full)
-                    os.unlink(full)
-                    shutil.copy(real, full)
+            self.written.add(full)
+            if self.mirrored(full) and os.path.islink(full):
+                real = os.path.realpath(full)  # the user's own: a copy of it is written instead
+                os.unlink(full)
+                shutil.copy(real, full)
         elif full.endswith(".py") and full.startswith(self.project):
             return  # shown in a message or looked up; what is imported is known from the modules
-        elif full not in self.writes and (
-            full.startswith((self.mirror, self.project)) or any(p in full for p in self.packages)
-        ):
-            self.reads.add(full)
+        elif full not in self.written:
+            self.read.add(full)
+
+    def mirrored(self, path: str) -> bool:
+        """Whether it lies in the copy of the project, and is no test's own scratch file."""
+        return path.startswith(self.mirror) and "/.basetemp" not in path
 
     def keep_out(self, path: str) -> None:
         if os.path.realpath(os.path.dirname(path)).startswith(self.project.rstrip(os.sep)):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.create.request import Request
-from tools.process import THREADS, died, watched
+from tools.process import died, environment, watched
 from validation.records import digests
 
 if TYPE_CHECKING:
@@ -110,22 +110,28 @@ def mirror(request: Request, top: Path) -> None:
                 (here / source.name).symlink_to(source.resolve())
 
 
-def run_apart(module: str, request: Request, folder: Path, patience_s: float, **more) -> list[int]:
+def run_apart(
+    module: str,
+    request: Request,
+    folder: Path,
+    patience_s: float,
+    cwd: Path | None = None,
+    **more: str,
+) -> list[int]:
     """Run a module of ours in a process of its own; its resident bytes over time.
 
     It is given the folder, and leaves ``answer`` there, or ``error``. The folder's name is a
-    number: each run has another order of sets.
+    number: each run has another order of sets. ``more`` are variables of its environment.
 
     Raises:
         NotABaseline: the error, or how it ended without an answer.
     """
     where, log = request.target.text, folder / "log"
-    env = os.environ | dict.fromkeys((*THREADS, "OPENBLAS_NUM_THREADS"), "1")
-    env |= {"PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": folder.name}
+    env = environment() | {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": folder.name}
+    env |= {"PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg"} | more
     words = [sys.executable, "-m", module, str(folder)]
-    cwd = more.pop("cwd", digests.ROOT)
     try:
-        code, samples = watched(words, log, patience_s, env | more, cwd)
+        code, samples = watched(words, log, patience_s, env, cwd or digests.ROOT)
     except TimeoutError as hung:
         raise NotABaseline(
             f"{where}: {hung}; give it a smaller problem, or say --patience-s {10 * patience_s:.0f}"

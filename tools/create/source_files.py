@@ -20,55 +20,47 @@ def inventory(
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict]:
     """Names of the modules that are copied, folders of copies beside the project, and what was
     used: files by their place among the copies, versions of packages."""
-    mirror, program, frozen = f"{room.folder}{os.sep}", room.program, request.freeze
-    loaded = {
-        n: getattr(m, "__file__", None) for n, m in (dict(sys.modules) | room.modules).items()
-    }
+    frozen = request.freeze
+    modules = dict(sys.modules) | room.modules
+    loaded = {name: getattr(module, "__file__", None) for name, module in modules.items()}
     files, names, native, roots = {}, set(), set(), {}
-    named = {*(room.folder / f for f in (program.file, program.config)), *request.extra}
-    read = {p for p in hook.reads | set(map(str, named)) if os.path.isfile(p)}
+    named = (room.folder / file for file in (room.program.file, room.program.config))
+    used = hook.read | {str(file) for file in (*named, *request.extra)}
     for name, file in loaded.items():
         if not file or name == "__main__" or not os.path.isabs(file):
             continue
         top, full = name.split(".")[0], os.path.abspath(file)
-        if full.startswith(mirror):
-            read.add(full)
-        elif top in frozen and INSTALLED in full:
-            files[installed(full)] = full
-            native |= {top} if not full.endswith(".py") else set()
-        elif is_local(full) and name not in known and full not in hook.made:
-            depth = name.count(".") + full.endswith("__init__.py")
-            base = Path(full).parents[depth]
+        is_frozen = top in frozen and INSTALLED in full
+        if is_frozen and not full.endswith(".py"):
+            native.add(top)
+        if is_frozen or full.startswith(hook.mirror):
+            used.add(full)
+        elif is_local(full) and name not in known and full not in hook.written:
+            base = Path(full).parents[name.count(".") + full.endswith("__init__.py")]
             label = roots.setdefault(base, f"root{len(roots) + 1}")
             files[f"{label}/{os.path.relpath(full, base)}"] = full
         else:
             continue
         names.add(top)
-    for path in read:
-        if path.startswith(mirror) and ".basetemp" not in path:
-            files[path.removeprefix(mirror)] = path
+    for path in filter(os.path.isfile, used):
+        _, installed, inner = path.rpartition(INSTALLED)
+        if hook.mirrored(path):
+            place = path.removeprefix(hook.mirror)
         elif path.startswith(hook.project):
-            files[f"project/{path.removeprefix(hook.project)}"] = path
-        elif INSTALLED in path:
-            files[installed(path)] = path
-    files = {
-        k: v
-        for k, v in files.items()
-        if not k.endswith((".pyc", ".so"))
-        and not (k.startswith("packages/") and k.split("/")[1].removesuffix(".py") in native)
-    }
+            place = f"project/{path.removeprefix(hook.project)}"
+        elif installed and inner.split(os.sep)[0].removesuffix(".py") in set(frozen) - native:
+            place = f"packages/{inner}"
+        else:
+            continue
+        if not place.endswith((".pyc", ".so")):
+            files[place] = path
     tops = packages_distributions()
-    used = {n.split(".")[0] for n in loaded} & set(tops)
+    imported = {name.split(".")[0] for name in loaded} & set(tops)
     return tuple(sorted(names - native)), (*roots.values(), *(["packages"] if frozen else [])), {
         "files": files,
-        "packages": {t: version(tops[t][0]) for t in sorted(used - (names - native))},
+        "packages": {t: version(tops[t][0]) for t in sorted(imported - (names - native))},
         "native": sorted(native),
     }  # fmt: skip
-
-
-def installed(path: str) -> str:
-    """Its place among the copies of installed packages."""
-    return f"packages/{path.rpartition(INSTALLED)[2]}"
 
 
 def is_local(file: str) -> bool:

@@ -71,7 +71,10 @@ def recorded(request: Request, mirror: Path) -> dict:
     numbers = rule(step) if request.step else chosen(left, watches.values(), request.outputs)
     names, roots, used = inventory(room, hook, request, known)
     program = replace(
-        program, names=names, paths=(*program.paths, *roots), writes=bool(hook.writes)
+        program,
+        names=names,
+        paths=(*program.paths, *roots),
+        writes=any(map(hook.mirrored, hook.written)),
     )
     return numbers | used | times | {
         "program": asdict(program), "tests_s": room.seconds, "notes": sorted(hook.notes)
