@@ -1,24 +1,31 @@
-"""Processes that the tools start: requests and answers in JSON, a line each."""
+"""Processes that the tools start: programs that are watched, and workers that answer in JSON."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, sleep
 from typing import Self, TextIO
+
+import psutil
 
 from tools.records.conditions import ALLOCATOR
 from validation.records import digests
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PATIENCE_S = 300.0  # without a line from the process
+TICK_S = 0.02  # between looks at a process's memory
+FULL_PATH = re.compile(r"(?<![\w.])/(?:[^\s/()'\"]+/)+([^\s/()'\"]+/[^\s/()'\"]+)")
 
 
 class Died(RuntimeError):
@@ -126,3 +133,64 @@ def serve(answer: Callable[[dict], object]) -> None:
     heard, out = pipes()
     for line in heard:
         print(json.dumps(answer(json.loads(line))), file=out, flush=True)
+
+
+def watched(
+    words: list[str],
+    log: Path,
+    patience_s: float,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    look: Callable[[], None] = lambda: None,
+) -> tuple[int, list[tuple[float, int]]]:
+    """Run a command to its end, in a session of its own; what it prints goes to the log.
+
+    ``look`` is called again and again meanwhile. Returns its exit code, and its resident bytes
+    over time.
+
+    Raises:
+        TimeoutError: it did not end within its patience. It has ended now.
+    """
+    samples, began = [], perf_counter()
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            seen = psutil.Process(process.pid)
+            while process.poll() is None:
+                if perf_counter() - began > patience_s:
+                    raise TimeoutError(f"no end after {patience_s:g} s")
+                with suppress(psutil.Error):  # it has just ended
+                    samples.append((perf_counter(), seen.memory_info().rss))
+                look()
+                sleep(TICK_S)
+        finally:
+            end_group(process)
+    return process.returncode, samples
+
+
+def end_group(process: subprocess.Popen) -> None:
+    """The process and whatever it forked and left behind."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def died(code: int, log: Path) -> str:
+    """How a process without an answer ended, and the last thing that it printed."""
+    text = log.read_bytes()[-4000:].decode("utf-8", "replace")
+    lines = ["".join(c for c in t if c.isprintable()).strip() for t in text.splitlines()]
+    last = next((near(line)[:200] for line in reversed(lines) if line), "it said nothing")
+    how = (
+        f"was killed by {signal.Signals(-code).name}"
+        if code < 0
+        else f"ended with exit code {code}"
+    )
+    return f"the program {how} without coming to its end: {last}"
+
+
+def near(words: str) -> str:
+    """Without the folders of this machine: of each full path its file and the folder it is in."""
+    return FULL_PATH.sub(r"\1", words)

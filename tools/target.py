@@ -40,8 +40,6 @@ class Target:
     def name(self) -> str:
         """Of the baseline: the file's, or the part's, without ``test_``."""
         words = self.part.split("::")[-1] or (self.module.rpartition(".")[2] or self.file.stem)
-        if self.part and self.kind == "pytest" and "::" in self.part:
-            words = self.part.rpartition("::")[2]
         plain = re.sub(r"\W+", "_", words.removeprefix("test_").removesuffix("_test")).strip("_")
         return plain.lower() if plain and not keyword.iskeyword(plain) else "program"
 
@@ -66,7 +64,7 @@ def resolve(text: str) -> Target:
     tree = parsed(file, path)
     if path.endswith(".py"):
         kind = kind_of(file, tree, part)
-        module = dotted(file) if kind == "callable" else ""
+        module = imported_as(file)[1] if kind == "callable" else ""
     else:
         kind, module = ("callable" if part else "module"), path
         if not part and file.name == "__init__.py":
@@ -144,22 +142,13 @@ def module_file(name: str) -> Path:
     )
 
 
-def dotted(file: Path) -> str:
-    """The dotted name of a file, by the packages that it lies in."""
-    parts = [] if file.name == "__init__.py" else [file.stem]
-    folder = file.parent
+def imported_as(file: Path) -> tuple[Path, str]:
+    """The folder from which a file is imported, and its dotted name there."""
+    parts, folder = [] if file.name == "__init__.py" else [file.stem], file.parent
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)
         folder = folder.parent
-    return ".".join(parts)
-
-
-def import_root(file: Path) -> Path:
-    """The folder that must be on the path for `dotted` to be importable."""
-    folder = file.parent
-    while (folder / "__init__.py").exists():
-        folder = folder.parent
-    return folder
+    return folder, ".".join(parts)
 
 
 def project_of(file: Path) -> Path:
@@ -170,4 +159,4 @@ def project_of(file: Path) -> Path:
     for folder in file.parents:
         if any((folder / mark).exists() for mark in MARKS) and folder != Path.home():
             return folder
-    return import_root(file)
+    return imported_as(file)[0]

@@ -20,7 +20,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -111,16 +110,14 @@ class Stepper:
 
     def __call__(self, case: Case) -> Step:
         origin = read_origin(self.folder, self.digest)
-        program = replace(from_json(Program, origin["program"]), seed=case.seed)
+        program = Program(**origin["program"] | {"seed": case.seed})
         if origin["step"] is None:
             return functools.partial(self.whole_run, program, origin)
-        live = Live(self.room(program), origin["step"], self.substitutes())
-        if live.scheduled:
-            live.tables = torch.load(self.folder / "schedule.pt", weights_only=True)
-        return lambda working: working.advanced(live, self.state)
-
-    def room(self, program: Program) -> Sandbox:
-        return Sandbox(self.folder / COPIES, program)
+        scheduled = origin["step"]["scheduled"]
+        tables = torch.load(self.folder / "schedule.pt", weights_only=True) if scheduled else {}
+        room = Sandbox(self.folder / COPIES, program)
+        live = Live(room, origin["step"], self.substitutes(), tables)
+        return lambda working: working.advanced(live)
 
     def substitutes(self) -> dict[str, Callable]:
         return {k: functools.partial(lambda new, old: new, f) for k, f in self.functions.items()}
@@ -130,15 +127,10 @@ class Stepper:
         number = int(state.runs)
         watches = {name: CallWatch(name) for name in origin["watch"]}
         boundaries = Boundaries(self.substitutes() | {n: w.wrap for n, w in watches.items()})
-        left = run(self.room(program), boundaries, program.seed + number)
+        left = run(Sandbox(self.folder / COPIES, program), boundaries, program.seed + number)
         found = outputs(left, watches.values())
         absent = [name for name in self.state._fields[:-1] if name not in found]
         if absent:
             raise Broken(f"the run left no {absent[0]}; it left {sorted(found)[:8]}")
         values = [numeric_leaves.tensor(found[name]) for name in self.state._fields[:-1]]
         return self.state(*values, torch.tensor(number + 1))
-
-
-def from_json(kind: type, values: dict) -> Any:
-    """A dataclass from plain data: lists become tuples."""
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

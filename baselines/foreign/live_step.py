@@ -57,25 +57,21 @@ def named(code: types.CodeType, space: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def within(root: dict[str, Any]) -> list[Any]:
-    """The objects that a call can reach, without its module's own table of names."""
-    used = root["globals"].items()
-    named = [v for k, v in used if k in root["named"] and not k.startswith("__")]
-    return [root["arguments"], *(c.cell_contents for c in root["closure"].values()), *named]
+def starts(root: dict[str, Any]) -> list[numeric_leaves.Place]:
+    """Where the walk through all that a call can reach begins: not at its module's whole table."""
+    used = [k for k in root["globals"] if k in root["named"] and not k.startswith("__")]
+    return [
+        (("item", "arguments"),),
+        *((("item", "closure"), ("item", k), ("attr", "cell_contents")) for k in root["closure"]),
+        *((("item", "globals"), ("item", k)) for k in used),
+    ]
 
 
 def reach(root: dict[str, Any]) -> dict[numeric_leaves.Place, torch.Tensor]:
     """A copy of every number that a call can reach, by place."""
     seen: set[int] = set()
-    found = dict(numeric_leaves.numbers(root["arguments"], (("item", "arguments"),), seen))
-    for name, cell in root["closure"].items():
-        place = (("item", "closure"), ("item", name), ("attr", "cell_contents"))
-        found |= dict(numeric_leaves.numbers(cell.cell_contents, place, seen))
-    for name, value in list(root["globals"].items()):
-        if name.startswith("__") or name not in root["named"]:
-            continue
-        found |= dict(numeric_leaves.numbers(value, (("item", "globals"), ("item", name)), seen))
-    return {place: numeric_leaves.tensor(value) for place, value in found.items()}
+    walks = (numeric_leaves.numbers(numeric_leaves.get(root, p), p, seen) for p in starts(root))
+    return {place: numeric_leaves.tensor(value) for walk in walks for place, value in walk}
 
 
 class Reached(BaseException):
@@ -83,33 +79,32 @@ class Reached(BaseException):
 
 
 class Live:
-    """A program stopped at the first call of its step function, with the arguments in hand."""
+    """A program stopped at the first call of its step function, with the arguments in hand.
 
-    def __init__(self, room: Sandbox, step: dict, functions: Mapping[str, Callable]):
-        self.room, self.caught, self.tables = room, None, {}
-        self.fields = [(f["name"], f["how"], place(f["place"])) for f in step["fields"]]
-        returned = [f for f in step["fields"] if f["how"] == "returned"]
-        self.returned = [(place(f["place"]), place(f["result"])) for f in returned]
-        self.scheduled = [(s["name"], place(s["place"])) for s in step["scheduled"]]
-        self.random, self.owner = step["random"], None
-        stops = {step["name"]: self.stop}
-        wraps = {k: v for k, v in functions.items() if k not in stops}
-        if step["name"] in functions:
-            stops = {step["name"]: lambda old: self.stop(functions[step["name"]](old))}
+    ``step`` is what `tools.create.step_capture.rule` found; ``tables`` what is set for each call.
+    """
+
+    def __init__(self, room: Sandbox, step: dict, functions: Mapping[str, Callable], tables: dict):
+        self.room, self.tables, self.caught, self.owner = room, tables, None, None
+        self.fields, self.scheduled, self.random = step["fields"], step["scheduled"], step["random"]
+        self.returned = [f for f in self.fields if f["how"] == "returned"]
+        name = step["name"]
+        new = functions.get(name, lambda old: old)
         try:
-            run(room, Boundaries(wraps | stops), room.program.seed)
+            boundaries = Boundaries({**functions, name: lambda old: self.stop(new(old))})
+            run(room, boundaries, room.program.seed)
         except BaseException:
             if self.caught is None:
                 raise
         if self.caught is None:
-            raise Broken(f"the program never calls {step['name']}")
+            raise Broken(f"the program never calls {name}")
         self.function, args, kwargs, self.gradients, self.inference = self.caught
         self.bound = bind(self.function, args, kwargs)
         self.root = roots(self.function, self.bound)
         self.fixed_call = not (self.returned or self.scheduled)
         self.args, self.kwargs = self.bound.args, self.bound.kwargs
         with self.mode():
-            self.snapshot = Snapshot(within(self.root))
+            self.snapshot = Snapshot(numeric_leaves.get(self.root, p) for p in starts(self.root))
 
     def stop(self, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -131,26 +126,24 @@ class Live:
         taken: set[int] = set()
         values = state._asdict()
         self.calls = int(values.pop("calls", 0))
-        self.results = {n: values[n] for n, how, _ in self.fields if how == "output"}
+        self.results = {f["name"]: values[f["name"]] for f in self.fields if f["how"] == "output"}
         with self.mode():
             self.snapshot.restore()
-            for name, how, where in self.fields:
-                given = values[name]
+            for field in self.fields:
+                given = values[field["name"]]
                 if given.is_floating_point() or given.is_complex():
                     given = given * 1  # nothing, but for random rounding
-                if how == "kept":
-                    numeric_leaves.fill(self.root, where, given, taken)
-                elif how == "returned":
-                    pattern = numeric_leaves.get(self.root, where)
-                    numeric_leaves.put(self.root, where, numeric_leaves.like(pattern, given))
+                if field["how"] == "kept":
+                    numeric_leaves.fill(self.root, field["place"], given, taken)
+                elif field["how"] == "returned":
+                    numeric_leaves.put_like(self.root, field["place"], given)
 
     def advance(self) -> None:
         """One call."""
-        for name, where in self.scheduled:
-            now = self.tables[name][min(self.calls, len(self.tables[name]) - 1)]
-            numeric_leaves.put(
-                self.root, where, numeric_leaves.like(numeric_leaves.get(self.root, where), now)
-            )
+        for each in self.scheduled:
+            table = self.tables[each["name"]]
+            now = table[min(self.calls, len(table) - 1)]
+            numeric_leaves.put_like(self.root, each["place"], now)
         if not self.fixed_call:
             self.args, self.kwargs = self.bound.args, self.bound.kwargs
         with self.mode(), self.room.with_modules():
@@ -160,28 +153,23 @@ class Live:
                     self.result = self.function(*self.args, **self.kwargs)
             else:
                 self.result = self.function(*self.args, **self.kwargs)
-        for where, part in self.returned:
-            numeric_leaves.put(self.root, where, numeric_leaves.get(self.result, part))
+        for field in self.returned:
+            part = numeric_leaves.get(self.result, field["result"])
+            numeric_leaves.put(self.root, field["place"], part)
         self.calls += 1
         self.results = None
 
     def give(self, state: type) -> State:
         """The canonical state, copied out of the program's objects."""
-        values = {}
-        for name, how, where in self.fields:
-            if how != "output":
-                values[name] = numeric_leaves.tensor(numeric_leaves.get(self.root, where))
-            elif self.results is not None:
+        values = {"calls": torch.tensor(self.calls)} if "calls" in state._fields else {}
+        for field in self.fields:
+            name, output = field["name"], field["how"] == "output"
+            if output and self.results is not None:
                 values[name] = self.results[name]
             else:
-                values[name] = numeric_leaves.tensor(numeric_leaves.get(self.result, where))
-        if "calls" in state._fields:
-            values["calls"] = torch.tensor(self.calls)
+                holder = self.result if output else self.root
+                values[name] = numeric_leaves.tensor(numeric_leaves.get(holder, field["place"]))
         return state(**values)
-
-
-def place(keys: list) -> numeric_leaves.Place:
-    return tuple((how, key) for how, key in keys)
 
 
 class Working:
@@ -190,7 +178,7 @@ class Working:
     def __init__(self, state: State):
         self.state, self.live, self.kind = state, None, type(state)
 
-    def advanced(self, live: Live, kind: type) -> Working:
+    def advanced(self, live: Live) -> Working:
         """One step on; the live program belongs to whoever stepped it last."""
         if self.live is None:
             live.take(self.state)

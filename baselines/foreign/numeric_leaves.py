@@ -134,6 +134,11 @@ def put(root: Any, place: Place, value: Any) -> None:
         object.__setattr__(holder, key, value)
 
 
+def put_like(root: Any, place: Place, given: torch.Tensor) -> None:
+    """Bind the place to the tensor, as what lies there is."""
+    put(root, place, like(get(root, place), given))
+
+
 def fill(root: Any, place: Place, given: torch.Tensor, taken: set[int]) -> None:
     """Make the number at the place equal to the tensor.
 

@@ -18,12 +18,22 @@ LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # calls 
 RESERVED = {"count", "index", "runs", "calls", "lambda", "in", "is", "from", "for", "if", "as"}
 
 
+def numbers_left(left: Mapping[str, Any]) -> dict[str, tuple[numeric_leaves.Place, Any]]:
+    """(place, number) of every number that a run left behind, by name; public ones first."""
+    rows = [row for k, v in left.items() for row in numeric_leaves.numbers(v, (("item", k),))]
+    found: dict[str, tuple[numeric_leaves.Place, Any]] = {}
+    for place, number in sorted(rows, key=lambda row: not public(row[0])):
+        found.setdefault(field_name(place), (place, number))
+    return found
+
+
+def public(place: numeric_leaves.Place) -> bool:
+    return not any(str(key).startswith("_") for _, key in place)
+
+
 def outputs(left: Mapping[str, Any], watches=()) -> dict[str, Any]:
-    """Every number that a run left behind, by name; nothing is converted yet."""
-    found: dict[str, Any] = {}
-    for key, value in left.items():
-        for place, number in numeric_leaves.numbers(value, (("item", key),)):
-            found.setdefault(field_name(place), number)
+    """Every number that a run left behind, and those of watched calls; nothing is converted yet."""
+    found = {name: number for name, (_, number) in numbers_left(left).items()}
     for watch in watches:
         found |= watch.stacked()
     return found

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import sys
 import types
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.machinery import PathFinder
 from typing import Any
 
 from baselines.foreign.frame_locals import with_locals
 from baselines.foreign.pytest_runner import Tests, run_tests
-from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from baselines.foreign.sandbox import Boundaries, Broken, Sandbox
 
 BOUNDARY = "__groundspeed_boundary__"
+PRIVATE = "groundspeed_program"  # before the name of a module whose own name is taken
 
 
 def run(room: Sandbox, boundaries: Boundaries, seed: int) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def run(room: Sandbox, boundaries: Boundaries, seed: int) -> dict[str, Any]:
         if program.kind == "pytest":
             return run_chosen(room, boundaries)
         if program.kind == "callable":
-            return run_callable(program, boundaries)
+            return run_callable(room)
         return run_script(room, boundaries)
 
 
@@ -42,15 +45,12 @@ def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     if program.kind == "module":
         module.__package__ = program.module.rpartition(".")[0]
         if module.__package__:
-            importlib.import_module(module.__package__)
-    stem = program.module or path.stem
-    wraps = boundaries.of(stem) | boundaries.of("__main__")
+            imported(room, module.__package__)
+    wanted = boundaries.of(program.module or path.stem) + boundaries.of("__main__")
     tree = ast.parse(path.read_bytes(), room.original(str(path)))
-    for what in decorate(tree, set(wraps)):
-        boundaries.note(stem, what)
-        boundaries.note("__main__", what)
+    boundaries.met |= decorate(tree, wanted)
     boundaries.seen["__main__"] = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
-    setattr(module, BOUNDARY, wraps.__getitem__)
+    setattr(module, BOUNDARY, boundaries.wraps.__getitem__)
     sys.modules["__main__"] = module
     try:
         exec(compile(tree, room.original(str(path)), "exec"), module.__dict__)
@@ -95,19 +95,20 @@ def run_chosen(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     return {f"{t}.{k}": v for t, left in tests.left.items() for k, v in left.items()}
 
 
-def decorate(tree: ast.Module, wanted: set[str]) -> list[str]:
+def decorate(tree: ast.Module, wanted: list[tuple[str, str]]) -> set[str]:
     """Decorate the named functions and methods with their boundaries; those found."""
-    found = []
+    found = set()
 
     def visit(body: list[ast.stmt], outer: str) -> None:
         for node in body:
             name = f"{outer}{getattr(node, 'name', '')}"
             if isinstance(node, ast.ClassDef):
                 visit(node.body, f"{name}.")
-            elif isinstance(node, ast.FunctionDef) and name in wanted:
-                found.append(name)
-                call = ast.parse(f"{BOUNDARY}({name!r})", mode="eval").body
-                node.decorator_list.insert(0, ast.copy_location(call, node))
+            elif isinstance(node, ast.FunctionDef):
+                for boundary in [boundary for boundary, what in wanted if what == name]:
+                    found.add(boundary)
+                    call = ast.parse(f"{BOUNDARY}({boundary!r})", mode="eval").body
+                    node.decorator_list.insert(0, ast.copy_location(call, node))
             elif isinstance(node, ast.If | ast.Try | ast.With):
                 visit(node.body, outer)
 
@@ -116,9 +117,10 @@ def decorate(tree: ast.Module, wanted: set[str]) -> list[str]:
     return found
 
 
-def run_callable(program: Program, boundaries: Boundaries) -> dict[str, Any]:
+def run_callable(room: Sandbox) -> dict[str, Any]:
     """A function without required arguments: what it returns, else its variables."""
-    function, owner = importlib.import_module(program.module), None
+    program = room.program
+    function, owner = imported(room, program.module), None
     for part in program.part.split("."):
         owner, function = function, getattr(function, part)
     if inspect.isclass(owner):
@@ -127,6 +129,38 @@ def run_callable(program: Program, boundaries: Boundaries) -> dict[str, Any]:
     left: dict[str, Any] = {}
     value = with_locals(function, left.update)()
     return left if value is None else {"result": value, **left}
+
+
+def imported(room: Sandbox, name: str) -> types.ModuleType:
+    """A module of the program, though another of its name may be loaded or built in.
+
+    Raises:
+        Broken: it is a package, or in one, whose name is taken.
+    """
+    taken, file = name_taken(room), room.folder / room.program.file
+    if not taken:
+        return importlib.import_module(name)
+    if file.stem != name:
+        raise Broken(
+            f"the package of {name} has the name of another that Python has ({taken}); allowed: "
+            "a name of its own; rename the folder"
+        )
+    spec = PathFinder.find_spec(f"{PRIVATE}.{name}", [str(file.parent)])
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def name_taken(room: Sandbox) -> str:
+    """What Python has already under the first name of the program's module; or nothing."""
+    top = room.program.module.split(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except ValueError:  # there is one that does not say where it is from
+        return top
+    where = [str(spec.origin), *(spec.submodule_search_locations or ())] if spec else []
+    own = not room.program.file or any(w.startswith(str(room.folder)) for w in where)
+    return "" if own or not spec else where[0]
 
 
 def refuse_arguments(function: Callable, part: str) -> None:

@@ -7,6 +7,7 @@ and whatever it prints. Two programs with a module of one name do not meet.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -73,32 +74,27 @@ class Program:
 class Boundaries:
     """Functions that are wrapped wherever they turn up: {"module:function": wrap}."""
 
-    def __init__(self, wanted: Mapping[str, Wrap]):
-        self.wanted = {name: name.partition(":")[::2] for name in wanted}
-        self.wraps = dict(wanted)
+    def __init__(self, wraps: Mapping[str, Wrap]):
+        self.wraps = wraps
         self.met: set[str] = set()
         self.seen: dict[str, list[str]] = {}  # functions of the modules asked for, to suggest
         self.undo: list[Callable[[], None]] = []
 
-    def of(self, module: str) -> dict[str, Wrap]:
-        """{qualified name: wrap} for a module, by its name or the end of it."""
-        ends = [(name, where, what) for name, (where, what) in self.wanted.items()]
-        return {
-            what: self.wraps[name]
-            for name, where, what in ends
-            if where and f".{module}".endswith(f".{where}")
-        }
+    def of(self, module: str) -> list[tuple[str, str]]:
+        """(boundary, qualified name) of those in a module, by its name or the end of it."""
+        rows = [(name, *name.partition(":")[::2]) for name in self.wraps]
+        return [(n, what) for n, where, what in rows if f".{module}".endswith(f".{where}")]
 
     def meet(self, module: types.ModuleType, name: str = "") -> None:
         """Wrap what is asked for in a module that has just been executed."""
-        for what, wrap in self.of(name or module.__name__).items():
+        for boundary, what in self.of(name or module.__name__):
             holder = module
             *outer, last = what.split(".")
             with suppress(AttributeError):
                 for part in outer:
                     holder = getattr(holder, part)
-                self.bind(holder, last, wrap)
-                self.note(name or module.__name__, what)
+                self.bind(holder, last, self.wraps[boundary])
+                self.met.add(boundary)
             self.seen[module.__name__] = [k for k, v in vars(module).items() if callable(v)]
 
     def bind(self, holder: Any, last: str, wrap: Wrap) -> None:
@@ -110,16 +106,9 @@ class Boundaries:
         self.undo.append(lambda: setattr(holder, last, found))
         setattr(holder, last, new)
 
-    def note(self, module: str, what: str) -> None:
-        self.met |= {
-            name
-            for name, (where, wanted) in self.wanted.items()
-            if wanted == what and f".{module}".endswith(f".{where}")
-        }
-
     def meet_installed(self, copies: tuple[str, ...]) -> None:
         """Wrap what is asked for in installed packages: before the program imports them."""
-        for where, _ in self.wanted.values():
+        for where in (name.partition(":")[0] for name in self.wraps):
             if where.split(".")[0] in (*copies, "__main__", ""):
                 continue
             with suppress(ImportError, ValueError):
@@ -131,28 +120,28 @@ class Boundaries:
 class Sandbox:
     """One program's own place: its files, copied, and its modules.
 
-    ``sources`` maps the copies back to the files they stand for: profilers and messages name
-    those.
+    The files are copied, unless they are copies already: ``stands_for`` then says (of which folder
+    among them, for which folder of the user). Profilers and messages name the originals.
     """
 
-    def __init__(self, files: Path, program: Program, copy: bool = True):
+    def __init__(self, files: Path, program: Program, stands_for: tuple[Path, Path] | None = None):
         self.program = program
         self.modules: dict[str, types.ModuleType] = {}
         self.seconds: float | None = None  # in the tests themselves, by pytest's own report
-        self.sources = files
         self.folder = files
-        if copy:
+        if stands_for is None:
             base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
             self.folder = Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             shutil.copytree(files, self.folder, dirs_exist_ok=True)
+        self.copies, self.originals = stands_for or (self.folder, files)
         (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
         self.paths = [str(self.folder / p) for p in program.paths]
 
     def original(self, path: str) -> str:
         """The file that a copy in this room stands for."""
-        inside = str(self.folder) + os.sep
-        return str(self.sources / path[len(inside) :]) if path.startswith(inside) else path
+        inside = f"{self.copies}{os.sep}"
+        return str(self.originals / path[len(inside) :]) if path.startswith(inside) else path
 
     def own(self, name: str) -> bool:
         return name == "__main__" or name.split(".")[0] in self.program.names
@@ -223,24 +212,18 @@ class Sandbox:
                 super().exec_module(module)
                 boundaries.meet(module)
 
-        hook = FileFinder.path_hook((Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
-
         def only_here(path: str):
-            if not os.path.abspath(path).startswith(str(room.folder)):
+            if not (os.path.isdir(path) and os.path.abspath(path).startswith(str(room.folder))):
                 raise ImportError
-            return hook(path)
+            return FileFinder(path, (Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
 
         return only_here
 
 
-NOWHERE = []
-
-
+@functools.cache
 def nowhere():
     """Where what programs print goes."""
-    if not NOWHERE:
-        NOWHERE.append(open(os.devnull, "w"))  # noqa: SIM115 for the life of the process
-    return NOWHERE[0]
+    return open(os.devnull, "w")  # noqa: SIM115 for the life of the process
 
 
 def sow(seed: int) -> None:
@@ -252,14 +235,21 @@ def sow(seed: int) -> None:
         numpy.random.seed(seed % (1 << 32))
 
 
+SETTINGS = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+)
+
+
 @contextmanager
 def kept_settings() -> Iterator[None]:
     """Global settings, as they were found, at the end."""
     with kept_randomness():
         where, words, environment = os.getcwd(), sys.argv[:], dict(os.environ)
-        bytecode, threads = sys.dont_write_bytecode, torch.get_num_threads()
-        dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
-        gradients, strict = torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled()
+        bytecode, found = sys.dont_write_bytecode, [get() for get, _ in SETTINGS]
         try:
             yield
         finally:
@@ -267,25 +257,24 @@ def kept_settings() -> Iterator[None]:
             sys.argv[:], sys.dont_write_bytecode = words, bytecode
             os.environ.clear()
             os.environ.update(environment)
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(gradients)
-            if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)
-            if torch.get_float32_matmul_precision() != precision:
-                torch.set_float32_matmul_precision(precision)
-            if torch.are_deterministic_algorithms_enabled() != strict:
-                torch.use_deterministic_algorithms(strict)
+            for (get, put), before in zip(SETTINGS, found, strict=True):
+                if get() != before:
+                    put(before)
+
+
+def random_state() -> tuple:
+    """Of every generator that `sow` seeds."""
+    numpy = sys.modules.get("numpy")
+    return random.getstate(), torch.get_rng_state(), numpy.random.get_state() if numpy else None
 
 
 @contextmanager
 def kept_randomness() -> Iterator[None]:
-    numpy = sys.modules.get("numpy")
-    state, own = random.getstate(), torch.get_rng_state()
-    others = numpy.random.get_state() if numpy else None
+    own, of_torch, of_numpy = random_state()
     try:
         yield
     finally:
-        random.setstate(state)
-        torch.set_rng_state(own)
-        if numpy:
-            numpy.random.set_state(others)
+        random.setstate(own)
+        torch.set_rng_state(of_torch)
+        if of_numpy:
+            sys.modules["numpy"].random.set_state(of_numpy)

@@ -12,6 +12,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from tools.create.request import Request
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHILDREN = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"}
 NETWORK = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
@@ -27,12 +29,11 @@ class NotRepeatable(BaseException):
 class Observer:
     """An audit hook: files read and written, processes, connections."""
 
-    def __init__(self, mirror: Path, project: Path, allow: list[str], packages: list[str]):
-        self.mirror, self.project, self.allow = f"{mirror}{os.sep}", f"{project}{os.sep}", allow
-        self.packages = tuple(f"{os.sep}site-packages{os.sep}{p}{os.sep}" for p in packages)
-        self.reads: set[str] = set()
-        self.writes: set[str] = set()
-        self.made: set[str] = set()  # anywhere: what it wrote itself is no source of its own
+    def __init__(self, mirror: Path, request: Request):
+        self.mirror, self.project = f"{mirror}{os.sep}", f"{request.project}{os.sep}"
+        self.allow = request.allow
+        self.read: set[str] = set()
+        self.written: set[str] = set()  # what it wrote itself is no source of its own
         self.refused: list[str] = []
         self.notes: set[str] = set()
         self.active = self.busy = False
@@ -61,19 +62,19 @@ class Observer:
             return
         if (flags or 0) & WRITING:
             self.keep_out(full)
-            self.made.add(full)
-            if full.startswith(self.mirror) and "/.basetemp" not in full:
-                self.writes.add(full)
-                if os.path.islink(full):  # the user's own file: a copy of it is written instead
-                    real = os.path.realpath(full)
-                    os.unlink(full)
-                    shutil.copy(real, full)
+            self.written.add(full)
+            if self.mirrored(full) and os.path.islink(full):
+                real = os.path.realpath(full)  # the user's own: a copy of it is written instead
+                os.unlink(full)
+                shutil.copy(real, full)
         elif full.endswith(".py") and full.startswith(self.project):
             return  # shown in a message or looked up; what is imported is known from the modules
-        elif full not in self.writes and (
-            full.startswith((self.mirror, self.project)) or any(p in full for p in self.packages)
-        ):
-            self.reads.add(full)
+        elif full not in self.written:
+            self.read.add(full)
+
+    def mirrored(self, path: str) -> bool:
+        """Whether it lies in the copy of the project, and is no test's own scratch file."""
+        return path.startswith(self.mirror) and "/.basetemp" not in path
 
     def keep_out(self, path: str) -> None:
         if os.path.realpath(os.path.dirname(path)).startswith(self.project.rstrip(os.sep)):

@@ -1,67 +1,53 @@
-"""Outputs of a run: the numbers that are compared, or the rule of its step."""
+"""Outputs of a whole run: the numbers that are compared."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 import torch
 
-from baselines.foreign import numeric_leaves, outputs
-from tools.create import step_capture
+from baselines.foreign import numeric_leaves
+from baselines.foreign.outputs import CallWatch, numbers_left, outputs, public
+from baselines.foreign.sandbox import Broken
 
 
-def stepped(name: str, step) -> tuple[dict, dict]:
-    """The rule of a step function, as plain data, and its numbers."""
-    if not step.calls:
-        return {"error": f"the program never calls {name} from Python"}, {"fields": {}}
-    try:
-        found = step_capture.rule(step)
-    except ValueError as error:
-        return {"error": str(error)}, {"fields": {}}
-    told = {
-        "name": name,
-        "fields": found.fields,
-        "scheduled": found.scheduled,
-        "random": step.random,
-        "steps": found.steps,
-        "fixed": found.fixed,
-        "left_out": found.left_out,
-        "calls": step.count,
-        "call_s": sorted(c.seconds for c in step.calls)[len(step.calls) // 2],
-    }
-    return told, {"fields": found.end, "start": found.start, "tables": found.tables}
+def chosen(
+    left: Mapping[str, Any], watches: Collection[CallWatch], wanted: Collection[str]
+) -> dict:
+    """The numbers asked for, or those of watched calls, or else all arrays, or else all floats.
 
-
-def gathered(left: dict, watches: dict, wanted: list[str]) -> tuple[dict, dict]:
-    """What a whole run left: the numbers asked for, or else all arrays, or else all floats."""
-    found = outputs.outputs(left, watches.values())
+    Raises:
+        Broken: the run leaves no number of a name that was asked for.
+    """
+    found = outputs(left, watches)
     if wanted:
-        absent = [w for w in wanted if not any(n == w or n.startswith(f"{w}_") for n in found)]
-        if absent:
-            return {"error": f"the run leaves no number {absent[0]!r}; it leaves "
-                             f"{sorted(found)[:12]}"}, {}  # fmt: skip
-        chosen = {n: v for n, v in found.items()
-                  if any(n == w or n.startswith(f"{w}_") for w in wanted)}  # fmt: skip
+        named = {n: v for n, v in found.items() if any(starts(n, w) for w in wanted)}
+        for name in wanted:
+            if not any(starts(n, name) for n in named):
+                raise Broken(f"the run leaves no number {name!r}; it leaves {sorted(found)[:12]}")
     elif watches:
-        chosen = {n: v for w in watches.values() for n, v in w.stacked().items()}
+        named = {n: v for w in watches for n, v in w.stacked().items()}
     else:
-        chosen = plain_outputs(left)
-    tensors = {
-        n: v if isinstance(v, torch.Tensor) else numeric_leaves.tensor(v) for n, v in chosen.items()
-    }
-    tensors = {n: numeric_leaves.tensor(t) for n, t in tensors.items()}
-    bad = [n for n, t in tensors.items() if not torch.isfinite(t).all()]
-    good = {n: t for n, t in tensors.items() if n not in bad and t.numel()}
-    return {"not_finite": bad, "others": sorted(set(found) - set(good))[:12]}, good
+        named = plain_outputs(left)
+    tensors = {n: numeric_leaves.tensor(v) for n, v in named.items()}
+    not_finite = [n for n, t in tensors.items() if not torch.isfinite(t).all()]
+    fields = {n: t for n, t in tensors.items() if n not in not_finite and t.numel()}
+    others = sorted(set(found) - set(fields))[:12]
+    return {"step": None, "fields": fields, "start": {}, "tables": {},
+            "not_finite": not_finite, "others": others}  # fmt: skip
 
 
-def plain_outputs(left: dict) -> dict:
+def starts(name: str, wanted: str) -> bool:
+    """Whether a number is the one asked for, or lies inside of it."""
+    return f"{name}_".startswith(f"{wanted}_")
+
+
+def plain_outputs(left: Mapping[str, Any]) -> dict[str, Any]:
     """Arrays that variables hold, else those inside objects, else floats; nothing private."""
-    rows = [
-        (outputs.field_name(place), place, value)
-        for key, held in left.items()
-        for place, value in numeric_leaves.numbers(held, (("item", key),))
-        if not any(str(k).startswith("_") for _, k in place)
-    ]
-    large = [r for r in rows if not isinstance(r[2], bool | int | float | complex)]
-    flat = [r for r in large if all(how == "item" for how, _ in r[1])]
-    chosen = flat or large or [r for r in rows if isinstance(r[2], float | complex)]
-    return {name: value for name, _, value in chosen}
+    found = {name: row for name, row in numbers_left(left).items() if public(row[0])}
+    scalar = bool | int | float | complex
+    large = {name: value for name, (_, value) in found.items() if not isinstance(value, scalar)}
+    flat = [name for name in large if all(how == "item" for how, _ in found[name][0])]
+    floats = {n: value for n, (_, value) in found.items() if isinstance(value, float | complex)}
+    return {name: large[name] for name in flat} or large or floats

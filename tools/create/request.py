@@ -1,60 +1,95 @@
-"""The request to ``create``, and the program that it names as plain data."""
+"""The request to ``create``: what was asked for on the command line, checked."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tools.target import Target
+import baselines
+from tools.target import Target, resolve
+from validation.records import digests
 
-HARNESS = ("tools", "validation")
-OURS = ("tools", "baselines", "validation", "optimizations")
-FROZEN_BYTES = 64 << 20
+NO_PROJECT = Path("/nowhere")  # of an installed program: nothing of it is the user's own
 
 
-@dataclass
+@dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line."""
+    """A program, and how it becomes a baseline.
+
+    Attributes:
+        step: "module:function" that computes one step; without it a step is the whole run.
+        watch: "module:function" whose calls are compared.
+        outputs: variables that are compared.
+        extra: files that the program needs.
+        allow: "network", "processes".
+        cwd: where the command was given.
+    """
 
     target: Target
     name: str
+    cwd: Path
     step: str = ""
-    watch: list[str] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    extra: list[Path] = field(default_factory=list)
-    allow: list[str] = field(default_factory=list)
+    watch: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    extra: tuple[Path, ...] = ()
+    allow: tuple[str, ...] = ()
     seed: int = 0
     patience_s: float = 300.0
-    arguments: list[str] = field(default_factory=list)
+    arguments: tuple[str, ...] = ()
 
     @property
-    def freeze(self) -> list[str]:
+    def project(self) -> Path:
+        return NO_PROJECT if self.target.installed else self.target.project
+
+    @property
+    def freeze(self) -> tuple[str, ...]:
         """Installed packages whose code is the point: that of the target, of --step, --watch."""
-        named = [n.partition(":")[0] for n in (self.step, *self.watch) if n]
+        named = [name.partition(":")[0] for name in (self.step, *self.watch)]
         named += [self.target.module] if self.target.installed else []
-        return sorted({n.split(".")[0] for n in named if n and n != "__main__"})
+        return tuple(sorted({name.split(".")[0] for name in named} - {"", "__main__"}))
+
+    @property
+    def unwatched(self) -> Request:
+        """The same program with nothing recorded inside of it."""
+        return replace(self, step="", watch=(), outputs=())
+
+    @property
+    def stem(self) -> str:
+        """The name without its version."""
+        return self.name.rpartition("_v")[0] or self.name
 
 
-def program(request: Request) -> dict:
-    """The program as plain data; see `baselines.foreign.program.Program`."""
-    target, project = request.target, request.target.project
-    if target.installed:
-        return {"kind": target.kind, "module": target.module, "part": target.part,
-                "cwd": "project", "names": OURS}  # fmt: skip
-    inside = lambda path: os.path.normpath(Path("project") / os.path.relpath(path, project))  # noqa: E731
-    here = Path.cwd()
-    config = next((c for c in ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-                   if (project / c).exists()), "")  # fmt: skip
-    return {
-        "kind": target.kind,
-        "file": inside(target.file),
-        "module": target.module,
-        "part": target.part,
-        "paths": list(dict.fromkeys([inside(target.import_folder), "project"])),
-        "names": OURS,
-        "cwd": inside(here) if project == here or project in here.parents else "project",
-        "config": inside(project / config) if config and target.kind == "pytest" else "",
-        "arguments": request.arguments,
-        "seed": request.seed,
-    }
+def read(text: str, name: str, **asked) -> Request:
+    """The request, if nothing is in the way.
+
+    Raises:
+        LookupError, ValueError: what is wrong, what is allowed.
+    """
+    target = resolve(text)
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.items() if v is not None}
+    given["extra"] = tuple(path.resolve() for path in given.get("extra", ()))
+    request = Request(target, name or f"{target.name}_v1", Path.cwd(), **given)
+    if not request.name.isidentifier():
+        raise ValueError(
+            f"--name is {request.name!r}; allowed: a name that Python imports, like waves_v1"
+        )
+    if request.name in baselines.names() or place(request).exists():
+        raise ValueError(f"baselines/{request.name} exists; take another with --name, or delete it")
+    for option, spec in (("step", request.step), *(("watch", spec) for spec in request.watch)):
+        if spec and not all(spec.partition(":")[::2]):
+            raise ValueError(f"--{option} is {spec!r}; allowed: module:function")
+    if request.step and request.watch:
+        raise ValueError("--step and --watch are given; allowed: one of them")
+    for path in request.extra:
+        if not path.is_file():
+            raise LookupError(f"--with: no such file: {path}")
+        if not path.is_relative_to(target.project):
+            raise ValueError(f"--with {path} is not in the project {target.project}")
+    if unknown := set(request.allow) - {"network", "processes"}:
+        raise ValueError(f"--allow is {min(unknown)!r}; allowed: network, processes")
+    return request
+
+
+def place(request: Request) -> Path:
+    """Where the baseline will be."""
+    return digests.ROOT / "baselines" / request.name

@@ -7,68 +7,66 @@ import sys
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from baselines.foreign.sandbox import Sandbox
 from tools.create.audit_hook import STANDARD, Observer
+from tools.create.request import Request
+
+HARNESS = f"{Path(__file__).resolve().parents[2]}{os.sep}"
+INSTALLED = f"{os.sep}site-packages{os.sep}"
 
 
-def inventory(room, hook: Observer, what, spec: dict, known: set[str]) -> dict:
-    """The user's files that were really used, by their place in the frozen copy."""
-    mirror, project = Path(spec["mirror"]), Path(spec["project"])
-    used = {n: getattr(m, "__file__", None) for n, m in (dict(sys.modules) | room.modules).items()}
-    frozen = tuple(spec["freeze"])
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    files: dict[str, str] = {}
-    names, roots, native = set(), {}, set()
-    own = {str(mirror / what.file), str(mirror / what.config)} if what.config else {
-        str(mirror / what.file)}  # fmt: skip
-    for name, file in used.items():
+def inventory(
+    room: Sandbox, hook: Observer, request: Request, known: set[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], dict]:
+    """Names of the modules that are copied, folders of copies beside the project, and what was
+    used: files by their place among the copies, versions of packages."""
+    frozen = request.freeze
+    modules = dict(sys.modules) | room.modules
+    loaded = {name: getattr(module, "__file__", None) for name, module in modules.items()}
+    files, names, native, roots = {}, set(), set(), {}
+    named = (room.folder / file for file in (room.program.file, room.program.config))
+    used = hook.read | {str(file) for file in (*named, *request.extra)}
+    for name, file in loaded.items():
         if not file or name == "__main__" or not os.path.isabs(file):
             continue
         top, full = name.split(".")[0], os.path.abspath(file)
-        if full.startswith(f"{mirror}{os.sep}"):
-            own.add(full)
-            names.add(top)
-        elif top in frozen and "site-packages" in full:
-            base = full.split(f"{os.sep}site-packages{os.sep}")[0] + f"{os.sep}site-packages"
-            files[f"packages/{os.path.relpath(full, base)}"] = full
-            native |= {top} if not full.endswith(".py") else set()
-            names.add(top)
-        elif is_local(full, here) and name not in known and full not in hook.made:
-            base = full
-            for _ in range(name.count(".") + 1 + full.endswith("__init__.py")):
-                base = os.path.dirname(base)
+        is_frozen = top in frozen and INSTALLED in full
+        if is_frozen and not full.endswith(".py"):
+            native.add(top)
+        if is_frozen or full.startswith(hook.mirror):
+            used.add(full)
+        elif is_local(full) and name not in known and full not in hook.written:
+            base = Path(full).parents[name.count(".") + full.endswith("__init__.py")]
             label = roots.setdefault(base, f"root{len(roots) + 1}")
             files[f"{label}/{os.path.relpath(full, base)}"] = full
-            names.add(top)
-    for path in own | {p for p in hook.reads if os.path.isfile(p)}:
-        inside = path if path.startswith(str(mirror)) else ""
-        if path.startswith(str(project)) and not inside and not spec["installed"]:
-            inside = str(mirror / "project" / os.path.relpath(path, project))
-        if inside and os.path.isfile(path) and ".basetemp" not in inside:
-            files[os.path.relpath(inside, mirror)] = path
-        elif "site-packages" in path and os.path.isfile(path):
-            files["packages/" + path.rpartition(f"{os.sep}site-packages{os.sep}")[2]] = path
-    files = {
-        k: v
-        for k, v in files.items()
-        if not k.endswith((".pyc", ".so"))
-        and not (k.startswith("packages/") and k.split("/")[1].removesuffix(".py") in native)
-    }
-    names -= native
+        else:
+            continue
+        names.add(top)
+    for path in filter(os.path.isfile, used):
+        _, installed, inner = path.rpartition(INSTALLED)
+        if hook.mirrored(path):
+            place = path.removeprefix(hook.mirror)
+        elif path.startswith(hook.project):
+            place = f"project/{path.removeprefix(hook.project)}"
+        elif installed and inner.split(os.sep)[0].removesuffix(".py") in set(frozen) - native:
+            place = f"packages/{inner}"
+        else:
+            continue
+        if not place.endswith((".pyc", ".so")):
+            files[place] = path
     tops = packages_distributions()
-    foreign_tops = sorted({n.split(".")[0] for n in used} & set(tops))
-    return {
+    imported = {name.split(".")[0] for name in loaded} & set(tops)
+    return tuple(sorted(names - native)), (*roots.values(), *(["packages"] if frozen else [])), {
         "files": files,
-        "names": sorted(names),
-        "roots": sorted(roots.values()) + (["packages"] if frozen else []),
+        "packages": {t: version(tops[t][0]) for t in sorted(imported - (names - native))},
         "native": sorted(native),
-        "packages": {t: version(tops[t][0]) for t in foreign_tops if t not in names},
-    }
+    }  # fmt: skip
 
 
-def is_local(file: str, here: str) -> bool:
+def is_local(file: str) -> bool:
     """Whether a file is somebody's own: neither Python's nor installed nor ours."""
     return not (
-        file.startswith((STANDARD, sys.prefix, sys.base_prefix, f"{here}{os.sep}"))
+        file.startswith((STANDARD, sys.prefix, sys.base_prefix, HARNESS))
         or "site-packages" in file
         or "dist-packages" in file
     )

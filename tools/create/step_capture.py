@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -10,7 +11,9 @@ from typing import Any
 
 import torch
 
-from baselines.foreign import live_step, numeric_leaves, outputs, sandbox
+from baselines.foreign import live_step, numeric_leaves
+from baselines.foreign.outputs import field_name
+from baselines.foreign.sandbox import Broken, random_state, sow
 
 CALLS = 50  # kept at most
 BYTES = 1 << 27  # kept at most, over all calls
@@ -34,6 +37,7 @@ class RecordedCall:
 class Capture:
     """Wraps the step function and keeps its first calls."""
 
+    name: str  # module:function
     seed: int
     calls: list[RecordedCall] = field(default_factory=list)
     count: int = 0
@@ -66,12 +70,12 @@ class Capture:
         root = live_step.roots(function, live_step.bind(function, args, kwargs))
         last = self.calls[-1].after if self.calls else {}
         before = self.shared(live_step.reach(root), last)
-        sandbox.sow(self.seed + len(self.calls))
-        dice = randomness()
+        sow(self.seed + len(self.calls))
+        dice = pickle.dumps(random_state())
         began = perf_counter()
         result = function(*args, **kwargs)
         seconds = perf_counter() - began
-        self.random |= randomness() != dice
+        self.random |= pickle.dumps(random_state()) != dice
         after = self.shared(live_step.reach(root), before)
         returned = {place: numeric_leaves.tensor(v) for place, v in numeric_leaves.numbers(result)}
         self.calls.append(RecordedCall(before, after, self.shared(returned, {}), seconds))
@@ -90,48 +94,27 @@ class Capture:
         return found
 
 
-def randomness() -> tuple:
-    """The state of every generator that is seeded, to see whether it moved."""
-    import random
+def rule(capture: Capture) -> dict:
+    """The rule that all captured calls follow, and its numbers.
 
-    import numpy
-
-    own = numpy.random.get_state()
-    return hash(random.getstate()), hash(own[1].tobytes()), own[2], hash(
-        torch.get_rng_state().numpy().tobytes()
-    )  # fmt: skip
-
-
-@dataclass
-class Rule:
-    """A step function as an engine: fields, start, what is given to each call, the end."""
-
-    fields: list[dict]
-    scheduled: list[dict]
-    start: dict[str, torch.Tensor]
-    end: dict[str, torch.Tensor]
-    tables: dict[str, torch.Tensor]
-    steps: int
-    fixed: list[str]
-    left_out: list[str]
-
-
-def rule(capture: Capture) -> Rule:
-    """The rule that all captured calls follow.
+    ``step`` says what a step function is as an engine: its fields, what the caller sets anew for
+    each call, how many steps; ``start``, ``fields`` and ``tables`` are the numbers of both.
 
     Raises:
-        ValueError: there is none; the message says what to name instead.
+        Broken: there is none; the message says what to name instead.
     """
-    calls, left_out = capture.calls, []
+    calls, left_out = capture.calls, set()
+    if not calls:
+        raise Broken(f"the program never calls {capture.name} from Python")
     places = steady([c.before for c in calls] + [c.after for c in calls], left_out)
     results = steady([c.result for c in calls], left_out)
     fields, scheduled, used = [], [], set()
     for place in places:
         how, part = fate(calls, place, results)
         if how == "scheduled":
-            scheduled.append({"name": outputs.field_name(place), "place": place})
+            scheduled.append({"name": field_name(place), "place": place})
         elif how != "constant":
-            fields.append({"name": outputs.field_name(place), "how": how, "place": place})
+            fields.append({"name": field_name(place), "how": how, "place": place})
             if part is not None:
                 used.add(part)
                 fields[-1]["result"] = part
@@ -141,23 +124,42 @@ def rule(capture: Capture) -> Rule:
             all(numeric_leaves.same(c.after[k], c.result[part]) for c in calls) for k in kept
         )
         if part not in used and not again:
-            name = "result" + (f"_{outputs.field_name(part)}" if part else "")
+            name = "result" + (f"_{field_name(part)}" if part else "")
             fields.append({"name": name, "how": "output", "place": part})
     unique(fields)
     unique(scheduled)
-    return follow(capture, fields, scheduled, left_out)
+    rows, steps, fixed = trajectory(capture, fields)
+    return {
+        "step": {
+            "name": capture.name,
+            "fields": fields,
+            "scheduled": scheduled,
+            "random": capture.random,
+            "steps": steps,
+            "fixed": fixed,
+            "left_out": sorted(left_out),
+            "calls": capture.count,
+            "call_s": sorted(c.seconds for c in calls)[len(calls) // 2],
+        },
+        "start": {name: row[0] for name, row in rows.items()},
+        "fields": {name: row[steps] for name, row in rows.items()},
+        "tables": {
+            s["name"]: torch.stack([c.before[s["place"]] for c in calls]) for s in scheduled
+        },
+        "not_finite": [],
+        "others": [],
+    }
 
 
-def steady(tables: list[Numbers], left_out: list[str]) -> list[numeric_leaves.Place]:
+def steady(tables: list[Numbers], left_out: set[str]) -> list[numeric_leaves.Place]:
     """Places that every table has, of one shape and type; the others' names are noted."""
-    first, found = tables[0], []
+    found = []
     for place in {p: None for table in tables for p in table}:
-        rows = [t.get(place) for t in tables]
-        if all(r is not None and (r.shape, r.dtype) == (first[place].shape, first[place].dtype)
-               for r in rows if place in first) and place in first:  # fmt: skip
+        kinds = {(t[place].shape, t[place].dtype) if place in t else None for t in tables}
+        if len(kinds) == 1:
             found.append(place)
         else:
-            left_out.append(outputs.field_name(place))
+            left_out.add(field_name(place))
     return found
 
 
@@ -182,52 +184,38 @@ def unique(rows: list[dict]) -> None:
             row["name"] = f"{row['name']}_{seen[row['name']]}"
 
 
-def follow(capture: Capture, fields: list[dict], scheduled: list[dict], left_out: list) -> Rule:
-    """Start, end and tables of the trajectory, cut where it would say nothing."""
-    calls = capture.calls
+def trajectory(capture: Capture, fields: list[dict]) -> tuple[dict, int, list[str]]:
+    """Values of each field at the start and after each call, how many calls are the trajectory
+    (it is cut where it would say nothing), and the fields that stay as they are."""
+    calls, function = capture.calls, capture.function
     if not fields:
-        raise ValueError(
-            f"{capture.function} changes and returns no number that can be seen; name another "
-            "function, or leave out --step"
-        )
+        raise Broken(f"{function} changes and returns no number that can be seen; name another "
+                     "function, or leave out --step")  # fmt: skip
     if len(fields) > FIELDS:
-        raise ValueError(
-            f"{capture.function} changes {len(fields)} numbers, allowed {FIELDS}; name a function "
-            "further inside, or leave out --step"
-        )
-    start = {f["name"]: first(calls[0], f) for f in fields}
-    steps = len(calls)
-    while steps and not all(finite(value(calls[steps - 1], f)) for f in fields):
+        raise Broken(f"{function} changes {len(fields)} numbers, allowed {FIELDS}; name a function "
+                     "further inside, or leave out --step")  # fmt: skip
+    rows = {f["name"]: values(calls, f) for f in fields}
+    finite = [n for n in range(len(calls) + 1)
+              if all(torch.isfinite(row[n]).all() for row in rows.values())]  # fmt: skip
+    if finite[:1] != [0] or len(finite) < 2:
+        raise Broken(f"{function} gives numbers that are not finite; allowed: finite")
+    steps = finite[-1]
+    moving = {n: r for n, r in rows.items() if not all(numeric_leaves.same(r[0], x) for x in r)}
+    while steps > 1 and not all(r[steps].any() for r in moving.values()):
         steps -= 1
-    if not steps or not all(map(finite, start.values())):
-        raise ValueError(f"{capture.function} gives numbers that are not finite; allowed: finite")
-    rows = {f["name"]: [start[f["name"]], *(value(c, f) for c in calls)] for f in fields}
-    fixed = [n for n, r in rows.items() if all(numeric_leaves.same(r[0], x) for x in r)]
-    while steps > 1 and any(not r[steps].any() for n, r in rows.items() if n not in fixed):
-        steps -= 1
-    gone = [
-        n for n, r in rows.items() if n not in fixed and r[steps].numel() and not r[steps].any()
-    ]
-    if gone:
-        raise ValueError(f"{gone[0]} is zero after every call of {capture.function}: nothing to "
-                         "hold a candidate to; name another function")  # fmt: skip
-    tables = {s["name"]: torch.stack([c.before[s["place"]] for c in calls]) for s in scheduled}
-    end = {n: r[steps] for n, r in rows.items()}
-    return Rule(fields, scheduled, start, end, tables, steps, fixed, sorted(set(left_out)))
+    for name, row in moving.items():
+        if row[steps].numel() and not row[steps].any():
+            raise Broken(f"{name} is zero after every call of {function}: nothing to hold a "
+                         "candidate to; name another function")  # fmt: skip
+    return rows, steps, [name for name in rows if name not in moving]
 
 
-def first(call: RecordedCall, field: dict) -> torch.Tensor:
-    if field["how"] == "output":
-        return torch.zeros_like(call.result[field["place"]])
-    return call.before[field["place"]]
-
-
-def value(call: RecordedCall, field: dict) -> torch.Tensor:
-    """The field after the call."""
+def values(calls: list[RecordedCall], field: dict) -> list[torch.Tensor]:
+    """The field at the start and after each call; of an output, which has no start, zero."""
+    place = field["place"]
     if field["how"] == "kept":
-        return call.after[field["place"]]
-    return call.result[field["result"] if field["how"] == "returned" else field["place"]]
-
-
-def finite(tensor: torch.Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
+        return [calls[0].before[place], *(c.after[place] for c in calls)]
+    if field["how"] == "returned":
+        return [calls[0].before[place], *(c.result[field["result"]] for c in calls)]
+    results = [c.result[place] for c in calls]
+    return [torch.zeros_like(results[0]), *results]

@@ -1,148 +1,120 @@
-"""The process in which a user's program is recorded; started by `tools.create.runner`.
+"""The process in which a user's program is recorded; started by `tools.create.recording`.
 
-Reads a specification (JSON), writes an answer (JSON) and the numbers (a file of tensors). Started
-by its path, so that nothing of the working folder is imported by mistake.
+Reads a request from the folder that it is given, and leaves an answer there, or an error.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import sys
+import traceback
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import perf_counter, process_time
 
-if __name__ == "__main__":  # a script's own folder is no place for imports
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import numpy  # noqa: F401 before the program, so that its generator is seeded
+import torch
 
-import json  # noqa: E402
-import socket  # noqa: E402
-import struct  # noqa: E402
-import traceback  # noqa: E402
-from contextlib import suppress  # noqa: E402
-from dataclasses import replace  # noqa: E402
-from pathlib import Path  # noqa: E402
-from time import perf_counter, process_time  # noqa: E402
-from typing import NoReturn  # noqa: E402
+from baselines.foreign.outputs import CallWatch
+from baselines.foreign.program import run
+from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from tools.create.audit_hook import Observer
+from tools.create.program_outputs import chosen
+from tools.create.request import Request
+from tools.create.source_files import inventory
+from tools.create.step_capture import Capture, rule
 
-import numpy  # noqa: E402, F401 before the program, so that its generator is seeded
-import torch  # noqa: E402
-
-from baselines import foreign
-from baselines.foreign import outputs, program  # noqa: E402
-from baselines.foreign import sandbox as rooms  # noqa: E402
-from tools.create import step_capture  # noqa: E402
-from tools.create.audit_hook import Observer  # noqa: E402
-from tools.create.program_outputs import gathered, stepped  # noqa: E402
-from tools.create.source_files import inventory  # noqa: E402
-
-NUMBER = struct.Struct("i")
+OURS = ("tools", "baselines", "validation", "optimizations")
+CONFIGURATIONS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
-def serve(channel: socket.socket) -> None:
-    """Fork a process for each [specification, folder] that is asked for, with where it prints.
-
-    Answers its number, and when it is over, how it ended. Torch is loaded once, before.
-    """
+def main(folder: Path) -> None:
+    """Record what is requested."""
+    request = pickle.loads((folder / "request").read_bytes())
     torch.set_num_threads(1)
-    while True:
-        request, words, *_ = socket.recv_fds(channel, 1 << 14, 1)
-        if not request:
-            return
-        pid = os.fork()
-        if not pid:
-            channel.close()
-            alone(*json.loads(request), words[0])
-        os.close(words[0])
-        channel.sendall(NUMBER.pack(pid))
-        _, status = os.waitpid(pid, 0)
-        channel.sendall(NUMBER.pack(os.waitstatus_to_exitcode(status)))
-
-
-def alone(specification: str, folder: str, words: int) -> NoReturn:
-    """One run, in a session of its own; never returns."""
-    os.setsid()
-    os.chdir(folder)
-    os.dup2(words, 1)
-    os.dup2(words, 2)
-    os.close(words)
+    del sys.path[0]  # ours: the program has a `tools` of its own
+    os.chdir(folder / "mirror")
     try:
-        main(Path(specification))
-        sys.stdout.flush()
-        os._exit(0)
-    except BaseException:
-        traceback.print_exc()
-        sys.stderr.flush()
-    finally:
-        os._exit(1)
+        torch.save(recorded(request, folder / "mirror"), folder / "answer")
+    except Broken as error:
+        (folder / "error").write_text(str(error))
 
 
-def main(specification: Path) -> None:
-    """Run what is specified, write its answer and its numbers."""
-    spec = json.loads(specification.read_text())
-    answer, numbers = observe(spec)
-    torch.save(numbers, spec["numbers"])
-    Path(spec["answer"]).write_text(json.dumps(answer))
+def recorded(request: Request, mirror: Path) -> dict:
+    """One run of the program, as the fields of a `tools.create.recording.Recording`.
 
-
-def observe(spec: dict) -> tuple[dict, dict]:
-    """Run the program once; what there is to say, and the numbers."""
-    mirror, project = Path(spec["mirror"]), Path(spec["project"])
-    what = foreign.from_json(rooms.Program, spec["program"])
-    mapped = [
-        os.path.relpath(mirror / "project" / os.path.relpath(p, project), mirror)
-        for p in map(os.path.abspath, sys.path[1:])
-        if f"{p}{os.sep}".startswith(f"{project}{os.sep}") and "site-packages" not in p
-    ]
-    mapped = [] if spec["installed"] else mapped
-    what = replace(what, paths=tuple(dict.fromkeys([*what.paths, *mapped])))
-    room = rooms.Sandbox(mirror, what, copy=False)
-    room.original = lambda path: (
-        str(project / os.path.relpath(path, mirror / "project"))
-        if path.startswith(f"{mirror}/project/")
-        else path
-    )
-    hook = Observer(mirror, project, spec["allow"], spec["freeze"])
-    step = step_capture.Capture(spec["seed"]) if spec["step"] else None
-    watches = {name: outputs.CallWatch(name) for name in spec["watch"]}
-    boundaries = rooms.Boundaries(
-        {n: w.wrap for n, w in watches.items()} | ({spec["step"]: step.wrap} if step else {})
-    )
-    sys.addaudithook(hook)  # in every run: it is what keeps the user's own files as they are
-    if root_path := sys.path[0]:
-        sys.path.remove(root_path)
-    answer: dict = {"paths": list(what.paths)}
+    Raises:
+        Broken: it cannot be a baseline; the message says why.
+    """
+    program = located(request, mirror)
+    room = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
+    hook = Observer(mirror, request)
+    step = Capture(request.step, request.seed)
+    watches = {name: CallWatch(name) for name in request.watch}
+    wraps = {name: watch.wrap for name, watch in watches.items()}
+    boundaries = Boundaries(wraps | ({request.step: step.wrap} if request.step else {}))
     known = set(sys.modules)
-    left: dict = {}
+    sys.addaudithook(hook)  # in every run: it is what keeps the user's own files as they are
     wall, cpu = perf_counter(), process_time()
     try:
         hook.active = True
-        left = program.run(room, boundaries, spec["seed"])
+        left = run(room, boundaries, request.seed)
     except BaseException as error:
-        answer["error"] = explain(error, mirror, project)
+        raise Broken((*hook.refused, explain(error, mirror, request))[0]) from None
     finally:
         hook.active = False
-        sys.path.insert(0, root_path)
-        answer |= {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
-    if hook.refused:
-        answer["error"] = hook.refused[0]
-    missed = {n: boundaries.seen for n in boundaries.wanted if n not in boundaries.met}
-    answer["missed"] = {n: sorted({f for s in seen.values() for f in s})[:8]
-                        for n, seen in missed.items()}  # fmt: skip
-    numbers: dict = {"fields": {}}
-    if "error" not in answer and not answer["missed"]:
-        if step:
-            answer["step"], numbers = stepped(spec["step"], step)
-        else:
-            answer["left"], numbers["fields"] = gathered(left, watches, spec["outputs"])
-    answer |= {"tests_s": room.seconds, "writes": bool(hook.writes), "notes": sorted(hook.notes)}
-    if spec["audit"]:
-        answer |= inventory(room, hook, what, spec, known)
-    return answer, numbers
+    times = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+    if hook.refused:  # and the program went on
+        raise Broken(hook.refused[0])
+    refuse_absent(boundaries)
+    numbers = rule(step) if request.step else chosen(left, watches.values(), request.outputs)
+    names, roots, used = inventory(room, hook, request, known)
+    program = replace(
+        program,
+        names=names,
+        paths=(*program.paths, *roots),
+        writes=any(map(hook.mirrored, hook.written)),
+    )
+    return numbers | used | times | {
+        "program": asdict(program), "tests_s": room.seconds, "notes": sorted(hook.notes)
+    }  # fmt: skip
 
 
-def explain(error: BaseException, mirror: Path, project: Path) -> str:
+def located(request: Request, mirror: Path) -> Program:
+    """The program, and where it lies in the mirror."""
+    target, project = request.target, request.project
+    common = {"kind": target.kind, "module": target.module, "part": target.part, "names": OURS,
+              "arguments": request.arguments, "seed": request.seed}  # fmt: skip
+    if target.installed:
+        return Program(cwd="project", **common)
+    inside = lambda path: os.path.normpath(Path("project", os.path.relpath(path, project)))  # noqa: E731
+    own = [p for p in map(os.path.abspath, sys.path)
+           if Path(p).is_relative_to(project) and "site-packages" not in p]  # fmt: skip
+    config = next((c for c in CONFIGURATIONS if (project / c).exists()), "")
+    return Program(
+        file=inside(target.file),
+        paths=tuple(dict.fromkeys([inside(target.import_folder), "project", *map(inside, own)])),
+        cwd=inside(request.cwd) if request.cwd.is_relative_to(project) else "project",
+        config=inside(project / config) if config and target.kind == "pytest" else "",
+        **common,
+    )
+
+
+def refuse_absent(boundaries: Boundaries) -> None:
+    """Raise where the program never imported a function that was asked for."""
+    have = sorted({name for names in boundaries.seen.values() for name in names})[:8]
+    for name in boundaries.wraps:
+        if name not in boundaries.met:
+            what = f"that module has {have}" if have else "the module is not among them"
+            raise Broken(f"no function {name} in what it imports; {what}")
+
+
+def explain(error: BaseException, mirror: Path, request: Request) -> str:
     """What went wrong, in one line, with the deepest line of the user's own."""
-    if isinstance(error, rooms.Broken):
+    if isinstance(error, Broken):
         return str(error)
-    places = (f"{mirror}{os.sep}", f"{project}{os.sep}")
+    places = (f"{mirror}{os.sep}", f"{request.project}{os.sep}")
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename.startswith(places) and "site-packages" not in f.filename]
     where = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
@@ -153,9 +125,14 @@ def explain(error: BaseException, mirror: Path, project: Path) -> str:
     if isinstance(error, SystemExit):
         return f"it ended with exit code {error.code}{where}"
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:300]}{where}"
+    module = getattr(getattr(error, "obj", None), "__name__", getattr(error, "name", ""))
+    file = request.target.import_folder / f"{module}.py"
+    hint = ""
+    if isinstance(error, AttributeError | ImportError) and file.exists():
+        hint = f"; another module has the name of {file.name} and was loaded; rename the file"
+    return f"{type(error).__name__}: {lines[0][:300]}{where}{hint}"
 
 
 if __name__ == "__main__":
-    with suppress(ConnectionError):  # whoever asked is gone
-        serve(socket.socket(fileno=int(sys.argv[1])))
+    main(Path(sys.argv[1]))
+    os._exit(0)  # whatever threads or handlers the program left behind

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from baselines.foreign import read_origin
-from baselines.foreign.sandbox import Broken
+from baselines.foreign.program import run
+from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from baselines.foreign.snapshot import Snapshot
 from tools.__main__ import main
 from validation.records import digests
@@ -72,6 +73,19 @@ BAD = {
     ),
     "raises": ("raise ValueError('bad\\0thing')", [], "bad?thing (program.py:1)"),
     "dies": ("import os; os.write(1, b'\\xff\\n'); os.kill(os.getpid(), 11)", [], "SIGSEGV"),
+}
+# a name that Python has already: files, what is asked for, what the one line says
+TAKEN = {
+    "of a package": (
+        {"signal/__init__.py": "", "signal/sim.py": "def fly(): return 1.0"},
+        "signal/sim.py::fly",
+        "rename the folder",
+    ),
+    "of a file that is imported": (
+        {"signal.py": "def fly(): return 1.0", "uses.py": "import signal\nu = signal.fly()"},
+        "uses.py",
+        "rename the file",
+    ),
 }
 BAD_TESTS = {
     "fails": ("def test_x():\n    assert 1 == 2, 'energy is lost'", "", "energy is lost"),
@@ -223,7 +237,7 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
         [sys.executable, "-B", "-m", "tools", "create", "slow.py"],
         cwd=project, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not list(tmp_path.glob("groundspeed-create-*/spec1")):
+    while not list(tmp_path.glob("groundspeed-create-*/1/request")):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -262,6 +276,49 @@ def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, 
     digest = hashlib.sha256((folder / "origin.json").read_bytes()).hexdigest()
     with pytest.raises(Broken, match="dt.txt was edited"):
         read_origin(folder, digest)
+
+
+@pytest.mark.parametrize("name", ["time", "signal", "this", "torch", "tools", "__main__"])
+def test_a_file_is_called_by_its_path_whatever_has_its_name(tmp_path, name):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / f"{name}.py").write_text("def go():\n    return 2.5\n")
+    program = Program(
+        kind="callable", file=f"project/{name}.py", module=name, part="go", paths=("project",),
+        names=("tools",),
+    )  # fmt: skip
+    before, calls = sys.modules.get(name), []
+    room = Sandbox(tmp_path, program)
+    wrap = lambda function: lambda: calls.append(name) or function()  # noqa: E731
+    assert run(room, Boundaries({f"{name}:go": wrap}), seed=0)["result"] == 2.5
+    assert calls == [name]
+    assert sys.modules.get(name) is before
+
+
+def test_a_file_with_the_name_of_a_built_in_module_becomes_a_baseline(
+    repository, project, groundspeed
+):
+    path = project / "time.py"
+    path.write_text("import time\ndef go():\n    u = [1.5, time.time() * 0]\n")
+    try:
+        done = groundspeed("create", "time.py::go")
+        assert done.returncode == 0, done.stderr
+        assert (repository / "baselines/go_v1/frozen_sources/project/time.py").exists()
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("what", list(TAKEN))
+def test_a_name_that_is_taken_gives_one_clear_line(refused, project, what):
+    files, asked, text = TAKEN[what]
+    for name, program in files.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(program + "\n")
+    try:
+        refused([asked], 1, text)
+    finally:
+        for name in files:
+            (project / name).unlink()
+        shutil.rmtree(project / "signal", ignore_errors=True)
 
 
 class Neighbours:

@@ -1,0 +1,51 @@
+"""Whether two runs of one program agree, and what to say where they do not."""
+
+from __future__ import annotations
+
+import torch
+
+from baselines.foreign.numeric_leaves import same
+from tools.create.recording import NotABaseline, Recording
+from validation.reference.distance import distance
+
+
+def refuse_nothing(where: str, seen: Recording) -> None:
+    """Raise where a run left nothing that could be compared."""
+    if seen.fields:
+        return
+    if seen.not_finite:
+        raise NotABaseline(
+            f"{where}: {seen.not_finite[0]} is not finite; allowed: finite numbers; "
+            "name others with --output NAME"
+        )
+    hint = "keep one in a variable, return it, or watch a function: --watch module:function"
+    if seen.others:
+        hint = f"it leaves {seen.others}: name one with --output"
+    raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
+
+
+def refuse_difference(where: str, first: Recording, second: Recording) -> None:
+    """Raise where two runs with one seed did not give the same; says which and how far apart."""
+    one, other = first.fields, second.fields
+    wrong = [n for n in one if n not in other or not same(one[n], other[n])]
+    if not wrong:
+        return
+    good = [n for n in one if n not in wrong]
+    keep = f" or keep only what is: {' '.join(f'--output {n}' for n in good[:3])}" if good else ""
+    raise NotABaseline(
+        f"{where}: not deterministic under a fixed seed: {wrong[0]} is "
+        f"{apart(one[wrong[0]], other.get(wrong[0]))}"
+        f"{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''}; seed what has a "
+        f"generator of its own (numpy.random.default_rng(0)){keep}"
+    )
+
+
+def apart(one: torch.Tensor, other: torch.Tensor | None) -> str:
+    """How far one is from the other, in words."""
+    if other is None:
+        return "not there in every run"
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return f"{one.dtype} {tuple(one.shape)} and not {other.dtype} {tuple(other.shape)}"
+    if one.is_floating_point() or one.is_complex():
+        return f"{distance(one, other).largest:.3g} apart"
+    return f"another in {int((one != other).sum())} of {one.numel()} values"
