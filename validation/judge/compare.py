@@ -73,7 +73,7 @@ def record_finding(agreement: Agreement, result: CaseResult, check: Check, found
         report(result, str(found), decision=not inexact(getattr(check.want, name)))
 
 
-class Comparison(NamedTuple):
+class FieldComparison(NamedTuple):
     """What a field is compared with, and its error."""
 
     to: torch.Tensor
@@ -111,26 +111,26 @@ def finding(agreement: Agreement, check: Check, name: str) -> Finding:
     )
 
 
-def comparison(agreement: Agreement, check: Check, name: str) -> Comparison:
+def comparison(agreement: Agreement, check: Check, name: str) -> FieldComparison:
     """Compares by the level of the claim: bits, a budget, or the tolerance around the truth."""
     ours, theirs = getattr(check.got, name), getattr(check.want, name)
     if agreement.level == "exact" or not inexact(ours) or name in check.still:
         # the library's comparison decides; ours puts a number on it
-        return Comparison(theirs, exact_distance(ours, theirs), ZERO, BITS)
+        return FieldComparison(theirs, exact_distance(ours, theirs), ZERO, BITS)
     if agreement.level == "approximate":
         rms = agreement.budget.get(name, 0.0) * size(theirs)
         allowed = Distance(rms, float("inf"), float("inf"))
-        return Comparison(theirs, distance(ours, theirs), allowed, BUDGET)
+        return FieldComparison(theirs, distance(ours, theirs), allowed, BUDGET)
     if same_bits((ours,), (theirs,)):
-        return Comparison(theirs, ZERO, ZERO, BITS)  # no closer can anything be
+        return FieldComparison(theirs, ZERO, ZERO, BITS)  # no closer can anything be
     true = getattr(check.true(), name)
     off = distance(ours, true)
-    return Comparison(true, off, *check.allowed.of(name, off, theirs))
+    return FieldComparison(true, off, *check.allowed.of(name, off, theirs))
 
 
 def comparison_on_branch(
-    ours: torch.Tensor, compared: Comparison, check: Check, name: str
-) -> Comparison:
+    ours: torch.Tensor, compared: FieldComparison, check: Check, name: str
+) -> FieldComparison:
     """Compares again, in cells that rounding decides, with the branch that the candidate took."""
     reach = compared.allowed.largest
     if not explicable(ours, compared.to, reach):
