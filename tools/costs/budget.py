@@ -155,11 +155,9 @@ def dearer(accepted: Budget, case: str, count: Count) -> list[tuple[str, str]]:
         return []
     words = ", ".join(f"{key} {now[key]:g} a step, {then[key]:g} accepted" for key in over)
     spent = {(s.path, s.text): s.operators for s in accepted.lines}
-    grown = [line.where for line in count.lines if suspect(line, over, spent)]
+    grown = [
+        line.where for line in count.lines  # a new line, or more calls in one case than in all
+        if (line.path, line.text) not in spent
+        or ("operators" in over and line.operators > spent[line.path, line.text])
+    ]  # fmt: skip
     return [(", ".join(grown[:4]) or "no single line", f"in {case}: {words}")]
-
-
-def suspect(line: Line, over: list[str], spent: dict[tuple[str, str], int]) -> bool:
-    """Whether a line is new, or makes more calls in one case than it did in all of them."""
-    before = spent.get((line.path, line.text))
-    return before is None or ("operators" in over and line.operators > before)

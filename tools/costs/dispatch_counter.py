@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -41,9 +40,9 @@ class Operators(TorchDispatchMode):
     by_operator = False  # whether operators of one line are told apart
     compiled_apart = True  # whether what a compiler has is in no other column
 
-    def __init__(self, root: Path = digests.ROOT):
+    def __init__(self):
         super().__init__()
-        self.root, self.lines, self.places = f"{root}{os.sep}", {}, {}
+        self.root, self.lines, self.places = f"{digests.ROOT}{os.sep}", {}, {}
         self.made: set[int] = set()  # storages made since counting began
         self.taken: dict[int, int] = {}  # bytes read of those that were there before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -60,7 +61,10 @@ def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> Non
     flame = bool(raw.get("stacks"))
     if flame:
         (place / "stacks.txt").write_text(py_spy_pass.folded(raw["stacks"], own))
-        found.artefacts["stacks, folded (speedscope, flamegraph.pl)"] = "raw/stacks.txt"
+        found.artefacts["stacks, folded (flamegraph.pl)"] = "raw/stacks.txt"
+        scope = py_spy_pass.speedscope(raw["stacks"], own, found.name, raw["sample_s"])
+        (place / "speedscope.json").write_text(json.dumps(scope))
+        found.artefacts["speedscope"] = "raw/speedscope.json"
         drawn = flamegraph.draw(raw["stacks"], own, found.name)
         (folder / "flamegraph.svg").write_text(drawn, encoding="utf-8")
     if "timeline" in raw:

@@ -134,8 +134,22 @@ def hot_functions(leaf: Counter, main: str, at_most: int = 6) -> dict[str, list[
 
 
 def folded(stacks: list[Stack], own: Own) -> str:
-    """As flamegraph.pl and https://www.speedscope.app read them."""
+    """As flamegraph programs read them."""
     tally = Counter()
     for stack in stacks:
         tally[";".join(f"{f} ({own.short(p)}:{n})" for f, p, n in stack.frames)] += stack.count
     return "".join(f"{line} {count}\n" for line, count in sorted(tally.items()))
+
+
+def speedscope(stacks: list[Stack], own: Own, name: str, each_s: float) -> dict:
+    """For https://www.speedscope.app: weights are seconds."""
+    frames: dict[Frame, int] = {}
+    samples = [[frames.setdefault(f, len(frames)) for f in s.frames] for s in stacks]
+    weights = [s.count * each_s for s in stacks]
+    profile = {
+        "type": "sampled", "name": name, "unit": "seconds", "startValue": 0,
+        "endValue": sum(weights), "samples": samples, "weights": weights,
+    }  # fmt: skip
+    shared = {"frames": [{"name": f, "file": own.short(p), "line": n} for f, p, n in frames]}
+    schema = "https://www.speedscope.app/file-format-schema.json"
+    return {"$schema": schema, "shared": shared, "profiles": [profile], "name": name}

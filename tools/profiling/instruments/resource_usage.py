@@ -16,8 +16,8 @@ class Region:
     """Differences between entering and leaving; reads two small files, starts no thread."""
 
     def __enter__(self) -> Region:
-        reset_peak()
-        self.rss_before = status("VmRSS")
+        with suppress(OSError):  # then the peak is that of the whole process
+            (SELF / "clear_refs").write_text("5")
         self.before = snapshot()
         self.cpu, self.start = process_time(), perf_counter()
         return self
@@ -35,8 +35,7 @@ class Region:
             "wall_s": self.end - self.start,
             "cpu_s": cpu - self.cpu,
             "threads": len(os.listdir("/proc/self/task")) if SELF.exists() else 1,
-            "peak_rss": status("VmHWM"),
-            "rss_before": self.rss_before,
+            "peak_rss": peak_rss(),
         }
 
 
@@ -46,9 +45,7 @@ def snapshot() -> dict[str, float]:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = {
         "minor_faults": usage.ru_minflt,
-        "major_faults": usage.ru_majflt,
         "voluntary_switches": usage.ru_nvcsw,
-        "involuntary_switches": usage.ru_nivcsw,
         "children_cpu_s": children.ru_utime + children.ru_stime,
     }
     try:
@@ -67,16 +64,11 @@ def reading_itself() -> dict[str, float]:
     return {k: second[k] - first[k] for k in first if k.startswith("io_")}
 
 
-def reset_peak() -> None:
-    with suppress(OSError):  # then the peak is that of the whole process
-        (SELF / "clear_refs").write_text("5")
-
-
-def status(field: str) -> int | None:
-    """Bytes of VmHWM or VmRSS; none where the system has no /proc."""
+def peak_rss() -> int | None:
+    """Bytes of VmHWM; where the system has no /proc, of the whole process."""
     try:
         lines = (SELF / "status").read_text().splitlines()
     except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak * (1 if sys.platform == "darwin" else 1024) if field == "VmHWM" else None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), None)
+        return peak * (1 if sys.platform == "darwin" else 1024)
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), None)
