@@ -60,41 +60,6 @@ def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     return {k: v for k, v in vars(module).items() if not k.startswith("__")}
 
 
-class BoundedTests(Tests):
-    """Wraps boundaries in the tests' modules as well, and keeps the variables of each test."""
-
-    def __init__(self, boundaries: Boundaries):
-        super().__init__()
-        self.boundaries = boundaries
-        self.left: dict[str, dict] = {}
-
-    def pytest_collection_finish(self, session):
-        for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
-            self.boundaries.meet(module)
-
-    def pytest_pyfunc_call(self, pyfuncitem):
-        left: dict[str, Any] = {}
-        self.left[pyfuncitem.name] = left
-        pyfuncitem.obj = with_locals(pyfuncitem.obj, left.update)
-
-
-def run_chosen(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
-    """The chosen tests under pytest; their variables at the end.
-
-    Raises:
-        Broken: pytest is missing, or a test did not pass.
-    """
-    program, tests = room.program, BoundedTests(boundaries)
-    options = [f"--basetemp={room.folder}/.basetemp", f"--rootdir={room.folder / program.cwd}"]
-    options += ["-c", str(room.folder / program.config)] if program.config else []
-    if problem := run_tests(str(room.folder / program.file), program.part, options, tests):
-        raise Broken(problem)
-    room.seconds = tests.seconds
-    if len(tests.left) == 1:
-        return next(iter(tests.left.values()))
-    return {f"{t}.{k}": v for t, left in tests.left.items() for k, v in left.items()}
-
-
 def decorate(tree: ast.Module, wanted: list[tuple[str, str]]) -> set[str]:
     """Decorate the named functions and methods with their boundaries; those found."""
     found = set()

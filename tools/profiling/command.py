@@ -30,7 +30,7 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
         other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)
-        return diff.run(passes, other, seconds, as_json)
+        return diff.run(output.profiled, passes, other, seconds, as_json)
     found = output.profiled(passes, seconds)
     if as_json:
         console.as_json(found.model_dump(mode="json"))

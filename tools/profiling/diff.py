@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import median
 
 from tools import console
-from tools.profiling import output
+from tools.profiling import profile_record
 from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import Profile
 from tools.profiling.profile_session import Bare
@@ -14,6 +15,7 @@ from tools.records import evidence
 from tools.records.conditions import Conditions
 from tools.rendering.templates import PAGES
 from validation import discovery
+from validation.records.atomic import whole_folder
 from validation.records.base import Part, Record
 
 ROUNDS = 3  # of bare runs, turn about
@@ -85,13 +87,19 @@ class Comparison(Record):
         return f"{self.there_s / self.here_s:.2f}x" if self.verdict == "VERIFIED" else "no verdict"
 
 
-def run(here: InstrumentRuns, there: InstrumentRuns, seconds: float, as_json: bool) -> int:
-    """The verb ``profile A --against B``."""
+def run(
+    profiled: Callable[[InstrumentRuns, float], Profile],
+    here: InstrumentRuns,
+    there: InstrumentRuns,
+    seconds: float,
+    as_json: bool,
+) -> int:
+    """The verb ``profile A --against B``; ``profiled`` makes the profile of each."""
     if here.target.name == there.target.name:
         raise LookupError(
             f"{here.target.name} against itself says nothing; name another after --against"
         )
-    ours, theirs = (output.profiled(side, seconds) for side in (here, there))
+    ours, theirs = (profiled(side, seconds) for side in (here, there))
     if ours.case != theirs.case:
         raise LookupError(f"{ours.name} ran {ours.case}, {theirs.name} {theirs.case}; say --case")
     turns = [[once(side, seconds / ROUNDS) for side in (here, there)] for _ in range(ROUNDS)]
@@ -192,7 +200,8 @@ def claim(ours: Profile, theirs: Profile) -> str:
 
 def write(found: Comparison) -> None:
     """Record and page into a folder of their own, whole or not at all."""
-    with output.whole_folder(f"{found.here}_against_{found.there}") as folder:
+    place = profile_record.folder(f"{found.here}_against_{found.there}")
+    with whole_folder(place) as folder:
         found.write(folder / "comparison.json")
         text = PAGES.get_template("profile_against.md").render(c=found)
         (folder / "report.md").write_text(text, encoding="utf-8")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tools.profiling.instruments.py_spy_pass import Stack
 from tools.profiling.program.source_scope import Own
+from tools.profiling.program.stacks import Stack
 
 WIDTH, ROW = 1000, 17
 LEAST = 0.004  # of the width; what is narrower is left out

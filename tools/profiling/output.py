@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import baselines
 from tools import console
 from tools.profiling import flamegraph, profile_record, profile_session
-from tools.profiling.instruments import py_spy_pass
+from tools.profiling.instruments.py_spy_pass import RATE
 from tools.profiling.profile_record import Profile
+from tools.profiling.program import stacks
 from tools.profiling.program.launch import InstrumentRuns
 from tools.profiling.program.source_scope import Own
 from tools.rendering.templates import PAGES, with_block, write
 from validation.records import digests
+from validation.records.atomic import whole_folder
 
 PASSES = 11  # about as many as there are instruments, for the bar
 
@@ -27,28 +25,11 @@ def profiled(passes: InstrumentRuns, seconds: float) -> Profile:
     with console.progress(f"profiling {passes.target.name}", total=PASSES) as tell:
         found, raw = profile_session.measure(passes, seconds, tell)
         tell("pages")
-        with whole_folder(found.name) as folder:
+        with whole_folder(profile_record.folder(found.name)) as folder:
             fill(folder, found, raw, passes)
     if found.what in baselines.names():
         summarise(found)
     return found
-
-
-@contextmanager
-def whole_folder(name: str) -> Iterator[Path]:
-    """An empty folder that takes the place of the profile's at the end, if that comes."""
-    final = profile_record.folder(name)
-    partial, old = (final.with_name(f".{name}.{end}") for end in (f"{os.getpid()}.tmp", "old"))
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            final.rename(old)
-        partial.rename(final)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> None:
@@ -60,9 +41,9 @@ def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> Non
     own = Own(passes.target.root, passes.target.kind)
     flame = bool(raw.get("stacks"))
     if flame:
-        (place / "stacks.txt").write_text(py_spy_pass.folded(raw["stacks"], own))
+        (place / "stacks.txt").write_text(stacks.folded(raw["stacks"], own))
         found.artefacts["stacks, folded (flamegraph.pl)"] = "raw/stacks.txt"
-        scope = py_spy_pass.speedscope(raw["stacks"], own, found.name, raw["sample_s"])
+        scope = stacks.speedscope(raw["stacks"], own, found.name, 1 / RATE)
         (place / "speedscope.json").write_text(json.dumps(scope))
         found.artefacts["speedscope"] = "raw/speedscope.json"
         drawn = flamegraph.draw(raw["stacks"], own, found.name)

@@ -9,6 +9,7 @@ from tools.console import Tell
 from tools.profiling import advice, metrics, tables
 from tools.profiling.instruments import perf_stat, py_spy_pass
 from tools.profiling.profile_record import Overhead, Profile
+from tools.profiling.program import stacks
 from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
@@ -197,8 +198,8 @@ class Look:
         """From the samples; where there are none, from the calls that took longest."""
         own = Own(self.passes.target.root, self.passes.target.kind)
         if "stacks" in self.raw:
-            leaf, _, _ = py_spy_pass.by_line(self.raw["stacks"], own)
-            return py_spy_pass.hot_functions(leaf, self.passes.target.what)
+            leaf, _, _ = stacks.by_line(self.raw["stacks"], own)
+            return stacks.hot_functions(leaf, self.passes.target.what)
         rows = [row for row in self.raw.get("calls", {}).get("rows", []) if row["own"]]
         found: dict[str, list[int]] = {}
         for row in sorted(rows, key=lambda r: -r["inclusive_s"])[:6]:

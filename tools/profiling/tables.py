@@ -6,8 +6,8 @@ import linecache
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 
-from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import FunctionLines, HotLine, Operator, Place, Profile, Repeat
+from tools.profiling.program import stacks
 from tools.profiling.program.source_scope import Own
 from tools.roofline.model import limit
 
@@ -56,11 +56,11 @@ def summed(raw: dict, stride: int, key: Callable[[dict], Hashable]) -> dict[Hash
 
 def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     """Lines by share of the samples, with what was counted at the same line."""
-    leaf, within, imports = py_spy_pass.by_line(raw["stacks"], own)
+    leaf, within, imports = stacks.by_line(raw["stacks"], own)
     total = sum(leaf.values())  # imports are told apart
     profile.samples = total
     everything = max(total + sum(imports.values()), 1)
-    if total < py_spy_pass.FEW:
+    if total < stacks.FEW:
         profile.unavailable["hot lines"] = f"too few samples ({total}); the run is too short"
         return
     profile.importing = 1 - total / everything
@@ -72,12 +72,12 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
     ]
     counted, hits = summed(raw, bare.stride, place), line_hits(raw, bare)
     products = {place(r) for r in raw.get("operators", {"rows": []})["rows"] if is_product(r)}
-    busy = py_spy_pass.by_line(raw["busy"], own)[0] if "busy" in raw else None
+    busy = stacks.by_line(raw["busy"], own)[0] if "busy" in raw else None
     for here, count in leaf.most_common(KEPT):
         file, number = here
         if not file:
             continue
-        _, name, loop = py_spy_pass.enclosing(file, number)
+        _, name, loop = stacks.enclosing(file, number)
         share, row = count / total, counted.get(here)
         done = {k: row[k] for k in ("launches", "bytes", "flops", "allocated")} if row else {}
         bound, part = "", None
@@ -89,7 +89,7 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
         profile.lines.append(
             HotLine(
                 **at({"file": file, "line": number}, own), function=name, share=share,
-                half_width=py_spy_pass.half_width(share, total), inclusive=within[here] / total,
+                half_width=stacks.half_width(share, total), inclusive=within[here] / total,
                 # samples with waiting less those without
                 waiting=None if busy is None else max(0.0, (count - busy[here]) / total),
                 seconds=share * step_s, in_loop=loop, hits=hits.get(here), bound=bound,

@@ -32,7 +32,7 @@ from tools.profiling.instruments.repeated_operators import RepeatedOperators
 from tools.profiling.instruments.torch_trace import union
 from tools.profiling.instruments.value_hash import Unknown, of_array, update
 from tools.profiling.profile_record import HotLine, Profile, folder
-from tools.profiling.program import profile_target
+from tools.profiling.program import profile_target, stacks
 from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
@@ -233,7 +233,7 @@ def parsed():
 
 
 def test_samples_belong_to_the_innermost_own_line():
-    leaf, within, imports = py_spy_pass.by_line(parsed(), OWN)
+    leaf, within, imports = stacks.by_line(parsed(), OWN)
     assert leaf == {(str(HERE), 20): 70, (str(HERE), 11): 35}
     assert within[str(HERE), 10] == 70
     assert imports == {(str(HERE), 12): 9, (str(HERE), 13): 8}
@@ -247,7 +247,7 @@ def test_the_flamegraph_shows_own_frames_and_escapes_their_names():
 
 
 def test_a_share_has_the_interval_of_its_samples():
-    assert py_spy_pass.half_width(0.1, 1000) == pytest.approx(0.0186, abs=1e-4)
+    assert stacks.half_width(0.1, 1000) == pytest.approx(0.0186, abs=1e-4)
 
 
 def test_a_ceiling_is_that_of_the_same_size():
