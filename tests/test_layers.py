@@ -91,6 +91,7 @@ def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
 
 MOST_MODULES = 24  # in a folder
 TOP_LEVEL = 16  # modules that lie in no package of tools or validation
+DEEPEST = 12  # modules in the longest chain of imports
 SHARED = {"__init__", "command", "worker"}  # stems that several modules may have
 
 
@@ -151,6 +152,13 @@ HARNESS = Harness(ROOT)
 
 def test_no_module_imports_itself_by_way_of_others():
     assert cycle(HARNESS.imports) == []
+
+
+def test_a_chain_of_imports_is_short():
+    depth: dict[str, int] = {}
+    for module in TopologicalSorter(HARNESS.imports).static_order():
+        depth[module] = 1 + max((depth[m] for m in HARNESS.imports[module]), default=0)
+    assert max(depth.values()) <= DEEPEST, [m for m, n in depth.items() if n > DEEPEST]
 
 
 def test_packages_import_downwards_only():
