@@ -1,5 +1,12 @@
-"""A user's program as an engine: what created baselines call."""
+"""A user's program as an engine: what created baselines call is `external_engine`'s.
 
-from baselines.foreign.external_engine import engine, over_state, read_origin, substitute
+It is loaded when it is asked for: a process that only runs the program has no need of it.
+"""
 
-__all__ = ["engine", "over_state", "read_origin", "substitute"]
+import importlib
+
+
+def __getattr__(name: str):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return getattr(importlib.import_module("baselines.foreign.external_engine"), name)
