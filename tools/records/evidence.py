@@ -155,12 +155,8 @@ class View:
     def of(self, name: str) -> Evidence:
         """The evidence to show where there is room for one: the first that has a number, else the
         first that is decided, else whatever there is."""
-        every = self.every(name)
-        for wanted in (lambda e: e.timing, lambda e: e.decided, lambda e: e.could_run, bool):
-            for found in every:
-                if wanted(found):
-                    return found
-        return of(name, self.first(name))
+        every = self.every(name) or [of(name, self.first(name))]
+        return max(every, key=lambda e: (bool(e.timing), e.decided, e.could_run))
 
     def timing(self, name: str, case: str) -> Timing | None:
         found = self.of(name).timing
