@@ -38,7 +38,10 @@ def of(agreement: Agreement) -> Standard:
 def last(name: str) -> Standard | None:
     """Of the newest verdict on file from any machine, or where those were removed, of the newest
     committed one."""
-    found = [v for on in results.machines() if (v := on_file(name, on))] or committed(name)
+    kept = (
+        results.trusted(verdicts.Summary, verdicts.SECTION, name, m) for m in results.machines()
+    )
+    found = [verdict for verdict in kept if verdict] or committed(name)
     found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]
     if not found:
         return None
@@ -46,13 +49,6 @@ def last(name: str) -> Standard | None:
     if newest.standard:
         return Standard(**newest.standard)
     return Standard(level=newest.level) if newest.level != "approximate" else None
-
-
-def on_file(name: str, on: str) -> verdicts.Summary | None:
-    try:
-        return verdicts.on_file(name, on)
-    except (FileNotFoundError, BrokenRecord):
-        return None
 
 
 def committed(name: str) -> list[verdicts.Summary]:
