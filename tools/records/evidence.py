@@ -64,7 +64,7 @@ def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
     status, verdict, _ = judged(name, on=on)
     if status is not Status.VERIFIED or verdict is None:
         return None
-    found = results.trusted(Measurement, SECTION, name, on or here(name))
+    found = results.section_or_none(Measurement, SECTION, name, on or here(name))
     if found is None or outdated(found, verdict):
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
@@ -235,7 +235,7 @@ def foundations(engine: str, torch: str = "") -> str:
 def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     """The last check of a baseline, here and now or by a machine of that kind, if nothing has
     changed since."""
-    found = results.trusted(Checked, CHECK, check_name(engine), on or machine.kind())
+    found = results.section_or_none(Checked, CHECK, check_name(engine), on or machine.kind())
     if found is None or (full and not found.full):
         return None
     try:

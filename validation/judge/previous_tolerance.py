@@ -39,7 +39,8 @@ def last(name: str) -> Standard | None:
     """Of the newest verdict on file from any machine, or where those were removed, of the newest
     committed one."""
     kept = (
-        results.trusted(verdicts.Summary, verdicts.SECTION, name, m) for m in results.machines()
+        results.section_or_none(verdicts.Summary, verdicts.SECTION, name, m)
+        for m in results.machines()
     )
     found = [verdict for verdict in kept if verdict] or committed(name)
     found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]

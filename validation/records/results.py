@@ -118,7 +118,7 @@ def as_model(kind: type[P], value: dict, where: Path | str) -> P:
         raise BrokenRecord(f"{where} does not fit its schema ({first_fault(error)})") from None
 
 
-def trusted(kind: type[P], key: str, name: str, on: str) -> P | None:
+def section_or_none(kind: type[P], key: str, name: str, on: str) -> P | None:
     """One section, where there is one that can be trusted."""
     try:
         return section(kind, key, name, on)
