@@ -38,8 +38,7 @@ def row(name: str, view: View) -> dict[str, object]:
     status, verdict, reason = judged(name)
     every = view.every(name)
     own = Evidence(name, here(name), status, verdict, reason, measured(name))
-    ranked = [own, *every]
-    best = next((e for e in ranked if e.decided), next((e for e in ranked if e.could_run), own))
+    best = max((own, *every), key=lambda e: (e.decided, e.could_run))
     if best is own and not own.timing:
         best = next((e for e in every if e.timing), own)
     if best.timing:

@@ -64,7 +64,7 @@ def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
     status, verdict, _ = judged(name, on=on)
     if status is not Status.VERIFIED or verdict is None:
         return None
-    found = results.trusted(Measurement, SECTION, name, on or here(name))
+    found = results.section_or_none(Measurement, SECTION, name, on or here(name))
     if found is None or outdated(found, verdict):
         return None
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
@@ -155,12 +155,8 @@ class View:
     def of(self, name: str) -> Evidence:
         """The evidence to show where there is room for one: the first that has a number, else the
         first that is decided, else whatever there is."""
-        every = self.every(name)
-        for wanted in (lambda e: e.timing, lambda e: e.decided, lambda e: e.could_run, bool):
-            for found in every:
-                if wanted(found):
-                    return found
-        return of(name, self.first(name))
+        every = self.every(name) or [of(name, self.first(name))]
+        return max(every, key=lambda e: (bool(e.timing), e.decided, e.could_run))
 
     def timing(self, name: str, case: str) -> Timing | None:
         found = self.of(name).timing
@@ -239,7 +235,7 @@ def foundations(engine: str, torch: str = "") -> str:
 def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     """The last check of a baseline, here and now or by a machine of that kind, if nothing has
     changed since."""
-    found = results.trusted(Checked, CHECK, check_name(engine), on or machine.kind())
+    found = results.section_or_none(Checked, CHECK, check_name(engine), on or machine.kind())
     if found is None or (full and not found.full):
         return None
     try:

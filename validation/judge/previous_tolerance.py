@@ -37,7 +37,11 @@ def of(agreement: Agreement) -> Standard:
 
 def last(name: str) -> Standard | None:
     """The tolerance of the newest verdict of any machine, on file or in the last commit."""
-    found = [v for on in results.machines() if (v := on_file(name, on))] or committed(name)
+    kept = (
+        results.section_or_none(verdicts.Summary, verdicts.SECTION, name, on)
+        for on in results.machines()
+    )
+    found = [verdict for verdict in kept if verdict] or committed(name)
     found = [v for v in found if v.expected == "verified" and v.status not in NOTHING_HELD]
     if not found:
         return None
@@ -45,13 +49,6 @@ def last(name: str) -> Standard | None:
     if newest.standard:
         return Standard(**newest.standard)
     return Standard(level=newest.level) if newest.level != "approximate" else None
-
-
-def on_file(name: str, on: str) -> verdicts.Summary | None:
-    try:
-        return verdicts.on_file(name, on)
-    except (FileNotFoundError, BrokenRecord):
-        return None
 
 
 def committed(name: str) -> list[verdicts.Summary]:

@@ -244,20 +244,6 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
     return said + ([overturned] if overturned else [])
 
 
-def on_file(name: str, on: str, root: Path = digests.ROOT) -> Summary:
-    """The verdict of that kind of machine, current or not.
-
-    Raises:
-        FileNotFoundError: there is none.
-        BrokenRecord: its file cannot be trusted.
-    """
-    found = results.section(Summary, SECTION, name, on, root)
-    if found.optimization != name:
-        where = results.path(name, on, root)
-        raise BrokenRecord(f"{where} is a verdict on {found.optimization}, expected {name}")
-    return found
-
-
 def standing(
     name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
 ) -> tuple[Status, Summary | None, str]:
@@ -269,7 +255,7 @@ def standing(
     kind = on or machine.kind(discovery.device(name))
     again = f"run: groundspeed validate {name}"
     try:
-        verdict = on_file(name, kind)
+        verdict = results.section(Summary, SECTION, name, kind)
     except FileNotFoundError:
         return Status.UNJUDGED, None, f"not judged on {kind} yet; {again}"
     except BrokenRecord as error:

@@ -1,1 +1,1 @@
-"""Files on disk: digests, records, samples, tensors."""
+"""Files on disk: whole or absent; digests, records, samples, tensors, and the errors."""

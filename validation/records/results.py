@@ -111,19 +111,19 @@ def section(kind: type[P], key: str, name: str, on: str, root: Path = digests.RO
     return as_model(kind, found[key], path(name, on, root))
 
 
-def trusted(kind: type[P], key: str, name: str, on: str) -> P | None:
-    """One section, where there is one that can be trusted."""
-    try:
-        return section(kind, key, name, on)
-    except (FileNotFoundError, BrokenRecord):
-        return None
-
-
 def as_model(kind: type[P], value: dict, where: Path | str) -> P:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         raise BrokenRecord(f"{where} does not fit its schema ({first_fault(error)})") from None
+
+
+def section_or_none(kind: type[P], key: str, name: str, on: str) -> P | None:
+    """One section, where there is one that can be trusted."""
+    try:
+        return section(kind, key, name, on)
+    except (FileNotFoundError, BrokenRecord):
+        return None
 
 
 def put(key: str, value: Part | None, name: str, on: str, root: Path = digests.ROOT) -> None:

@@ -182,6 +182,25 @@ def test_a_claim_holds_while_its_lower_bound_is_not_refuted(old, new, elsewhere,
     assert recheck.holds(timing(old), timing(new), elsewhere) is true
 
 
+def test_a_recheck_takes_as_many_processes_as_bench_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(recheck.digests, "ROOT", tmp_path)
+    old, asked = measurement(0.5), []
+    monkeypatch.setattr(recheck.discovery, "chosen", lambda names: [old.optimization])
+    monkeypatch.setattr(recheck, "on_file", lambda name: old)
+    monkeypatch.setattr(recheck, "keep", lambda found: None)
+    monkeypatch.setattr(recheck.validate, "judge", lambda names, coverage: {})
+    monkeypatch.setattr(recheck.bench, "groups", lambda due: [list(due)])
+
+    def measure(group, full, dirty, processes):
+        asked.append(processes)
+        return {name: old for name in group}, {}
+
+    monkeypatch.setattr(recheck.bench, "measure", measure)
+    assert recheck.run(["idea"], False, False, as_json=True, processes=4) == 0
+    assert recheck.run(["idea"], True, False, as_json=True) == 0
+    assert asked == [{"least": 4, "most": 4}, {"least": 10, "most": 20}]
+
+
 def test_a_recheck_says_what_is_lost_and_what_has_changed():
     old = measurement(0.5, python="3.10.0", packages={"torch": "2.0"})
     (lost,) = recheck.again(old, measurement(1.0), "")
