@@ -133,7 +133,7 @@ def on_file(name: str, installed: bool = False) -> Compared | None:
     """The counts on file from any machine, if nothing has changed that decides them: they do not
     depend on the machine. With ``installed``, those of the installed torch only."""
     for on in results.machines():
-        found = results.trusted(Compared, SECTION, name, on)
+        found = results.section_or_none(Compared, SECTION, name, on)
         if found and current(found, installed):
             return found
     return None

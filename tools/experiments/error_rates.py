@@ -266,7 +266,7 @@ def page(view: View) -> str:
 
 
 def on_file(on: str) -> ErrorRates | None:
-    return results.trusted(ErrorRates, SECTION, NAME, on)
+    return results.section_or_none(ErrorRates, SECTION, NAME, on)
 
 
 def show(rates: ErrorRates) -> None:

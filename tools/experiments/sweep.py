@@ -121,7 +121,7 @@ def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
 
 def on_file(engine: str, on: str = "") -> Map | None:
     """What that kind of machine, this one by default, has measured under rules that still hold."""
-    found = results.trusted(Map, SECTION, name_of(engine), on or machine.kind())
+    found = results.section_or_none(Map, SECTION, name_of(engine), on or machine.kind())
     stands = found and CLOCK.stands(found.modified)
     return found if stands and not CLOCK.overturned(found.protocol, {"sweep"}) else None
 

@@ -70,7 +70,7 @@ SECTION, NAME = "ceilings", "tools/ceilings"
 @cache
 def on_file(on: str = "") -> Ceilings | None:
     """The ceilings of a kind of machine, this one by default, if they were measured."""
-    return results.trusted(Ceilings, SECTION, NAME, on or machine.kind())
+    return results.section_or_none(Ceilings, SECTION, NAME, on or machine.kind())
 
 
 def file(found: Ceilings) -> Ceilings:

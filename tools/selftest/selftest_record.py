@@ -50,7 +50,7 @@ def shortened(record: SelfTest) -> SelfTest:
 
 
 def on_file(on: str) -> SelfTest | None:
-    return results.trusted(SelfTest, SECTION, NAME, on)
+    return results.section_or_none(SelfTest, SECTION, NAME, on)
 
 
 def summary(record: SelfTest) -> list[str]:

@@ -116,7 +116,7 @@ def section(kind: type[P], key: str, name: str, on: str, root: Path = digests.RO
     return as_model(kind, found[key], path(name, on, root))
 
 
-def trusted(kind: type[P], key: str, name: str, on: str) -> P | None:
+def section_or_none(kind: type[P], key: str, name: str, on: str) -> P | None:
     """One section, where there is one that can be trusted."""
     try:
         return section(kind, key, name, on)
