@@ -27,6 +27,7 @@ from baselines.engine import Case, Engine, Stage, Step
 from tools.process import serve
 from tools.timing.interleaved import Seconds, in_random_order
 from tools.timing.runners import Contender, collect
+from validation.records.results import significant
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}
@@ -35,6 +36,7 @@ SEQUENTIAL = 60  # blocks of each contender
 CALL_S = 1e-4
 PAIRS = 60  # of the overhead
 CALLS_A_PAIR = 20
+DIGITS = 5
 
 
 class Grid(NamedTuple):
@@ -60,29 +62,21 @@ def contender(engine: Engine = ENGINE) -> Contender:
     return made
 
 
-def blocks(contenders: dict[str, Contender]) -> dict[str, Callable[[], Seconds]]:
-    """A block of each, with as many more calls as it is slower."""
-    return {name: partial(c.make, CALLS + SLOWER[name]) for name, c in contenders.items()}
-
-
-def turns(contenders: dict[str, Contender], rng: random.Random) -> dict[str, str]:
+def turns(blocks: dict[str, Callable[[], Seconds]], rng: random.Random) -> dict[str, str]:
     """Rounds in random order; the first is warm-up and left out."""
-    found = [in_random_order(blocks(contenders), rng) for _ in range(ROUNDS + 1)][1:]
+    found = [in_random_order(blocks, rng) for _ in range(ROUNDS + 1)][1:]
     return {
         name: " ".join(":".join(f"{t * 1e7:.0f}" for t in times[name]) for times in found)
-        for name in contenders
+        for name in blocks
     }
 
 
-def sequential(contenders: dict[str, Contender]) -> dict[str, list[float]]:
+def sequential(blocks: dict[str, Callable[[], Seconds]]) -> dict[str, list[float]]:
     """All blocks of one contender, then all of the next."""
-    return {
-        name: [brief(block()[0]) for _ in range(SEQUENTIAL)]
-        for name, block in blocks(contenders).items()
-    }
+    return {name: [block()[0] for _ in range(SEQUENTIAL)] for name, block in blocks.items()}
 
 
-def overhead(rng: random.Random) -> dict[str, list[tuple[float, float]]]:
+def overhead(rng: random.Random) -> dict[str, list[list[float]]]:
     """Seconds a call, by the clock's own loop and by torch's timer, pair by pair.
 
     "empty" is a call that does nothing, which leaves what the loops themselves cost; "call"
@@ -104,7 +98,7 @@ def overhead(rng: random.Random) -> dict[str, list[tuple[float, float]]]:
     }
 
 
-def pairs(call: Step, calls: int, rng: random.Random) -> list[tuple[float, float]]:
+def pairs(call: Step, calls: int, rng: random.Random) -> list[list[float]]:
     """Seconds a call by our loop and by torch's, in random order."""
     ours = contender(replace(ENGINE, stages=(Stage("call", lambda case: call),)))
     same = {"call": call, "start": ours.state}
@@ -114,23 +108,16 @@ def pairs(call: Step, calls: int, rng: random.Random) -> list[tuple[float, float
         "theirs": lambda: theirs.timeit(calls).mean,
     }
     found = (in_random_order(ways, rng) for _ in range(PAIRS))
-    return [(brief(pair["ours"]), brief(pair["theirs"])) for pair in found]
+    return [[pair["ours"], pair["theirs"]] for pair in found]
 
 
 def measure(seed: int) -> dict:
     """All that one process finds."""
     collect()
     rng = random.Random(seed)
-    contenders = {name: contender() for name in SLOWER}
-    return {
-        "turns": turns(contenders, rng),
-        "sequential": sequential(contenders),
-        "overhead": overhead(rng),
-    }
-
-
-def brief(seconds: float) -> float:
-    return float(f"{seconds:.5g}")
+    blocks = {name: partial(contender().make, CALLS + more) for name, more in SLOWER.items()}
+    found = {"turns": turns(blocks, rng), "sequential": sequential(blocks)}
+    return significant(found | {"overhead": overhead(rng)}, DIGITS)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def answer(request: dict) -> dict:
     claim = discovery.claim(request["optimization"])
     where = (claim.engine.name, request["size"], request["dtype"])
     try:
-        steps, wrong = checked(claim, where)
+        steps, wrong = first_calls(claim, where)
         if wrong:
             return {"reason": f"computes something else here: {wrong}"}
         found = timed(claim, *place(*where), request["budget_s"])
@@ -77,7 +77,7 @@ def answer(request: dict) -> dict:
         return {"reason": f"refused: {type(error).__name__}: {first[:160]}"}
 
 
-def checked(claim: Agreement, where: tuple[str, str, str]) -> tuple[int, str]:
+def first_calls(claim: Agreement, where: tuple[str, str, str]) -> tuple[int, str]:
     """The steps that the candidate's first calls make, and what is wrong after them at the level
     that it claims."""
     engine, (case, start), found = claim.engine, place(*where), CaseResult()

@@ -26,7 +26,7 @@ def timed(part: str, entry) -> str:
         whole = in_a_fork(f"{part}/{entry.name}", folder)
         if lost := whole["lost"].get(entry.name):
             return f"{entry.name}: {lost}"
-        right = session.right_answers(entry.engine, whole, {})
+        right = session.right_answers(entry.engine, whole, entry.level, {})
         own = aggregate.part(whole, entry.name)
         about = {"optimization": entry.name, "engine": entry.engine, "level": entry.level}
         verdict = Summary.model_construct(**about, cases={entry.case: CaseSummary()})

@@ -125,14 +125,14 @@ class Session:
         """
         names = sorted({name for here in cases.values() for name in here})
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
-        asked["levels"] = {name: self.verdicts[name].level for name in names}
+        asked["levels"] = levels = {case: self.weakest(here) for case, here in cases.items()}
         asked["memory"] = seed == 0
         folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
         self.processes.append(Process(names))
         try:
             asked |= {"folder": str(folder)}
             for one in listen("tools.timing.worker", asked, witness=witness):
-                self.keep(one)
+                self.keep(one, levels[one.row["case"]])
                 left.pop(one.row["case"], None)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
@@ -147,13 +147,18 @@ class Session:
             witness.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def keep(self, heard: TimedCase) -> None:
+    def weakest(self, names: list[str]) -> str:
+        """Level of the claims that share a case: it decides how passes start."""
+        exact = all(self.verdicts[name].level == "exact" for name in names)
+        return "exact" if exact else "rounding"
+
+    def keep(self, heard: TimedCase, level: str) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
         row = heard.row
         self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
-        right = right_answers(self.engine, row, self.frozen)
+        right = right_answers(self.engine, row, level, self.frozen)
 
         def look(name: str) -> None:
             own = aggregate.part(row, name) | {"moved": right.moved}
@@ -260,15 +265,15 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     return found
 
 
-def right_answers(engine: str, row: dict, known: Known) -> output_check.Answers:
-    """The frozen engine over the passes of a case, as the worker made them.
+def right_answers(engine: str, row: dict, level: str, known: Known) -> output_check.Answers:
+    """The frozen engine over the passes of a case that started as that level says.
 
     ``known`` holds what it made of them for earlier processes, by case and level.
     """
     if not row["trails"]:
         return output_check.Answers()
     torch.set_num_threads(1)
-    key = row["case"], row["level"]
+    key = row["case"], level
     if key not in known:
         known[key] = output_check.Replays(baselines.load(engine), *key)
     return output_check.answers(known[key], list(row["trails"].values()))

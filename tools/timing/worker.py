@@ -1,7 +1,7 @@
 """One timing process: a baseline, its candidates and controls, interleaved.
 
     python -m tools.timing.worker '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
-                                "levels": {NAME: LEVEL}, "folder": PATH, "memory": true}'
+                                "levels": {CASE: LEVEL}, "folder": PATH, "memory": true}'
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
@@ -106,7 +106,6 @@ def told(rounds: Rounds, place: Path, memory: bool) -> dict:
     steps = rounds.steps
     return {
         "case": place.name,
-        "level": rounds.level,
         "steps": steps,
         "extra": rounds.contenders["control"].extra,
         "rounds": [per_step(found, steps) for found in rounds.found],
@@ -161,11 +160,9 @@ def main() -> None:
         able = {name: engines[name] for name in here if name in engines}
         if not able:
             raise RuntimeError(next(broken[name] for name in here))
-        levels = {asked["levels"][name] for name in able}
-        level = "exact" if levels == {"exact"} else "rounding"
-        words = (able, case, asked["seed"], asked["budget_s"], tell, level, Path(asked["folder"]))
+        words = (able, case, asked["seed"], asked["budget_s"], tell, asked["levels"][case])
         collect()
-        found = measure_case(*words, memory=asked["memory"])
+        found = measure_case(*words, Path(asked["folder"]), memory=asked["memory"])
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
 

@@ -43,7 +43,7 @@ def timed(tmp_path, wrap, level="exact", **others):
 
 def refusal(row, level="exact"):
     """What the clock says of that row."""
-    right_answers = session.right_answers(right.name, row, {})
+    right_answers = session.right_answers(right.name, row, level, {})
     own = aggregate.part(row, "it")
     wrong = sanity.wrong_answers(verdict(level), own, right_answers)
     return wrong or sanity.work_put_off("it", CASE, [own])
