@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -134,18 +135,19 @@ def rule(capture: Capture) -> dict:
     unique(fields)
     unique(scheduled)
     rows, steps, fixed = trajectory(capture, fields)
+    step = {
+        "name": capture.name,
+        "fields": fields,
+        "scheduled": scheduled,
+        "random": capture.random,
+        "steps": steps,
+        "fixed": fixed,
+        "left_out": sorted(left_out),
+        "calls": capture.count,
+        "call_s": sorted(c.seconds for c in calls)[len(calls) // 2],
+    }
     return {
-        "step": {
-            "name": capture.name,
-            "fields": fields,
-            "scheduled": scheduled,
-            "random": capture.random,
-            "steps": steps,
-            "fixed": fixed,
-            "left_out": sorted(left_out),
-            "calls": capture.count,
-            "call_s": sorted(c.seconds for c in calls)[len(calls) // 2],
-        },
+        "step": json.loads(json.dumps(step)),  # keys of places may be words of the program's own
         "start": {name: row[0] for name, row in rows.items()},
         "fields": {name: row[steps] for name, row in rows.items()},
         "tables": {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from baselines.foreign.snapshot import Snapshot
 from tools.__main__ import main
-from tools.create.step_capture import Capture
+from tools.create.step_capture import Capture, rule
 from validation.records import digests
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -331,6 +332,20 @@ def test_a_step_is_random_if_it_draws_a_number(draw):
     for _ in range(3):
         step(np.ones(2))
     assert capture.random == (draw is not None)
+
+
+class Key(StrEnum):
+    U = "u"
+
+
+def test_a_rule_is_plain_data_whatever_the_program_calls_its_numbers():
+    capture, state = Capture("program:step", seed=0), {Key.U: np.ones(2)}
+    step = capture.wrap(lambda state: state[Key.U].__imul__(2))
+    for _ in range(3):
+        step(state)
+    (field,) = rule(capture)["step"]["fields"]
+    assert field["place"] == [["item", "arguments"], ["item", "state"], ["item", "u"]]
+    assert {type(key) for _, key in field["place"]} == {str}
 
 
 class Neighbours:
