@@ -109,10 +109,8 @@ def parsed(file: Path, shown: str) -> ast.Module:
 def refuse_unknown(tree: ast.Module, part: str, text: str, file: Path) -> None:
     """Raise where the file can be seen not to define or import the callable."""
     nodes = list(ast.walk(tree))
-    names = {getattr(node, "name", "") for node in nodes}
-    names |= {a.asname or a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names}
-    names |= {t.id for n in nodes if isinstance(n, ast.Assign) for t in n.targets
-              if isinstance(t, ast.Name)}  # fmt: skip
+    names = {getattr(node, "asname", None) or getattr(node, "name", "") for node in nodes}
+    names |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     if part.split(".")[0] not in names | {"*"} and "*" not in names:
         kinds = (ast.FunctionDef, ast.ClassDef)
         have = [n.name for n in tree.body if isinstance(n, kinds)][:8]

@@ -102,30 +102,20 @@ def imported(room: Sandbox, name: str) -> types.ModuleType:
     Raises:
         Broken: it is a package, or in one, whose name is taken.
     """
-    taken, file = name_taken(room), room.folder / room.program.file
-    if not taken:
+    file, top = room.folder / room.program.file, importlib.import_module(name.split(".")[0])
+    origin = getattr(top, "__file__", None)
+    only_folders = origin is None and hasattr(top, "__path__")
+    if not room.program.file or room.inside(top) or only_folders:
         return importlib.import_module(name)
     if file.stem != name:
         raise Broken(
-            f"the package of {name} has the name of another that Python has ({taken}); allowed: "
-            "a name of its own; rename the folder"
+            f"the package of {name} has the name of another that Python has "
+            f"({origin or 'built in'}); allowed: a name of its own; rename the folder"
         )
     spec = PathFinder.find_spec(f"{PRIVATE}.{name}", [str(file.parent)])
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def name_taken(room: Sandbox) -> str:
-    """What Python has already under the first name of the program's module; or nothing."""
-    top = room.program.module.split(".")[0]
-    try:
-        spec = importlib.util.find_spec(top)
-    except ValueError:  # there is one that does not say where it is from
-        return top
-    where = [str(spec.origin), *(spec.submodule_search_locations or ())] if spec else []
-    own = not room.program.file or any(w.startswith(str(room.folder)) for w in where)
-    return "" if own or not spec else where[0]
 
 
 def refuse_arguments(function: Callable, part: str) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import traceback
 from pathlib import Path
 
 from tools.create.request import Request
@@ -101,21 +102,18 @@ class Observer:
         self.refused.append(f"{why} ({self.local_line()})")
         raise NotRepeatable(why)
 
-    def frames(self):
-        frame = sys._getframe(3)
-        while frame:
-            yield frame.f_code.co_filename, frame.f_lineno
-            frame = frame.f_back
-
     def who(self) -> str:
         """The file of the nearest frame that is not Python's own."""
-        names = (n for n, _ in self.frames() if not n.startswith(("<", HERE)))
+        names = (name for name, _ in frames() if not name.startswith(("<", HERE)))
         return next((n for n in names if not n.startswith(STANDARD) or "site-packages" in n), "")
 
     def local_line(self) -> str:
-        inside = [
-            f"{os.path.basename(n)}:{k}"
-            for n, k in self.frames()
-            if n.startswith((self.mirror, self.project))
-        ]
-        return inside[0] if inside else "in a library"
+        """The nearest line of the user's own."""
+        own = [frame for frame in frames() if frame[0].startswith((self.mirror, self.project))]
+        return f"{os.path.basename(own[0][0])}:{own[0][1]}" if own else "in a library"
+
+
+def frames() -> list[tuple[str, int]]:
+    """File and line of every call under way, the innermost first."""
+    walk = traceback.walk_stack(sys._getframe())
+    return [(frame.f_code.co_filename, line) for frame, line in walk]

@@ -134,7 +134,8 @@ def run_apart(
         code, samples = watched(words, log, patience_s, env, cwd or digests.ROOT)
     except TimeoutError as hung:
         raise NotABaseline(
-            f"{where}: {hung}; give it a smaller problem, or say --patience-s {10 * patience_s:.0f}"
+            f"{where}: {hung}; give it a smaller problem, or say --patience-s "
+            f"{10 * request.patience_s:.0f}"
         ) from None
     if (folder / "error").exists():
         raise NotABaseline(f"{where}: {printable((folder / 'error').read_text())}")

@@ -3,22 +3,26 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from baselines.foreign import read_origin
 from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from baselines.foreign.snapshot import Snapshot
 from tools.__main__ import main
+from tools.create.step_capture import Capture, rule
 from validation.records import digests
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -319,6 +323,29 @@ def test_a_name_that_is_taken_gives_one_clear_line(refused, project, what):
         for name in files:
             (project / name).unlink()
         shutil.rmtree(project / "signal", ignore_errors=True)
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(()), None])
+def test_a_step_is_random_if_it_draws_a_number(draw):
+    capture = Capture("program:step", seed=0)
+    step = capture.wrap(lambda u: u * 2 if draw is None else u + float(draw()))
+    for _ in range(3):
+        step(np.ones(2))
+    assert capture.random == (draw is not None)
+
+
+class Key(StrEnum):
+    U = "u"
+
+
+def test_a_rule_is_plain_data_whatever_the_program_calls_its_numbers():
+    capture, state = Capture("program:step", seed=0), {Key.U: np.ones(2)}
+    step = capture.wrap(lambda state: state[Key.U].__imul__(2))
+    for _ in range(3):
+        step(state)
+    (field,) = rule(capture)["step"]["fields"]
+    assert field["place"] == [["item", "arguments"], ["item", "state"], ["item", "u"]]
+    assert {type(key) for _, key in field["place"]} == {str}
 
 
 class Neighbours:
