@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -23,59 +26,54 @@ DIRTY = Option(False, "--dirty", help="Allow uncommitted code; marked in the rec
 LIMIT = "Time limit of one run, in seconds."
 
 
-@app.command("list")
-def list_(json: bool = JSON) -> int:
+def verb(module: str, name: str | None = None, function: str = "run") -> Callable:
+    """A command that hands its options, by name, to a function of a module of tools."""
+
+    def register(options: Callable) -> Callable:
+        @wraps(options)
+        def call(**given) -> int:
+            return getattr(import_module(module), function)(**given)
+
+        return app.command(name)(call)
+
+    return register
+
+
+@verb("tools.cli.listing", "list")
+def list_(as_json: bool = JSON) -> int:
     """List engines, optimizations, verdicts and speedups."""
-    from tools.cli import listing
-
-    return listing.run(json)
 
 
-@app.command()
+@verb("tools.create.command")
 def create(
-    path: str = Argument(..., metavar="PATH[::CALLABLE]"),
+    text: str = Argument(..., metavar="PATH[::CALLABLE]"),
     arguments: list[str] = PROGRAM,
     name: str = Option("", help="Name of the baseline. Default: from PATH, with _v1."),
     step: str = Option("", help="module:function that computes one step."),
     watch: list[str] = Option([], help="module:function whose calls are compared."),
-    output: list[str] = Option([], help="Variable that is compared."),
+    outputs: list[str] = Option([], "--output", help="Variable that is compared."),
     extra: list[Path] = Option([], "--with", help="File that the program needs."),
     allow: list[str] = Option([], help="Allow: network, processes."),
     seed: int = Option(0, help="Seed of every random generator."),
     patience_s: float = Option(300.0, help=LIMIT),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Freeze a script, module, pytest test or callable."""
-    from tools.create import command as verb
-
-    return verb.run(
-        path, json, name, step=step, watch=watch, outputs=output, extra=extra, allow=allow,
-        seed=seed, patience_s=patience_s, arguments=arguments,
-    )  # fmt: skip
 
 
-@app.command()
-def freeze(name: str, json: bool = JSON) -> int:
+@verb("tools.cli.check", function="freeze")
+def freeze(name: str, as_json: bool = JSON) -> int:
     """Record the answers of an engine with digests, once."""
-    from tools.cli import check as verb
-
-    return verb.run(name, json)
 
 
-@app.command()
-def check(names: list[str] = NAMES, full: bool = FULL, json: bool = JSON) -> int:
+@verb("tools.cli.check")
+def check(names: list[str] = NAMES, full: bool = FULL, as_json: bool = JSON) -> int:
     """Verify digests and golden data of baselines."""
-    from tools.cli import check as verb
-
-    return verb.check(names, full, json)
 
 
-@app.command()
+@verb("tools.cli.new")
 def new(name: str, baseline: str = Option(..., help="Engine to optimize.")) -> int:
     """Create a new optimization. It starts as a copy of the baseline and validates."""
-    from tools.cli import new as verb
-
-    return verb.run(name, baseline)
 
 
 @app.command()
@@ -83,7 +81,7 @@ def validate(
     names: list[str] = NAMES,
     full: bool = FULL,
     small: bool = Option(False, "--small", help="Small cases only, for a quick look."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Check that optimizations compute the same as their baseline. Exit 1 if a claim fails."""
     from tools.cli import validate as verb
@@ -92,26 +90,20 @@ def validate(
     if full and small:
         raise ValueError("--full and --small asked for; allowed: one of them")
     coverage = Coverage.SMALL if small else Coverage.of(full)
-    return verb.run(names, coverage, again=bool(names), as_json=json)
+    return verb.run(names, coverage, again=bool(names), as_json=as_json)
 
 
-@app.command()
-def replay(name: str, json: bool = JSON) -> int:
+@verb("tools.cli.replay")
+def replay(name: str, as_json: bool = JSON) -> int:
     """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
-    from tools.cli import replay as verb
-
-    return verb.run(name, json)
 
 
-@app.command()
+@verb("tools.selftest.command")
 def selftest(
-    json: bool = JSON,
+    as_json: bool = JSON,
     part: str = Option("", help="Only must_reject, must_reject_timed, must_accept or calibration."),
 ) -> int:
     """Test the judge with known right and wrong candidates."""
-    from tools.selftest import command as verb
-
-    return verb.run(json, part)
 
 
 @app.command()
@@ -119,7 +111,7 @@ def bench(
     names: list[str] = NAMES,
     full: bool = FULL,
     dirty: bool = DIRTY,
-    json: bool = JSON,
+    as_json: bool = JSON,
     processes: int | None = Option(None, help="Fresh processes. Default: 3, with --full 10."),
     recheck: bool = Option(
         False, "--recheck", help="Measure earlier results again with the installed versions."
@@ -129,54 +121,42 @@ def bench(
     if recheck:
         from tools.cli import recheck as verb
 
-        return verb.run(names, full, dirty, json, processes)
+        return verb.run(names, full, dirty, as_json, processes)
     from tools.cli import bench as verb
 
-    return verb.run(names, full, dirty, bool(names), json, processes, publish=full)
+    return verb.run(names, full, dirty, bool(names), as_json, processes, publish=full)
 
 
-@app.command()
+@verb("tools.cli.gpu")
 def gpu(names: list[str] = NAMES, full: bool = FULL) -> int:
     """Validate and benchmark what runs on a GPU. Results go to the folder of the GPU model."""
-    from tools.cli import gpu as verb
-
-    return verb.run(names, full)
 
 
-@app.command()
+@verb("tools.costs.count")
 def costs(
     names: list[str] = NAMES,
     accept: bool = Option(False, help="Write the counted values as the new budget."),
     check: bool = Option(False, help="Only compare with the budget."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Count the operators and bytes of a step. Exit 1 above the budget."""
-    from tools.costs import count as verb
-
-    return verb.run(names, accept, check, json)
 
 
-@app.command()
-def ceilings(json: bool = JSON) -> int:
+@verb("tools.roofline.peaks")
+def ceilings(as_json: bool = JSON) -> int:
     """Measure peak bandwidth and arithmetic of this machine."""
-    from tools.roofline import peaks as verb
-
-    return verb.run(json)
 
 
-@app.command("map")
+@verb("tools.experiments.sweep", "map")
 def map_(
     names: list[str] = NAMES,
     budget_s: float = Option(240.0, help="Seconds; the next call continues."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Measure speedups over size, dtype, threads and device."""
-    from tools.experiments import sweep as verb
-
-    return verb.run(names, budget_s, json)
 
 
-@app.command()
+@verb("tools.profiling.command")
 def profile(
     what: str = Argument(
         ..., metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable."
@@ -187,58 +167,42 @@ def profile(
     patience_s: float = Option(120.0, help=LIMIT),
     threads: int = Option(1, help="Threads of torch and OpenMP."),
     seconds: float = Option(4.0, help="Seconds of engine steps for each instrument."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Profile time, memory and waiting of a program."""
-    from tools.profiling import command as verb
-
-    return verb.run(what, case, against, patience_s, threads, seconds, json, tuple(arguments))
 
 
-@app.command()
+@verb("tools.experiments.compare_commits")
 def compare(
     a: str = Argument(..., help='Commit, "." for the working tree, or results.'),
     b: str = Argument(..., help="The same. Results: a file, NAME or NAME@COMMIT."),
     names: list[str] = NAMES,
-    json: bool = JSON,
+    as_json: bool = JSON,
     markdown: bool = Option(False, "--markdown", help="Print Markdown for a pull request."),
 ) -> int:
     """Is B slower than A? Exit 0 no, 1 yes, 2 wrong, 3 inconclusive."""
-    from tools.experiments import compare_commits as verb
-
-    return verb.run(a, b, names, json, markdown)
 
 
-@app.command()
+@verb("tools.experiments.error_rates")
 def experiment(
-    trials: int = Option(100, help="Number of fresh processes in total."), json: bool = JSON
+    trials: int = Option(100, help="Number of fresh processes in total."), as_json: bool = JSON
 ) -> int:
     """Measure the error rates of the clock on this machine. Resumes after a stop."""
-    from tools.experiments import error_rates as verb
-
-    return verb.run(trials, json)
 
 
-@app.command()
+@verb("tools.asv_support.site")
 def publish() -> int:
     """Add this commit to the asv history and build the site."""
-    from tools.asv_support import site as verb
-
-    return verb.run()
 
 
-@app.command()
-def preview() -> int:
+@verb("tools.asv_support.site", function="preview")
+def preview() -> None:
     """Serve the asv site locally."""
-    from tools.asv_support import site as verb
-
-    verb.preview()
-    return 0
 
 
 @app.command()
 def report(
-    json: bool = JSON,
+    as_json: bool = JSON,
     verify: bool = Option(False, "--verify", help="Recompute every figure from the raw samples."),
 ) -> int:
     """Write all pages and plots from the evidence."""
@@ -247,34 +211,28 @@ def report(
     else:
         from tools.reporting import pages as verb
 
-    return verb.run(json)
+    return verb.run(as_json)
 
 
-@app.command()
+@verb("tools.reporting.sample_store")
 def samples(
     export: Path | None = Option(None, help="Write the samples that evidence names to a bundle."),
     add: Path | None = Option(None, help="Add the samples of a bundle."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """List raw samples, or exchange them as a bundle."""
-    from tools.reporting import sample_store as verb
-
-    return verb.run(export, add, json)
 
 
-@app.command()
+@verb("tools.cli.protocol_lock")
 def protocol(
     raised: bool = Option(False, "--raised", help="Lock a changed rule under its new number."),
     same: bool = Option(False, "--same", help="Lock if every known answer stays the same."),
-    json: bool = JSON,
+    as_json: bool = JSON,
 ) -> int:
     """Show the rules of judge, clock and counter. Exit 1 if an edit is undecided."""
-    from tools.cli import protocol_lock as verb
-
-    return verb.run(raised, same, json)
 
 
-@app.command()
+@verb("tools.cli.pipeline")
 def run(
     full: bool = FULL,
     dirty: bool = DIRTY,
@@ -283,6 +241,3 @@ def run(
     ),
 ) -> int:
     """Check, validate and benchmark what has no evidence."""
-    from tools.cli import pipeline as verb
-
-    return verb.run(full, dirty, here)

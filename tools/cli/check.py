@@ -15,13 +15,13 @@ from validation.records.base import today
 from validation.records.errors import Sealed
 
 
-def run(name: str, as_json: bool = False) -> int:
+def freeze(name: str, as_json: bool = False) -> int:
     """The verb ``freeze``."""
-    from validation.golden import freeze  # late: torch
+    from validation.golden.freeze import freeze as seal_answers  # late: torch
 
     baselines_known(name)
     with console.progress(f"freezing {name}") as tell:
-        seal = freeze.freeze(name, tell)
+        seal = seal_answers(name, tell)
     told = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
     row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
     console.answer(as_json, told, [row])
@@ -34,7 +34,7 @@ def baselines_known(*names: str) -> None:
             raise LookupError(f"no baseline {name!r} in baselines/; have {baselines.names()}")
 
 
-def check(names: list[str], full: bool, as_json: bool = False, again: bool = True) -> int:
+def run(names: list[str], full: bool, as_json: bool = False, again: bool = True) -> int:
     """The verb ``check``; without ``again`` those found whole before are not run again."""
     baselines_known(*names)
     chosen = names or baselines.names()

@@ -34,7 +34,7 @@ STAMP = pages.LOCAL / "made_from"
 def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     """The verb ``run``; exit 1 if anything is not as claimed."""
     say("check", "are the frozen baselines still what was sealed?")
-    code = check.check([], full, again=False)
+    code = check.run([], full, again=False)
     if code:
         return code
     wanted = set(discovery.names()) if here else sample()

@@ -26,7 +26,7 @@ def run(
     """Profile ``what``; with ``against``, both and where the time went between them."""
     if patience_s <= 0 or seconds <= 0 or threads < 1:
         raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
-    passes = InstrumentRuns(profile_target.parse(what, case, arguments), patience_s, threads)
+    passes = InstrumentRuns(profile_target.parse(what, case, tuple(arguments)), patience_s, threads)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
         other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)

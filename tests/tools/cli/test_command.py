@@ -1,14 +1,17 @@
 """The command line: one clear line for whatever is wrong, and an exit code that tells."""
 
+import ast
+import inspect
 import json
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import pytest
 
 from tools import __main__
-from tools.cli import listing
+from tools.cli import app, listing
 
 WRONG = {
     "unknown verb": (["fly"], 2, "fly"),
@@ -42,9 +45,22 @@ def test_wrong_use_gives_one_clear_line(scratch, what):
 def test_a_mistake_of_ours_is_no_wrong_use(monkeypatch):
     """A KeyError from inside must be seen as the bug that it is."""
     monkeypatch.setattr(sys, "argv", ["groundspeed", "list"])
-    monkeypatch.setattr(listing, "run", lambda json: {}[96])
+    monkeypatch.setattr(listing, "run", lambda as_json: {}[96])
     with pytest.raises(KeyError):
         __main__.main()
+
+
+def test_a_command_has_the_options_that_its_function_takes():
+    """They meet by name, and only when the command is called."""
+    found = 0
+    for command in ast.parse(inspect.getsource(app)).body:
+        for call in getattr(command, "decorator_list", ()):
+            if getattr(call.func, "id", "") == "verb":
+                name = next((k.value.value for k in call.keywords if k.arg == "function"), "run")
+                function = getattr(import_module(call.args[0].value), name)
+                inspect.signature(function).bind(**{a.arg: 0 for a in command.args.args})
+                found += 1
+    assert found > 15
 
 
 def test_a_leaf_that_does_not_import_is_named_with_its_line(scratch):
