@@ -8,19 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 Tell = Callable[[str], None]
+WIDTHS = (34, 13, 12)  # of columns; the last column has none
 
 
-def line(*columns: object, widths: tuple[int, ...] = (34, 13, 12)) -> None:
+def line(*columns: object, widths: tuple[int, ...] = WIDTHS) -> None:
     """One result: aligned columns, the last of any length."""
     cells = [f"{c!s:<{w}}" for c, w in zip(columns, widths, strict=False)]
     print("  ".join([*cells, *map(str, columns[len(widths) :])]).rstrip(), flush=True)
 
 
 def answer(
-    asked: bool,
-    value: object,
-    rows: Iterable[tuple] = (),
-    widths: tuple[int, ...] = (34, 13, 12),
+    asked: bool, value: object, rows: Iterable[tuple], widths: tuple[int, ...] = WIDTHS
 ) -> None:
     """What a verb has found: as JSON where that is asked for, or a line for each row of columns."""
     if asked:

@@ -166,16 +166,11 @@ def watched(
                     samples.append((perf_counter(), seen.memory_info().rss))
                 look()
                 sleep(TICK_S)
-        finally:
-            end_group(process)
+        finally:  # the process, and whatever it forked and left behind
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     return process.returncode, samples
-
-
-def end_group(process: subprocess.Popen) -> None:
-    """The process and whatever it forked and left behind."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def died(code: int, log: Path) -> str:

@@ -80,7 +80,8 @@ def stand_in(name: str) -> Path:
     for pattern, (package, where) in SHIPPED.items():
         if re.fullmatch(pattern, name):
             return inside(package, where.format(name=name))
-    raise Refused(f"asv's page loads {name}, and nothing here stands in for it; have {known()}")
+    have = [*SHIPPED, *(path.name for path in OWN.glob("*.js"))]
+    raise Refused(f"asv's page loads {name}, and nothing here stands in for it; have {have}")
 
 
 def inside(package: str, where: str) -> Path:
@@ -93,10 +94,6 @@ def inside(package: str, where: str) -> Path:
     if not found:
         raise Refused(f"{package} has no {where}; run: pip install --force-reinstall {package}")
     return found[-1]
-
-
-def known() -> list[str]:
-    return [*SHIPPED, *(path.name for path in OWN.glob("*.js"))]
 
 
 @contextmanager

@@ -50,10 +50,7 @@ def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
     """What `check_one` says of each, two at a time: each check takes one thread."""
     if len(names) < 2:
         return {name: check_one(name, full) for name in names}
-    with (
-        console.progress("checking", total=len(names)) as tell,
-        processes("checking", 2) as pool,
-    ):
+    with console.progress("checking", total=len(names)) as tell, processes("checking", 2) as pool:
         waiting = {pool.submit(check_one, name, full): name for name in names}
         found = {}
         for done in as_completed(waiting):

@@ -59,13 +59,8 @@ def run(
     found = Recheck(claims=claims).write(place)
     write(place.with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))
     rows = (
-        (
-            claim.optimization,
-            "HOLDS" if claim.holds else "NO LONGER",
-            claim.case,
-            f"was {claim.was}, is {claim.now}",
-        )
-        for claim in claims
+        (c.optimization, "HOLDS" if c.holds else "NO LONGER", c.case, f"was {c.was}, is {c.now}")
+        for c in claims
     )
     console.answer(as_json, found.model_dump(), rows, widths=(34, 13, 20))
     return int(not all(claim.holds for claim in claims))

@@ -34,13 +34,8 @@ def sample(seconds: float = SAMPLE_S) -> Beside:
 
 def spent() -> dict[int, float]:
     """Processor seconds of every process."""
-    found = {}
-    for process in psutil.process_iter():
-        try:
-            found[process.pid] = sum(process.cpu_times()[:2])
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+    readable = [p for p in psutil.process_iter(["cpu_times"]) if p.info["cpu_times"]]
+    return {p.pid: sum(p.info["cpu_times"][:2]) for p in readable}
 
 
 def wait_for_quiet(

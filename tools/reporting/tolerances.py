@@ -12,16 +12,8 @@ from validation.judge.verdicts import Summary
 def page(view: View) -> str:
     """The text of reports/tolerances.md, from the verdicts on file."""
     judged = [best for name in discovery.names() if (best := view.of(name)).verdict]
-    rows = [
-        {
-            "name": best.optimization,
-            "best": best,
-            "sealed": manifest.manifest(best.verdict.engine),
-            "allowance": allowance(best.verdict),
-        }
-        for best in judged
-    ]
-    return PAGES.get_template("tolerances.md").render(rows=rows)
+    page = PAGES.get_template("tolerances.md")
+    return page.render(judged=judged, manifest=manifest.manifest, allowance=allowance)
 
 
 def allowance(verdict: Summary) -> str:

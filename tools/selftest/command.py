@@ -6,20 +6,12 @@ from collections.abc import Callable, Iterator
 
 from tools import console
 from tools.records.evidence import judged
-from tools.selftest import acceptance_table, judged_controls, timed_controls
-from tools.selftest.selftest_record import (
-    NAME,
-    SECTION,
-    ControlOutcome,
-    SelfTest,
-    shortened,
-    summary,
-)
-from validation import corpus, discovery, machine
+from tools.selftest import acceptance_table, judged_controls, selftest_record, timed_controls
+from tools.selftest.selftest_record import ControlOutcome, SelfTest, summary
+from validation import corpus, discovery
 from validation.judge.findings import MutationSummary
 from validation.judge.verdicts import Status
 from validation.protocol import JUDGE
-from validation.records import results
 from validation.records.base import today
 
 CALIBRATION = "calibration"
@@ -31,7 +23,7 @@ def run(as_json: bool = False, part: str = "") -> int:
     with console.progress("testing the judge") as tell:
         record = outcome(tell, part)
     if not part:
-        results.put(SECTION, shortened(record), NAME, machine.kind())
+        selftest_record.file(record)
     if as_json:
         print(record.model_dump_json(indent=1))
     else:

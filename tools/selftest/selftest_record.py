@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tools.records.evidence import View
 from tools.rendering.templates import PAGES
-from validation import discovery
+from validation import discovery, machine
 from validation.judge.findings import MutationSummary
 from validation.records import results
 from validation.records.base import Part
@@ -40,13 +40,14 @@ class SelfTest(Part):
         return not self.wrong
 
 
-def shortened(record: SelfTest) -> SelfTest:
-    """As it is committed: scores of claims stand in their verdicts."""
+def file(record: SelfTest) -> None:
+    """Write it down, shortened: scores of claims stand in their verdicts."""
     short = {
         part: [h.model_copy(update={"said": h.said[:SHOWN]}) for h in heard]
         for part, heard in record.heard.items()
     }
-    return record.model_copy(update={"heard": short, "mutation": {}, "unscored": {}})
+    kept = record.model_copy(update={"heard": short, "mutation": {}, "unscored": {}})
+    results.put(SECTION, kept, NAME, machine.kind())
 
 
 def on_file(on: str) -> SelfTest | None:

@@ -35,9 +35,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
     """An empty folder that takes the place of ``final`` at the end, if that comes."""
-    partial, old = (
-        final.with_name(f".{final.name}.{end}") for end in (f"{os.getpid()}.tmp", "old")
-    )
+    partial = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    old = final.with_name(f".{final.name}.old")
     partial.mkdir(parents=True)
     try:
         yield partial

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -218,9 +217,6 @@ def alone(root: Path = digests.ROOT) -> Iterator[None]:
     """One writer at a time, so that two runs at once lose nothing of each other."""
     place = root / ".groundspeed"
     place.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(place / "results.lock", os.O_RDWR | os.O_CREAT)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with (place / "results.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
