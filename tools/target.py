@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", ".git")
+TESTS = {ast.FunctionDef: "test", ast.ClassDef: "Test"}  # as their names begin
 PACKAGES = {Path(sysconfig.get_path(k)).resolve() for k in ("purelib", "platlib")}
 
 
@@ -84,18 +85,12 @@ def package_main(file: Path, path: str) -> Path:
 def kind_of(file: Path, tree: ast.Module, part: str) -> str:
     """A test where pytest would find tests, else a callable of it or the script itself."""
     named = re.fullmatch(r"test_.*|.*_test", file.stem)
-    if named and any(is_test(node) for node in ast.walk(tree)):
+    nodes = [node for node in ast.walk(tree) if type(node) in TESTS]
+    if named and any(node.name.startswith(TESTS[type(node)]) for node in nodes):
         chosen = part.partition("::")[0].partition("[")[0]
         if not part or chosen.startswith(("test", "Test")) or "::" in part:
             return "pytest"
     return "callable" if part else "script"
-
-
-def is_test(node: ast.AST) -> bool:
-    name = getattr(node, "name", "")
-    return (isinstance(node, ast.FunctionDef) and name.startswith("test")) or (
-        isinstance(node, ast.ClassDef) and name.startswith("Test")
-    )
 
 
 def parsed(file: Path, shown: str) -> ast.Module:

@@ -174,13 +174,10 @@ def record(names: list[str], config: str = CONFIG) -> None:
         words = ("run", "HEAD^!", "--no-pull", "--show-stderr", "--machine", kind)
         handed = {"GROUNDSPEED_MEASUREMENT": str(ROOT / FOLDER)}
         asv(ROOT, *words, "--bench", suites, config=config, **handed)
-    one_line(results_folder(config) / "benchmarks.json")
-
-
-def one_line(path: Path) -> None:
-    """The list of benchmarks as compact as asv's results are: it says the same of each suite."""
-    told = json.loads(path.read_text(encoding="utf-8"))
-    write_atomic(path, json.dumps(told, separators=(",", ":")))
+    # The list of benchmarks as compact as asv's results are: it says the same of each suite.
+    listed = results_folder(config) / "benchmarks.json"
+    told = json.loads(listed.read_text(encoding="utf-8"))
+    write_atomic(listed, json.dumps(told, separators=(",", ":")))
 
 
 def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:

@@ -120,13 +120,14 @@ def lines(found: Measurement) -> Iterator[tuple[str, ...]]:
         mark = "  (dirty)" if found.conditions.dirty else ""
         other = "  other physics" if found.level == "approximate" else ""
         thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
+        seen = f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""
         low = 1 / t.low if t.low else math.inf
         yield (
             found.optimization,
             t.word,
             case,
             f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
-            f"{between(t)}  control {1 / t.control:.2f}{injected(t)}"
+            f"{between(t)}  control {1 / t.control:.2f}{seen}"
             f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
         )
         if t.note:
@@ -138,8 +139,3 @@ def between(t: Timing) -> str:
     if math.isinf(t.between_width):
         return "one process says nothing of others"
     return f"±{t.between_width / 2:.0%} between, could see {t.smallest_seen:.0%}"
-
-
-def injected(t: Timing) -> str:
-    """The known slowdown as it was seen."""
-    return f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""

@@ -19,7 +19,7 @@ def freeze(name: str, as_json: bool = False) -> int:
     """The verb ``freeze``."""
     from validation.golden.freeze import freeze as seal_answers  # late: torch
 
-    baselines_known(name)
+    refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
         seal = seal_answers(name, tell)
     told = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
@@ -28,7 +28,7 @@ def freeze(name: str, as_json: bool = False) -> int:
     return 0
 
 
-def baselines_known(*names: str) -> None:
+def refuse_unknown(*names: str) -> None:
     for name in names:
         if name not in baselines.names():
             raise LookupError(f"no baseline {name!r} in baselines/; have {baselines.names()}")
@@ -36,7 +36,7 @@ def baselines_known(*names: str) -> None:
 
 def run(names: list[str], full: bool, as_json: bool = False, again: bool = True) -> int:
     """The verb ``check``; without ``again`` those found whole before are not run again."""
-    baselines_known(*names)
+    refuse_unknown(*names)
     chosen = names or baselines.names()
     known = {} if again else {n: c for n in chosen if (c := checked(n, full))}
     found = {n: ("SEALED", c.words) for n, c in known.items()}

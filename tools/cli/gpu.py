@@ -14,18 +14,13 @@ from validation.machine import missing
 from validation.tiers import Coverage
 
 
-def on_a_gpu() -> list[str]:
-    """Every optimization that works on a GPU."""
-    return [name for name in discovery.names() if discovery.device(name) == "cuda"]
-
-
 def run(names: list[str], full: bool = False) -> int:
     """The verb ``gpu``; exit 1 where a claim does not hold or a number was refused."""
     lacking = missing(("cuda",))
     if lacking:
         print(f"this machine lacks {lacking[0]}; what others found: reports/index.md")
         return 1
-    chosen = [name for name in discovery.chosen(names) if name in on_a_gpu()]
+    chosen = [name for name in discovery.chosen(names) if discovery.device(name) == "cuda"]
     code = validate.run(chosen, Coverage.of(full), again=False)
     right = [name for name in chosen if evidence.judged(name)[0] is Status.VERIFIED]
     if right:

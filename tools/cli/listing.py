@@ -41,10 +41,8 @@ def row(name: str, view: View) -> dict[str, object]:
     best = max((own, *every), key=lambda e: (e.decided, e.could_run))
     if best is own and not own.timing:
         best = next((e for e in every if e.timing), own)
-    if best.timing:
-        words = "  ".join(f"{case} {t.speedup:.2f}x" for case, t in best.timing.cases.items())
-    else:
-        words = best.reason
+    timings = best.timing.cases.items() if best.timing else ()
+    words = "  ".join(f"{case} {t.speedup:.2f}x" for case, t in timings) or best.reason
     if best is not own:
         made = (best.timing or best.verdict).made[:10]
         lacks = "not timed here" if own.decided else f"here: {status}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keyword
 
-import baselines
 from tools import console
+from tools.cli.check import refuse_unknown
 from validation import discovery
 
 FILES = {
@@ -68,8 +68,7 @@ Sizes, devices or physics for which it is no gain, or not valid.
 
 def run(name: str, baseline: str) -> int:
     """The verb ``new``; writes nothing where anything is in the way."""
-    if baseline not in baselines.names():
-        raise LookupError(f"no baseline {baseline!r} in baselines/; have {baselines.names()}")
+    refuse_unknown(baseline)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"{name!r} is no name for a folder that Python imports; use a_b_c")
     folder = discovery.folder(name)

@@ -32,19 +32,12 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     waiting = [p for p in PROTOCOLS if not p.fits()]
     for protocol in waiting if raised or same else ():
         lock_raised(protocol) if raised else lock_same(protocol)
-    told = {}
-    for protocol in PROTOCOLS:
-        undecided = refusal(protocol)
-        told[protocol.name] = {
-            "number": protocol.number,
-            "state": "UNDECIDED" if undecided else "locked",
-            "last": protocol.history[-1].line,
-            "undecided": undecided,
-        }
-    rows = (
-        (name, f"protocol {a['number']}", a["state"], a["undecided"] or a["last"])
-        for name, a in told.items()
-    )
+    told, rows = {}, []
+    for p in PROTOCOLS:
+        undecided, last = refusal(p), p.history[-1].line
+        state = "UNDECIDED" if undecided else "locked"
+        told[p.name] = {"number": p.number, "state": state, "last": last, "undecided": undecided}
+        rows.append((p.name, f"protocol {p.number}", state, undecided or last))
     console.answer(as_json, told, rows)
     return int(any(about["undecided"] for about in told.values()))
 

@@ -5,6 +5,8 @@ The old evidence is kept in .groundspeed/earlier/ before new one takes its place
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tools import console
 from tools.cli import bench, validate
 from tools.records import evidence
@@ -79,24 +81,20 @@ def keep(found: Measurement) -> None:
     write_atomic(there, here.read_bytes())
 
 
-def again(old: Measurement, new: Measurement | None, why: str) -> list[Claim]:
+def again(old: Measurement, new: Measurement | None, why: str) -> Iterator[Claim]:
     """Each claim of a record, held to today's."""
     changed = apart(old.conditions, new.conditions) if new else []
-    claims = []
     for case, was in old.cases.items():
         now = new.cases.get(case) if new else None
-        claims.append(
-            Claim(
-                optimization=old.optimization,
-                case=case,
-                made=old.made[:10],
-                was=f"{was.word} {was.wall}",
-                now=f"{now.word} {now.wall}" if now else why or "not timed today",
-                holds=bool(now) and holds(was, now, bool(changed)),
-                changed=changed,
-            )
+        yield Claim(
+            optimization=old.optimization,
+            case=case,
+            made=old.made[:10],
+            was=f"{was.word} {was.wall}",
+            now=f"{now.word} {now.wall}" if now else why or "not timed today",
+            holds=bool(now) and holds(was, now, bool(changed)),
+            changed=changed,
         )
-    return claims
 
 
 def apart(old: Conditions, new: Conditions) -> list[str]:

@@ -38,8 +38,8 @@ def run(as_json: bool = False) -> int:
     return 0
 
 
-def local() -> Path:
-    """All pages as seen from this machine, in an ignored folder; the index."""
+def local() -> None:
+    """All pages as seen from this machine, in an ignored folder."""
     for name in discovery.names():
         theirs, ours = (root / "optimizations" / name for root in (digests.ROOT, LOCAL))
         ours.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,6 @@ def local() -> Path:
     if not profiles.is_symlink() and not profiles.exists():
         profiles.symlink_to(digests.ROOT / "reports" / "profiles")
     pages(View(), LOCAL)
-    return LOCAL / "reports" / "index.md"
 
 
 def pages(view: View, root: Path) -> list[Path]:

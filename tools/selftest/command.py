@@ -39,6 +39,7 @@ def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> 
     parts = [name for name in corpus.PARTS if part in ("", name)]
     heard = {name: list(control_outcomes(name, tell)) for name in parts}
     mutation, unscored = scores()
+    survive = [f"{n}: {', '.join(m.survived)} survive" for n, m in mutation.items() if m.survived]
     rows, faulty = acceptance(tell, part)
     return SelfTest(
         made=today(),
@@ -48,7 +49,7 @@ def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> 
         mutation=mutation,
         unscored=unscored,
         acceptance=rows,
-        wrong=[*faults(heard), *survivors(mutation), *faulty],
+        wrong=[*faults(heard), *survive, *faulty],
     )
 
 
@@ -108,7 +109,3 @@ def faults(heard: dict[str, list[ControlOutcome]]) -> list[str]:
         if len(entries) < LEAST[part]
     ]
     return found + small
-
-
-def survivors(mutation: dict[str, MutationSummary]) -> list[str]:
-    return [f"{n}: {', '.join(m.survived)} survive" for n, m in mutation.items() if m.survived]

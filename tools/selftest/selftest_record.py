@@ -50,10 +50,6 @@ def file(record: SelfTest) -> None:
     results.put(SECTION, kept, NAME, machine.kind())
 
 
-def on_file(on: str) -> SelfTest | None:
-    return results.section_or_none(SelfTest, SECTION, NAME, on)
-
-
 def summary(record: SelfTest) -> list[str]:
     """A line for each part, each score and each fault."""
     lines = []
@@ -79,7 +75,8 @@ def summary(record: SelfTest) -> list[str]:
 def page(view: View) -> str:
     """The text of reports/selftest.md: the newest record of the first machine that has one, and
     the mutation score of every claim as its verdict has it."""
-    record, on = next(((r, m) for m in view.machines if (r := on_file(m))), (None, ""))
+    kept = ((results.section_or_none(SelfTest, SECTION, NAME, m), m) for m in view.machines)
+    record, on = next(((r, m) for r, m in kept if r), (None, ""))
     verdicts = {name: view.of(name) for name in discovery.names()}
     scored = {n: e.verdict.mutation for n, e in verdicts.items() if e.verdict and e.current}
     return PAGES.get_template("selftest.md").render(

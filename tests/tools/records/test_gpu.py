@@ -48,8 +48,12 @@ for name in sys.argv[2:]:
 """
 
 
+def on_a_gpu():
+    return [name for name in discovery.names() if discovery.device(name) == "cuda"]
+
+
 def test_without_a_gpu_their_claims_load_and_no_compiler_of_it_is_imported():
-    for name in gpu.on_a_gpu():
+    for name in on_a_gpu():
         assert "cuda" in discovery.engine(name).needs
         assert discovery.claim(name).engine.name.rpartition("_v")[0] in name
     assert "triton" not in sys.modules
@@ -57,7 +61,7 @@ def test_without_a_gpu_their_claims_load_and_no_compiler_of_it_is_imported():
 
 def test_what_a_gpu_found_is_evidence_like_that_of_any_machine():
     """It was made where there is one, and stands on the pages with its machine and date."""
-    found = {name: evidence.of(name, "nvidia-h200") for name in gpu.on_a_gpu()}
+    found = {name: evidence.of(name, "nvidia-h200") for name in on_a_gpu()}
     page = (digests.ROOT / "reports" / "index.md").read_text()
     for name, one in found.items():
         assert one.verdict is not None
@@ -70,7 +74,7 @@ def test_what_a_gpu_found_is_evidence_like_that_of_any_machine():
 
 def test_each_engine_has_its_own_on_a_gpu():
     known = {f"{engine}_{kind}" for engine in ENGINES for kind in ("cuda", "triton")}
-    assert known <= set(gpu.on_a_gpu())
+    assert known <= set(on_a_gpu())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
