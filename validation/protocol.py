@@ -118,14 +118,9 @@ def _modified(protocol: Protocol) -> str:
     return digests.of_plain({p: now.get(p, "gone") for p in changed})[:16] if changed else ""
 
 
+@digests.per_version
 def syntax_digest(path: Path) -> str:
     """Of the syntax tree of a Python file, without docstrings; the same for every Python."""
-    now = path.stat()
-    return _syntax_digest(path, now.st_mtime_ns, now.st_size)
-
-
-@cache
-def _syntax_digest(path: Path, changed_ns: int, size: int) -> str:
     return of_source(path.read_text(encoding="utf-8"), str(path))
 
 

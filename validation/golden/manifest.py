@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import baselines
@@ -58,8 +57,7 @@ def manifest(name: str) -> Manifest:
     """
     path = place(name) / "manifest.json"
     try:
-        now = path.stat()
-        return manifest_at(path, now.st_mtime_ns, now.st_size)
+        return manifest_at(path)
     except FileNotFoundError:
         raise Sealed(
             f"{name} is not frozen: no {path.name}; run: groundspeed freeze {name}"
@@ -68,10 +66,7 @@ def manifest(name: str) -> Manifest:
         raise Sealed(f"{error}; restore it: git checkout -- baselines/{name}/frozen") from None
 
 
-@cache
-def manifest_at(path: Path, changed_ns: int, size: int) -> Manifest:
-    """The manifest in the version of that moment."""
-    return Manifest.read(path)
+manifest_at = digests.per_version(Manifest.read)
 
 
 def check_sources(name: str, seal: Manifest) -> None:

@@ -30,8 +30,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
-from functools import cached_property
 from itertools import islice, tee
+from threading import RLock
 
 import torch
 
@@ -41,7 +41,8 @@ from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.inputs import thresholds
 from validation.inputs.sizes import alike, resized
-from validation.reference.distance import inexact
+from validation.parallel.threads import shared
+from validation.reference.distance import ZERO, Distance, inexact
 from validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
 from validation.reference.trajectory import Reference, like
 
@@ -71,8 +72,9 @@ class InputVariant:
     changes: dict[str, object] = field(default_factory=dict)  # of the named case
     layout: str = ""
     optional: bool = False  # whether the candidate may decline by raising an error
+    lock: RLock = field(default_factory=RLock, repr=False)
 
-    @cached_property
+    @shared
     def true(self) -> dict[int, State]:
         """The same run in the widest type."""
         if self.case.is_truth:
@@ -81,7 +83,7 @@ class InputVariant:
         begin = like(self.start, self.base.initial(wide))
         return run_cache.along(self.base, wide, begin, sorted(self.want))
 
-    @cached_property
+    @shared
     def envelope(self) -> Envelope:
         """How far right answers may lie from the truth."""
 
@@ -90,6 +92,13 @@ class InputVariant:
             return envelope(*run, SENSITIVE, ROUNDED)
 
         return run_cache.envelope(self.base, self.case, self.start, sorted(self.want), measure)
+
+    def true_after(self, n: int) -> State:
+        return self.true[n]
+
+    def allowed(self, n: int, name: str) -> Distance:
+        """What a field may be off after n steps."""
+        return self.envelope.allowed[n].get(name, ZERO)
 
     def origin(self) -> str:
         """Where what is allowed comes from."""

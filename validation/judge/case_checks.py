@@ -18,8 +18,9 @@ from validation.inputs.variants import (
     input_variants,
 )
 from validation.judge.branch_tracking import FollowedRun
-from validation.judge.case_reference import CaseReference, shared
+from validation.judge.case_reference import CaseReference
 from validation.judge.compare import Check, same_bits
+from validation.parallel.threads import shared
 from validation.reference.allowance import Allowance
 from validation.reference.branches import (
     Branches,
@@ -29,7 +30,7 @@ from validation.reference.branches import (
     leaving,
     on_branch,
 )
-from validation.reference.distance import ZERO, floating
+from validation.reference.distance import floating
 from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import checkpoints
 from validation.worker.messages import StateSource
@@ -113,8 +114,7 @@ class CaseChecks:
         """Right answers on other branches of a run after n steps: the baseline's on this processor,
         else those of the candidate's own branches."""
         data = self.data
-        with data.lock:
-            states = data.reference.states[n], data.truth.states[n], got
+        states = data.reference.states[n], data.truth.states[n], got
         here, true, ours = (getattr(state, field) for state in states)
         values = field in floating(got)
         held_to = true if values else here
@@ -145,24 +145,12 @@ class CaseChecks:
         got = candidate.after(self.data.name, variant.start, at, **how)
         exact = claim_on(variant, claim).level == "exact"
         for n in at:
-            if not (exact or same_bits(got[n], variant.want[n]) or self.settled(variant, n)):
+            same = exact or same_bits(got[n], variant.want[n])
+            if not same and not variant.envelope.settled(n):
                 continue
-            allowed = Allowance(partial(self.allowed, variant, n), variant.origin)
-            true = partial(self.true_of, variant, n)
-            name = f"{variant.label}, step {n}"
+            allowed = Allowance(partial(variant.allowed, n), variant.origin)
+            true, name = partial(variant.true_after, n), f"{variant.label}, step {n}"
             yield Check(name, got[n], variant.want[n], true, allowed, variant.still())
-
-    def settled(self, variant: InputVariant, n: int) -> bool:
-        with self.lock:
-            return variant.envelope.settled(n)
-
-    def allowed(self, variant: InputVariant, n: int, field: str):
-        with self.lock:
-            return variant.envelope.allowed[n].get(field, ZERO)
-
-    def true_of(self, variant: InputVariant, n: int) -> State:
-        with self.lock:
-            return variant.true[n]
 
 
 def claim_on(variant: InputVariant, claim: Agreement) -> Agreement:

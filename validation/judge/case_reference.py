@@ -12,6 +12,7 @@ from baselines.engine import Case, Engine, State, fields
 from validation.golden import run_cache
 from validation.golden.manifest import Answer
 from validation.judge.tolerance import Tolerance
+from validation.parallel.threads import shared
 from validation.reference.envelope import ROUNDED, SENSITIVE, Envelope, envelope, sensitivity
 from validation.reference.operator_count import operators
 from validation.reference.trajectory import (
@@ -30,14 +31,6 @@ WORK = 120_000  # operator calls that the envelope of a case's own run may take
 
 class Vacuous(ValueError):
     """A case on which any candidate would pass."""
-
-
-class shared(cached_property):  # noqa: N801  (used as a decorator)
-    """A cached property that only one thread computes."""
-
-    def __get__(self, reference, owner=None):
-        with reference.lock:
-            return super().__get__(reference, owner)
 
 
 class CaseReference:

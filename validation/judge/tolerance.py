@@ -10,10 +10,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from baselines.engine import State
-from validation.golden.manifest import Answer
 from validation.reference.allowance import Allowance, ByField
 from validation.reference.distance import ZERO, Distance, floating, widest
 from validation.reference.envelope import (
@@ -30,23 +27,14 @@ FLOOR = f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs"
 FORESEEN = 1e-3  # of the distance of unrelated states: an error below it is far from chaos
 
 
-class Measurable(Protocol):
-    """A case whose tolerance can be measured: see `case_reference.CaseReference`."""
-
-    answer: Answer | None
-    small: bool
-    affordable: bool
-    envelope: Envelope | None
-    rounded_envelope: Envelope
-    residuals: dict[str, float]
-
-    def call_envelope(self, n: int) -> Envelope: ...
-
-
 class Tolerance:
-    """What a candidate may be off on one case."""
+    """What a candidate may be off on one case.
 
-    def __init__(self, case: Measurable):
+    Args:
+        case: what is known of it (`validation.judge.case_reference.CaseReference`).
+    """
+
+    def __init__(self, case):
         self.case = case
 
     def at(self, check: str, n: int) -> Allowance:

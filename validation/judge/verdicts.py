@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 
 from validation import discovery, machine
@@ -199,15 +198,12 @@ def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
 def digest_now(path: str, root: Path = digests.ROOT) -> str:
     """Digest of a file as it is now, 16 digits; "" if there is none."""
     try:
-        now = (root / path).stat()
+        return of_version(root / path)[:16]
     except OSError:
         return ""
-    return _digest(root / path, now.st_mtime_ns, now.st_size)
 
 
-@cache
-def _digest(path: Path, changed_ns: int, size: int) -> str:
-    return digests.of_file(path)[:16]
+of_version = digests.per_version(digests.of_file)
 
 
 def foundations(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:

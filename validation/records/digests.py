@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import torch
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 FOREIGN = "frozen_sources"  # somebody else's program: what it imports lies beside it
 # Imports are read as text: `groundspeed list` asks for hundreds of files and cannot parse them.
@@ -28,6 +29,21 @@ def of_bytes(data: bytes) -> str:
 
 def of_file(path: Path) -> str:
     return of_bytes(path.read_bytes())
+
+
+def per_version(read: Callable[..., T]) -> Callable[..., T]:
+    """``read(path, ...)``, computed once for each version of the file, by its time and size."""
+
+    @cache
+    def of_version(path: Path, changed_ns: int, size: int, *more) -> T:
+        return read(path, *more)
+
+    @wraps(read)
+    def now(path: Path, *more) -> T:
+        found = path.stat()
+        return of_version(path, found.st_mtime_ns, found.st_size, *more)
+
+    return now
 
 
 def of_plain(value: object) -> str:
@@ -77,15 +93,13 @@ def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list
 
 def imported_leaves(path: Path, root: Path) -> set[Path]:
     """Folders under baselines/ and optimizations/ that a file imports absolutely."""
-    now = path.stat()
-    named = named_imports(path, now.st_mtime_ns, now.st_size)
-    leaves = {root / package / leaf for package, leaf in named}
+    leaves = {root / package / leaf for package, leaf in named_imports(path)}
     return {leaf for leaf in leaves if leaf.is_dir()}
 
 
-@cache
-def named_imports(path: Path, changed_ns: int, size: int) -> list[tuple[str, str]]:
-    """(package, leaf) as the text of the file says, in the version of that moment."""
+@per_version
+def named_imports(path: Path) -> list[tuple[str, str]]:
+    """(package, leaf) as the text of the file says."""
     text = path.read_text("utf-8")
     named = [*DOTTED.findall(text)]
     for package, names in LISTED.findall(text):

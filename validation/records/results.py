@@ -12,7 +12,6 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,13 +62,11 @@ def read(name: str, on: str, root: Path = digests.ROOT) -> dict:
         FileNotFoundError: there is none.
         BrokenRecord: it was edited or truncated, or is about something else.
     """
-    where = path(name, on, root)
-    now = where.stat()
-    return _read(where, name, on, now.st_mtime_ns, now.st_size)
+    return read_version(path(name, on, root), name, on)
 
 
-@cache
-def _read(where: Path, name: str, on: str, changed_ns: int, size: int) -> dict:
+@digests.per_version
+def read_version(where: Path, name: str, on: str) -> dict:
     return parsed(where.read_text(encoding="utf-8", errors="replace"), where, name, on)
 
 
