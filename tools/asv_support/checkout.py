@@ -23,10 +23,9 @@ def measurable(commit: Path, stick: Path) -> Iterator[Path]:
     """
     with TemporaryDirectory(prefix="groundspeed-") as place:
         tree = Path(place).resolve()
-        for package in UNDER_TEST:
-            bring(commit / package, tree / package)
-        for package in STICK:
-            bring(stick / package, tree / package)
+        origins = dict.fromkeys(UNDER_TEST, commit) | dict.fromkeys(STICK, stick)
+        for package, origin in origins.items():
+            bring(origin / package, tree / package)
         if (stick / FOLDER).is_dir():
             bring(stick / FOLDER, tree / FOLDER)
         yield tree

@@ -61,15 +61,9 @@ def describe_machine() -> None:
     Machine.hardcoded_machine_name = here
     for kind in {here, machine.kind("cuda")}:
         told = machine.description(kind)
-        about = {
-            "machine": kind,
-            "os": told["system"].split()[0],
-            "arch": told["system"].split()[-1],
-            "cpu": told["processor"],
-            "num_cpu": str(told["cores"]),
-            "ram": "",
-        }
-        MachineCollection.save(kind, about)
+        system, *_, arch = told["system"].split()
+        about = {"machine": kind, "os": system, "arch": arch, "cpu": told["processor"]}
+        MachineCollection.save(kind, about | {"num_cpu": str(told["cores"]), "ram": ""})
 
 
 def gated(print_table):

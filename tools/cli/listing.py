@@ -27,10 +27,10 @@ def engine_row(name: str) -> dict[str, str]:
     try:
         seal = manifest(name)
         check_sources(name, seal)
+        status, words = "FROZEN", f"{len(seal.answers)} cases, sealed {seal.made[:10]}"
     except Sealed as broken:
-        return {"name": name, "status": "BROKEN", "level": "engine", "words": str(broken)}
-    words = f"{len(seal.answers)} cases, sealed {seal.made[:10]}"
-    return {"name": name, "status": "FROZEN", "level": "engine", "words": words}
+        status, words = "BROKEN", str(broken)
+    return {"name": name, "status": status, "level": "engine", "words": words}
 
 
 def row(name: str, view: View) -> dict[str, object]:

@@ -78,8 +78,7 @@ def lock_same(protocol: Protocol) -> None:
         ValueError: an answer is another.
     """
     before, now = protocol.locked().get("answers", {}), answers(protocol)
-    known = before.keys() & now.keys() if before else set()
-    differ = [key for key in before if key in known and before[key] != now[key]]
+    differ = [key for key in before if key in now and before[key] != now[key]]
     differ += [key for key in before if "/" in key and key not in now]  # a control that is gone
     if differ:
         raise ValueError(
@@ -99,9 +98,9 @@ def answers(protocol: Protocol) -> dict[str, str]:
         if protocol is COUNTER:
             return budgets(tell)
         parts = ("must_reject_timed",) if protocol is CLOCK else ("must_reject", "must_accept")
+        run = timed_controls.timed if protocol is CLOCK else judged_controls.judged
         found = {}
         for part in parts:
-            run = timed_controls.timed if protocol is CLOCK else judged_controls.judged
             for name, entry in corpus.entries(part).items():
                 tell(f"{part}: {name}")
                 found[f"{part}/{name}"] = "rejected" if run(part, entry) else "accepted"

@@ -56,11 +56,8 @@ def verdict_again(raw: dict) -> dict:
 
 def timing_again(raw: dict) -> dict:
     """The figures of every case, from its pairs."""
-    cases = {}
-    for case, kept in raw["cases"].items():
-        rows = Gathered.of_raw(kept)
-        cases[case] = results.plain(rows.timing(kept["least"]))
-    return {"cases": cases}
+    again = {c: Gathered.of_raw(kept).timing(kept["least"]) for c, kept in raw["cases"].items()}
+    return {"cases": {case: results.plain(timing) for case, timing in again.items()}}
 
 
 def error_rates_again(raw: dict) -> dict:

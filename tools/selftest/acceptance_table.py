@@ -21,7 +21,6 @@ from validation.records import results
 from validation.records.base import Part, today
 
 STARTS = 10
-AT_ONCE = 2
 
 
 class Acceptance(Part):
@@ -67,7 +66,7 @@ def measure(tell: Callable[[str], None] = lambda line: None) -> Acceptance:
     """The whole table, two processes at once; written when it is complete."""
     right = rule_table.wanted(STARTS)
     table: dict[str, dict[str, Counter]] = {system: {} for system in right}
-    with processes("judging", AT_ONCE, torch.set_num_threads, 1) as pool:
+    with processes("judging", 2, torch.set_num_threads, 1) as pool:
         tasks = {
             pool.submit(rule_table.one_start, system, seed): system
             for seed in range(STARTS)
