@@ -49,7 +49,7 @@ def measure(passes: InstrumentRuns, seconds: float, tell: Tell) -> tuple[Profile
             instrument()
         except (NoInstrument, ProgramFailed) as reason:
             profile.unavailable[instrument.__name__] = str(reason)
-    tables.fill(profile, look.raw, Own(target.root, target.kind), bare)
+    tables.fill(profile, look.raw, look.own, bare)
     metrics.complete(profile, look.raw, bare)
     profile.findings = advice.of(profile, bare.first.get("opaque", ""))
     return profile, look.raw
@@ -65,7 +65,9 @@ class Bare:
         self.engine, self.longest_s = passes.target.kind == "engine", 5 * seconds
         self.first = passes.run("bare", seconds=seconds)
         runs, self.blocks = [self.first], [*self.first["blocks"]]
-        while not self.engine and len(runs) < repeats and self.total_s < self.longest_s:
+        while not self.engine and len(runs) < repeats:
+            if sum(b["wall_s"] for b in self.blocks) >= self.longest_s:
+                break
             runs.append(passes.run("bare"))
             self.blocks += runs[-1]["blocks"]
         self.samples = [s for run in runs for s in run["samples"]]
@@ -77,10 +79,6 @@ class Bare:
         wanted = ceil(min(ENOUGH / py_spy_pass.RATE, seconds) / self.call_s)
         fit = 1 if self.engine else min(8, wanted, int(self.longest_s / self.call_s))
         self.sampled_runs = max(1, fit)
-
-    @property
-    def total_s(self) -> float:
-        return sum(b["wall_s"] for b in self.blocks)
 
     @property
     def same(self) -> dict:
@@ -127,6 +125,7 @@ class Look:
 
     def __init__(self, passes: InstrumentRuns, bare: Bare, profile: Profile):
         self.passes, self.bare, self.profile = passes, bare, profile
+        self.own = Own(passes.target.root, passes.target.kind)
         self.raw: dict = {}
 
     def cost(self, name: str, region: dict, calls: int) -> None:
@@ -155,9 +154,8 @@ class Look:
 
     def needs_torch(self) -> None:
         if not self.bare.first["torch"]:
-            raise NoInstrument(
-                "the program does not use torch; operators of numpy cannot be observed"
-            )
+            reason = "the program does not use torch; operators of numpy cannot be observed"
+            raise NoInstrument(reason)
 
     def operators(self) -> None:
         self.needs_torch()
@@ -190,15 +188,13 @@ class Look:
         if not hot:
             raise NoInstrument("no function of the program's own is hot")
         if not self.watch("line_times", "line_profiler", steps, hot=hot)["functions"]:
-            raise NoInstrument(
-                "the hot functions left no line times; they are compiled or generated"
-            )
+            reason = "the hot functions left no line times; they are compiled or generated"
+            raise NoInstrument(reason)
 
     def hot(self) -> dict[str, list[int]]:
         """From the samples; where there are none, from the calls that took longest."""
-        own = Own(self.passes.target.root, self.passes.target.kind)
         if "stacks" in self.raw:
-            leaf, _, _ = stacks.by_line(self.raw["stacks"], own)
+            leaf, _, _ = stacks.by_line(self.raw["stacks"], self.own)
             return stacks.hot_functions(leaf, self.passes.target.what)
         rows = [row for row in self.raw.get("calls", {}).get("rows", []) if row["own"]]
         found: dict[str, list[int]] = {}
