@@ -75,39 +75,21 @@ class Bare:
         self.calls = self.first["steps"]
         self.stride = self.first.get("stride", 1)
         self.steps = self.calls * self.stride
+        # What makes another run of an engine as long as this one.
+        self.same = {"steps": self.calls, "blocks": len(self.blocks)} if self.engine else {}
+        self.call_s = median(b["wall_s"] for b in self.blocks) / self.calls
+        self.call_cpu_s = median(b["cpu_s"] for b in self.blocks) / self.calls
+        known = [b for b in self.blocks if "run_queue_s" in b]  # where the system tells
+        away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
+        # Of a block and of a call, waiting for anything but a core.
+        self.blocked_s = max(0.0, median(away)) if away else None
+        self.call_blocked_s = (self.blocked_s or 0.0) / self.calls
+        # What a call takes when it has a core: computing, and waiting for anything else.
+        self.call_busy_s = self.call_cpu_s + self.call_blocked_s
         # Of a whole program under py-spy: enough samples, in the time that clocks have too.
         wanted = ceil(min(ENOUGH / py_spy_pass.RATE, seconds) / self.call_s)
         fit = 1 if self.engine else min(8, wanted, int(self.longest_s / self.call_s))
         self.sampled_runs = max(1, fit)
-
-    @property
-    def same(self) -> dict:
-        """What makes another run of an engine as long as this one."""
-        return {"steps": self.calls, "blocks": len(self.blocks)} if self.engine else {}
-
-    @property
-    def call_s(self) -> float:
-        return median(b["wall_s"] for b in self.blocks) / self.calls
-
-    @property
-    def call_busy_s(self) -> float:
-        """What a call takes when it has a core: computing, and waiting for anything else."""
-        return self.call_cpu_s + self.call_blocked_s
-
-    @property
-    def call_blocked_s(self) -> float:
-        return (self.blocked_s or 0.0) / self.calls
-
-    @property
-    def blocked_s(self) -> float | None:
-        """Of a block, waiting for anything but a core, where the system tells."""
-        known = [b for b in self.blocks if "run_queue_s" in b]
-        away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
-        return max(0.0, median(away)) if away else None
-
-    @property
-    def call_cpu_s(self) -> float:
-        return median(b["cpu_s"] for b in self.blocks) / self.calls
 
     def few(self, seconds: float, most: int = 20) -> int:
         """Calls that take about so long; a whole run is one."""

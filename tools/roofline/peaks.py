@@ -131,7 +131,7 @@ def launch(threads: int) -> Contender:
 
 
 def contenders(
-    pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str] = LOOPS
+    pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str]
 ) -> list[Contender]:
     streams = []
     for level, size in levels().items():
@@ -151,10 +151,8 @@ def measure(
     before = conditions(threads=profiled or 1)
     counts = [profiled] if profiled else sorted({1, before.cores})
     with ThreadPoolExecutor(max(counts)) as pool:
-        if profiled:
-            kinds = [*contenders(pool, counts, ["in_place"]), launch(profiled)]
-        else:
-            kinds = contenders(pool, counts)
+        kinds = contenders(pool, counts, ["in_place"] if profiled else LOOPS)
+        kinds += [launch(profiled)] if profiled else []
         found: list[list[float]] = [[] for _ in kinds]
         began, rounds = perf_counter(), 0
         while rounds < TRIALS[0] or (rounds < TRIALS[1] and perf_counter() - began < budget_s):
