@@ -30,9 +30,15 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
         other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)
-        return diff.run(output.profiled, passes, other, seconds, as_json)
-    found = output.profiled(passes, seconds)
-    console.answer(as_json, found.model_dump(mode="json"), rows(found))
+        if (name := passes.target.name) == other.target.name:
+            raise LookupError(f"{name} against itself says nothing; name another after --against")
+        sides = [passes, other]
+        found = diff.measured(sides, [output.profiled(side, seconds) for side in sides], seconds)
+        told = diff.rows(found)
+    else:
+        found = output.profiled(passes, seconds)
+        told = rows(found)
+    console.answer(as_json, found.model_dump(mode="json"), told)
     return 0
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 
-from tools import console
 from tools.profiling import profile_record
 from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import Profile
@@ -87,27 +86,18 @@ class Comparison(Record):
         return f"{self.there_s / self.here_s:.2f}x" if self.verdict == "VERIFIED" else "no verdict"
 
 
-def run(
-    profiled: Callable[[InstrumentRuns, float], Profile],
-    here: InstrumentRuns,
-    there: InstrumentRuns,
-    seconds: float,
-    as_json: bool,
-) -> int:
-    """The verb ``profile A --against B``; ``profiled`` makes the profile of each."""
-    if (name := here.target.name) == there.target.name:
-        raise LookupError(f"{name} against itself says nothing; name another after --against")
-    ours, theirs = (profiled(side, seconds) for side in (here, there))
+def measured(sides: list[InstrumentRuns], profiles: list[Profile], seconds: float) -> Comparison:
+    """The difference of two runs that were profiled, with its page."""
+    ours, theirs = profiles
     if ours.case != theirs.case:
         raise LookupError(f"{ours.name} ran {ours.case}, {theirs.name} {theirs.case}; say --case")
-    turns = [[once(side, seconds / ROUNDS) for side in (here, there)] for _ in range(ROUNDS)]
+    turns = [[once(side, seconds / ROUNDS) for side in sides] for _ in range(ROUNDS)]
     found = compared(ours, theirs, turns)
     with whole_folder(profile_record.folder(f"{found.here}_against_{found.there}")) as folder:
         found.write(folder / "comparison.json")
         text = PAGES.get_template("profile_against.md").render(c=found)
         (folder / "report.md").write_text(text, encoding="utf-8")
-    console.answer(as_json, found.model_dump(mode="json"), rows(found))
-    return 0
+    return found
 
 
 def once(side: InstrumentRuns, seconds: float) -> tuple[float, float]:
