@@ -84,8 +84,9 @@ def as_array(value) -> np.ndarray:
             value = value.detach().cpu().resolve_conj().resolve_neg()
             value = value.view(torch.int16) if value.dtype is torch.bfloat16 else value
             value = value.numpy()
-        if value.dtype.hasobject:
+        array = np.asarray(value)
+        if array.dtype.hasobject:  # numpy.finfo has a dtype and is no array
             raise Unknown
-        return np.asarray(value)
+        return array
     except (AttributeError, TypeError, RuntimeError, ValueError):
         raise Unknown from None
