@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ["GROUNDSPEED_WAIT_S"] = "0"  # no test stands on a quiet machine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @dataclass
 class Scratch:
     """A copy with the lattice field and some of its optimizations, and its own git history."""

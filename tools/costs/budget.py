@@ -100,20 +100,16 @@ def waits(lines: list[Line]) -> dict[str, int]:
 
 def budget(name: str, counts: dict[str, Count]) -> Budget:
     """The counts as what is accepted from now on."""
+    lines = [
+        Spent(path=file, text=text, operators=sum(k.operators for k in group), waits=waits(group))
+        for (file, text), group in sorted(merged(counts).items())
+    ]
     return Budget(
         optimization=name,
         torch=machine.torch_version(),
         opaque="; ".join(sorted({c.opaque for c in counts.values()} - {""})),
         cases={case: totals(count) for case, count in sorted(counts.items())},
-        lines=[
-            Spent(
-                path=file,
-                text=text,
-                operators=sum(line.operators for line in lines),
-                waits=waits(lines),
-            )
-            for (file, text), lines in sorted(merged(counts).items())
-        ],
+        lines=lines,
     )
 
 

@@ -103,11 +103,10 @@ class Compared(Part):
     dtypes: dict[str, str]
 
     def file(self) -> Compared:
-        self.made = self.made or today()
-        results.put(
-            SECTION, self, self.optimization, machine.kind(discovery.device(self.optimization))
-        )
-        forget()
+        self.made = today()
+        on = machine.kind(discovery.device(self.optimization))
+        results.put(SECTION, self, self.optimization, on)
+        on_file.cache_clear()
         return self
 
 
@@ -132,24 +131,15 @@ def on_file(name: str, installed: bool = False) -> Compared | None:
     depend on the machine. With ``installed``, those of the installed torch only."""
     for on in results.machines():
         found = results.section_or_none(Compared, SECTION, name, on)
-        if found and current(found, installed):
+        if (
+            found
+            and found.code == code_now(name, found.engine, "" if installed else found.torch)
+            and found.budget == budget_now(name)
+            and COUNTER.stands(found.modified)
+            and not COUNTER.overturned(found.protocol, {"counts"})
+        ):
             return found
     return None
-
-
-def current(found: Compared, installed: bool) -> bool:
-    name = found.optimization
-    return (
-        found.code == code_now(name, found.engine, "" if installed else found.torch)
-        and found.budget == budget_now(name)
-        and COUNTER.stands(found.modified)
-        and not COUNTER.overturned(found.protocol, {"counts"})
-    )
-
-
-def forget() -> None:
-    """Ask the files again: something was counted since."""
-    on_file.cache_clear()
 
 
 def words(theirs: Total, ours: Total) -> str:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import as_completed
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import groupby
 
 import baselines
 from tools import console
-from tools.costs.cost_summary import Compared, Total, budget_now, code_now, forget, on_file, words
+from tools.costs.cost_summary import Compared, Total, budget_now, code_now, on_file, words
 from tools.records import evidence
 from tools.records.protocols import COUNTER
 from validation import discovery, machine
 from validation.parallel.process_pool import processes
 from validation.records.base import BrokenRecord
 
-if TYPE_CHECKING:
-    from validation.claims import Agreement
-
 PROCESSES = 2  # that count at once
+PASSED = "its claim expects it to be {}"
 
 
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
@@ -33,9 +31,11 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
             tell(found[-1][0])
             told |= {name: outcome for name, outcome, _ in found}
             shown += [record for _, _, record in found if record]
-    forget()
+    on_file.cache_clear()  # other processes have filed theirs
     news = {name: told[name] for name in chosen if name not in known}
-    rows = lines(news | within(known), sorted(shown, key=lambda r: r.optimization))
+    # why others have no budget was said when they were new
+    within = {name: found for name, found in known.items() if "outgrown" in found}
+    rows = lines(news | within, sorted(shown, key=lambda r: r.optimization))
     console.answer(as_json, {name: told[name] for name in chosen}, rows)
     return int(any(found.get("outgrown") for found in told.values()))
 
@@ -50,13 +50,11 @@ def side_by_side(names: list[str], accept: bool, check: bool) -> Iterator[list[C
     Raises:
         RuntimeError: a process was killed; what was finished is on file.
     """
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        groups.setdefault(discovery.kin(name), []).append(name)
+    groups = [[*group] for _, group in groupby(sorted(names, key=discovery.kin), discovery.kin)]
     if len(groups) < 2:
         yield from (counted([name], accept, check) for name in names)
         return
-    largest = sorted(groups.values(), key=len, reverse=True)
+    largest = sorted(groups, key=len, reverse=True)
     with processes("counting", PROCESSES) as pool:
         waiting = [pool.submit(counted, group, accept, check) for group in largest]
         yield from (done.result() for done in as_completed(waiting))
@@ -68,8 +66,7 @@ def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:
     for name in names:
         outcome = fresh(name, accept)
         filed = not check and "passed over" not in outcome
-        record = compared(name, discovery.claim(name), outcome["outgrown"]) if filed else None
-        found.append((name, outcome, record))
+        found.append((name, outcome, compared(name, outcome["outgrown"]) if filed else None))
     return found
 
 
@@ -80,29 +77,22 @@ def settled(name: str) -> dict | None:
         return {"outgrown": known.outgrown}
     found = evidence.View().of(name)
     rejected = found.current and found.verdict.expected == "rejected"
-    return passed("rejected") if rejected else None
+    return {"passed over": PASSED.format("rejected")} if rejected else None
 
 
 def fresh(name: str, accept: bool) -> dict[str, object]:
-    """Counted now, unless there is nothing to count."""
+    """What has outgrown the budget, unless there is nothing to count; with ``accept``, the budget
+    is what there is now."""
     import torch  # late: most runs count nothing
+
+    from tools.costs import budget, dispatch_counter
 
     torch.set_num_threads(1)
     claim = discovery.claim(name)
-    lacking = machine.missing(claim.engine.needs)
     if claim.expected != "verified":
-        return passed(claim.expected)
-    return {"passed over": "; ".join(lacking)} if lacking else judged(name, claim, accept)
-
-
-def passed(expected: str) -> dict[str, str]:
-    return {"passed over": f"its claim expects it to be {expected}"}
-
-
-def judged(name: str, claim: Agreement, accept: bool) -> dict[str, object]:
-    """What has outgrown the budget; with ``accept``, the budget is what there is now."""
-    from tools.costs import budget, dispatch_counter  # late: torch
-
+        return {"passed over": PASSED.format(claim.expected)}
+    if lacking := machine.missing(claim.engine.needs):
+        return {"passed over": "; ".join(lacking)}
     counts = {
         n: dispatch_counter.count(claim.engine, case) for n, case in budget.cases(claim).items()
     }
@@ -127,7 +117,7 @@ def frozen(engine: str, case: str) -> Total:
     return total.model_copy(update={"waits_at": []})
 
 
-def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
+def compared(name: str, outgrown: list[str]) -> Compared:
     """Counts at the smallest everyday timed case, or at the budget's; written.
 
     An engine of objects makes some 1e5 calls a step at its larger sizes, and counting each
@@ -135,6 +125,7 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
     """
     from tools.costs import budget, dispatch_counter, minimum_work  # late: torch
 
+    claim = discovery.claim(name)
     base = baselines.load(claim.engine.name)
     timed = {n: c for n, c in claim.covered().items() if c.timed}
     least_timed = sorted(timed, key=lambda n: budget.cells(base.name, n))[:1]
@@ -156,11 +147,6 @@ def compared(name: str, claim: Agreement, outgrown: list[str]) -> Compared:
         working_set={n: minimum_work.working_set(base, n) for n in timed},
         dtypes={n: str(case.dtype).removeprefix("torch.") for n, case in timed.items()},
     ).file()
-
-
-def within(known: dict[str, dict]) -> dict[str, dict]:
-    """Those that have a budget: why others have none was said when they were new."""
-    return {name: found for name, found in known.items() if "outgrown" in found}
 
 
 def lines(told: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[str, ...]]:

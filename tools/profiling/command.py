@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 
 from tools import console
-from tools.profiling import diff, output, profile_record
+from tools.profiling import diff, output
 from tools.profiling.profile_record import Profile
 from tools.profiling.program import profile_target
 from tools.profiling.program.launch import InstrumentRuns
-from validation.records import digests
 
 
 def run(
@@ -30,30 +30,31 @@ def run(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
         other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)
-        return diff.run(output.profiled, passes, other, seconds, as_json)
-    found = output.profiled(passes, seconds)
-    if as_json:
-        console.as_json(found.model_dump(mode="json"))
+        if (name := passes.target.name) == other.target.name:
+            raise LookupError(f"{name} against itself says nothing; name another after --against")
+        sides = [passes, other]
+        found = diff.measured(sides, [output.profiled(side, seconds) for side in sides], seconds)
+        told = diff.rows(found)
     else:
-        show(found)
+        found = output.profiled(passes, seconds)
+        told = rows(found)
+    console.answer(as_json, found.model_dump(mode="json"), told)
     return 0
 
 
-def show(found: Profile) -> None:
+def rows(found: Profile) -> Iterator[tuple[str, ...]]:
     """What matters, a line each."""
-    cpu = found.metrics["cpu_utilisation"].told
-    peak = found.metrics["memory_peak"].told
+    cpu, peak = (found.metrics[name].told for name in ("cpu_utilisation", "memory_peak"))
     case = f" {found.case}" if found.case else ""
-    console.line(f"{found.name}{case}", "PROFILED", f"{found.step_s:.3g} s",
-                 f"a step, CPU {cpu}, peak {peak}")  # fmt: skip
+    whole = f"a step, CPU {cpu}, peak {peak}"
+    yield f"{found.name}{case}", "PROFILED", f"{found.step_s:.3g} s", whole
     for line in found.hot:
-        console.line(f"  {line.where}", f"{line.share:.0%}", line.bound, line.source)
+        yield f"  {line.where}", f"{line.share:.0%}", line.bound, line.source
     if not found.lines:
         reason = found.unavailable.get("stacks", found.unavailable.get("hot lines", ""))
-        console.line("  hot lines", "not available", "", reason)
+        yield "  hot lines", "not available", "", reason
     for finding in found.findings:
         if finding.kind not in ("hot line", "hot loop"):
             bound = f"up to {finding.amdahl:.2f}x" if finding.amdahl else ""
-            console.line(f"  {finding.kind}", bound, "", finding.text)
-    where = profile_record.folder(found.name).relative_to(digests.ROOT)
-    console.line("  report", "WRITTEN", "", f"{where}/report.md")
+            yield f"  {finding.kind}", bound, "", finding.text
+    yield "  report", "WRITTEN", "", f"reports/profiles/{found.name}/report.md"

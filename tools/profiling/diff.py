@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from statistics import median
 
-from tools import console
 from tools.profiling import profile_record
 from tools.profiling.instruments import py_spy_pass
 from tools.profiling.profile_record import Profile
@@ -87,26 +86,18 @@ class Comparison(Record):
         return f"{self.there_s / self.here_s:.2f}x" if self.verdict == "VERIFIED" else "no verdict"
 
 
-def run(
-    profiled: Callable[[InstrumentRuns, float], Profile],
-    here: InstrumentRuns,
-    there: InstrumentRuns,
-    seconds: float,
-    as_json: bool,
-) -> int:
-    """The verb ``profile A --against B``; ``profiled`` makes the profile of each."""
-    if here.target.name == there.target.name:
-        raise LookupError(
-            f"{here.target.name} against itself says nothing; name another after --against"
-        )
-    ours, theirs = (profiled(side, seconds) for side in (here, there))
+def measured(sides: list[InstrumentRuns], profiles: list[Profile], seconds: float) -> Comparison:
+    """The difference of two runs that were profiled, with its page."""
+    ours, theirs = profiles
     if ours.case != theirs.case:
         raise LookupError(f"{ours.name} ran {ours.case}, {theirs.name} {theirs.case}; say --case")
-    turns = [[once(side, seconds / ROUNDS) for side in (here, there)] for _ in range(ROUNDS)]
+    turns = [[once(side, seconds / ROUNDS) for side in sides] for _ in range(ROUNDS)]
     found = compared(ours, theirs, turns)
-    write(found)
-    console.as_json(found.model_dump(mode="json")) if as_json else show(found)
-    return 0
+    with whole_folder(profile_record.folder(f"{found.here}_against_{found.there}")) as folder:
+        found.write(folder / "comparison.json")
+        text = PAGES.get_template("profile_against.md").render(c=found)
+        (folder / "report.md").write_text(text, encoding="utf-8")
+    return found
 
 
 def once(side: InstrumentRuns, seconds: float) -> tuple[float, float]:
@@ -128,13 +119,11 @@ def compared(ours: Profile, theirs: Profile, turns: list[list[tuple[float, float
     under = [median(side) for side in zip(*sampled, strict=True)]
     saved = there_s - here_s
     known = {line.where: line.source for line in (*ours.lines, *theirs.lines)}
-    lines = [by_line(p, s) for p, s in zip((ours, theirs), under, strict=True)]
-    why = "what sampling costs, imports, and noise"
+    lines = by_line(ours, under[0]), by_line(theirs, under[1])
     operators = None
     if ours.operators_s is not None and theirs.operators_s is not None:
         each = by_operator(ours, here_s), by_operator(theirs, there_s)
-        reason = "Python between operators, and starting them"
-        operators = parts(*each, {}, saved, reason)
+        operators = parts(*each, {}, saved, "Python between operators, and starting them")
     return Comparison(
         here=ours.name,
         there=theirs.name,
@@ -146,7 +135,7 @@ def compared(ours: Profile, theirs: Profile, turns: list[list[tuple[float, float
         there_s=there_s,
         verdict=verdict(ours, theirs),
         claimed=claim(ours, theirs),
-        lines=parts(*lines, known, saved, why),
+        lines=parts(*lines, known, saved, "what sampling costs, imports, and noise"),
         operators=operators,
     )
 
@@ -198,30 +187,21 @@ def claim(ours: Profile, theirs: Profile) -> str:
     return f"{timing.speedup:.2f}x [{low:.2f}, {high:.2f}] measured on {measured.made[:10]}"
 
 
-def write(found: Comparison) -> None:
-    """Record and page into a folder of their own, whole or not at all."""
-    place = profile_record.folder(f"{found.here}_against_{found.there}")
-    with whole_folder(place) as folder:
-        found.write(folder / "comparison.json")
-        text = PAGES.get_template("profile_against.md").render(c=found)
-        (folder / "report.md").write_text(text, encoding="utf-8")
-
-
-def show(found: Comparison) -> None:
+def rows(found: Comparison) -> Iterator[tuple[str, ...]]:
     """The whole, the claim, the largest parts, and what is left over."""
-    console.line(
+    yield (
         f"{found.here} {found.case}", found.headline, "",
         f"{found.there_s:.3g} s a step to {found.here_s:.3g} s, rounds differ by "
         f"{1000 * found.noise:.2g} ms; claimed: {found.claimed}",
     )  # fmt: skip
     for row in found.lines.rows[:8]:
-        console.line(f"  {row.what}", f"{1000 * row.saved:+.3g} ms", "saved", row.source)
+        yield f"  {row.what}", f"{1000 * row.saved:+.3g} ms", "saved", row.source
     for what, total in (("lines", found.lines), ("operators", found.operators)):
         if total is None:
-            console.line(f"  by {what}", "not available", "", "a whole trace of both is needed")
+            yield f"  by {what}", "not available", "", "a whole trace of both is needed"
             continue
         left = f"residual {1000 * total.residual:+.3g} ms, {total.share:+.0%} of it"
-        console.line(f"  by {what}", f"{1000 * total.saved:+.3g} ms", "of", 
-                     f"{1000 * found.saved:+.3g} ms saved a step; {left}")  # fmt: skip
-    console.line("  report", "WRITTEN", "",
-                 f"reports/profiles/{found.here}_against_{found.there}/report.md")  # fmt: skip
+        whole = f"{1000 * found.saved:+.3g} ms saved a step; {left}"
+        yield f"  by {what}", f"{1000 * total.saved:+.3g} ms", "of", whole
+    page = f"reports/profiles/{found.here}_against_{found.there}/report.md"
+    yield "  report", "WRITTEN", "", page

@@ -25,12 +25,17 @@ def given(value: float | None, unit: str, source: str, reason: str = "") -> Metr
     return Metric(value=value, unit=unit, source=source, reason="" if value is not None else reason)
 
 
+def within(blocks: list[dict], samples: list[tuple]) -> list[tuple]:
+    """The samples that were taken while a block ran."""
+    return [s for s in samples if any(b["start"] <= s[0] <= b["end"] for b in blocks)]
+
+
 def of(bare) -> dict[str, Metric]:
     """From the bare runs alone: what clocks and counters outside say."""
     blocks = bare.blocks
     wall = median(b["wall_s"] for b in blocks)
     cpu = median(b["cpu_s"] + b["children_cpu_s"] for b in blocks)
-    inside = [rss for t, rss in bare.samples if any(b["start"] <= t <= b["end"] for b in blocks)]
+    inside = [rss for _, rss in within(blocks, bare.samples)]
     many = len(inside) >= ENOUGH
     found = {
         "wall": given(wall, "s", f"perf_counter, median of {len(blocks)}"),
@@ -77,16 +82,11 @@ def counters(bare) -> dict[str, Metric]:
 
 def graphics_of(bare) -> dict[str, Metric]:
     """What NVML said between the beginning and the end of the blocks."""
-    reason = "" if bare.graphics else driver()[1]
-    within = [
-        (busy, used)
-        for t, busy, used in bare.graphics
-        if any(b["start"] <= t <= b["end"] for b in bare.blocks)
-    ]
-    if not reason and not within:
+    reason, seen = "" if bare.graphics else driver()[1], within(bare.blocks, bare.graphics)
+    if not reason and not seen:
         reason = "the run is too short for the GPU's own samples"
-    busy = mean(b for b, _ in within) / 100 if within else None
-    used = max(u for _, u in within) if within else None
+    busy = mean(busy for _, busy, _ in seen) / 100 if seen else None
+    used = max((used for _, _, used in seen), default=None)
     idle = reason or "the program puts nothing on the GPU"
     peak = bare.first.get("cuda_peak")
     return {
@@ -101,9 +101,8 @@ def complete(profile: Profile, raw: dict, bare) -> None:
     known, refused = profile.metrics, profile.unavailable
     heap = raw.get("heap")
     reason = refused.get("heap", "memray did not run")
-    heaps = (("heap_peak", "peak", "B"), ("heap_average", "average", "B"))
-    for name, key, unit in heaps:
-        known[name] = given(heap and heap[key], unit, "memray", reason)
+    for key in ("peak", "average"):
+        known[f"heap_{key}"] = given(heap and heap[key], "B", "memray", reason)
     steps = heap["calls"] * bare.stride if heap else 1
     each = heap["allocations"] / steps if heap else None
     known["allocations"] = given(each, "count", "memray, a step", reason)
@@ -112,7 +111,14 @@ def complete(profile: Profile, raw: dict, bare) -> None:
     reason = refused.get("caches", "perf did not count")
     for level, name in (("first level", "cache_l1"), ("last level", "cache_last")):
         known[name] = given(rates.get(level), "share", f"perf stat, {level}, hit rate", reason)
-    known["of_the_limit"] = distance(profile, bare)
+    least = bare.first.get("least_bytes")
+    if least and profile.ceilings:  # moving them at the speed of the in-place stream is the limit
+        shortest = least / profile.ceilings.bandwidth(least, profile.conditions.threads)
+        source = f"{least:,} bytes a step at the measured stream / CPU time"
+        known["of_the_limit"] = given(shortest / profile.busy_s, "share", source)
+    else:
+        reason = "the program does not say how many bytes a step must move"
+        known["of_the_limit"] = Metric(reason=reason)
     trace = raw.get("timeline")
     if trace and bare.first.get("cuda"):
         known["gpu_busy"] = given(
@@ -120,32 +126,22 @@ def complete(profile: Profile, raw: dict, bare) -> None:
         )
 
 
-def distance(profile: Profile, bare) -> Metric:
-    """How near a step comes to moving its least bytes at the speed of the in-place stream."""
-    least = bare.first.get("least_bytes")
-    if not least or not profile.ceilings:
-        return Metric(reason="the program does not say how many bytes a step must move")
-    shortest = least / profile.ceilings.bandwidth(least, profile.conditions.threads)
-    share = shortest / (bare.call_busy_s / bare.stride)
-    return given(share, "share", f"{least:,} bytes a step at the measured stream / CPU time")
-
-
 def counts(profile: Profile, raw: dict, bare) -> None:
     """Operators, tensors, synchronisations, transfers: exact, a step."""
-    found, known = summed(raw, bare.stride, lambda row: "")[""], profile.metrics
+    found = summed(raw, bare.stride, lambda row: "")[""]
     reason = profile.unavailable.get("operators", "the operators were not counted")
-
-    def total(key: str, unit: str = "count", source: str = "operators counted, a step") -> Metric:
-        return given(found[key] if "operators" in raw else None, unit, source, reason)
-
-    known["operators"] = total("launches")
-    known["tensor_bytes_read"] = total("read", "B")
-    known["tensor_bytes_written"] = total("written", "B")
-    known["tensor_allocations"] = total("allocations")
-    known["tensor_bytes_allocated"] = total("allocated", "B")
-    known["operations"] = total("flops")
-    known["synchronisations"] = total(
-        "syncs", source="counted, a step; on a CPU: operators that would synchronise a GPU"
-    )
     where = "" if bare.first.get("cuda") else "; a run without a GPU has none by construction"
-    known["transfers"] = total("transfers", source=f"operators between devices, a step{where}")
+    here = "operators counted, a step"
+    for name, key, unit, source in (
+        ("operators", "launches", "count", here),
+        ("tensor_bytes_read", "read", "B", here),
+        ("tensor_bytes_written", "written", "B", here),
+        ("tensor_allocations", "allocations", "count", here),
+        ("tensor_bytes_allocated", "allocated", "B", here),
+        ("operations", "flops", "count", here),
+        ("synchronisations", "syncs", "count",
+         "counted, a step; on a CPU: operators that would synchronise a GPU"),
+        ("transfers", "transfers", "count", f"operators between devices, a step{where}"),
+    ):  # fmt: skip
+        value = found[key] if "operators" in raw else None
+        profile.metrics[name] = given(value, unit, source, reason)

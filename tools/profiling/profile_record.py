@@ -26,10 +26,8 @@ class Metric(Part):
             return f"not available: {self.reason}"
         if self.unit == "B":
             return size(self.value)
-        number = f"{self.value:.0%}" if self.unit == "share" else f"{self.value:,.4g}"
-        if self.unit == "count":
-            return f"{self.value:,.0f}"
-        return number if self.unit == "share" else f"{number} {self.unit}".strip()
+        plain = {"share": f"{self.value:.0%}", "count": f"{self.value:,.0f}"}
+        return plain.get(self.unit) or f"{self.value:,.4g} {self.unit}".strip()
 
 
 class At(Part):

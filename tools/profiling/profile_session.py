@@ -49,7 +49,7 @@ def measure(passes: InstrumentRuns, seconds: float, tell: Tell) -> tuple[Profile
             instrument()
         except (NoInstrument, ProgramFailed) as reason:
             profile.unavailable[instrument.__name__] = str(reason)
-    tables.fill(profile, look.raw, Own(target.root, target.kind), bare)
+    tables.fill(profile, look.raw, look.own, bare)
     metrics.complete(profile, look.raw, bare)
     profile.findings = advice.of(profile, bare.first.get("opaque", ""))
     return profile, look.raw
@@ -65,7 +65,9 @@ class Bare:
         self.engine, self.longest_s = passes.target.kind == "engine", 5 * seconds
         self.first = passes.run("bare", seconds=seconds)
         runs, self.blocks = [self.first], [*self.first["blocks"]]
-        while not self.engine and len(runs) < repeats and self.total_s < self.longest_s:
+        while not self.engine and len(runs) < repeats:
+            if sum(b["wall_s"] for b in self.blocks) >= self.longest_s:
+                break
             runs.append(passes.run("bare"))
             self.blocks += runs[-1]["blocks"]
         self.samples = [s for run in runs for s in run["samples"]]
@@ -73,43 +75,21 @@ class Bare:
         self.calls = self.first["steps"]
         self.stride = self.first.get("stride", 1)
         self.steps = self.calls * self.stride
+        # What makes another run of an engine as long as this one.
+        self.same = {"steps": self.calls, "blocks": len(self.blocks)} if self.engine else {}
+        self.call_s = median(b["wall_s"] for b in self.blocks) / self.calls
+        self.call_cpu_s = median(b["cpu_s"] for b in self.blocks) / self.calls
+        known = [b for b in self.blocks if "run_queue_s" in b]  # where the system tells
+        away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
+        # Of a block and of a call, waiting for anything but a core.
+        self.blocked_s = max(0.0, median(away)) if away else None
+        self.call_blocked_s = (self.blocked_s or 0.0) / self.calls
+        # What a call takes when it has a core: computing, and waiting for anything else.
+        self.call_busy_s = self.call_cpu_s + self.call_blocked_s
         # Of a whole program under py-spy: enough samples, in the time that clocks have too.
         wanted = ceil(min(ENOUGH / py_spy_pass.RATE, seconds) / self.call_s)
         fit = 1 if self.engine else min(8, wanted, int(self.longest_s / self.call_s))
         self.sampled_runs = max(1, fit)
-
-    @property
-    def total_s(self) -> float:
-        return sum(b["wall_s"] for b in self.blocks)
-
-    @property
-    def same(self) -> dict:
-        """What makes another run of an engine as long as this one."""
-        return {"steps": self.calls, "blocks": len(self.blocks)} if self.engine else {}
-
-    @property
-    def call_s(self) -> float:
-        return median(b["wall_s"] for b in self.blocks) / self.calls
-
-    @property
-    def call_busy_s(self) -> float:
-        """What a call takes when it has a core: computing, and waiting for anything else."""
-        return self.call_cpu_s + self.call_blocked_s
-
-    @property
-    def call_blocked_s(self) -> float:
-        return (self.blocked_s or 0.0) / self.calls
-
-    @property
-    def blocked_s(self) -> float | None:
-        """Of a block, waiting for anything but a core, where the system tells."""
-        known = [b for b in self.blocks if "run_queue_s" in b]
-        away = [b["wall_s"] - b["main_on_cpu_s"] - b["run_queue_s"] for b in known]
-        return max(0.0, median(away)) if away else None
-
-    @property
-    def call_cpu_s(self) -> float:
-        return median(b["cpu_s"] for b in self.blocks) / self.calls
 
     def few(self, seconds: float, most: int = 20) -> int:
         """Calls that take about so long; a whole run is one."""
@@ -127,6 +107,7 @@ class Look:
 
     def __init__(self, passes: InstrumentRuns, bare: Bare, profile: Profile):
         self.passes, self.bare, self.profile = passes, bare, profile
+        self.own = Own(passes.target.root, passes.target.kind)
         self.raw: dict = {}
 
     def cost(self, name: str, region: dict, calls: int) -> None:
@@ -155,9 +136,8 @@ class Look:
 
     def needs_torch(self) -> None:
         if not self.bare.first["torch"]:
-            raise NoInstrument(
-                "the program does not use torch; operators of numpy cannot be observed"
-            )
+            reason = "the program does not use torch; operators of numpy cannot be observed"
+            raise NoInstrument(reason)
 
     def operators(self) -> None:
         self.needs_torch()
@@ -190,15 +170,13 @@ class Look:
         if not hot:
             raise NoInstrument("no function of the program's own is hot")
         if not self.watch("line_times", "line_profiler", steps, hot=hot)["functions"]:
-            raise NoInstrument(
-                "the hot functions left no line times; they are compiled or generated"
-            )
+            reason = "the hot functions left no line times; they are compiled or generated"
+            raise NoInstrument(reason)
 
     def hot(self) -> dict[str, list[int]]:
         """From the samples; where there are none, from the calls that took longest."""
-        own = Own(self.passes.target.root, self.passes.target.kind)
         if "stacks" in self.raw:
-            leaf, _, _ = stacks.by_line(self.raw["stacks"], own)
+            leaf, _, _ = stacks.by_line(self.raw["stacks"], self.own)
             return stacks.hot_functions(leaf, self.passes.target.what)
         rows = [row for row in self.raw.get("calls", {}).get("rows", []) if row["own"]]
         found: dict[str, list[int]] = {}

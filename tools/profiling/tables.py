@@ -70,46 +70,37 @@ def lines(profile: Profile, raw: dict, own: Own, bare) -> None:
         Place(**at({"file": f, "line": n}, own), count=c / everything * bare.call_s)
         for (f, n), c in imports.most_common(8)
     ]
-    counted, hits = summed(raw, bare.stride, place), line_hits(raw, bare)
-    products = {place(r) for r in raw.get("operators", {"rows": []})["rows"] if is_product(r)}
+    counted = summed(raw, bare.stride, place)
+    rows = raw.get("operators", {"rows": []})["rows"]
+    products = {place(row) for row in rows if row["operator"] in PRODUCTS}
+    timed = raw.get("line_times", {"functions": [], "calls": 1})
+    hits = {(f["file"], n): times for f in timed["functions"] for n, times, _ in f["lines"]}
     busy = stacks.by_line(raw["busy"], own)[0] if "busy" in raw else None
     for here, count in leaf.most_common(KEPT):
         file, number = here
         if not file:
             continue
         _, name, loop = stacks.enclosing(file, number)
-        share, row = count / total, counted.get(here)
-        done = {k: row[k] for k in ("launches", "bytes", "flops", "allocated")} if row else {}
-        bound, part = "", None
-        if row:
-            bound, part = limit(
-                profile.ceilings, share * step_s, row["launches"], row["bytes"], row["flops"],
-                here in products,
-            )  # fmt: skip
+        share, row = count / total, counted[here]  # empty where no operator was seen
+        bound, part = limit(
+            profile.ceilings, share * step_s, row["launches"], row["bytes"], row["flops"],
+            here in products,
+        )  # fmt: skip
         profile.lines.append(
             HotLine(
                 **at({"file": file, "line": number}, own), function=name, share=share,
                 half_width=stacks.half_width(share, total), inclusive=within[here] / total,
                 # samples with waiting less those without
                 waiting=None if busy is None else max(0.0, (count - busy[here]) / total),
-                seconds=share * step_s, in_loop=loop, hits=hits.get(here), bound=bound,
-                ceiling=part, **done,
+                seconds=share * step_s, in_loop=loop, bound=bound, ceiling=part,
+                hits=hits[here] / timed["calls"] / bare.stride if here in hits else None,
+                **{k: row[k] for k in ("launches", "bytes", "flops", "allocated") if row},
             )
         )  # fmt: skip
 
 
 def place(row: dict) -> tuple[str, int]:
     return row["file"], row["line"]
-
-
-def is_product(row: dict) -> bool:
-    return row["operator"] in PRODUCTS
-
-
-def line_hits(raw: dict, bare) -> dict[tuple[str, int], float]:
-    found = raw.get("line_times", {"functions": [], "calls": 1})
-    steps = found["calls"] * bare.stride
-    return {(f["file"], n): hits / steps for f in found["functions"] for n, hits, _ in f["lines"]}
 
 
 def operators(profile: Profile, raw: dict, own: Own, bare) -> None:
@@ -166,26 +157,24 @@ def library_calls(profile: Profile, found: dict, own: Own) -> None:
 
 def repeated(profile: Profile, raw: dict, own: Own) -> None:
     """Operators and functions that were given the same again and gave the same."""
-    again = []  # (row, what, where, calls, share of the run)
+    found: list[Repeat] = []
+
+    def add(row: dict, what: str, where: dict, calls: int, share: float | None) -> None:
+        each = row["repeated_bytes"] / row["repeated"]
+        told = {"calls": calls, "repeated": row["repeated"], "bytes": each, "share": share}
+        found.append(Repeat(what=what, **where, **told))
+
     counted = raw.get("operators", {"rows": []})["rows"]
     for row in counted:
         if row["repeated"] and row["file"]:  # restarting a trajectory is the harness's doing
             where = at(row, own)
             share = worth(profile, where, row, counted)
-            again.append((row, f"operator {row['operator']}", where, row["launches"], share))
+            add(row, f"operator {row['operator']}", where, row["launches"], share)
     calls = raw.get("calls", {"rows": []})
     for row in calls["rows"]:
         if row["repeated"] and row["repeated_bytes"] >= 4096 * row["repeated"]:
-            where = at(row, own, "caller")
             share = min(1.0, row["repeated_s"] / max(calls["wall_s"], TINY))
-            again.append((row, f"{row['function']}()", where, row["calls"], share))
-    found = [
-        Repeat(
-            what=what, **where, calls=calls, repeated=row["repeated"],
-            bytes=row["repeated_bytes"] / row["repeated"], share=share,
-        )
-        for row, what, where, calls, share in again
-    ]  # fmt: skip
+            add(row, f"{row['function']}()", at(row, own, "caller"), row["calls"], share)
     found.sort(key=lambda r: (-(r.share or 0), -r.repeated * r.bytes))
     profile.repeated = found[:KEPT]
 

@@ -51,21 +51,13 @@ def bare(spec: dict, own: Own) -> Run:
         if work.stepped:
             steps = spec.get("steps") or max(1, round(spec["seconds"] / BLOCKS / work.once_s))
             blocks, more = spec.get("blocks", BLOCKS), work.told()
-        return (
-            {"blocks": [timed(work, steps) for _ in range(blocks)], "steps": steps}
-            | loaded()
-            | more
-        )
+        found = {"blocks": [timed(work, steps) for _ in range(blocks)], "steps": steps}
+        torch = sys.modules.get("torch")  # where the program came to use it
+        cuda = torch is not None and torch.cuda.is_available()
+        peak = torch.cuda.max_memory_allocated() if cuda else None
+        return found | more | {"torch": torch is not None, "cuda": cuda, "cuda_peak": peak}
 
     return run
-
-
-def loaded() -> dict:
-    """Whether the program came to use torch, and what it took of a GPU's memory."""
-    torch = sys.modules.get("torch")
-    cuda = torch is not None and torch.cuda.is_available()
-    peak = torch.cuda.max_memory_allocated() if cuda else None
-    return {"torch": torch is not None, "cuda": cuda, "cuda_peak": peak}
 
 
 def operators(spec: dict, own: Own) -> Run:

@@ -49,11 +49,8 @@ class Ceilings(Part):
         """Floating-point operations a second; of the wider type where a type was not measured."""
         kind = dtype.removeprefix("torch.")
         kind = {"complex64": "float32", "complex128": "float64"}.get(kind, kind)
-        rows = {
-            c.kind: c.best
-            for c in self.ceilings
-            if c.level == "arithmetic" and c.threads == threads
-        }
+        here = [c for c in self.ceilings if c.threads == threads]
+        rows = {c.kind: c.best for c in here if c.level == "arithmetic"}
         return 1e9 * rows.get(kind, rows["float64"])
 
     @property

@@ -11,7 +11,7 @@ A profile takes a few of them for its operators, and the smallest operator of to
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -77,83 +77,68 @@ def levels() -> dict[str, int]:
     return sizes | {"memory": min(max(8 * max(sizes.values()), 256 << 20), 1 << 30)}
 
 
-class StreamKernel:
-    """One kind of pass over one working set, by some threads at once."""
+Contender = tuple[dict[str, str | int], Callable[[], float]]  # what it is, and a trial: its rate
 
-    def __init__(self, kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExecutor):
-        self.kind, self.level, self.pool = kind, level, pool
-        self.size, self.threads = blocks[0].nbytes, len(blocks)
-        cells = blocks[0].size // HELD[kind]
-        self.arrays = [(block[:cells], block[-cells:]) for block in blocks]
-        self.passes = 1
-        self.moved = ARRAYS[kind] * cells * 8 * self.threads
-        self.trial()
-        while self.seconds(self.arrays[:1]) < TRIAL_S:
-            self.passes *= 2
 
-    def seconds(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> float:
-        loop, passes = LOOPS[self.kind], self.passes
+def stream(kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExecutor) -> Contender:
+    """One kind of pass over one working set, by some threads at once: GB/s."""
+    cells = blocks[0].size // HELD[kind]
+    arrays = [(block[:cells], block[-cells:]) for block in blocks]
+
+    def seconds(arrays: list[tuple[np.ndarray, np.ndarray]], passes: int) -> float:
         before = perf_counter()
         if len(arrays) == 1:
-            loop(*arrays[0], passes)
+            LOOPS[kind](*arrays[0], passes)
         else:
-            list(self.pool.map(lambda pair: loop(*pair, passes), arrays))
+            list(pool.map(lambda pair: LOOPS[kind](*pair, passes), arrays))
         return perf_counter() - before
 
-    def trial(self) -> float:
-        """GB/s."""
-        return self.moved * self.passes / self.seconds(self.arrays) / 1e9
+    passes = 1
+    seconds(arrays, passes)  # compiles the loop
+    while seconds(arrays[:1], passes) < TRIAL_S:
+        passes *= 2
+    moved = ARRAYS[kind] * cells * 8 * len(blocks) * passes
+    told = {"kind": kind, "level": level, "bytes": blocks[0].nbytes, "threads": len(blocks)}
+    return told, lambda: moved / seconds(arrays, passes) / 1e9
 
 
-class Product:
-    """A matrix product: as much arithmetic as there is to a byte."""
+def matrix_product(dtype: torch.dtype, threads: int) -> Contender:
+    """As much arithmetic as there is to a byte: Gflop/s."""
+    a, b, out = (torch.rand(ORDER, ORDER, dtype=dtype) for _ in range(3))
 
-    level = "arithmetic"
-
-    def __init__(self, dtype: torch.dtype, threads: int):
-        self.kind, self.threads = str(dtype).removeprefix("torch."), threads
-        self.a = torch.rand(ORDER, ORDER, dtype=dtype)
-        self.b, self.out = self.a.clone(), self.a.clone()
-        self.size = 3 * self.a.numel() * self.a.element_size()
-        self.trial()
-
-    def trial(self) -> float:
-        """Gflop/s."""
-        torch.set_num_threads(self.threads)
+    def trial() -> float:
+        torch.set_num_threads(threads)
         before = perf_counter()
-        torch.mm(self.a, self.b, out=self.out)
+        torch.mm(a, b, out=out)
         return 2 * ORDER**3 / (perf_counter() - before) / 1e9
 
+    trial()
+    told = {"kind": str(dtype).removeprefix("torch."), "level": "arithmetic"}
+    return told | {"bytes": 3 * a.nbytes, "threads": threads}, trial
 
-class Launch:
-    """The smallest operator of torch: what starting one costs."""
 
-    kind, level = "add", "launch"
+def launch(threads: int) -> Contender:
+    """The smallest operator of torch, what starting one costs: 1e9 operators a second."""
+    one = torch.zeros(1)
 
-    def __init__(self, threads: int):
-        self.threads, self.one = threads, torch.zeros(1)
-        self.size = self.one.element_size()
-
-    def trial(self) -> float:
-        """1e9 operators a second."""
+    def trial() -> float:
         before = perf_counter()
         for _ in range(LAUNCHES):
-            torch.add(self.one, 1, out=self.one)
+            torch.add(one, 1, out=one)
         return LAUNCHES / (perf_counter() - before) / 1e9
 
-
-Contender = StreamKernel | Product | Launch
+    return {"kind": "add", "level": "launch", "bytes": one.nbytes, "threads": threads}, trial
 
 
 def contenders(
-    pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str] = LOOPS
+    pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str]
 ) -> list[Contender]:
     streams = []
     for level, size in levels().items():
         blocks = [np.ones(size // 8) for _ in range(max(counts))]
-        streams += [StreamKernel(k, level, blocks[:n], pool) for k, n in product(loops, counts)]
+        streams += [stream(k, level, blocks[:n], pool) for k, n in product(loops, counts)]
     kinds = product((torch.float32, torch.float64), counts)
-    return streams + [Product(dtype, threads) for dtype, threads in kinds]
+    return streams + [matrix_product(dtype, threads) for dtype, threads in kinds]
 
 
 def measure(
@@ -166,32 +151,21 @@ def measure(
     before = conditions(threads=profiled or 1)
     counts = [profiled] if profiled else sorted({1, before.cores})
     with ThreadPoolExecutor(max(counts)) as pool:
-        if profiled:
-            kinds = [*contenders(pool, counts, ["in_place"]), Launch(profiled)]
-        else:
-            kinds = contenders(pool, counts)
+        kinds = contenders(pool, counts, ["in_place"] if profiled else LOOPS)
+        kinds += [launch(profiled)] if profiled else []
         found: list[list[float]] = [[] for _ in kinds]
         began, rounds = perf_counter(), 0
         while rounds < TRIALS[0] or (rounds < TRIALS[1] and perf_counter() - began < budget_s):
             for i in random.Random(rounds).sample(range(len(kinds)), len(kinds)):
-                found[i].append(kinds[i].trial())
+                found[i].append(kinds[i][1]())
             rounds += 1
             tell(f"round {rounds}")
     torch.set_num_threads(1)
-    rows = [row(kind, rates) for kind, rates in zip(kinds, found, strict=True)]
+    rows = []
+    for (told, _), rates in zip(kinds, found, strict=True):
+        best, median = (float(f"{np.quantile(rates, q):.4g}") for q in (0.95, 0.5))
+        rows.append(Ceiling(**told, best=best, median=median, trials=len(rates)))
     return Ceilings(made=today(), conditions=before, ceilings=rows)
-
-
-def row(kind: Contender, rates: list[float]) -> Ceiling:
-    return Ceiling(
-        kind=kind.kind,
-        level=kind.level,
-        bytes=kind.size,
-        threads=kind.threads,
-        best=float(f"{np.quantile(rates, 0.95):.4g}"),
-        median=float(f"{np.median(rates):.4g}"),
-        trials=len(rates),
-    )
 
 
 def fresh() -> Ceilings:
@@ -202,8 +176,7 @@ def fresh() -> Ceilings:
 
 def run(as_json: bool = False) -> int:
     """The verb ``ceilings``."""
-    found = fresh()
-    rows = []
+    found, rows = fresh(), []
     for c in found.ceilings:
         unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"
         words = f"{c.best:7.1f} {unit}  median {c.median:.1f} of {c.trials}"

@@ -67,6 +67,8 @@ def check_variants(
             continue
         result.tried.append(variant.label)
         result.checks += inner.checks
+        for name, found in inner.closest.items():
+            result.shares.setdefault(name, []).append(found.share)
         if inner.broken:
             result.broken += inner.broken
             break

@@ -76,6 +76,7 @@ class CaseResult(Part):
     broken: list[str] = []
     unfinished: str = ""  # what was still at work when its time was up
     decisions: int = 0  # of those, decisions that differ: they come first
+    shares: dict[str, list[float]] = {}  # of its tolerance, by field, over input variants
     measured: int = 0  # comparisons for which the sealed error alone did not suffice
     power: Power = Power()
     tried: list[str] = []  # trials beyond the case's own run

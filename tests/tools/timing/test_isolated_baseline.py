@@ -214,6 +214,7 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch,
     assert [len(own) for own in kept["beside"]] == [9, 9, 9]
 
 
+@pytest.mark.long
 def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):
     """Right to the bit in every call, and many times as fast as what it slows."""
     scratch.only("lattice_field_null", ("packet_64",))

@@ -31,6 +31,7 @@ def test_a_verdict_on_small_cases_gives_no_number(scratch):
     assert "judged on its small cases only" in refused.stdout
 
 
+@pytest.mark.long
 def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
     scratch.commit()
@@ -61,6 +62,7 @@ def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
     assert "cases.packet_64.ratio: on file" in " ".join(differs.stdout.split())
 
 
+@pytest.mark.long
 def test_code_that_behaves_only_while_judged_is_caught(scratch):
     """Right for the calls that a judge makes in one process; wrong from call 150 on."""
     scratch.only("lattice_field_null", ("packet_64",))
@@ -80,6 +82,7 @@ def test_code_that_behaves_only_while_judged_is_caught(scratch):
     assert "computes something else while it is timed" in done.stdout
 
 
+@pytest.mark.long
 def test_a_timer_that_slows_while_the_candidate_runs_is_caught(scratch):
     """Two thirds of the candidate's time are hidden from the timer in its own process."""
     scratch.only("lattice_field_null", ("packet_64",))

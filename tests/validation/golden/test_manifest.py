@@ -117,6 +117,7 @@ def answers(scratch) -> dict:
     return json.loads(scratch.file(*EXTENDED, "manifest.json").read_text())["answers"]
 
 
+@pytest.mark.long
 def test_a_case_joins_a_sealed_baseline_and_what_was_sealed_stays(small):
     before = answers(small)
     done = small.run("freeze", "lattice_field_v0")
@@ -127,6 +128,7 @@ def test_a_case_joins_a_sealed_baseline_and_what_was_sealed_stays(small):
     assert "SEALED" in small.run("check", "lattice_field_v0").stdout
 
 
+@pytest.mark.long
 def test_no_case_joins_where_the_sealed_ones_give_other_bits(small):
     scheme = small.file("baselines", "lattice_field_v0", "scheme.py")
     scheme.write_text(f"{scheme.read_text()}{OTHER_BITS}")

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 
 from validation.judge.divergence import histogram
@@ -16,6 +17,7 @@ engine = replace_stage(right, field=wrong)
 """
 
 
+@pytest.mark.long
 def test_a_refusal_is_traced_to_step_stage_and_cell_and_replayed(scratch):
     leaf = "lattice_field_null"
     scratch.only(leaf, ("odd_2d",))

@@ -50,6 +50,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.long
 def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch):
     leaves = [f"lattice_field_{name}" for name in ACCEPTED]
     for leaf in leaves:
@@ -65,6 +66,7 @@ def test_a_millionth_in_one_coefficient_is_refused_and_located(scratch):
             assert part in verdict["reason"]
 
 
+@pytest.mark.long
 def test_every_mutant_is_refused_for_the_right_reason(scratch):
     scratch.only("lattice_field_null", ("odd_2d",))
     right = scratch.file("optimizations", "lattice_field_null")
@@ -92,6 +94,7 @@ def test_an_expected_refusal_holds_and_an_unexpected_pass_does_not(scratch):
     assert scratch.run("validate", "lattice_field_null").returncode == 0
 
 
+@pytest.mark.long
 def test_a_changed_byte_makes_a_verdict_stale(scratch):
     scratch.only("lattice_field_null", ("odd_2d",))
     assert scratch.run("validate", "lattice_field_null").returncode == 0
@@ -139,6 +142,7 @@ def test_bits_and_not_only_values_are_compared():
     assert exact_distance(torch.ones(3), torch.ones(3)).largest == 0
 
 
+@pytest.mark.long
 def test_what_a_machine_lacks_is_on_file_and_no_refusal(scratch):
     leaf = "lattice_field_buffers"
     scratch.plant(leaf, "import dataclasses\n"

@@ -48,6 +48,7 @@ def names(scratch):
     return sorted(p.name for p in record(scratch).parent.glob("*"))
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_leaves_the_old_verdict_or_a_whole_new_one(scratch):
     scratch.only(LEAF, ("odd_2d",))
     assert scratch.run("validate", LEAF).returncode == 0
@@ -61,6 +62,7 @@ def test_killed_at_any_moment_it_leaves_the_old_verdict_or_a_whole_new_one(scrat
         assert whole == [f"{LEAF}.json", "machine.json"]
 
 
+@pytest.mark.long
 def test_two_judges_at_once_agree_and_leave_one_whole_verdict(scratch):
     scratch.only(LEAF, ("odd_2d",))
     both = [start(scratch) for _ in range(2)]

@@ -32,6 +32,7 @@ def test_a_reason_or_a_closer_claim_is_not_refused():
     assert not refusal(claim("rounding"), None)
 
 
+@pytest.mark.long
 def test_loosening_is_refused_again_until_there_is_a_reason(scratch):
     leaf = "lattice_field_null"
     scratch.only(leaf, ("odd_2d",))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from pathlib import Path
 
 from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
 
@@ -37,7 +36,7 @@ def rates(passes: InstrumentRuns, **spec) -> dict[str, float]:
         passes.run("bare", (*words, "-o", str(out), "--"), **spec)
     except ProgramFailed as error:
         raise NoInstrument(f"perf: {error}") from None
-    return hit_rates(counted(Path(out).read_text()))
+    return hit_rates(counted(out.read_text()))
 
 
 def counted(text: str) -> dict[str, float]:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tools.profiling.program.launch import (
-    InstrumentRuns,
-    NoInstrument,
-    ProgramFailed,
-    tool,
-)
+from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed, tool
 from tools.profiling.program.source_scope import REGION, Own
 from tools.profiling.program.stacks import Stack
 
@@ -28,8 +23,7 @@ def sampled(passes: InstrumentRuns, runs: int, idle: bool, **spec) -> tuple[list
     """
     words = f"record -r {RATE} -f raw --full-filenames -d 36000".split()  # -d: until it ends
     words += ["--idle"] if idle else []
-    stacks, regions = [], []
-    own = Own(passes.target.root, passes.target.kind)
+    stacks, regions, own = [], [], Own(passes.target.root, passes.target.kind)
     for _ in range(runs):
         raw = passes.scratch / f"{passes.count}_stacks.txt"
         try:
@@ -55,7 +49,7 @@ def region_of(text: str, own: Own) -> list[Stack]:
         before = any(file.startswith(house) for _, file, _ in frames)
         if start is None and (before or not any(own.is_own(f[1]) for f in frames)):
             continue  # preparation, or a thread of a library
-        inside = frames[start + 1 if start is not None else 0 :]
+        inside = frames if start is None else frames[start + 1 :]
         kept = [f for f in inside if not f[1].startswith(house)]
         if count.isdigit():
             found.append(Stack(kept, int(count)))

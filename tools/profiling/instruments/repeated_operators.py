@@ -73,8 +73,9 @@ class RepeatedOperators(Operators):
         that is the harness starting an engine again."""
         rows = []
         for (file, number, operator), line in self.lines.items():
-            if not any(getattr(line, column) for column in COLUMNS):
-                continue  # a view
+            view = not any(getattr(line, column) for column in COLUMNS)
+            if view or (self.own.engine and not number):
+                continue
             repeated, repeated_bytes = self.repeats.get(id(line), (0, 0))
             transfers = line.waits.get("transfer", 0)
             rows.append(
@@ -83,6 +84,4 @@ class RepeatedOperators(Operators):
                 | {"launches": line.operators, "syncs": line.stalls - transfers}
                 | {"transfers": transfers, "repeated": repeated, "repeated_bytes": repeated_bytes}
             )
-        if self.own.engine:
-            rows = [row for row in rows if row["file"]]
         return {"rows": rows, "launches": sum(line.operators for line in self.lines.values())}

@@ -24,11 +24,10 @@ class Region:
 
     def __exit__(self, *_) -> None:
         self.end, cpu = perf_counter(), process_time()
-        after = snapshot()
-        own = reading_itself()
-        self.found = {
-            key: after[key] - value - own.get(key, 0) for key, value in self.before.items()
-        }
+        after, again = snapshot(), snapshot()
+        self.found = {key: after[key] - value for key, value in self.before.items()}
+        for key in (k for k in self.found if k.startswith("io_")):
+            self.found[key] -= again[key] - after[key]  # what taking a snapshot adds
         self.found |= {
             "start": self.start,
             "end": self.end,
@@ -56,12 +55,6 @@ def snapshot() -> dict[str, float]:
     except (OSError, ValueError):
         pass  # not Linux, or not allowed
     return found
-
-
-def reading_itself() -> dict[str, float]:
-    """What a snapshot adds to the I/O counters by being taken."""
-    first, second = snapshot(), snapshot()
-    return {k: second[k] - first[k] for k in first if k.startswith("io_")}
 
 
 def peak_rss() -> int | None:

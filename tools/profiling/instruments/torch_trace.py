@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 MOST = 20_000  # operators in a trace; a browser still opens it
@@ -36,10 +35,7 @@ class Window(TorchDispatchMode):
 @contextmanager
 def recorded(file: Path, total: int) -> Iterator[None]:
     """A trace of a run; of its middle where ``total`` operators are too many."""
-    kinds = [ProfilerActivity.CPU]
-    if torch.cuda.is_available():
-        kinds.append(ProfilerActivity.CUDA)
-    profiler = profile(activities=kinds)
+    profiler = profile()  # of the CPU, and of a GPU that is there
     if total <= MOST:
         with profiler:
             yield
@@ -65,7 +61,8 @@ def read(file: Path, operators: set[str], total: int) -> dict:
     done = [e for e in events if e.get("ph") == "X" and "dur" in e]
     calls: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
     until: dict[object, float] = {}
-    for event in sorted((e for e in done if e.get("cat") == "cpu_op"), key=order):
+    asked = [e for e in done if e.get("cat") == "cpu_op"]
+    for event in sorted(asked, key=lambda e: (e["ts"], -e["dur"])):
         name = event["name"].removeprefix("aten::")
         if event["ts"] < until.get(event["tid"], -1) or name not in operators:
             continue
@@ -80,10 +77,6 @@ def read(file: Path, operators: set[str], total: int) -> dict:
         "wall_s": (max(ends) - min(e["ts"] for e in done)) / 1e6 if done else 0.0,
         "kernel_s": union([(e["ts"], e["ts"] + e["dur"]) for e in kernels]) / 1e6,
     }
-
-
-def order(event: dict) -> tuple[float, float]:
-    return event["ts"], -event["dur"]
 
 
 def union(spans: list[tuple[float, float]]) -> float:

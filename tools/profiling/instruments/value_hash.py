@@ -25,14 +25,12 @@ def of_array(array: np.ndarray) -> bytes:
     """
     total = blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
     flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    if flat.size < SMALL:
-        total.update(flat)
-        return total.digest()
-    whole = flat.size // (8 * WIDE) * 8 * WIDE
-    table = flat[:whole].view(np.uint64).reshape(-1, WIDE)
-    total.update(table.sum(axis=1))
-    total.update(table.sum(axis=0))
-    total.update(flat[whole:])
+    if flat.size >= SMALL:
+        whole = flat.size // (8 * WIDE) * 8 * WIDE
+        table, flat = flat[:whole].view(np.uint64).reshape(-1, WIDE), flat[whole:]
+        total.update(table.sum(axis=1))
+        total.update(table.sum(axis=0))
+    total.update(flat)
     return total.digest()
 
 
@@ -68,18 +66,13 @@ def update(total, value: object, size: list[int] | None = None, deep: int = DEEP
     elif hasattr(value, "__dict__") and kind.__module__ not in ("builtins", "io", "random"):
         total.update(kind.__qualname__.encode())
         inner = [vars(value)]
-    else:
-        total.update(plain_repr(value))
+    else:  # dtypes, devices, slices, enumerations: what they print tells them apart
+        told = repr(value)
+        if " at 0x" in told or len(told) > 200:
+            raise Unknown
+        total.update(told.encode())
     for part in inner:
         update(total, part, size, deep - 1)
-
-
-def plain_repr(value: object) -> bytes:
-    """Of dtypes, devices, slices, enumerations: what they print tells them apart."""
-    told = repr(value)
-    if " at 0x" in told or len(told) > 200:
-        raise Unknown
-    return told.encode()
 
 
 def as_array(value) -> np.ndarray:
@@ -91,8 +84,9 @@ def as_array(value) -> np.ndarray:
             value = value.detach().cpu().resolve_conj().resolve_neg()
             value = value.view(torch.int16) if value.dtype is torch.bfloat16 else value
             value = value.numpy()
-        if value.dtype.hasobject:
+        array = np.asarray(value)
+        if array.dtype.hasobject:  # numpy.finfo has a dtype and is no array
             raise Unknown
-        return np.asarray(value)
+        return array
     except (AttributeError, TypeError, RuntimeError, ValueError):
         raise Unknown from None
