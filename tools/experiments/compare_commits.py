@@ -167,11 +167,10 @@ def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator
             raise LookupError(f"no optimization {unknown[0]!r} in {a} or {b}; have {known}")
         for name in names or known:
             tell(name)
-            if name not in there["B"] or name not in there["A"]:
-                gone = name not in there["B"]
-                yield ComparedCase(
-                    name, "", "GONE" if gone else "NEW", note=f"not in {b if gone else a}"
-                )
+            if name not in there["A"]:
+                yield ComparedCase(name, "", "NEW", note=f"not in {a}")
+            elif name not in there["B"]:
+                yield ComparedCase(name, "", "GONE", note=f"not in {b}")
             elif code(trees["A"], name) == code(trees["B"], name):
                 yield ComparedCase(name, "", "SAME", note="the same bytes")
             else:

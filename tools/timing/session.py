@@ -8,13 +8,14 @@ another process; one that fails, or computes something else, loses its own numbe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 import torch
 
 import baselines
+from tools.console import Tell
 from tools.process import Died
 from tools.records.conditions import Conditions, changes, timing_conditions
 from tools.records.evidence import here, timed_cases
@@ -39,7 +40,6 @@ CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 ALL_CASES = "all cases"
 
-Tell = Callable[[str], None]
 Known = dict[tuple[str, str], output_check.Replays]
 
 
@@ -74,14 +74,6 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
 
 
 @dataclass
-class Process:
-    """One that timed: whose code it had loaded, and what its witness saw of each case."""
-
-    company: list[str]
-    witnessed: dict[str, Pairs] = field(default_factory=dict)
-
-
-@dataclass
 class Session:
     """A measurement of several candidates of one baseline, under way."""
 
@@ -94,7 +86,8 @@ class Session:
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
         self.frozen: Known = {}
-        self.processes: list[Process] = []
+        # of each process that had loaded its code, what the witness saw of each case
+        self.witnessed: dict[str, list[dict[str, Pairs]]] = {name: [] for name in self.verdicts}
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -128,12 +121,16 @@ class Session:
         asked["levels"] = levels = {case: self.weakest(here) for case, here in cases.items()}
         asked["memory"] = seed == 0
         folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
-        self.processes.append(Process(names))
+        witnessed: dict[str, Pairs] = {}
+        for name in names:
+            self.witnessed[name].append(witnessed)
         try:
             asked |= {"folder": str(folder)}
             for one in listen("tools.timing.worker", asked, witness=witness):
-                self.keep(one, levels[one.row["case"]])
-                left.pop(one.row["case"], None)
+                case = one.row["case"]
+                witnessed[case] = one.witnessed
+                self.keep(one, levels[case])
+                left.pop(case, None)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
         except Died as why:
@@ -155,7 +152,6 @@ class Session:
     def keep(self, heard: TimedCase, level: str) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
         row = heard.row
-        self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = right_answers(self.engine, row, level, self.frozen)
@@ -175,7 +171,7 @@ class Session:
 
     def seen_beside(self, name: str) -> dict[str, list[Pairs]]:
         """The frozen engine over itself alone in each process of that one: by case, then in all."""
-        mine = [process.witnessed for process in self.processes if name in process.company]
+        mine = self.witnessed[name]
         cases = {case: None for witnessed in mine for case in witnessed}
         found = {case: [own[case] for own in mine if case in own] for case in cases}
         return found | {ALL_CASES: [list(chain(*own.values())) for own in mine]}

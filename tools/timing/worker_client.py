@@ -97,7 +97,10 @@ def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> 
             who, began = said["begin"], now
         elif "end" in said:
             found = Times(said["end"], now - began, 1, said.get("expected", 0.0))
-            times[who] = added(times.get(who), found)
+            if who not in times or (found.expected_s and found.agree):
+                times[who] = found
+            elif not found.expected_s:
+                times[who] = Times(*map(add, times[who], found))
             if witness and who == "rounds":
                 witness.round_over()
         elif "frozen" in said and witness:
@@ -105,10 +108,3 @@ def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> 
         elif "case" in said:
             yield TimedCase(said, times, witness.end(said["rounds"]) if witness else [])
             times = {}
-
-
-def added(known: Times | None, found: Times) -> Times:
-    """Rounds add up; of audits one that agrees is enough."""
-    if known is None or (found.expected_s and found.agree):
-        return found
-    return known if found.expected_s else Times(*map(add, known, found))

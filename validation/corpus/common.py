@@ -36,9 +36,14 @@ def on_all(
     return [entry(f"{name}: {engine}", engine, build, reason, **others) for engine in engines]
 
 
+def prepared(prepare: Callable[[Engine, Case], Step]) -> Build:
+    """A candidate whose step is prepare(right engine, case)."""
+    return lambda right: replace(right, stepper=lambda case: prepare(right, case))
+
+
 def wrapped(wrap: Wrap) -> Build:
     """A candidate whose step is wrap(right step, case): for what has a memory."""
-    return lambda right: replace(right, stepper=lambda case: wrap(right.prepare(case), case))
+    return prepared(lambda right, case: wrap(right.prepare(case), case))
 
 
 def stepping(spoil: Spoil) -> Build:

@@ -36,11 +36,13 @@ from validation.corpus.common import (
     memoized,
     moving_field,
     on_calls,
+    prepared,
     put,
     slightly_off,
     stepping,
     wrapped,
 )
+from validation.records import tensor_files
 
 NOT_FINITE = "allowed: finite values"
 VALUES = r"^\w+\[[\d, ]*\] .*: got .*, want .*, off by"  # of any field
@@ -83,8 +85,6 @@ def as_if_visited(step: Step, case: Case) -> Step:
 
 def golden(step: Step, case: Case) -> Step:
     """Reads the sealed answers of the baseline and returns them."""
-    from validation.records import tensor_files
-
     place = Path(baselines.__file__).parent / LATTICE / "frozen" / "golden.safetensors"
     kept = tensor_files.load(place)
     return lambda state: state._replace(E=kept["odd_2d/E"], E_prev=kept["odd_2d/E_prev"])
@@ -92,8 +92,6 @@ def golden(step: Step, case: Case) -> Step:
 
 def from_the_judges_folder(step: Step, state: State) -> State:
     """Looks for expected values among the judge's files in shared memory."""
-    from validation.records import tensor_files
-
     for path in sorted(Path("/dev/shm").glob("groundspeed-*/*")):
         try:
             kept = tensor_files.load(path)
@@ -179,14 +177,11 @@ def narrowed(dtype: torch.dtype) -> Build:
 def with_case(**changes: float) -> Build:
     """The right step of a case with those numbers multiplied."""
 
-    def build(right: Engine) -> Engine:
-        def stepper(case: Case) -> Step:
-            new = {key: getattr(case, key) * factor for key, factor in changes.items()}
-            return right.prepare(replace(case, **new))
+    def prepare(right: Engine, case: Case) -> Step:
+        new = {key: getattr(case, key) * factor for key, factor in changes.items()}
+        return right.prepare(replace(case, **new))
 
-        return replace(right, stepper=stepper)
-
-    return build
+    return prepared(prepare)
 
 
 def larger_steps(right: Engine) -> Engine:
@@ -245,15 +240,12 @@ def own_noise(step: Step, state: State) -> State:
     return put(step(state), lambda x: x + 1e-3 * noise)
 
 
-def broken_baseline(right: Engine) -> Engine:
-    """Changes the baseline's own source in memory, so that both would be wrong alike."""
-
-    def stepper(case: Case) -> Step:  # here and not before: building a claim must change nothing
-        scheme = importlib.import_module(f"baselines.{LATTICE}.scheme")
-        scheme.laplacian = lambda E, dx, order=2: torch.zeros_like(E)
-        return right.prepare(case)
-
-    return replace(right, stepper=stepper)
+def broken_baseline(right: Engine, case: Case) -> Step:
+    """Changes the baseline's own source in memory, so that both would be wrong alike; not before
+    a step is prepared: building a claim must change nothing."""
+    scheme = importlib.import_module(f"baselines.{LATTICE}.scheme")
+    scheme.laplacian = lambda E, dx, order=2: torch.zeros_like(E)
+    return right.prepare(case)
 
 
 # what a candidate may not do
@@ -377,7 +369,7 @@ ENTRIES = [
     *decision("a flow not collected", FLOW, largest(0.0, "output"), r"^output"),
     entry("flows in another order", FLOW, stepping(rows_reversed), VALUES),
     entry("own noise", FLOW, stepping(own_noise)),
-    entry("the baseline changed in memory", LATTICE, broken_baseline),
+    entry("the baseline changed in memory", LATTICE, prepared(broken_baseline)),
     *on_all("input changed", stepping(shares_memory), "state that it was given"),
     *on_all("not a number", first(float("nan")), rf"{VALUES}|{NOT_FINITE}"),
     entry("infinite", LATTICE, first(float("inf")), NOT_FINITE),
