@@ -117,15 +117,14 @@ class Session:
         What the worker leaves of a case is in memory, so it waits while that is looked at.
         """
         names = sorted({name for here in cases.values() for name in here})
-        asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
-        asked["levels"] = levels = {case: self.weakest(here) for case, here in cases.items()}
-        asked["memory"] = seed == 0
+        levels = {case: self.weakest(here) for case, here in cases.items()}
         folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
+        asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
+        asked |= {"cases": cases, "levels": levels, "folder": str(folder)}
         witnessed: dict[str, Pairs] = {}
         for name in names:
             self.witnessed[name].append(witnessed)
         try:
-            asked |= {"folder": str(folder)}
             for one in listen("tools.timing.worker", asked, witness=witness):
                 case = one.row["case"]
                 witnessed[case] = one.witnessed
@@ -198,9 +197,8 @@ class Session:
                 reasons.append(sanity.impossible_speed(name, case, rows.kept))
             if any(reasons):
                 self.refused.setdefault(name, next(filter(None, reasons)))
-            if name in self.refused or name in slowed:
-                continue
-            yield name, self.measurement(name, verdict, mine, before)
+            if name not in self.refused and name not in slowed:
+                yield name, self.measurement(name, verdict, mine, before)
 
     def measurement(
         self, name: str, verdict: Conclusion, mine: dict[str, Gathered], before: Conditions

@@ -50,15 +50,6 @@ def half(x: Tensor, c: float) -> Tensor:
     return x + (flux - flux.roll(1))
 
 
-def advance(rule, error: float = 0.0):
-    """Builder of the one stage, with ``rule`` as the step and a relative error in c."""
-
-    def build(case: RingCase) -> Step:
-        return lambda state: Ring(rule(state.x, C * (1 + error)))
-
-    return build
-
-
 def conservation(case: RingCase, start: Ring, run: Run) -> float:
     """|Σ x(n) − Σ x(0)| / Σ |x(0)| at the end of the case."""
     before, after = start.x.double(), run(start, case.steps).x.double()
@@ -66,12 +57,17 @@ def conservation(case: RingCase, start: Ring, run: Run) -> float:
 
 
 def engine(steps: int, seed: int, rule=increment, error: float = 0.0) -> Engine:
-    """The system with one case of that length and start."""
+    """The system with one case of that length and start, ``rule`` as the step and a relative error
+    in c."""
+
+    def advance(case: RingCase) -> Step:
+        return lambda state: Ring(rule(state.x, C * (1 + error)))
+
     return Engine(
         name="heat",
         cases={"bar": RingCase(steps=steps, seed=seed)},
         initial=initial,
-        stages=(Stage("advance", advance(rule, error)),),
+        stages=(Stage("advance", advance),),
         laws=(Law("conservation", "Σ x does not change", conservation, bound=1e-13),),
     )
 

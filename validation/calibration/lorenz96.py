@@ -60,16 +60,6 @@ def runge_kutta(f) -> Step:
     return step
 
 
-def advance(rule, error: float = 0.0):
-    """Builder of the one stage, with ``rule`` as the tendency and a relative error in F."""
-
-    def build(case: RingCase) -> Step:
-        step = runge_kutta(lambda x: rule(x, FORCING * (1 + error)))
-        return lambda state: Ring(step(state.x))
-
-    return build
-
-
 def balance(case: RingCase, start: Ring, run: Run) -> float:
     """|dE/dt − (F Σx − Σx²)| over N F², E = ½ Σ x²: advection makes no energy.
 
@@ -84,12 +74,18 @@ def balance(case: RingCase, start: Ring, run: Run) -> float:
 
 
 def engine(steps: int, seed: int, rule=tendency, error: float = 0.0) -> Engine:
-    """The system with one case of that length and start."""
+    """The system with one case of that length and start, ``rule`` as the tendency and a relative
+    error in F."""
+    step = runge_kutta(lambda x: rule(x, FORCING * (1 + error)))
+
+    def advance(case: RingCase) -> Step:
+        return lambda state: Ring(step(state.x))
+
     return Engine(
         name="lorenz96",
         cases={"ring": RingCase(steps=steps, seed=seed)},
         initial=initial,
-        stages=(Stage("advance", advance(rule, error)),),
+        stages=(Stage("advance", advance),),
         laws=(Law("energy balance", "dE/dt = F Σx − Σx² with E = ½ Σ x²", balance, bound=1e-5),),
     )
 
