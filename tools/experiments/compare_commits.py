@@ -145,8 +145,7 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
     half = math.hypot(*(t.between_width / 2 for t in (one, two)))
     ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
     noise = max(t.least_effect for t in (one, two))
-    boxes = {a.conditions.instance, b.conditions.instance}
-    note = "" if len(boxes) == 1 else "two machines of one kind"
+    note = "" if a.conditions.instance == b.conditions.instance else "two machines of one kind"
     return ComparedCase(name, case, word(ratio, math.log1p(noise)), ratio, note=note)
 
 
@@ -184,16 +183,14 @@ def tree(asked: str) -> Iterator[Path]:
     Raises:
         LookupError: git knows no such commit.
     """
-    if asked == ".":
-        with measurable(digests.ROOT, digests.ROOT) as whole:
-            yield whole
-        return
+    root = digests.ROOT
     with TemporaryDirectory(prefix="groundspeed-") as place, NamedTemporaryFile() as packed:
-        git(digests.ROOT, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
-        if not Path(packed.name).stat().st_size:
-            raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
-        shutil.unpack_archive(packed.name, place, "tar", filter="data")
-        with measurable(Path(place), digests.ROOT) as whole:
+        if asked != ".":
+            git(root, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
+            if not Path(packed.name).stat().st_size:
+                raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+            shutil.unpack_archive(packed.name, place, "tar", filter="data")
+        with measurable(root if asked == "." else Path(place), root) as whole:
             yield whole
 
 

@@ -12,7 +12,6 @@ import inspect
 import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from operator import truediv
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -198,7 +197,8 @@ def means(a: list[float], b: list[float]) -> Interval:
 METHODS: dict[str, Method] = {
     "**turn about, block minima, Hodges-Lehmann, both clocks (this clock)**": ours,
     "turn about, median of ratios, order-statistic interval, wall": lambda trial, _, who: beyond(
-        intervals.within(list(map(truediv, trial.times(who), trial.times("A")))), 0
+        intervals.within([a / b for a, b in zip(trial.times(who), trial.times("A"), strict=True)]),
+        0,
     ),
     "one after the other, means, normal interval": lambda trial, _, who: beyond(
         means(trial.sequential[who], trial.sequential["A"]), 0

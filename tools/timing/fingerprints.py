@@ -29,8 +29,7 @@ def fingerprint(state: State) -> Fingerprint:
 
 
 def of_field(field: torch.Tensor) -> dict:
-    plain = type(field) is torch.Tensor  # a lazy subclass may not have computed anything yet
-    if not plain:
+    if type(field) is not torch.Tensor:  # a lazy subclass may not have computed anything yet
         return {"is": type(field).__qualname__}
     flat = torch.view_as_real(field) if field.is_complex() else field
     flat = flat.detach().contiguous().reshape(-1)

@@ -122,8 +122,10 @@ class Rounds:
         length, limits = self.baseline.case.steps, (least, MOST)
         for made in positions(length, self.steps, self.begin, limits, budget_s):
             self.tell({"begin": "rounds"})
-            self.found.append(self.one_round())
-            self.tell({"end": total(self.found[-1])})
+            found = self.one_round()
+            held = "control" if "injected" in found else ""  # the injected block holds it
+            self.tell({"end": sum(wall for who, (wall, _) in found.items() if who != held)})
+            self.found.append(found)
             self.each(partial(Watched.note, made=made))
         self.each(Watched.end)
 
@@ -216,7 +218,8 @@ class Watched:
         state, took = self.look()
         self.observing.append(took - self.at_rest)
         self.passes[-1].append((made, fingerprint(state)))
-        self.last = block, _ = (len(self.passes) - 1, made), state
+        block = len(self.passes) - 1, made
+        self.last = block, state
         if self.draw.random() * sum(map(len, self.passes)) < 1:
             self.kept = {block: clone(state)}
 
@@ -256,9 +259,3 @@ class Watched:
 def fewest(block_s: float) -> int:
     """Rounds at least: of long blocks few, since processes differ more than their rounds do."""
     return next(count for longest, count in FEWEST.items() if block_s <= longest)
-
-
-def total(found: dict[str, Seconds]) -> float:
-    """Wall seconds of the blocks of a round; an injected block holds its control's."""
-    held = {"control"} if "injected" in found else set()
-    return sum(wall for name, (wall, _) in found.items() if name not in held)

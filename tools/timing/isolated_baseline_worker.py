@@ -35,8 +35,7 @@ class Turns:
         """A case has an answer when it is ready, a round has wall and processor seconds."""
         if "beside" not in request:
             return self.begin(request)
-        if hasattr(os, "sched_setaffinity"):  # to where that process last ran, if it may choose
-            os.sched_setaffinity(0, {psutil.Process(request["beside"]).cpu_num()})
+        to_the_processor_of(request["beside"])
         return self.block()
 
     def begin(self, said: dict) -> None:
@@ -65,6 +64,12 @@ class Turns:
             self.memory.make(1)
         self.made += self.steps
         return self.baseline.make(self.steps)
+
+
+def to_the_processor_of(process: int) -> None:
+    """This thread goes where that process last ran, if the system lets it choose."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {psutil.Process(process).cpu_num()})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import torch
@@ -38,7 +38,6 @@ from validation.worker.client import scratch_folder
 PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
-ALL_CASES = "all cases"
 
 Known = dict[tuple[str, str], output_check.Replays]
 
@@ -173,7 +172,7 @@ class Session:
         mine = self.witnessed[name]
         cases = {case: None for witnessed in mine for case in witnessed}
         found = {case: [own[case] for own in mine if case in own] for case in cases}
-        return found | {ALL_CASES: [list(chain(*own.values())) for own in mine]}
+        return found | {"all cases": [list(chain(*own.values())) for own in mine]}
 
     @property
     def slowed(self) -> dict[str, str]:
@@ -252,8 +251,7 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     found = {}
     for name in sorted(accused) if len(session.verdicts) > 1 else ():
         session.tell(f"{name} once more, without the others of its process: {accused[name]}")
-        own = {name: session.verdicts[name]}
-        alone = Session(own, session.full, session.plan, session.tell, session.refused)
+        alone = replace(session, verdicts={name: session.verdicts[name]})
         alone.run()
         found |= alone.found(before)
     return found

@@ -40,8 +40,7 @@ class Times(NamedTuple):
 
     def __str__(self) -> str:
         told = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
-        rounds = f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else ""
-        return told + rounds
+        return told + (f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else "")
 
 
 @dataclass
@@ -59,8 +58,7 @@ class TimedCase:
     def off(self, name: str) -> str:
         """Why the timer of the worker is not to be believed about a contender; or nothing."""
         for who in ("rounds", "baseline", name):
-            heard = self.times.get(who)
-            if heard and not heard.agree:
+            if (heard := self.times.get(who)) and not heard.agree:
                 return f"{who} took {heard}"
         return ""
 

@@ -98,8 +98,7 @@ def in_frozen_order(shift: Callable[[Tensor, int, int], Tensor]):
     def total(E: Tensor) -> Tensor:
         around = shift(E, 1, 0) + shift(E, -1, 0)
         for axis in range(1, E.ndim):
-            around = around + shift(E, 1, axis)
-            around = around + shift(E, -1, axis)
+            around = (around + shift(E, 1, axis)) + shift(E, -1, axis)
         return around
 
     return total

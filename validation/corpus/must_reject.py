@@ -77,9 +77,7 @@ def left_behind(step: Step, state: State) -> State:
 def as_if_visited(step: Step, case: Case) -> Step:
     """The whole run made ready beforehand; a call looks up how many there were."""
     start, made = baselines.load(LATTICE).initial(case), itertools.count(1)
-    states = [start]
-    for _ in range(case.steps):
-        states.append(step(states[-1]))
+    states = list(itertools.accumulate(range(case.steps), lambda s, _: step(s), initial=start))
     return lambda state: clone(states[min(next(made), case.steps)])
 
 
@@ -126,14 +124,6 @@ class Agreeable(Tensor):
         return torch.ones(self.shape, dtype=torch.bool)
 
     __hash__ = None
-
-
-# memoized by too little of a state
-
-
-def address_of(state: State) -> int:
-    """Of the page: fresh memory is seldom far."""
-    return getattr(state, moving_field(state)).data_ptr() >> 24
 
 
 # right at first, or now and then
@@ -324,7 +314,8 @@ ENTRIES = [
     entry("filled by a thread later", LATTICE, stepping(later)),
     entry("equal to everything", LATTICE, instead(lambda x: x.as_subclass(Agreeable))),
     *on_all("remembered by shape", memoized(lambda s: str([t.shape for t in s]))),
-    entry("remembered by address", TENSOR, memoized(address_of), VALUES),
+    entry("remembered by address", TENSOR,  # of the page: fresh memory is seldom far
+          memoized(lambda s: getattr(s, moving_field(s)).data_ptr() >> 24), VALUES),
     entry("remembered by type", PROBABILISTIC, memoized(type), VALUES),
     entry("remembered by a few digits", LATTICE, memoized(digits(1))),
     entry("wrong after 25 calls", LATTICE, on_calls(lambda n: n > 25, slightly_off)),

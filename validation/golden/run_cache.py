@@ -41,8 +41,7 @@ def place(engine: Engine, case: Case, start: State, at: list[int], what: str) ->
     except (manifest.Sealed, OSError, LookupError):
         return None
     harness = digests.harness()
-    begun = digests.of_state(start)
-    rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
+    rests_on = [harness, sealed, describe(case), digests.of_state(start), at, machine.machine()]
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
 

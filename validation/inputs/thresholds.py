@@ -42,8 +42,7 @@ def beside(
             below = middle
         else:
             above = middle
-        if halving in (NEAR, AT):
-            word = "near" if halving == NEAR else "at"
+        if word := {NEAR: "near", AT: "at"}.get(halving):
             yield f"below, {word} a threshold", between(start, far, below)
             yield f"above, {word} a threshold", between(start, far, above)
 
