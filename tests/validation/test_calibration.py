@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from validation.calibration import heat, lorenz96
-from validation.calibration.rule_table import RULES, by_the_judge, commonly, wanted
+from validation.calibration.rule_table import RULES, WANTED, by_the_judge, commonly, wanted
 
 torch.set_num_threads(1)
 ENVELOPE = "max change <= 2x of 8 one-ulp starts"
@@ -33,7 +33,7 @@ def test_the_one_ulp_envelope_tells_right_from_wrong(common):
 @pytest.mark.parametrize(("system", "steps"), [(heat, 100), (lorenz96, 100)])
 def test_the_judge_accepts_the_reordered_and_refuses_the_wrong(system, steps):
     found = by_the_judge(system, 1, steps)
-    for name, right in system.WANTED.items():
+    for name, right in WANTED.items():
         assert (not found[name].broken) is right, found[name].broken
     assert 0 < max(found["reordered"].shares["x"]) < 0.5
     assert len(found["reordered"].shares["x"]) >= 3

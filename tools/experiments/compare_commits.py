@@ -145,8 +145,7 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
     half = math.hypot(*(t.between_width / 2 for t in (one, two)))
     ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
     noise = max(t.least_effect for t in (one, two))
-    boxes = {a.conditions.instance, b.conditions.instance}
-    note = "" if len(boxes) == 1 else "two machines of one kind"
+    note = "" if a.conditions.instance == b.conditions.instance else "two machines of one kind"
     return ComparedCase(name, case, word(ratio, math.log1p(noise)), ratio, note=note)
 
 
@@ -167,11 +166,10 @@ def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator
             raise LookupError(f"no optimization {unknown[0]!r} in {a} or {b}; have {known}")
         for name in names or known:
             tell(name)
-            if name not in there["B"] or name not in there["A"]:
-                gone = name not in there["B"]
-                yield ComparedCase(
-                    name, "", "GONE" if gone else "NEW", note=f"not in {b if gone else a}"
-                )
+            if name not in there["A"]:
+                yield ComparedCase(name, "", "NEW", note=f"not in {a}")
+            elif name not in there["B"]:
+                yield ComparedCase(name, "", "GONE", note=f"not in {b}")
             elif code(trees["A"], name) == code(trees["B"], name):
                 yield ComparedCase(name, "", "SAME", note="the same bytes")
             else:
@@ -185,16 +183,14 @@ def tree(asked: str) -> Iterator[Path]:
     Raises:
         LookupError: git knows no such commit.
     """
-    if asked == ".":
-        with measurable(digests.ROOT, digests.ROOT) as whole:
-            yield whole
-        return
+    root = digests.ROOT
     with TemporaryDirectory(prefix="groundspeed-") as place, NamedTemporaryFile() as packed:
-        git(digests.ROOT, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
-        if not Path(packed.name).stat().st_size:
-            raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
-        shutil.unpack_archive(packed.name, place, "tar", filter="data")
-        with measurable(Path(place), digests.ROOT) as whole:
+        if asked != ".":
+            git(root, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
+            if not Path(packed.name).stat().st_size:
+                raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+            shutil.unpack_archive(packed.name, place, "tar", filter="data")
+        with measurable(root if asked == "." else Path(place), root) as whole:
             yield whole
 
 

@@ -25,8 +25,8 @@ from tools.process import serve
 from tools.timing.interleaved import block_length, rounds
 from tools.timing.runners import Contender, collect
 
-ROUNDS = (6, 400)  # at least, at most
 WARM_UP = 3
+ROUNDS = (WARM_UP + 6, WARM_UP + 400)  # at least, at most
 
 
 @dataclass
@@ -78,10 +78,9 @@ def answer(request: dict) -> list[dict]:
     }
     stride = max(c.engine.stride for c in contenders.values())
     steps = block_length(contenders["A"], stride)
-    limits = (WARM_UP + ROUNDS[0], WARM_UP + ROUNDS[1])
     collect()
     rng = random.Random(request["seed"])
-    return rounds(contenders, steps, rng, limits, request["budget_s"])[WARM_UP:]
+    return rounds(contenders, steps, rng, ROUNDS, request["budget_s"])[WARM_UP:]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean, median, stdev
 
@@ -34,8 +35,7 @@ SAME, CHANGED = "A/A", ("+2 %", "+5 %")
 ALLOWED = {"A/A": 1 / 50, "+2 %": 0.90, "+5 %": 0.98}  # at most wrong; at least seen
 OVERHEAD = 0.02
 
-Word = str
-Method = Callable[["ErrorRateRun", "ErrorRateRun", str], Word]
+Method = Callable[["ErrorRateRun", "ErrorRateRun", str], str]  # of a run, that before it, and who
 
 
 class ErrorRateRun(Part):
@@ -140,12 +140,10 @@ def error_rates(found: Experiment) -> ErrorRates:
 def begun() -> Experiment:
     """The experiment on file if it was made by this code on this machine, or a new one."""
     method = method_digest()
-    try:
+    with suppress(FileNotFoundError, BrokenRecord):
         found = Experiment.read(path())
         if found.method == method and found.conditions.settings == timing_conditions().settings:
             return found
-    except (FileNotFoundError, BrokenRecord):
-        pass
     return Experiment(conditions=timing_conditions(beside=wait_for_quiet()), method=method)
 
 
@@ -170,20 +168,11 @@ def one(seed: int) -> ErrorRateRun:
         raise RuntimeError(f"process {seed} of the experiment {why}; run it again") from None
 
 
-def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+def ours(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> str:
     return intervals.fine_verdict(trial.ratio(who, 0), trial.ratio(who, 1))
 
 
-def paired_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
-    pairs = zip(trial.times(who), trial.times("A"), strict=True)
-    return beyond(intervals.within([a / b for a, b in pairs]), 0)
-
-
-def sequential_mean(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
-    return beyond(means(trial.sequential[who], trial.sequential["A"]), 0)
-
-
-def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> str:
     """asv's test of two results: Mann and Whitney, p < 0.002."""
     a, b = trial.sequential[who], trial.sequential["A"]
     if mannwhitneyu(a, b).pvalue >= 0.002:
@@ -191,15 +180,10 @@ def sequential_median(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
     return "SLOWER" if median(a) > median(b) else "FASTER"
 
 
-def sequential_least(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> Word:
+def sequential_least(trial: ErrorRateRun, _: ErrorRateRun, who: str) -> str:
     """The fastest call of each, taken at its word where it differs by 1 %."""
     ratio = min(trial.sequential[who]) / min(trial.sequential["A"])
     return beyond(Interval(ratio, ratio / 1.01, ratio * 1.01), 0)
-
-
-def other_process(trial: ErrorRateRun, before: ErrorRateRun, who: str) -> Word:
-    """Means of two processes, as tools do that time one commit after the other."""
-    return beyond(means(trial.times(who), before.times("A")), 0)
 
 
 def means(a: list[float], b: list[float]) -> Interval:
@@ -212,11 +196,19 @@ def means(a: list[float], b: list[float]) -> Interval:
 
 METHODS: dict[str, Method] = {
     "**turn about, block minima, Hodges-Lehmann, both clocks (this clock)**": ours,
-    "turn about, median of ratios, order-statistic interval, wall": paired_median,
-    "one after the other, means, normal interval": sequential_mean,
+    "turn about, median of ratios, order-statistic interval, wall": lambda trial, _, who: beyond(
+        intervals.within([a / b for a, b in zip(trial.times(who), trial.times("A"), strict=True)]),
+        0,
+    ),
+    "one after the other, means, normal interval": lambda trial, _, who: beyond(
+        means(trial.sequential[who], trial.sequential["A"]), 0
+    ),
     "one after the other, medians, Mann-Whitney p < 0.002": sequential_median,
     "one after the other, fastest call, 1 %": sequential_least,
-    "in two processes, means, normal interval": other_process,
+    # as tools do that time one commit after the other
+    "in two processes, means, normal interval": lambda trial, before, who: beyond(
+        means(trial.times(who), before.times("A")), 0
+    ),
 }
 
 
@@ -250,21 +242,16 @@ def same_call(found: Experiment) -> Interval:
 
 def spread(found: Experiment) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of the clock's estimate, as shares."""
-    table = {}
-    for who in (SAME, *CHANGED):
-        logs = [math.log(trial.ratio(who, 1).value) for trial in found.trials]
-        table[who] = mean(logs), stdev(logs)
-    return table
+    ratios = {who: [trial.ratio(who, 1).value for trial in found.trials] for who in ALLOWED}
+    logs = {who: list(map(math.log, values)) for who, values in ratios.items()}
+    return {who: (mean(own), stdev(own)) for who, own in logs.items()}
 
 
 def page(view: View) -> str:
     """The text of reports/experiment.md, from the first machine that has made it."""
-    found = [(on, rates) for on in view.machines if (rates := on_file(on))]
-    return PAGES.get_template("experiment.md").render(found=found[:1], same=SAME, changed=CHANGED)
-
-
-def on_file(on: str) -> ErrorRates | None:
-    return results.section_or_none(ErrorRates, SECTION, NAME, on)
+    having = ((on, results.section_or_none(ErrorRates, SECTION, NAME, on)) for on in view.machines)
+    found = [(on, rates) for on, rates in having if rates][:1]
+    return PAGES.get_template("experiment.md").render(found=found, same=SAME, changed=CHANGED)
 
 
 def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:

@@ -191,14 +191,8 @@ def measure(engine: str, names: list[str], until: float, tell: console.Tell) -> 
             for key, value in ({"reason": ""} | found).items():
                 setattr(scenario, key, value)
             done = [s for s in scenarios if s.rests_on]
-            made = Map.of(
-                [*others, *done],
-                engine=engine,
-                made=now(),
-                protocol=CLOCK.number,
-                modified=CLOCK.modified(),
-                conditions=before,
-            )
+            about = {"made": now(), "protocol": CLOCK.number, "modified": CLOCK.modified()}
+            made = Map.of([*others, *done], engine=engine, conditions=before, **about)
             results.put(SECTION, made, name_of(engine), machine.kind())
     finally:
         for worker in workers.values():

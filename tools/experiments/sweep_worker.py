@@ -46,19 +46,16 @@ def place(engine: str, size: str, dtype: str) -> tuple[Case, State]:
 
 
 @lru_cache(maxsize=KEPT)
-def known(engine: str, size: str, dtype: str, steps: int) -> tuple[State, State]:
-    """The baseline's state after some steps, and the truth."""
-    base, case = baselines.load(engine), replace(place(engine, size, dtype)[0], steps=steps)
-    run = reference(base, case)
-    true = truth(base, run)
-    return run.states[steps], true.states[steps]
+def known(engine: str, case: Case) -> tuple[State, State]:
+    """The baseline's state at the end of a case, and the truth."""
+    run = reference(baselines.load(engine), case)
+    return run.states[case.steps], truth(baselines.load(engine), run).states[case.steps]
 
 
 @lru_cache(maxsize=KEPT)
-def allowed(engine: str, size: str, dtype: str, steps: int) -> dict[str, Distance]:
-    """How far right answers may lie from the truth."""
-    base, case = baselines.load(engine), replace(place(engine, size, dtype)[0], steps=steps)
-    return own_error(base, case)[f"step {steps}"]
+def allowed(engine: str, case: Case) -> dict[str, Distance]:
+    """How far right answers may lie from the truth there."""
+    return own_error(baselines.load(engine), case)[f"step {case.steps}"]
 
 
 def answer(request: dict) -> dict:
@@ -82,13 +79,10 @@ def first_calls(claim: Agreement, where: tuple[str, str, str]) -> tuple[int, str
     that it claims."""
     engine, (case, start), found = claim.engine, place(*where), CaseResult()
     steps = min(CHECKED * engine.stride, case.steps // engine.stride * engine.stride)
-    want, true = known(*where, steps)
-
-    def limit(field: str) -> Distance:
-        return allowed(*where, steps)[field].scaled(SLACK)
-
+    short = replace(case, steps=steps)
+    want, true = known(engine.name, short)
     got = engine.runner(case)(start, steps)
-    allowance = Allowance(limit)
+    allowance = Allowance(lambda field: allowed(engine.name, short)[field].scaled(SLACK))
     compare(claim, found, Check(f"step {steps}", got, want, lambda: true, allowance, still=()))
     return steps, (found.broken or [""])[0]
 

@@ -48,11 +48,6 @@ def medians(processes: list[Rounds], who: str, clock: int) -> list[float]:
     return [max(median(ratios(rounds, who, clock)), 1e-12) for rounds in processes]
 
 
-def effect(rounds: Rounds) -> float:
-    """How far one process puts the candidate from the baseline, as a log ratio without sign."""
-    return min(abs(math.log(medians([rounds], "candidate", clock)[0])) for clock in (0, 1))
-
-
 def injected_truth(row: dict) -> float | None:
     """Ratio that the injected slowdown must show."""
     return 1 + row["extra"] / row["steps"] if row["extra"] else None
@@ -65,9 +60,13 @@ def discarded(row: dict, timer: str) -> Discarded | None:
     processor was taken away, and the median of the candidate's rounds survives that. What
     is off by a tenth says nothing against a factor of a hundred, so it is weighed against it.
     """
-    allowed = max(CONTROL_OFF, CONTROL_SHARE * effect(row["rounds"]))
     wanted = {"control": 1.0} | ({"injected": injected_truth(row)} if row["extra"] else {})
-    found = {who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)] for who in wanted}
+    found = {
+        who: [medians([row["rounds"]], who, clock)[0] for clock in (0, 1)]
+        for who in ("candidate", *wanted)
+    }
+    effect = min(abs(math.log(r)) for r in found["candidate"])
+    allowed = max(CONTROL_OFF, CONTROL_SHARE * effect)
     said = [f"timer: {timer}"] if timer else []
     said += [
         f"{who} at {min(found[who]):.3f} to {max(found[who]):.3f}, should be {want:.3f}"

@@ -29,8 +29,7 @@ def fingerprint(state: State) -> Fingerprint:
 
 
 def of_field(field: torch.Tensor) -> dict:
-    plain = type(field) is torch.Tensor  # a lazy subclass may not have computed anything yet
-    if not plain:
+    if type(field) is not torch.Tensor:  # a lazy subclass may not have computed anything yet
         return {"is": type(field).__qualname__}
     flat = torch.view_as_real(field) if field.is_complex() else field
     flat = flat.detach().contiguous().reshape(-1)
@@ -97,10 +96,7 @@ def moved(before: State, after: State) -> float:
     """
     largest = max(field.numel() for field in after)
     pairs = [(a, b) for a, b in zip(before, after, strict=True) if b.numel() == largest]
-    return max(1.0 if a.shape != b.shape else changed(a, b) / largest for a, b in pairs)
-
-
-def changed(before: torch.Tensor, after: torch.Tensor) -> int:
-    """Cells that differ."""
-    pairs = zip(pieces(before), pieces(after), strict=True)
-    return sum(int((a != b).sum()) for a, b in pairs)
+    if any(a.shape != b.shape for a, b in pairs):
+        return 1.0
+    cells = (zip(pieces(a), pieces(b), strict=True) for a, b in pairs)
+    return max(sum(int((p != q).sum()) for p, q in parts) for parts in cells) / largest

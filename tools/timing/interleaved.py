@@ -19,7 +19,7 @@ from torch import Tensor
 from baselines.device import moved
 from baselines.engine import State, clone, fields
 from tools.timing.fingerprints import Fingerprint, fingerprint
-from tools.timing.runners import Contender, Stream, start_of_pass
+from tools.timing.runners import Block, Contender, Stream, start_of_pass
 from validation.records import tensor_files
 from validation.worker.global_state import settings
 
@@ -34,7 +34,6 @@ SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
 Seconds = tuple[float, float]  # of a block: wall and processor seconds
-Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
 Runners = dict[str, Contender | Stream]
 Limits = tuple[int, int]  # fewest and most rounds
 
@@ -123,8 +122,10 @@ class Rounds:
         length, limits = self.baseline.case.steps, (least, MOST)
         for made in positions(length, self.steps, self.begin, limits, budget_s):
             self.tell({"begin": "rounds"})
-            self.found.append(self.one_round())
-            self.tell({"end": total(self.found[-1])})
+            found = self.one_round()
+            held = "control" if "injected" in found else ""  # the injected block holds it
+            self.tell({"end": sum(wall for who, (wall, _) in found.items() if who != held)})
+            self.found.append(found)
             self.each(partial(Watched.note, made=made))
         self.each(Watched.end)
 
@@ -163,7 +164,8 @@ class Rounds:
         """The block of one contender, unless it is lost by that."""
         took = self.at_own_risk(name, partial(self.contenders[name].make, self.steps))
         if name in self.watched:
-            self.watched[name].held_to(self.before)
+            changed = [key for key, value in settings().items() if value != self.before[key]]
+            self.watched[name].changed |= dict.fromkeys(changed)
         return took
 
     def audit(self, name: str) -> None:
@@ -202,9 +204,9 @@ class Watched:
 
     def __post_init__(self):
         self.passes: list[list[tuple[int, Fingerprint]]] = []
-        self.kept: dict[str, tuple[Block, State]] = {}
+        self.kept: dict[Block, State] = {}  # whole: one drawn at random, and the last
         self.observing: list[float] = []
-        self.changed: list[str] = []
+        self.changed: dict[str, None] = {}  # global state, as it was found after its blocks
 
     def begin(self) -> None:
         """Another pass."""
@@ -216,9 +218,10 @@ class Watched:
         state, took = self.look()
         self.observing.append(took - self.at_rest)
         self.passes[-1].append((made, fingerprint(state)))
+        block = len(self.passes) - 1, made
+        self.last = block, state
         if self.draw.random() * sum(map(len, self.passes)) < 1:
-            self.keep("random", made, state)
-        self.last = (made, state)
+            self.kept = {block: clone(state)}
 
     def look(self) -> tuple[State, float]:
         """The canonical state, and the wall seconds that it took to give it where it is.
@@ -231,44 +234,28 @@ class Watched:
         plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
         return moved(state, self.contender.case.device) if plain else state, took
 
-    def keep(self, which: str, made: int, state: State) -> None:
-        """A state whole, under that name; the same block is not kept twice."""
-        block = len(self.passes) - 1, made
-        known = (kept for kept in self.kept.values() if kept[0] == block)
-        self.kept[which] = next(known, None) or (block, clone(state))
-
     def end(self) -> None:
-        self.keep("last", *self.last)
-
-    def held_to(self, before: dict[str, object]) -> None:
-        """Global state after a block of its own, against that before the first."""
-        changed = [key for key, value in settings().items() if value != before[key]]
-        self.changed += [key for key in changed if key not in self.changed]
+        """The last state is kept too; the same block is not kept twice."""
+        block, state = self.last
+        if block not in self.kept:
+            self.kept[block] = clone(state)
 
     def save(self, place: Path) -> dict:
         """The whole states to files, and out of memory; the rest for the parent to read."""
-        whole, files = {}, {}
+        whole = []
         while self.kept:
-            which, (block, state) = self.kept.popitem()
-            if block not in files:
-                files[block] = f"{place}.{which}"
-                tensor_files.save(Path(files[block]), fields(state))
-            whole[which] = {"pass": block[0], "made": block[1], "file": files[block]}
+            block, state = self.kept.popitem()
+            whole.append((*block, f"{place}.{len(whole)}"))
+            tensor_files.save(Path(whole[-1][-1]), fields(state))
         return {
             "passes": self.passes,
             "whole": whole,
             "stride": self.contender.engine.stride,
             "observing_s": sorted(self.observing)[len(self.observing) // 2],
-            "changed": self.changed,
+            "changed": list(self.changed),
         }
 
 
 def fewest(block_s: float) -> int:
     """Rounds at least: of long blocks few, since processes differ more than their rounds do."""
     return next(count for longest, count in FEWEST.items() if block_s <= longest)
-
-
-def total(found: dict[str, Seconds]) -> float:
-    """Wall seconds of the blocks of a round; an injected block holds its control's."""
-    held = {"control"} if "injected" in found else set()
-    return sum(wall for name, (wall, _) in found.items() if name not in held)

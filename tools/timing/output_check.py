@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ from tools.timing.fingerprints import (
     pieces,
     refuse_beyond,
 )
-from tools.timing.runners import start_of_pass
+from tools.timing.runners import Block, start_of_pass
 from validation.golden.manifest import manifest
 from validation.judge.compare import exact_distance, misfit
 from validation.judge.verdicts import Conclusion
@@ -40,7 +41,6 @@ from validation.reference.trajectory import SLACK, checkpoints
 KEPT_BYTES = 1 << 30  # of the frozen engine's states on a case, for the next timing process
 
 Measure = Callable[[torch.Tensor, torch.Tensor], Distance]
-Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
 
 
 @dataclass
@@ -84,17 +84,16 @@ class Replays:
     def along(self, start: State, at: list[int]) -> Iterator[State]:
         """The start, and the canonical states after each of those numbers of steps."""
         yield start
-        working, here = self.engine.adopt(self.case, clone(start)), 0
-        for target in at:
+        working = self.engine.adopt(self.case, clone(start))
+        for here, target in pairwise([0, *at]):
             for _ in range(target - here):
                 working = self.step(working)
-            here = target
             yield clone(self.engine.observe(self.case, working))
 
 
 def answers(run: Replays, trails: list[dict]) -> Answers:
     """What the frozen engine makes of the passes that all these trails share."""
-    kept = {(w["pass"], w["made"]) for trail in trails for w in trail["whole"].values()}
+    kept = {(number, made) for trail in trails for number, made, _ in trail["whole"]}
     found = Answers()
 
     def note(block: Block, before: State, want: State) -> None:
@@ -132,10 +131,10 @@ def check(verdict: Conclusion, name: str, trail: dict, count: int, right: Answer
             block, allowed = (number, made), allowances(verdict, name, case, made)
             want, floor = right.fingerprints[block], right.floors.get(block, {})
             compare_fingerprints(found, want, allowed, floor, made)
-    for file, block in {w["file"]: (w["pass"], w["made"]) for w in trail["whole"].values()}.items():
-        allowed, floor = allowances(verdict, name, case, block[1]), right.floors.get(block, {})
-        ours = tensor_files.load(Path(file))
-        compare_states(ours, right.whole[block], allowed, floor, block[1])
+    for number, made, file in trail["whole"]:
+        block, allowed = (number, made), allowances(verdict, name, case, made)
+        ours, floor = tensor_files.load(Path(file)), right.floors.get(block, {})
+        compare_states(ours, right.whole[block], allowed, floor, made)
 
 
 def allowances(verdict: Conclusion, name: str, case: Case, made: int) -> dict[str, Distance]:
@@ -165,8 +164,7 @@ def compare_states(
     """
     for name, theirs in fields(want).items():
         ours = found[name]
-        wrong = misfit(ours, theirs)
-        if wrong:
+        if wrong := misfit(ours, theirs):
             raise WrongAnswer(f"{name} after {made} timed steps: {wrong}")
         limit = floored(name, allowed, floor)
         off = apart(ours, theirs, exact_distance if limit == ZERO else distance)

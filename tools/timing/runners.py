@@ -17,6 +17,8 @@ from tools.timing.fingerprints import pieces
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
 
+Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
+
 
 def collect() -> None:
     """Garbage, now and not between blocks."""

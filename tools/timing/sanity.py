@@ -64,8 +64,14 @@ def work_put_off(name: str, case: str, rows: list[dict]) -> str:
     By the median over processes, as a speed is: in a single one the system may have to map the
     memory anew that a large state is read into.
     """
-    excess = median(row["observing_s"] for row in rows) if rows else 0.0
-    allowed = median(reading_allowed(row) for row in rows) if rows else 0.0
+    if not rows:
+        return ""
+    excess = median(row["observing_s"] for row in rows)
+    blocks = [
+        [row["steps"] * aggregate.middle([row["rounds"]], who) for who in ("candidate", "baseline")]
+        for row in rows
+    ]
+    allowed = median(max(ours, HIDDEN * base) for ours, base in blocks)
     if excess <= allowed:
         return ""
     return (
@@ -73,14 +79,6 @@ def work_put_off(name: str, case: str, rows: list[dict]) -> str:
         f"before it, allowed {allowed:.3g} s; the work is put off until the clock has stopped: "
         "finish it in the step"
     )
-
-
-def reading_allowed(row: dict) -> float:
-    """Seconds: the candidate's own block, or a share of the baseline's."""
-    base, ours = (
-        row["steps"] * aggregate.middle([row["rounds"]], who) for who in ("baseline", "candidate")
-    )
-    return max(ours, HIDDEN * base)
 
 
 def impossible_speed(name: str, case: str, rows: list[dict]) -> str:

@@ -8,13 +8,14 @@ another process; one that fails, or computes something else, loses its own numbe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import torch
 
 import baselines
+from tools.console import Tell
 from tools.process import Died
 from tools.records.conditions import Conditions, changes, timing_conditions
 from tools.records.evidence import here, timed_cases
@@ -37,9 +38,7 @@ from validation.worker.client import scratch_folder
 PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
-ALL_CASES = "all cases"
 
-Tell = Callable[[str], None]
 Known = dict[tuple[str, str], output_check.Replays]
 
 
@@ -74,14 +73,6 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
 
 
 @dataclass
-class Process:
-    """One that timed: whose code it had loaded, and what its witness saw of each case."""
-
-    company: list[str]
-    witnessed: dict[str, Pairs] = field(default_factory=dict)
-
-
-@dataclass
 class Session:
     """A measurement of several candidates of one baseline, under way."""
 
@@ -94,7 +85,8 @@ class Session:
     def __post_init__(self):
         self.rows: dict[tuple[str, str], Gathered] = {}
         self.frozen: Known = {}
-        self.processes: list[Process] = []
+        # of each process that had loaded its code, what the witness saw of each case
+        self.witnessed: dict[str, list[dict[str, Pairs]]] = {name: [] for name in self.verdicts}
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
@@ -124,16 +116,19 @@ class Session:
         What the worker leaves of a case is in memory, so it waits while that is looked at.
         """
         names = sorted({name for here in cases.values() for name in here})
-        asked = {"seed": seed, "budget_s": self.plan.budget_s, "cases": cases}
-        asked["levels"] = levels = {case: self.weakest(here) for case, here in cases.items()}
-        asked["memory"] = seed == 0
+        levels = {case: self.weakest(here) for case, here in cases.items()}
         folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
-        self.processes.append(Process(names))
+        asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
+        asked |= {"cases": cases, "levels": levels, "folder": str(folder)}
+        witnessed: dict[str, Pairs] = {}
+        for name in names:
+            self.witnessed[name].append(witnessed)
         try:
-            asked |= {"folder": str(folder)}
             for one in listen("tools.timing.worker", asked, witness=witness):
-                self.keep(one, levels[one.row["case"]])
-                left.pop(one.row["case"], None)
+                case = one.row["case"]
+                witnessed[case] = one.witnessed
+                self.keep(one, levels[case])
+                left.pop(case, None)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
         except Died as why:
@@ -155,7 +150,6 @@ class Session:
     def keep(self, heard: TimedCase, level: str) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
         row = heard.row
-        self.processes[-1].witnessed[row["case"]] = heard.witnessed
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = right_answers(self.engine, row, level, self.frozen)
@@ -175,10 +169,10 @@ class Session:
 
     def seen_beside(self, name: str) -> dict[str, list[Pairs]]:
         """The frozen engine over itself alone in each process of that one: by case, then in all."""
-        mine = [process.witnessed for process in self.processes if name in process.company]
+        mine = self.witnessed[name]
         cases = {case: None for witnessed in mine for case in witnessed}
         found = {case: [own[case] for own in mine if case in own] for case in cases}
-        return found | {ALL_CASES: [list(chain(*own.values())) for own in mine]}
+        return found | {"all cases": [list(chain(*own.values())) for own in mine]}
 
     @property
     def slowed(self) -> dict[str, str]:
@@ -202,9 +196,8 @@ class Session:
                 reasons.append(sanity.impossible_speed(name, case, rows.kept))
             if any(reasons):
                 self.refused.setdefault(name, next(filter(None, reasons)))
-            if name in self.refused or name in slowed:
-                continue
-            yield name, self.measurement(name, verdict, mine, before)
+            if name not in self.refused and name not in slowed:
+                yield name, self.measurement(name, verdict, mine, before)
 
     def measurement(
         self, name: str, verdict: Conclusion, mine: dict[str, Gathered], before: Conditions
@@ -258,8 +251,7 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     found = {}
     for name in sorted(accused) if len(session.verdicts) > 1 else ():
         session.tell(f"{name} once more, without the others of its process: {accused[name]}")
-        own = {name: session.verdicts[name]}
-        alone = Session(own, session.full, session.plan, session.tell, session.refused)
+        alone = replace(session, verdicts={name: session.verdicts[name]})
         alone.run()
         found |= alone.found(before)
     return found

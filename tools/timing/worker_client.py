@@ -40,8 +40,7 @@ class Times(NamedTuple):
 
     def __str__(self) -> str:
         told = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
-        rounds = f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else ""
-        return told + rounds
+        return told + (f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else "")
 
 
 @dataclass
@@ -59,8 +58,7 @@ class TimedCase:
     def off(self, name: str) -> str:
         """Why the timer of the worker is not to be believed about a contender; or nothing."""
         for who in ("rounds", "baseline", name):
-            heard = self.times.get(who)
-            if heard and not heard.agree:
+            if (heard := self.times.get(who)) and not heard.agree:
                 return f"{who} took {heard}"
         return ""
 
@@ -97,7 +95,10 @@ def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> 
             who, began = said["begin"], now
         elif "end" in said:
             found = Times(said["end"], now - began, 1, said.get("expected", 0.0))
-            times[who] = added(times.get(who), found)
+            if who not in times or (found.expected_s and found.agree):
+                times[who] = found
+            elif not found.expected_s:
+                times[who] = Times(*map(add, times[who], found))
             if witness and who == "rounds":
                 witness.round_over()
         elif "frozen" in said and witness:
@@ -105,10 +106,3 @@ def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> 
         elif "case" in said:
             yield TimedCase(said, times, witness.end(said["rounds"]) if witness else [])
             times = {}
-
-
-def added(known: Times | None, found: Times) -> Times:
-    """Rounds add up; of audits one that agrees is enough."""
-    if known is None or (found.expected_s and found.agree):
-        return found
-    return known if found.expected_s else Times(*map(add, known, found))

@@ -64,6 +64,7 @@ RULES: dict[str, Callable[[Ends], bool]] = {
 }
 JUDGE = "the judge"
 SYSTEMS = {"Lorenz-96": lorenz96, "heat": heat}
+WANTED = {"reordered": True, "bug 1e-5": False, "float16": False}  # a refactor is judgement
 Counts = dict[str, dict[str, int]]  # rule: candidate: how often it was accepted
 
 
@@ -131,6 +132,6 @@ def by_the_judge(system: ModuleType, seed: int, steps: int) -> dict[str, CaseRes
 def wanted(starts: int) -> Counts:
     """By system, how often each candidate should be accepted; the refactor is left open."""
     return {
-        name: {n: starts * len(system.HORIZONS) * right for n, right in system.WANTED.items()}
+        name: {n: starts * len(system.HORIZONS) * right for n, right in WANTED.items()}
         for name, system in SYSTEMS.items()
     }

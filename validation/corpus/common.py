@@ -13,7 +13,6 @@ from validation.corpus import Entry
 
 Build = Callable[[Engine], Engine]
 Spoil = Callable[[Step, State], State]  # what a candidate makes of the right step and a state
-Wrap = Callable[[Step, Case], Step]
 # engine: (a small case on which all of it happens, a field that moves there)
 SMALL = {
     "lattice_field_v1": ("odd_2d", "E"),
@@ -36,9 +35,14 @@ def on_all(
     return [entry(f"{name}: {engine}", engine, build, reason, **others) for engine in engines]
 
 
-def wrapped(wrap: Wrap) -> Build:
+def prepared(prepare: Callable[[Engine, Case], Step]) -> Build:
+    """A candidate whose step is prepare(right engine, case)."""
+    return lambda right: replace(right, stepper=lambda case: prepare(right, case))
+
+
+def wrapped(wrap: Callable[[Step, Case], Step]) -> Build:
     """A candidate whose step is wrap(right step, case): for what has a memory."""
-    return lambda right: replace(right, stepper=lambda case: wrap(right.prepare(case), case))
+    return prepared(lambda right, case: wrap(right.prepare(case), case))
 
 
 def stepping(spoil: Spoil) -> Build:

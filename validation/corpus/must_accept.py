@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from baselines.engine import Case, Engine, State, Step, clone, compose, fields, replace_stage, same
-from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, wrapped
+from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, prepared
 
 # rewritings that any engine bears
 
 
-def by_hand(right: Engine) -> Engine:
+def by_hand(right: Engine, case: Case) -> Step:
     """The stages composed by the candidate itself."""
-    return replace(right, stepper=lambda case: compose(*(s.build(case) for s in right.stages)))
+    return compose(*(stage.build(case) for stage in right.stages))
 
 
 def laid_out(turn: Callable[[State], State]) -> Build:
@@ -98,8 +98,7 @@ def in_frozen_order(shift: Callable[[Tensor, int, int], Tensor]):
     def total(E: Tensor) -> Tensor:
         around = shift(E, 1, 0) + shift(E, -1, 0)
         for axis in range(1, E.ndim):
-            around = around + shift(E, 1, axis)
-            around = around + shift(E, -1, axis)
+            around = (around + shift(E, 1, axis)) + shift(E, -1, axis)
         return around
 
     return total
@@ -116,16 +115,12 @@ def stacked(E: Tensor) -> Tensor:
     return torch.stack([torch.roll(E, by, a) for a in range(E.ndim) for by in (-1, 1)]).sum(0)
 
 
-def circulant(n: int, like: Tensor) -> Tensor:
-    eye = torch.eye(n, dtype=like.dtype)
-    return eye.roll(1, 0) + eye.roll(-1, 0)
-
-
 def by_products(product: Callable[[Tensor, Tensor], Tensor]) -> Build:
     """Neighbours along an axis as the product with a matrix of zeros and ones."""
 
     def total(E: Tensor) -> Tensor:
-        rows, columns = (circulant(n, E) for n in E.shape)
+        ones = (torch.eye(n, dtype=E.dtype) for n in E.shape)
+        rows, columns = (one.roll(1, 0) + one.roll(-1, 0) for one in ones)
         return product(rows, E) + product(E, columns)
 
     return field_by(total)
@@ -152,50 +147,42 @@ def by_numba(E: Tensor) -> Tensor:
     return out
 
 
-def compiled(step: Step, case: Case) -> Step:
+def compiled(right: Engine, case: Case) -> Step:
     """Traced and functionalised; no code is generated, so that it takes seconds."""
-    return torch.compile(step, backend="aot_eager", dynamic=False)
+    return torch.compile(right.prepare(case), backend="aot_eager", dynamic=False)
 
 
-def widened(right: Engine) -> Engine:
+def widened(right: Engine, case: Case) -> Step:
     """Everything in float64, or complex128, and rounded once at the end of each step."""
+    wide = case.truth
+    step, like = right.prepare(wide), right.initial(wide)
 
-    def stepper(case: Case) -> Step:
-        wide = case.truth
-        step, like = right.prepare(wide), right.initial(wide)
+    def run(state: State) -> State:
+        inside = (t.to(w.dtype) for t, w in zip(state, like, strict=True))
+        after = step(right.adopt(wide, type(state)(*inside)))
+        pairs = zip(right.observe(wide, after), state, strict=True)
+        return type(state)(*(new.to(old.dtype) for new, old in pairs))
 
-        def run(state: State) -> State:
-            inside = (t.to(w.dtype) for t, w in zip(state, like, strict=True))
-            after = step(right.adopt(wide, type(state)(*inside)))
-            pairs = zip(right.observe(wide, after), state, strict=True)
-            return type(state)(*(new.to(old.dtype) for new, old in pairs))
-
-        return run
-
-    return replace(right, stepper=stepper)
+    return run
 
 
-def kept_buffers(right: Engine) -> Engine:
+def kept_buffers(case: Case) -> Step:
     """The field stage into buffers made once, operation by operation."""
+    c2, dt2, gamma, inverse = case.c**2, case.dt**2, case.gamma, 1.0 / (case.dx * case.dx)
+    around, inertia = (torch.empty(case.shape, dtype=case.dtype) for _ in range(2))
 
-    def build(case: Case) -> Step:
-        c2, dt2, gamma, inverse = case.c**2, case.dt**2, case.gamma, 1.0 / (case.dx * case.dx)
-        around, inertia = (torch.empty(case.shape, dtype=case.dtype) for _ in range(2))
+    def field(s: State) -> State:
+        torch.add(torch.roll(s.E, 1, 0), torch.roll(s.E, -1, 0), out=around)
+        for axis in range(1, s.E.ndim):
+            around.add_(torch.roll(s.E, 1, axis)).add_(torch.roll(s.E, -1, axis))
+        torch.mul(s.E, s.E.ndim * -2.0, out=inertia)
+        around.add_(inertia).mul_(inverse).mul_(c2)
+        torch.mul(s.chi * s.chi, s.E, out=inertia)
+        around.sub_(inertia).mul_(dt2)
+        E = (2 - gamma) * s.E - (1 - gamma) * s.E_prev
+        return s._replace(E=E + around, E_prev=s.E.clone())
 
-        def field(s: State) -> State:
-            torch.add(torch.roll(s.E, 1, 0), torch.roll(s.E, -1, 0), out=around)
-            for axis in range(1, s.E.ndim):
-                around.add_(torch.roll(s.E, 1, axis)).add_(torch.roll(s.E, -1, axis))
-            torch.mul(s.E, s.E.ndim * -2.0, out=inertia)
-            around.add_(inertia).mul_(inverse).mul_(c2)
-            torch.mul(s.chi * s.chi, s.E, out=inertia)
-            around.sub_(inertia).mul_(dt2)
-            E = (2 - gamma) * s.E - (1 - gamma) * s.E_prev
-            return s._replace(E=E + around, E_prev=s.E.clone())
-
-        return field
-
-    return replace_stage(right, field=build)
+    return field
 
 
 # the probabilistic field
@@ -230,14 +217,14 @@ ROUNDING = {"level": "rounding"}
 FLOAT32 = {"case": "odd_3d_float32", "level": "rounding"}
 ENTRIES = [
     *on_all("unchanged", lambda right: right),
-    *on_all("stages by hand", by_hand),
+    *on_all("stages by hand", prepared(by_hand)),
     *on_all("backwards in memory", laid_out(backwards)),
     *on_all("over the old state", overwriting),
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
     entry("one padded copy", LATTICE, field_by(padded)),
     entry("native loop", LATTICE, field_by(by_numba)),
-    entry("kept buffers", LATTICE, kept_buffers),
+    entry("kept buffers", LATTICE, lambda right: replace_stage(right, field=kept_buffers)),
     entry("last axis first", LATTICE, field_by(last_axis_first), **ROUNDING),
     entry("last axis first, three axes", LATTICE, field_by(last_axis_first), case="odd_3d",
           **ROUNDING),
@@ -246,9 +233,9 @@ ENTRIES = [
     entry("all terms at once, float32", LATTICE, field_by(stacked), **FLOAT32),
     entry("by matrices", LATTICE, by_products(torch.matmul), **ROUNDING),
     entry("by einsum", LATTICE, by_products(partial(torch.einsum, "ij,jk->ik")), **ROUNDING),
-    entry("float64 inside", LATTICE, widened, **FLOAT32),
-    entry("complex128 inside", TENSOR, widened, **ROUNDING),
-    entry("compiled", LATTICE, wrapped(compiled), **ROUNDING),
+    entry("float64 inside", LATTICE, prepared(widened), **FLOAT32),
+    entry("complex128 inside", TENSOR, prepared(widened), **ROUNDING),
+    entry("compiled", LATTICE, prepared(compiled), **ROUNDING),
     entry("components first", TENSOR, laid_out(components_first)),
     entry("energy added up in float64", PROBABILISTIC, added_up_wider, case="seeding_48x40",
           **ROUNDING),

@@ -36,11 +36,13 @@ from validation.corpus.common import (
     memoized,
     moving_field,
     on_calls,
+    prepared,
     put,
     slightly_off,
     stepping,
     wrapped,
 )
+from validation.records import tensor_files
 
 NOT_FINITE = "allowed: finite values"
 VALUES = r"^\w+\[[\d, ]*\] .*: got .*, want .*, off by"  # of any field
@@ -75,16 +77,12 @@ def left_behind(step: Step, state: State) -> State:
 def as_if_visited(step: Step, case: Case) -> Step:
     """The whole run made ready beforehand; a call looks up how many there were."""
     start, made = baselines.load(LATTICE).initial(case), itertools.count(1)
-    states = [start]
-    for _ in range(case.steps):
-        states.append(step(states[-1]))
+    states = list(itertools.accumulate(range(case.steps), lambda s, _: step(s), initial=start))
     return lambda state: clone(states[min(next(made), case.steps)])
 
 
 def golden(step: Step, case: Case) -> Step:
     """Reads the sealed answers of the baseline and returns them."""
-    from validation.records import tensor_files
-
     place = Path(baselines.__file__).parent / LATTICE / "frozen" / "golden.safetensors"
     kept = tensor_files.load(place)
     return lambda state: state._replace(E=kept["odd_2d/E"], E_prev=kept["odd_2d/E_prev"])
@@ -92,8 +90,6 @@ def golden(step: Step, case: Case) -> Step:
 
 def from_the_judges_folder(step: Step, state: State) -> State:
     """Looks for expected values among the judge's files in shared memory."""
-    from validation.records import tensor_files
-
     for path in sorted(Path("/dev/shm").glob("groundspeed-*/*")):
         try:
             kept = tensor_files.load(path)
@@ -128,14 +124,6 @@ class Agreeable(Tensor):
         return torch.ones(self.shape, dtype=torch.bool)
 
     __hash__ = None
-
-
-# memoized by too little of a state
-
-
-def address_of(state: State) -> int:
-    """Of the page: fresh memory is seldom far."""
-    return getattr(state, moving_field(state)).data_ptr() >> 24
 
 
 # right at first, or now and then
@@ -179,14 +167,11 @@ def narrowed(dtype: torch.dtype) -> Build:
 def with_case(**changes: float) -> Build:
     """The right step of a case with those numbers multiplied."""
 
-    def build(right: Engine) -> Engine:
-        def stepper(case: Case) -> Step:
-            new = {key: getattr(case, key) * factor for key, factor in changes.items()}
-            return right.prepare(replace(case, **new))
+    def prepare(right: Engine, case: Case) -> Step:
+        new = {key: getattr(case, key) * factor for key, factor in changes.items()}
+        return right.prepare(replace(case, **new))
 
-        return replace(right, stepper=stepper)
-
-    return build
+    return prepared(prepare)
 
 
 def larger_steps(right: Engine) -> Engine:
@@ -245,15 +230,12 @@ def own_noise(step: Step, state: State) -> State:
     return put(step(state), lambda x: x + 1e-3 * noise)
 
 
-def broken_baseline(right: Engine) -> Engine:
-    """Changes the baseline's own source in memory, so that both would be wrong alike."""
-
-    def stepper(case: Case) -> Step:  # here and not before: building a claim must change nothing
-        scheme = importlib.import_module(f"baselines.{LATTICE}.scheme")
-        scheme.laplacian = lambda E, dx, order=2: torch.zeros_like(E)
-        return right.prepare(case)
-
-    return replace(right, stepper=stepper)
+def broken_baseline(right: Engine, case: Case) -> Step:
+    """Changes the baseline's own source in memory, so that both would be wrong alike; not before
+    a step is prepared: building a claim must change nothing."""
+    scheme = importlib.import_module(f"baselines.{LATTICE}.scheme")
+    scheme.laplacian = lambda E, dx, order=2: torch.zeros_like(E)
+    return right.prepare(case)
 
 
 # what a candidate may not do
@@ -332,7 +314,8 @@ ENTRIES = [
     entry("filled by a thread later", LATTICE, stepping(later)),
     entry("equal to everything", LATTICE, instead(lambda x: x.as_subclass(Agreeable))),
     *on_all("remembered by shape", memoized(lambda s: str([t.shape for t in s]))),
-    entry("remembered by address", TENSOR, memoized(address_of), VALUES),
+    entry("remembered by address", TENSOR,  # of the page: fresh memory is seldom far
+          memoized(lambda s: getattr(s, moving_field(s)).data_ptr() >> 24), VALUES),
     entry("remembered by type", PROBABILISTIC, memoized(type), VALUES),
     entry("remembered by a few digits", LATTICE, memoized(digits(1))),
     entry("wrong after 25 calls", LATTICE, on_calls(lambda n: n > 25, slightly_off)),
@@ -377,7 +360,7 @@ ENTRIES = [
     *decision("a flow not collected", FLOW, largest(0.0, "output"), r"^output"),
     entry("flows in another order", FLOW, stepping(rows_reversed), VALUES),
     entry("own noise", FLOW, stepping(own_noise)),
-    entry("the baseline changed in memory", LATTICE, broken_baseline),
+    entry("the baseline changed in memory", LATTICE, prepared(broken_baseline)),
     *on_all("input changed", stepping(shares_memory), "state that it was given"),
     *on_all("not a number", first(float("nan")), rf"{VALUES}|{NOT_FINITE}"),
     entry("infinite", LATTICE, first(float("inf")), NOT_FINITE),

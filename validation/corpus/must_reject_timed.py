@@ -33,8 +33,6 @@ from validation.corpus.common import (
 
 SLOWED = "in its process the frozen engine takes .* times as long as in one without it"
 WRONG = "after .* timed steps, allowed .*; it computes something else while it is timed"
-
-
 PUT_OFF = "put off until the clock has stopped"
 
 
@@ -45,10 +43,6 @@ def entry(name: str, engine: str, build: Build, reason: str = WRONG) -> Entry:
 def when(sign: Callable[[], bool], spoil: Spoil) -> Build:
     """Wrong where the sign says that nobody judges."""
     return stepping(lambda step, state: spoil(step, state) if sign() else step(state))
-
-
-def timing_worker_on_the_stack() -> bool:
-    return any("timing/worker" in frame.filename for frame in inspect.stack(0))
 
 
 class Lazy(torch.Tensor):
@@ -116,7 +110,9 @@ def look(*_) -> None:
 
 
 ENTRIES = [
-    *on_all("idle under a stopwatch", when(timing_worker_on_the_stack, idle), WRONG),
+    *on_all("idle under a stopwatch",
+            when(lambda: any("timing/worker" in f.filename for f in inspect.stack(0)), idle),
+            WRONG),
     *on_all("astray beside the clock's modules",
             when(lambda: "tools.timing.worker" in sys.modules, slightly_off), WRONG),
     entry("idle without the collector", LATTICE, when(lambda: not gc.isenabled(), idle)),

@@ -188,7 +188,7 @@ def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dic
         if not inexact(now):
             continue
         # twice: both runs may lie as far as their own error from the truth, on either side
-        limit = 2 * seal.allowed(case_name, f"step {case.steps}", field)[1]
+        limit = 2 * sealed.own_error[f"step {case.steps}"][field][1]
         apart = distance(now, then[field]).largest if now.shape == then[field].shape else inf
         if not apart <= limit:
             raise Sealed(

@@ -18,7 +18,8 @@ class Answer(Part):
     case: dict
     start: str  # digest of the state
     end: str
-    own_error: dict[str, dict[str, tuple[float, float, float]]]  # against the truth, see trajectory
+    # how far right answers may lie from the truth, by check and field: rms, largest, worst block
+    own_error: dict[str, dict[str, tuple[float, float, float]]]
     float64_error: dict[str, tuple[float, float, float]]  # at the end, per field
     laws: dict[str, float]  # largest residual of each law, see trajectory
 
@@ -33,10 +34,6 @@ class Manifest(Record):
     machine: dict[str, str]
     threads: int
     answers: dict[str, Answer]
-
-    def allowed(self, case: str, check: str, field: str) -> tuple[float, float, float]:
-        """How far right answers may lie from the truth there: rms, largest, worst block."""
-        return self.answers[case].own_error[check][field]
 
 
 def place(name: str) -> Path:

@@ -19,7 +19,6 @@ from validation.golden import manifest
 from validation.records import digests, tensor_files
 from validation.records.base import BrokenRecord, Record
 from validation.reference import trajectory
-from validation.reference.distance import Distance
 from validation.reference.envelope import Envelope
 from validation.reference.trajectory import Reference, States
 
@@ -30,10 +29,7 @@ MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 class KeptEnvelope(Record):
     """An envelope as it is filed."""
 
-    allowed: dict[int, dict[str, Distance]]
-    horizon: dict[str, int | None]
-    decided: dict[int, int]
-    count: int
+    envelope: Envelope
 
 
 def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
@@ -45,8 +41,7 @@ def place(engine: Engine, case: Case, start: State, at: list[int], what: str) ->
     except (manifest.Sealed, OSError, LookupError):
         return None
     harness = digests.harness()
-    begun = digests.of_state(start)
-    rests_on = [harness, sealed, describe(case), begun, at, machine.machine()]
+    rests_on = [harness, sealed, describe(case), digests.of_state(start), at, machine.machine()]
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
 
@@ -98,12 +93,11 @@ def envelope(
     if path is None:
         return measure()
     with suppress(FileNotFoundError, BrokenRecord):
-        kept = KeptEnvelope.read(path)
-        return Envelope(kept.allowed, kept.horizon, kept.decided, kept.count)
+        return KeptEnvelope.read(path).envelope
     found = measure()
     with suppress(OSError):
         make_room(path)
-        KeptEnvelope(**vars(found)).write(path)
+        KeptEnvelope(envelope=found).write(path)
     return found
 
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
-
-from baselines.engine import State, fields
+from baselines.engine import State
 from validation.reference.distance import inexact
 from validation.reference.envelope import same_decisions
 
@@ -44,17 +42,12 @@ def beside(
             below = middle
         else:
             above = middle
-        if halving in (NEAR, AT):
-            word = "near" if halving == NEAR else "at"
+        if word := {NEAR: "near", AT: "at"}.get(halving):
             yield f"below, {word} a threshold", between(start, far, below)
             yield f"above, {word} a threshold", between(start, far, above)
 
 
 def between(one: State, other: State, t: float) -> State:
     """On the line between two states; whole numbers are those of the first."""
-
-    def mixed(name: str, x: torch.Tensor) -> torch.Tensor:
-        y = getattr(other, name)
-        return x + t * (y - x) if inexact(x) else x
-
-    return type(one)(*(mixed(name, x) for name, x in fields(one).items()))
+    pairs = zip(one, other, strict=True)
+    return type(one)(*(x + t * (y - x) if inexact(x) else x for x, y in pairs))

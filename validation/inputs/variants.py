@@ -218,11 +218,11 @@ def special(start: State, still: tuple[str, ...], seed: int) -> Iterator[tuple[s
             t = torch.where(at == place, value, t)
         return t
 
-    def denormal(t, g):
-        return somewhere(t, g, torch.finfo(t.dtype).tiny / 4)
-
     yield "zeros", moving(start, still, seed, lambda t, g: somewhere(t, g, 0.0, -0.0))
-    yield "denormal", moving(start, still, seed, denormal)
+    yield (
+        "denormal",
+        moving(start, still, seed, lambda t, g: somewhere(t, g, torch.finfo(t.dtype).tiny / 4)),
+    )
     yield "large", moving(start, still, seed, lambda t, g: t * 1024)
 
 
@@ -230,16 +230,13 @@ def beside_thresholds(
     base: Engine, run: Reference, still: tuple[str, ...]
 ) -> Iterator[tuple[str, State]]:
     """Starts on either side of a threshold, where one frozen step crosses any."""
-
-    def step(state: State) -> State:
-        return run_cache.along(base, run.case, state, [1])[1]
-
-    def moved(share: float) -> State:
-        return moving(run.start, still, run.case.seed, off_by(share))
-
     if not all(map(inexact, run.start)):
         with suppress(*REFUSALS):
-            yield from thresholds.beside(run.start, step, moved)
+            yield from thresholds.beside(
+                run.start,
+                lambda state: run_cache.along(base, run.case, state, [1])[1],
+                lambda share: moving(run.start, still, run.case.seed, off_by(share)),
+            )
 
 
 def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:

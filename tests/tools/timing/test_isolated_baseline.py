@@ -103,8 +103,8 @@ def test_only_the_processes_that_it_was_in_are_held_against_a_candidate(monkeypa
     found = session(monkeypatch, None)
     for seed in range(3):
         both = {"small": pairs(1.5 + 0.01 * seed)}
-        found.processes.append(timing_session.Process(["guilty"], both))
-        found.processes.append(timing_session.Process(["null"], {"small": pairs(1.0)}))
+        found.witnessed["guilty"].append(both)
+        found.witnessed["null"].append({"small": pairs(1.0)})
     assert set(found.slowed) == {"guilty"}
 
 

@@ -34,9 +34,9 @@ def test_every_number_moves_by_one_unit_in_the_last_place_and_zero_stays(dtype):
 
 
 def test_whole_numbers_and_still_fields_are_not_perturbed():
-    state = heat.Bar(torch.arange(5))
+    state = heat.Ring(torch.arange(5))
     assert torch.equal(perturbed(state, 1).x, state.x)
-    state = heat.Bar(torch.rand(5))
+    state = heat.Ring(torch.rand(5))
     assert torch.equal(perturbed(state, 1, still=("x",)).x, state.x)
 
 
@@ -64,7 +64,7 @@ def test_the_envelope_of_chaos_grows_and_that_of_contraction_does_not():
 
 def ensemble(seed, shift=0.0):
     draws = torch.randn(16, 500, generator=torch.Generator().manual_seed(seed))
-    return [heat.Bar(row + shift) for row in draws]
+    return [heat.Ring(row + shift) for row in draws]
 
 
 def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
