@@ -1,7 +1,5 @@
 """Command line entry point. Heavy imports come after the handler of Ctrl-C is set."""
 
-from __future__ import annotations
-
 import os
 import sys
 from signal import SIGINT, signal

@@ -1,7 +1,5 @@
 """Terminal output: aligned lines and a progress bar."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Processes that the tools start: programs that are watched, and workers that answer in JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

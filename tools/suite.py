@@ -7,8 +7,6 @@ asv imports this from the working tree whatever commit it is at: the measuring s
 The benchmarks themselves only read what `measure` found, so that asv times nothing anew.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

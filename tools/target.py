@@ -1,7 +1,5 @@
 """Resolves PATH[::CALLABLE]: a script, a module, a test or a callable, and its project."""
 
-from __future__ import annotations
-
 import ast
 import keyword
 import os

@@ -1,7 +1,5 @@
 """What an optimization claims: how closely it agrees with its baseline, where, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 

@@ -6,8 +6,6 @@ between two machines of one kind (kernel, memory, driver, load) is recorded and 
 *instance* says whether two results come from the same box.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

@@ -10,8 +10,6 @@ author decides: `groundspeed protocol --raised` after a new line of history, or 
 protocol --same` where the self-test gives the same answers as before.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

@@ -12,8 +12,6 @@ the values with which a stepping engine starts: each goes through a product with
 changes nothing unless rounding is random.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The variables of a function at its end, without a tracer that would slow it."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap

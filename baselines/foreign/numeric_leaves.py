@@ -5,8 +5,6 @@ number is an array of numpy, a tensor, a Python or numpy scalar, or a list of Py
 (lists of lists too). numpy is never imported here: who has its arrays has imported it.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from typing import Any

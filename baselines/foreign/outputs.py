@@ -1,7 +1,5 @@
 """What a run of a foreign program leaves: named numbers, and the calls that were watched."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """A foreign program, run as its owner runs it: a script, a module, a callable or tests."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util

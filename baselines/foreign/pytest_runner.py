@@ -1,7 +1,5 @@
 """Runs pytest tests in this process, with their conftest and fixtures; needs no torch."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections.abc import Iterable

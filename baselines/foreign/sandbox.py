@@ -5,8 +5,6 @@ interpreter again afterwards; so are its settings, its random numbers, its worki
 and whatever it prints. Two programs with a module of one name do not meet.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import importlib.util

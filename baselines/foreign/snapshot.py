@@ -5,8 +5,6 @@ has moved far enough, caches, logs, counters) is no field of a state. It is put 
 state is taken, or results would depend on what was computed before.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable
 from typing import Any

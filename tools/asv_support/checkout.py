@@ -1,7 +1,5 @@
 """A commit's implementation with today's judge and clock, in one tree."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

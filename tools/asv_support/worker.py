@@ -10,8 +10,6 @@
 All are about the tree that it is started in. The answer is the last line of the output.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

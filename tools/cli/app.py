@@ -1,7 +1,5 @@
 """The commands and their options. Each imports what it needs when it is called."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module

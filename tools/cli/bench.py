@@ -1,7 +1,5 @@
 """Command ``bench``: times optimizations that have a current VERIFIED verdict."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import cache

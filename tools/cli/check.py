@@ -1,7 +1,5 @@
 """Commands ``freeze`` and ``check``: freeze an engine's answers once, and verify them."""
 
-from __future__ import annotations
-
 from concurrent.futures import as_completed
 
 import baselines

@@ -3,8 +3,6 @@
 Its evidence lies in the folder of that kind of GPU, like that of any other machine.
 """
 
-from __future__ import annotations
-
 from tools.cli import bench, validate
 from tools.records import evidence
 from tools.records.conditions import changes

@@ -1,7 +1,5 @@
 """Command ``list``: engines and optimizations, with evidence of all kinds of machine."""
 
-from __future__ import annotations
-
 import baselines
 from tools import console
 from tools.records import evidence

@@ -1,7 +1,5 @@
 """Command ``new``: a new optimization that already validates."""
 
-from __future__ import annotations
-
 import keyword
 
 from tools import console

@@ -6,8 +6,6 @@ of its own takes a sample, the fastest of a few engines; ``here`` takes everythi
 Committed pages are left alone; those of this machine are rendered beside them.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import baselines

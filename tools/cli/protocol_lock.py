@@ -5,8 +5,6 @@ out otherwise: then a new line of history raises the number. Or none does: then 
 every control and every mutation score, is run and must give the answers that are locked.
 """
 
-from __future__ import annotations
-
 from tools import console
 from tools.records.protocols import CLOCK, COUNTER
 from tools.selftest import judged_controls, timed_controls

@@ -3,8 +3,6 @@
 The old evidence is kept in .groundspeed/earlier/ before new one takes its place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from tools import console

@@ -1,7 +1,5 @@
 """Command ``replay``: repeats the smallest call that shows a rejection."""
 
-from __future__ import annotations
-
 from tools import console
 from validation import discovery
 

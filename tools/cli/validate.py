@@ -1,7 +1,5 @@
 """Command ``validate``: judges optimizations against their frozen baseline."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from tools import console

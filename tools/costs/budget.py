@@ -6,8 +6,6 @@ bytes or arithmetic (data decide some sizes, and the last bits of data differ be
 widths). A line is known by its file and text, so that moving it costs nothing.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Command ``costs``: counts a step and compares it with its baseline and its budget."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import as_completed
 from functools import cache

@@ -5,8 +5,6 @@ with a GPU and without. Inside native kernels (numba, C++) there is nothing to c
 compiled region is one opaque thing: what the compiler is given is counted apart.
 """
 
-from __future__ import annotations
-
 import linecache
 import os
 import sys

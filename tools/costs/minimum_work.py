@@ -1,7 +1,5 @@
 """Minimum traffic and arithmetic of a step: the reference for distances to a limit."""
 
-from __future__ import annotations
-
 import torch
 
 from baselines.engine import Engine, clone

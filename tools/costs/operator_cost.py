@@ -14,8 +14,6 @@ pointwise operator makes or a reduction takes, whatever its function; none for c
 and comparisons.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Whether two runs of one program agree, and what to say where they do not."""
 
-from __future__ import annotations
-
 import torch
 
 from baselines.foreign.numeric_leaves import same

@@ -4,8 +4,6 @@ Nothing may write into the user's project, nor go out to the network: such a run
 the line that tried.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

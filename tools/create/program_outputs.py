@@ -1,7 +1,5 @@
 """Outputs of a whole run: the numbers that are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

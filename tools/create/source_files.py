@@ -1,7 +1,5 @@
 """The user's own files that a run used."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib.metadata import packages_distributions, version

@@ -1,7 +1,5 @@
 """Records what the calls of a step function take, change and return."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Started by `tools.create.command` where ``baselines`` holds nothing but the new baseline.
 """
 
-from __future__ import annotations
-
 import sys
 import warnings
 from dataclasses import replace

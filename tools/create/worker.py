@@ -3,8 +3,6 @@
 Reads a request from the folder that it is given, and leaves an answer there, or an error.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 import sys

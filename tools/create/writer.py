@@ -1,7 +1,5 @@
 """Writes the files of a baseline made from a user's program."""
 
-from __future__ import annotations
-
 import ast
 import json
 import platform

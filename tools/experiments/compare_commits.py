@@ -5,8 +5,6 @@ slowdown is confirmed by fresh processes before it alarms. Records are compared 
 conditions allow it, each by its ratio to the frozen baseline.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import shutil

@@ -10,8 +10,6 @@ one after the other; whatever they import later, they find in their own tree as 
 contenders are A and B and A once more; rounds and blocks are those of `tools.timing.interleaved`.
 """
 
-from __future__ import annotations
-
 import importlib
 import random
 import sys

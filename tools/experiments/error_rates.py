@@ -6,8 +6,6 @@ very same seconds, is committed as evidence of this kind of machine; the seconds
 Every process is kept as soon as it is through, so the experiment may be stopped and resumed.
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Iterator

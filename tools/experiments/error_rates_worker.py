@@ -12,8 +12,6 @@ Reads a seed and answers with one JSON object:
                  empty call, and of one of 100 µs
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import replace

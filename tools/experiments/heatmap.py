@@ -1,7 +1,5 @@
 """Page and plot of a sweep, for each engine."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

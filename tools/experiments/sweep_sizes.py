@@ -5,8 +5,6 @@ the new one from the old one, and ``steps`` makes its trajectory longer than the
 makes many steps in one call. An engine that is not listed is mapped at its everyday timed cases.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import torch

@@ -7,8 +7,6 @@ compared with the baseline on the spot, at the level that the optimization claim
 clock is started: a speed whose answer was not looked at is never shown.
 """
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from functools import lru_cache

@@ -5,8 +5,6 @@ doi:10.1145/1465482.1465560): a part that takes the share p of the run, made fre
 whole 1/(1 − p) times as fast.
 """
 
-from __future__ import annotations
-
 from tools.profiling.profile_record import Advice, HotLine, Profile
 from tools.rendering.templates import size
 

@@ -1,7 +1,5 @@
 """Command ``profile``: measures, and writes the record, its pages and its plots."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Difference of two profiles, by line and by operator, with the residual."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from statistics import median
 

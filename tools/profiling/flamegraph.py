@@ -1,7 +1,5 @@
 """Flame graphs of sampled stacks, and of memory by memray."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import zlib

@@ -1,7 +1,5 @@
 """Metrics of a whole run, or why this machine cannot give them."""
 
-from __future__ import annotations
-
 import os
 from statistics import mean, median
 

@@ -1,7 +1,5 @@
 """Writes the record, pages and plots of a profile into one folder, all or nothing."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

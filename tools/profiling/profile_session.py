@@ -1,7 +1,5 @@
 """Runs all instruments on one target and merges what they find."""
 
-from __future__ import annotations
-
 from math import ceil
 from statistics import median
 

@@ -1,7 +1,5 @@
 """Roofline of a profile as SVG, for light and dark pages."""
 
-from __future__ import annotations
-
 from math import log10
 from pathlib import Path
 

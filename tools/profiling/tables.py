@@ -1,7 +1,5 @@
 """Tables of a profile, by line and by operator, from raw instrument data."""
 
-from __future__ import annotations
-
 import linecache
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable

@@ -4,8 +4,6 @@ The kind of machine is the folder that a number lies in. Beside it only settings
 a user chooses and that move ratios: allocator, threads, treatment of denormals, and torch.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -5,8 +5,6 @@ with its machine and date and never mixed with it. Imports no torch, but where o
 for CUDA can tell whether there is a device.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache, cached_property
 

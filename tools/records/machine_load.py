@@ -1,7 +1,5 @@
 """Load of the machine during a measurement, and waiting for a quiet moment."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

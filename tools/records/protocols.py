@@ -1,7 +1,5 @@
 """Protocols of the clock and of the counter; see `validation.protocol`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

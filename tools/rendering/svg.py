@@ -1,7 +1,5 @@
 """Plots as SVG, for light and dark pages."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Loads and fills page templates."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jinja2

@@ -5,8 +5,6 @@ they are the same wherever they are written. What `groundspeed run` renders for 
 to an ignored folder.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -5,8 +5,6 @@ and agree with its decision, which a test holds them to. `reports/claims.md` sho
 records on file.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from functools import cache
 from pathlib import Path

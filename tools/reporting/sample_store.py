@@ -1,7 +1,5 @@
 """Command ``samples``: raw samples on this machine, and bundles of them."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ are optimizations too, judged and timed like any other; how far ours are ahead o
 of two ratios to the same frozen engine, with the worst of both intervals.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

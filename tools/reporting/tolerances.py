@@ -1,7 +1,5 @@
 """Table of tolerances: size, source, and the share that is used."""
 
-from __future__ import annotations
-
 from tools.records.evidence import View
 from tools.rendering.templates import PAGES
 from validation import discovery

@@ -1,7 +1,5 @@
 """``report --verify``: recomputes every figure from its raw samples."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

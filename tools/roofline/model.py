@@ -7,8 +7,6 @@ the case was counted to do; kernels that the counter cannot see into do not take
 takes less time than its floor is no mistake: it makes several steps while the data are in cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 

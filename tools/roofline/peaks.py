@@ -8,8 +8,6 @@ the trials, because whatever else runs can only lower one, and the median stands
 A profile takes a few of them for its operators, and the smallest operator of torch.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor

@@ -7,8 +7,6 @@ and measures nothing. S. Williams, A. Waterman and D. Patterson, Commun. ACM 52(
 (2009), doi:10.1145/1498765.1498785.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple

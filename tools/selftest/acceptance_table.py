@@ -4,8 +4,6 @@ Two systems, ten starts, three horizons: thirty checks of each candidate by each
 minutes, so it is kept as a record and asked for by name: `groundspeed selftest --part calibration`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import as_completed

@@ -1,7 +1,5 @@
 """Tests the judge: does it reject what is wrong, and accept what is right?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from tools import console

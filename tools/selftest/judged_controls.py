@@ -1,7 +1,5 @@
 """Controls of the judge: the checks of one entry of the corpus, in a process of its own."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import baselines

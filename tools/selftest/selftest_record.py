@@ -1,7 +1,5 @@
 """Record and page of a self-test."""
 
-from __future__ import annotations
-
 from tools.records.evidence import View
 from tools.rendering.templates import PAGES
 from validation import discovery, machine

@@ -1,7 +1,5 @@
 """Controls that only the clock can reject: they are wrong only while they are timed."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing, suppress
 from multiprocessing import get_context

@@ -4,8 +4,6 @@ Large fields are gone through in pieces that stay in the cache: one pass over me
 no copies of a field's size, which would cost the system more than the sums themselves.
 """
 
-from __future__ import annotations
-
 import torch
 
 from baselines.engine import State, fields

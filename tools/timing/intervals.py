@@ -7,8 +7,6 @@ Two versions of nearly the same code are told apart in one process by the finer 
 over blocks (`fine`); how small a change it sees is what `groundspeed experiment` counts.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import cache

@@ -7,8 +7,6 @@ for as many rounds as were drawn the frozen engine makes the same steps over the
 is given. The worker cannot tell how many.
 """
 
-from __future__ import annotations
-
 import random
 
 from tools.process import Died, Worker

@@ -9,8 +9,6 @@ caches cold: candidates go through more memory than the frozen engine or less, a
 blocks leave in the caches is no fault of theirs, so the coldest start is what they are held to.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -8,8 +8,6 @@ answer, and says nothing about its own that is not held against one.
 Every pass starts from fresh values at fresh addresses, so that nothing remembered serves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise

@@ -3,8 +3,6 @@
 On a GPU calls return before they are done, so a block ends when its device has nothing left to do.
 """
 
-from __future__ import annotations
-
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ It computed something else inside the timed calls, put work off until the clock 
 what the frozen engine calls slower, or was faster than the machine can move its bytes.
 """
 
-from __future__ import annotations
-
 from statistics import median
 
 from tools.timing import aggregate, intervals, output_check

@@ -5,8 +5,6 @@ candidates of a baseline share its rounds; a case whose controls are off is take
 another process; one that fails, or computes something else, loses its own number only.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

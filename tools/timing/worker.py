@@ -18,8 +18,6 @@ at what was left, or lets the frozen engine make the same steps in its own proce
 `tools.timing.worker_client` starts these and listens; `tools.timing.session` draws the conclusions.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sys

@@ -5,8 +5,6 @@ reads its clock at the marks that the worker sends around its blocks: what the w
 they took must be what passed here.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ contracts: everything that a start got wrong is forgotten, and only the rounding
 steps is left. A rule that is right on both is not tuned to either. Each is a ring of cells.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

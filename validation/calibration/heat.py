@@ -10,8 +10,6 @@ J. Fourier, Théorie analytique de la chaleur (1822); scheme: R. Courant, K. Fri
 H. Lewy, Math. Ann. 100, 32 (1928), doi:10.1007/BF01448839.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -10,8 +10,6 @@ E. N. Lorenz, Predictability: a problem partly solved, Proc. Seminar on Predicta
 ECMWF (1996).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

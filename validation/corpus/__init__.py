@@ -5,8 +5,6 @@ accepted at the level that they claim. Entries are declarations; `tools.selftest
 the checks, or to the clock, that judge an optimization.
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 from collections.abc import Callable

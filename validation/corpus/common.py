@@ -1,7 +1,5 @@
 """Constructors that the controls share."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace

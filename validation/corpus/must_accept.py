@@ -1,7 +1,5 @@
 """Right candidates: each must be accepted at the level that it claims."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial

@@ -3,8 +3,6 @@
 They follow the public record of what fooled such harnesses, by accident or on purpose.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import itertools

@@ -1,7 +1,5 @@
 """Candidates that are wrong only while they are timed: the clock must reject each."""
 
-from __future__ import annotations
-
 import gc
 import inspect
 import sys

@@ -7,8 +7,6 @@ rounded at random (`random_rounding`), and what those runs decide otherwise, tim
 two right answers lie on either side, is what a machine may.
 """
 
-from __future__ import annotations
-
 import torch
 
 from baselines.engine import Case, Engine, State, fields

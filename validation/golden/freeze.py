@@ -1,7 +1,5 @@
 """Golden data: a baseline's answers, frozen once."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from math import inf

@@ -1,7 +1,5 @@
 """Manifest of a baseline: digests of what was frozen, and their verification."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import baselines

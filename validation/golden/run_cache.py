@@ -5,8 +5,6 @@ the start and the machine. A changed byte of any is another name, and a file tha
 hold what was written is made again. What is small is kept; a full disk costs only time.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from contextlib import suppress

@@ -3,8 +3,6 @@
 A size is a whole number that decides the shape of the start: nobody declares which those are.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 

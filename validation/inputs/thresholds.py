@@ -10,8 +10,6 @@ the interval that holds a change of the decisions of one frozen step is halved, 
 states that no rounding carries across, AT times for states on either side of the last place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from baselines.engine import State

@@ -23,8 +23,6 @@ and fresh starts may not be declined.
 Everything is drawn from the case's own seed: the same case is always tried alike.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress

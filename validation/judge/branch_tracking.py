@@ -17,8 +17,6 @@ S. M. Hammel, J. A. Yorke, C. Grebogi, J. Complexity 3, 136 (1987),
 doi:10.1016/0885-064X(87)90024-0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property
 

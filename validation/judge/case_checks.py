@@ -1,7 +1,5 @@
 """Check generator of one case: asks a candidate for states, and pairs each with its reference."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain

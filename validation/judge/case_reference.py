@@ -1,7 +1,5 @@
 """Reference data of one case: runs of the baseline that candidates are compared with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property
 from threading import RLock

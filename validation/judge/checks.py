@@ -1,7 +1,5 @@
 """Runs every check of one candidate on one case."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Compares one field in one check: its error and its tolerance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -10,8 +10,6 @@ cells are not: so runs are counted, not cells.
 N. V. Smirnov, Ann. Math. Statist. 19, 279 (1948), doi:10.1214/aoms/1177730256.
 """
 
-from __future__ import annotations
-
 import torch
 
 from baselines.engine import State

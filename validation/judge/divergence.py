@@ -12,8 +12,6 @@ smallest is kept:
 and `groundspeed replay <name>` runs that call again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Findings of the judge: what each check of a candidate found."""
 
-from __future__ import annotations
-
 from validation.records.base import Part
 
 BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured

@@ -1,7 +1,5 @@
 """Checks gradients of the final state with respect to the initial state, where a claim has any."""
 
-from __future__ import annotations
-
 import torch
 
 from validation.judge.compare import exact_distance, report

@@ -4,8 +4,6 @@ Single calls from states along the baseline's own trajectory come first, then th
 trajectory, then the laws. Decisions (whole numbers, branches) are compared exactly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial

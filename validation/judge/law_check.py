@@ -1,7 +1,5 @@
 """Checks the laws of an engine: experiments that the candidate runs."""
 
-from __future__ import annotations
-
 from baselines.engine import State
 from validation.claims import Agreement
 from validation.judge.case_reference import CaseReference

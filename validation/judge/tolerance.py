@@ -8,8 +8,6 @@
 `validation.reference.allowance` has the order in which these are asked.
 """
 
-from __future__ import annotations
-
 from baselines.engine import State
 from validation.reference.allowance import Allowance, ByField
 from validation.reference.distance import ZERO, Distance, floating, widest

@@ -1,7 +1,5 @@
 """Mutants: a built-in error wrapped around a candidate's own step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -7,8 +7,6 @@ R. A. DeMillo, R. J. Lipton and F. G. Sayward, Computer 11(4), 34 (1978),
 doi:10.1109/C-M.1978.218136, for mutants as a measure of tests.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Pool of fresh processes, and the judge's batches in one."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait

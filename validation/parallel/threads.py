@@ -1,7 +1,5 @@
 """Threads that judge several candidates of one case at once."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Files that are whole or absent, whatever is killed at whatever moment."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

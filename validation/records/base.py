@@ -1,7 +1,5 @@
 """Records: schema-checked JSON that is either whole or absent."""
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Errors whose message is one line: what was got, what is allowed, and the next step."""
 
-from __future__ import annotations
-
 
 class Refused(RuntimeError):
     """Base: what was asked for cannot be done as things are."""

@@ -6,8 +6,6 @@ can be read. Machines never overwrite one another: each kind has a folder of its
 `machine.json` beside the results, which says what that kind is.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ They lie in `.groundspeed/samples/`, outside git. The committed summary keeps th
 says which samples it rests on, and whoever has them can compute every figure again.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

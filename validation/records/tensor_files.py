@@ -1,7 +1,5 @@
 """States in files: safetensors, with complex numbers as pairs; written whole or not at all."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

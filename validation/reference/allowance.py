@@ -6,8 +6,6 @@ cell. In a field of a few numbers the sealed error may be small by luck: a floor
 then measured anew.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

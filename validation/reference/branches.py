@@ -15,8 +15,6 @@ cells are held to what they were, so a wrong cell elsewhere gains nothing. Of wh
 `judge.branch_tracking`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 

@@ -27,8 +27,6 @@ E. N. Lorenz, Tellus 21, 289 (1969), doi:10.3402/tellusa.v21i3.10086; ensembles 
 A. H. Baker et al., Geosci. Model Dev. 8, 2829 (2015), doi:10.5194/gmd-8-2829-2015.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ A fixed weighting of all that moves: one backward pass gives dJ/d(start field), 
 can hide, because no two weights are alike.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

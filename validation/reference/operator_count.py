@@ -1,7 +1,5 @@
 """Operator calls of a step: a measure of work that is the same on every machine."""
 
-from __future__ import annotations
-
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from baselines.engine import Case, Engine, State

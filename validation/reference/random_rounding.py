@@ -9,8 +9,6 @@ doi:10.1109/5992.852391; J. Vignes, Math. Comput. Simul. 35, 233 (1993),
 doi:10.1016/0378-4754(93)90003-D.
 """
 
-from __future__ import annotations
-
 import random
 
 import torch

@@ -1,7 +1,5 @@
 """Baseline trajectory: the states that candidates are compared with, and its own error."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

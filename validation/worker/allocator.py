@@ -1,7 +1,5 @@
 """Memory settings of a process that judges: freed blocks, and objects made by imports."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Forks candidate processes from a server that has imported torch and holds no answers."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Process global state, which a candidate must leave as it was."""
 
-from __future__ import annotations
-
 import builtins
 import gc
 import importlib

@@ -6,8 +6,6 @@ Whether a candidate answers alike twice is asked on purpose, of the candidate it
 ask at a time; the candidate hears one after the other.
 """
 
-from __future__ import annotations
-
 from threading import Lock
 
 from baselines.engine import State

@@ -1,7 +1,5 @@
 """Messages between the judge and a candidate's process."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from baselines.engine import State

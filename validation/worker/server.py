@@ -4,8 +4,6 @@ Reads requests, one JSON object a line, and answers likewise; states travel in f
 server imports it by name (`validation.worker.forkserver`); nothing else does.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -1,7 +1,5 @@
 """memray: live memory at the peak, by line."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager

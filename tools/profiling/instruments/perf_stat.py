@@ -1,7 +1,5 @@
 """Cache hit rates from hardware counters, by perf."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 

@@ -1,7 +1,5 @@
 """Samples every stack of the region, by py-spy."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -5,8 +5,6 @@ compiled function runs eagerly meanwhile, so its counts are those of the eager p
 numba or of a library called through pointers are not seen.
 """
 
-from __future__ import annotations
-
 import hashlib
 from time import perf_counter
 

@@ -1,7 +1,5 @@
 """torch.profiler: a Chrome trace, and the time of each operator."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Hashes of values and of array contents."""
 
-from __future__ import annotations
-
 import types
 from hashlib import blake2b
 

@@ -1,7 +1,5 @@
 """Starts an instrument in its own process, watches it, and stops it in time."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

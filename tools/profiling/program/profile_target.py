@@ -1,7 +1,5 @@
 """What is profiled: an engine by name, or a user's script, test or callable by path."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from dataclasses import dataclass

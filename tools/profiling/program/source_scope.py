@@ -1,7 +1,5 @@
 """Separates the program's own lines from libraries and from this harness."""
 
-from __future__ import annotations
-
 import os
 import sysconfig
 from functools import cache

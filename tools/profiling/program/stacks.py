@@ -1,7 +1,5 @@
 """Sampled stacks: hot lines, their functions, and the formats that other programs read."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 from dataclasses import dataclass

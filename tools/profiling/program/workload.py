@@ -1,7 +1,5 @@
 """Runs the program in the process of an instrument."""
 
-from __future__ import annotations
-
 import builtins
 import importlib
 import importlib.util
