@@ -12,10 +12,10 @@ os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
 
 def main() -> None:
     """Run a verb; every failure is one line and an exit code."""
-    heard = []
+    signals = []
 
     def interrupt(*_) -> None:
-        heard.append(SIGINT)
+        signals.append(SIGINT)
         raise KeyboardInterrupt
 
     signal(SIGINT, interrupt)
@@ -25,7 +25,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except BaseException as error:
         # an import that is interrupted may end in any error at all
-        code = INTERRUPTED if heard or isinstance(error, KeyboardInterrupt) else failure(error)
+        code = INTERRUPTED if signals or isinstance(error, KeyboardInterrupt) else failure(error)
     if code == INTERRUPTED:
         complain("interrupted; every record is whole or absent, run again to go on")
     sys.exit(code)

@@ -51,7 +51,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.log,
         )
-        self.heard = self.lines()
+        self.answers = self.lines()
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +66,7 @@ class Worker:
             Died: there is none.
         """
         self.tell(request)
-        for _, answer in self.heard:
+        for _, answer in self.answers:
             return answer
         raise Died(f"ended without an answer: {self.last_line}")
 
@@ -119,17 +119,17 @@ def pipes() -> tuple[TextIO, TextIO]:
 
     torch.set_num_threads(int(os.environ.get(THREADS[0], "1")))
     warnings.simplefilter("ignore")
-    heard, out = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    requests, out = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
-    return heard, out
+    return requests, out
 
 
 def serve(answer: Callable[[dict], object]) -> None:
     """In such a process: an answer to each request."""
-    heard, out = pipes()
-    for line in heard:
+    requests, out = pipes()
+    for line in requests:
         print(json.dumps(answer(json.loads(line))), file=out, flush=True)
 
 

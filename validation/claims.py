@@ -88,8 +88,8 @@ class Agreement:
 def described(claim: Agreement) -> dict:
     """The claim without its code: what a judge is told of it, as plain data."""
     engine = claim.engine
-    told = {f.name: getattr(claim, f.name) for f in fields(claim) if f.name != "engine"}
-    return told | {
+    description = {f.name: getattr(claim, f.name) for f in fields(claim) if f.name != "engine"}
+    return description | {
         "budget": dict(claim.budget),
         "name": engine.name,
         "stride": engine.stride,
@@ -100,23 +100,23 @@ def described(claim: Agreement) -> dict:
     }
 
 
-def from_description(told: dict) -> Agreement:
+def from_description(description: dict) -> Agreement:
     """The claim as a judge holds it: its engine has the words of the optimized one, no code.
 
     Raises:
         ValueError, LookupError: it claims what there is not.
     """
-    told = dict(told)
+    description = dict(description)
     engine = replace(
-        baselines.load(told.pop("name")),
-        stride=told.pop("stride"),
-        needs=tuple(told.pop("needs")),
-        in_place=told.pop("in_place"),
-        stages=tuple(Stage(name, elsewhere) for name in told.pop("stages")),
-        stepper=elsewhere if told.pop("whole") else None,
+        baselines.load(description.pop("name")),
+        stride=description.pop("stride"),
+        needs=tuple(description.pop("needs")),
+        in_place=description.pop("in_place"),
+        stages=tuple(Stage(name, elsewhere) for name in description.pop("stages")),
+        stepper=elsewhere if description.pop("whole") else None,
     )
-    lists = {key: tuple(told.pop(key)) for key in ("cases", "differentiable")}
-    return Agreement(engine=engine, **lists, **told)
+    lists = {key: tuple(description.pop(key)) for key in ("cases", "differentiable")}
+    return Agreement(engine=engine, **lists, **description)
 
 
 def elsewhere(case: Case) -> Step:

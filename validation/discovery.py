@@ -72,7 +72,7 @@ def family(name: str) -> str:
     return f"{stem}_" if version.isdigit() else f"{name}/"
 
 
-def kin(name: str) -> str:
+def engine_family(name: str) -> str:
     """What its name begins with of the baselines' names: those alike are judged together."""
     known = [p.parent.name for p in (digests.ROOT / "baselines").glob("*_v*/__init__.py")]
     begun = [k for k in (*known, *(k.rpartition("_v")[0] for k in known)) if name.startswith(k)]

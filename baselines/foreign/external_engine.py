@@ -113,8 +113,8 @@ class Stepper:
             return functools.partial(self.whole_run, program, origin)
         scheduled = origin["step"]["scheduled"]
         tables = torch.load(self.folder / "schedule.pt", weights_only=True) if scheduled else {}
-        room = Sandbox(self.folder / COPIES, program)
-        live = Live(room, origin["step"], self.substitutes(), tables)
+        sandbox = Sandbox(self.folder / COPIES, program)
+        live = Live(sandbox, origin["step"], self.substitutes(), tables)
         return lambda working: working.advanced(live)
 
     def substitutes(self) -> dict[str, Callable]:

@@ -84,15 +84,17 @@ class Live:
     ``step`` is what `tools.create.step_capture.rule` found; ``tables`` what is set for each call.
     """
 
-    def __init__(self, room: Sandbox, step: dict, functions: Mapping[str, Callable], tables: dict):
-        self.room, self.tables, self.caught, self.owner = room, tables, None, None
+    def __init__(
+        self, sandbox: Sandbox, step: dict, functions: Mapping[str, Callable], tables: dict
+    ):
+        self.sandbox, self.tables, self.caught, self.owner = sandbox, tables, None, None
         self.fields, self.scheduled, self.random = step["fields"], step["scheduled"], step["random"]
         self.returned = [f for f in self.fields if f["how"] == "returned"]
         name = step["name"]
         new = functions.get(name, lambda old: old)
         try:
             boundaries = Boundaries({**functions, name: lambda old: self.stop(new(old))})
-            run(room, boundaries, room.program.seed)
+            run(sandbox, boundaries, sandbox.program.seed)
         except BaseException:
             if self.caught is None:
                 raise
@@ -146,10 +148,10 @@ class Live:
             numeric_leaves.put_like(self.root, each["place"], now)
         if not self.fixed_call:
             self.args, self.kwargs = self.bound.args, self.bound.kwargs
-        with self.mode(), self.room.with_modules():
+        with self.mode(), self.sandbox.with_modules():
             if self.random:
                 with kept_randomness():
-                    sow(self.room.program.seed + self.calls)
+                    sow(self.sandbox.program.seed + self.calls)
                     self.result = self.function(*self.args, **self.kwargs)
             else:
                 self.result = self.function(*self.args, **self.kwargs)

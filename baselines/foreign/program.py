@@ -19,39 +19,39 @@ BOUNDARY = "__groundspeed_boundary__"
 PRIVATE = "groundspeed_program"  # before the name of a module whose own name is taken
 
 
-def run(room: Sandbox, boundaries: Boundaries, seed: int) -> dict[str, Any]:
+def run(sandbox: Sandbox, boundaries: Boundaries, seed: int) -> dict[str, Any]:
     """One whole run; what it returned or left in its variables, by name.
 
     Raises:
         Broken: it failed; anything that it raised itself is passed on.
     """
-    program = room.program
-    with room.open(boundaries, seed):
-        sys.argv[:] = [str(room.folder / program.file), *program.arguments]
+    program = sandbox.program
+    with sandbox.open(boundaries, seed):
+        sys.argv[:] = [str(sandbox.folder / program.file), *program.arguments]
         if program.kind == "pytest":
-            return run_chosen(room, boundaries)
+            return run_chosen(sandbox, boundaries)
         if program.kind == "callable":
-            return run_callable(room)
-        return run_script(room, boundaries)
+            return run_callable(sandbox)
+        return run_script(sandbox, boundaries)
 
 
-def run_script(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
+def run_script(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     """A file as ``__main__``, with its boundaries as decorators; its global variables."""
-    program, path = room.program, room.folder / room.program.file
+    program, path = sandbox.program, sandbox.folder / sandbox.program.file
     module = types.ModuleType("__main__")
     module.__file__ = str(path)
     if program.kind == "module":
         module.__package__ = program.module.rpartition(".")[0]
         if module.__package__:
-            imported(room, module.__package__)
+            imported(sandbox, module.__package__)
     wanted = boundaries.of(program.module or path.stem) + boundaries.of("__main__")
-    tree = ast.parse(path.read_bytes(), room.original(str(path)))
+    tree = ast.parse(path.read_bytes(), sandbox.original(str(path)))
     boundaries.met |= decorate(tree, wanted)
     boundaries.seen["__main__"] = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
     setattr(module, BOUNDARY, boundaries.wraps.__getitem__)
     sys.modules["__main__"] = module
     try:
-        exec(compile(tree, room.original(str(path)), "exec"), module.__dict__)
+        exec(compile(tree, sandbox.original(str(path)), "exec"), module.__dict__)
     except SystemExit as left:
         if left.code not in (None, 0):
             raise Broken(f"it ended with exit code {left.code}") from None
@@ -80,10 +80,10 @@ def decorate(tree: ast.Module, wanted: list[tuple[str, str]]) -> set[str]:
     return found
 
 
-def run_callable(room: Sandbox) -> dict[str, Any]:
+def run_callable(sandbox: Sandbox) -> dict[str, Any]:
     """A function without required arguments: what it returns, else its variables."""
-    program = room.program
-    function, owner = imported(room, program.module), None
+    program = sandbox.program
+    function, owner = imported(sandbox, program.module), None
     for part in program.part.split("."):
         owner, function = function, getattr(function, part)
     if inspect.isclass(owner):
@@ -94,16 +94,16 @@ def run_callable(room: Sandbox) -> dict[str, Any]:
     return left if value is None else {"result": value, **left}
 
 
-def imported(room: Sandbox, name: str) -> types.ModuleType:
+def imported(sandbox: Sandbox, name: str) -> types.ModuleType:
     """A module of the program, though another of its name may be loaded or built in.
 
     Raises:
         Broken: it is a package, or in one, whose name is taken.
     """
-    file, top = room.folder / room.program.file, importlib.import_module(name.split(".")[0])
+    file, top = sandbox.folder / sandbox.program.file, importlib.import_module(name.split(".")[0])
     origin = getattr(top, "__file__", None)
     only_folders = origin is None and hasattr(top, "__path__")
-    if not room.program.file or room.inside(top) or only_folders:
+    if not sandbox.program.file or sandbox.inside(top) or only_folders:
         return importlib.import_module(name)
     if file.stem != name:
         raise Broken(
@@ -146,18 +146,21 @@ class BoundedTests(Tests):
         pyfuncitem.obj = with_locals(pyfuncitem.obj, left.update)
 
 
-def run_chosen(room: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
+def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     """The chosen tests under pytest; their variables at the end.
 
     Raises:
         Broken: pytest is missing, or a test did not pass.
     """
-    program, tests = room.program, BoundedTests(boundaries)
-    options = [f"--basetemp={room.folder}/.basetemp", f"--rootdir={room.folder / program.cwd}"]
-    options += ["-c", str(room.folder / program.config)] if program.config else []
-    if problem := run_tests(str(room.folder / program.file), program.part, options, tests):
+    program, tests = sandbox.program, BoundedTests(boundaries)
+    options = [
+        f"--basetemp={sandbox.folder}/.basetemp",
+        f"--rootdir={sandbox.folder / program.cwd}",
+    ]
+    options += ["-c", str(sandbox.folder / program.config)] if program.config else []
+    if problem := run_tests(str(sandbox.folder / program.file), program.part, options, tests):
         raise Broken(problem)
-    room.seconds = tests.seconds
+    sandbox.seconds = tests.seconds
     if len(tests.left) == 1:
         return next(iter(tests.left.values()))
     return {f"{t}.{k}": v for t, left in tests.left.items() for k, v in left.items()}

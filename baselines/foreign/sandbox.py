@@ -153,10 +153,10 @@ class Sandbox:
         with kept_settings(), self.with_modules(fresh=True):
             os.chdir(self.folder / self.program.cwd)
             sys.dont_write_bytecode = True
-            room, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
+            sandbox, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
             sys.path_hooks.insert(0, self.finder(boundaries))
             importlib.invalidate_caches()
-            for entry in [p for p in sys.path_importer_cache if p.startswith(room)]:
+            for entry in [p for p in sys.path_importer_cache if p.startswith(sandbox)]:
                 del sys.path_importer_cache[entry]
             sow(seed)
             try:
@@ -200,18 +200,18 @@ class Sandbox:
 
     def finder(self, boundaries: Boundaries) -> Callable:
         """A path hook: modules of this room know the file that they stand for."""
-        room = self
+        sandbox = self
 
         class Loader(SourceFileLoader):
             def source_to_code(self, data, path, *, _optimize=-1):
-                return compile(data, room.original(path), "exec", dont_inherit=True)
+                return compile(data, sandbox.original(path), "exec", dont_inherit=True)
 
             def exec_module(self, module):
                 super().exec_module(module)
                 boundaries.meet(module)
 
         def only_here(path: str):
-            if not (os.path.isdir(path) and os.path.abspath(path).startswith(str(room.folder))):
+            if not (os.path.isdir(path) and os.path.abspath(path).startswith(str(sandbox.folder))):
                 raise ImportError
             return FileFinder(path, (Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
 

@@ -60,10 +60,10 @@ def describe_machine() -> None:
     here = machine.kind()
     Machine.hardcoded_machine_name = here
     for kind in {here, machine.kind("cuda")}:
-        told = machine.description(kind)
-        system, *_, arch = told["system"].split()
-        about = {"machine": kind, "os": system, "arch": arch, "cpu": told["processor"]}
-        MachineCollection.save(kind, about | {"num_cpu": str(told["cores"]), "ram": ""})
+        description = machine.description(kind)
+        system, *_, arch = description["system"].split()
+        about = {"machine": kind, "os": system, "arch": arch, "cpu": description["processor"]}
+        MachineCollection.save(kind, about | {"num_cpu": str(description["cores"]), "ram": ""})
 
 
 def gated(print_table):

@@ -104,8 +104,8 @@ def local_results() -> Iterator[str]:
     shutil.rmtree(copy, ignore_errors=True)
     if committed.is_dir():
         shutil.copytree(committed, copy)
-    told = load_json(ROOT / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
-    write_atomic(ROOT / LOCAL, json.dumps(told))
+    content = load_json(ROOT / CONFIG, js_comments=True) | {"results_dir": ".asv/results"}
+    write_atomic(ROOT / LOCAL, json.dumps(content))
     try:
         yield LOCAL
     finally:
@@ -176,8 +176,8 @@ def record(names: list[str], config: str = CONFIG) -> None:
         asv(ROOT, *words, "--bench", suites, config=config, **handed)
     # The list of benchmarks as compact as asv's results are: it says the same of each suite.
     listed = results_folder(config) / "benchmarks.json"
-    told = json.loads(listed.read_text(encoding="utf-8"))
-    write_atomic(listed, json.dumps(told, separators=(",", ":")))
+    content = json.loads(listed.read_text(encoding="utf-8"))
+    write_atomic(listed, json.dumps(content, separators=(",", ":")))
 
 
 def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
@@ -195,8 +195,10 @@ def asv(root: Path, *words: str, config: str = CONFIG, **settings: str) -> None:
         text=True,
     )
     if done.returncode:
-        said = (done.stdout + done.stderr).strip().splitlines()[-12:]
-        raise Refused(f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(said))
+        last_lines = (done.stdout + done.stderr).strip().splitlines()[-12:]
+        raise Refused(
+            f"asv {' '.join(words)} failed ({done.returncode}):\n" + "\n".join(last_lines)
+        )
 
 
 def preview(root: Path = ROOT) -> None:

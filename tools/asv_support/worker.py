@@ -38,7 +38,7 @@ def verdict_on(name: str) -> Conclusion:
     """The standing verdict on these very bytes, or a new one."""
     from validation.judge.judge import judge  # late: heavy
 
-    status, verdict, _ = verdicts.standing(name)
+    status, verdict, _ = verdicts.current_status(name)
     if verdict is None or status is Status.STALE:
         verdict = next(judge([name]))
     return verdict

@@ -53,8 +53,8 @@ def run(
         found |= made
         refused |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
         failed |= bool(why)
-    told = {name: {"status": s.value, "reason": r} for name, (s, r) in refused.items()}
-    value = {"measured": [results.plain(m) for m in found.values()], "refused": told}
+    reasons = {name: {"status": s.value, "reason": r} for name, (s, r) in refused.items()}
+    value = {"measured": [results.plain(m) for m in found.values()], "refused": reasons}
     rows = {name: lines(measured) for name, measured in found.items()}
     rows |= {n: [(n, "no number", s.value, reason)] for n, (s, reason) in refused.items()}
     console.answer(as_json, value, chain(*(rows[n] for n in sorted(rows))), widths=(34, 13, 20))

@@ -4,7 +4,7 @@ from concurrent.futures import as_completed
 
 import baselines
 from tools import console
-from tools.records.evidence import CHECK, Checked, check_name, checked, foundations
+from tools.records.evidence import CHECK, Checked, check_name, checked, provenance
 from validation import machine
 from validation.parallel.process_pool import processes
 from validation.protocol import JUDGE
@@ -20,9 +20,9 @@ def freeze(name: str, as_json: bool = False) -> int:
     refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
         seal = seal_answers(name, tell)
-    told = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
+    value = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
     row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
-    console.answer(as_json, told, [row])
+    console.answer(as_json, value, [row])
     return 0
 
 
@@ -39,8 +39,8 @@ def run(names: list[str], full: bool, as_json: bool = False, again: bool = True)
     known = {} if again else {n: c for n in chosen if (c := checked(n, full))}
     found = {n: ("SEALED", c.words) for n, c in known.items()}
     found |= check_all([n for n in chosen if n not in known], full)
-    told = {name: {"status": status, "words": words} for name, (status, words) in found.items()}
-    console.answer(as_json, told, [(n, found[n][0], "", found[n][1]) for n in chosen])
+    value = {name: {"status": status, "words": words} for name, (status, words) in found.items()}
+    console.answer(as_json, value, [(n, found[n][0], "", found[n][1]) for n in chosen])
     return int(any(status == "BROKEN" for status, _ in found.values()))
 
 
@@ -72,7 +72,7 @@ def check_one(name: str, full: bool) -> tuple[str, str]:
             protocol=JUDGE.number,
             modified=JUDGE.modified(),
             torch=machine.torch_version(),
-            rests_on=foundations(name),
+            rests_on=provenance(name),
         )
     except Sealed as broken:
         words = str(broken)

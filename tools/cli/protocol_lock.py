@@ -30,14 +30,14 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     waiting = [p for p in PROTOCOLS if not p.fits()]
     for protocol in waiting if raised or same else ():
         lock_raised(protocol) if raised else lock_same(protocol)
-    told, rows = {}, []
+    values, rows = {}, []
     for p in PROTOCOLS:
         undecided, last = refusal(p), p.history[-1].line
         state = "UNDECIDED" if undecided else "locked"
-        told[p.name] = {"number": p.number, "state": state, "last": last, "undecided": undecided}
+        values[p.name] = {"number": p.number, "state": state, "last": last, "undecided": undecided}
         rows.append((p.name, f"protocol {p.number}", state, undecided or last))
-    console.answer(as_json, told, rows)
-    return int(any(about["undecided"] for about in told.values()))
+    console.answer(as_json, values, rows)
+    return int(any(about["undecided"] for about in values.values()))
 
 
 def refusal(protocol: Protocol) -> str:
@@ -119,9 +119,9 @@ def score(verdict: Verdict) -> str:
     if mutation is None:
         return verdict.status.value
     kinds = ("killed", "survived", "within_budget", "no_mutant")
-    told = {kind: sorted({*getattr(mutation, kind)} - BY_CHANCE) for kind in kinds}
-    killed = told.pop("killed")
-    left = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in told.items() if names)
+    values = {kind: sorted({*getattr(mutation, kind)} - BY_CHANCE) for kind in kinds}
+    killed = values.pop("killed")
+    left = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in values.items() if names)
     return f"{verdict.status}, {len(killed)} killed" + (f"; {left}" if left else "")
 
 

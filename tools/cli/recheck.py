@@ -99,10 +99,10 @@ def apart(old: Conditions, new: Conditions) -> list[str]:
     """What of the conditions could matter and is no longer the same, in words."""
     was, now = (c.model_dump(include={*c.settings, "machine", "python"}) for c in (old, new))
     packages = [old.packages, new.packages]
-    said = [f"{k} {was[k]} → {now[k]}" for k in was if was[k] != now[k]]
+    changes = [f"{k} {was[k]} → {now[k]}" for k in was if was[k] != now[k]]
     names = sorted({*packages[0], *packages[1]})
     versions = [(n, *(p.get(n, "none") for p in packages)) for n in names]
-    return said + [f"{n} {a} → {b}" for n, a, b in versions if a != b]
+    return changes + [f"{n} {a} → {b}" for n, a, b in versions if a != b]
 
 
 def holds(old: Timing, new: Timing, elsewhere: bool) -> bool:

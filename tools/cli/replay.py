@@ -19,6 +19,6 @@ def run(name: str, as_json: bool = False) -> int:
             f"no failure of {name!r} on file on this machine; run: groundspeed validate {name}"
         ) from None
     now = f"{field} still differs" if field else "equal, bit for bit"
-    told = failure.model_dump(exclude={"rests_on"}) | {"differs now": field}
-    console.answer(as_json, told, [(line,) for line in (*failure.lines, f"  now: {now}")])
+    value = failure.model_dump(exclude={"rests_on"}) | {"differs now": field}
+    console.answer(as_json, value, [(line,) for line in (*failure.lines, f"  now: {now}")])
     return int(bool(field))

@@ -36,9 +36,11 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
         allocator.keep_freed()
         get_ready(names)
     with allocator.importing():
-        from validation.judge.judge import judge as hear  # late: torch
+        from validation.judge.judge import judge as judge_all  # late: torch
     with console.progress("judging") as tell:
-        found = {v.optimization: v for v in hear(names, coverage, lambda n, c: tell(f"{n} on {c}"))}
+        found = {
+            v.optimization: v for v in judge_all(names, coverage, lambda n, c: tell(f"{n} on {c}"))
+        }
     forget()
     return found
 

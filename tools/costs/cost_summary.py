@@ -116,7 +116,7 @@ SECTION = "counts"
 def code_now(name: str, engine: str, torch: str = "") -> str:
     """Names the code that decides the counts, that of both, under the installed torch or another
     release."""
-    now = verdicts.foundations(name, engine)
+    now = verdicts.provenance(name, engine)
     return digests.of_plain([now["baseline"], torch or now["torch"], now["files"]])[:32]
 
 

@@ -22,20 +22,20 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
     """Count, show, compare with the budget; exit 1 where something has outgrown it."""
     chosen = discovery.chosen(names)
     known = {} if again else {name: found for name in chosen if (found := settled(name))}
-    told = dict(known)
+    outcomes = dict(known)
     shown: list[Compared] = []
     with console.progress("counting") as tell:
-        for found in side_by_side([n for n in chosen if n not in told], accept, check):
+        for found in side_by_side([n for n in chosen if n not in outcomes], accept, check):
             tell(found[-1][0])
-            told |= {name: outcome for name, outcome, _ in found}
+            outcomes |= {name: outcome for name, outcome, _ in found}
             shown += [record for _, _, record in found if record]
     on_file.cache_clear()  # other processes have filed theirs
-    news = {name: told[name] for name in chosen if name not in known}
+    news = {name: outcomes[name] for name in chosen if name not in known}
     # why others have no budget was said when they were new
     within = {name: found for name, found in known.items() if "outgrown" in found}
     rows = lines(news | within, sorted(shown, key=lambda r: r.optimization))
-    console.answer(as_json, {name: told[name] for name in chosen}, rows)
-    return int(any(found.get("outgrown") for found in told.values()))
+    console.answer(as_json, {name: outcomes[name] for name in chosen}, rows)
+    return int(any(found.get("outgrown") for found in outcomes.values()))
 
 
 Counted = tuple[str, dict[str, object], "Compared | None"]  # name, what came of it, what was filed
@@ -48,7 +48,10 @@ def side_by_side(names: list[str], accept: bool, check: bool) -> Iterator[list[C
     Raises:
         RuntimeError: a process was killed; what was finished is on file.
     """
-    groups = [[*group] for _, group in groupby(sorted(names, key=discovery.kin), discovery.kin)]
+    groups = [
+        [*group]
+        for _, group in groupby(sorted(names, key=discovery.engine_family), discovery.engine_family)
+    ]
     if len(groups) < 2:
         yield from (counted([name], accept, check) for name in names)
         return
@@ -147,17 +150,17 @@ def compared(name: str, outgrown: list[str]) -> Compared:
     ).file()
 
 
-def lines(told: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[str, ...]]:
+def lines(outcomes: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[str, ...]]:
     """A line a case, baseline → here; then what has outgrown its budget."""
     for record in shown:
         for case, ours in record.candidate.items():
             yield record.optimization, case, words(record.baseline[case], ours)
-    for name, found in told.items():
+    for name, found in outcomes.items():
         if "passed over" in found:
             yield name, "PASSED OVER", found["passed over"]
         if "no budget" in found:
             yield name, "NO BUDGET", found["no budget"]
         for line in found.get("outgrown", []):
             yield name, "OUTGROWN", line
-    clean = sum(found == {"outgrown": []} for found in told.values())
-    yield "costs", "WITHIN" if clean else "", f"{clean} of {len(told)} within their budget"
+    clean = sum(found == {"outgrown": []} for found in outcomes.values())
+    yield "costs", "WITHIN" if clean else "", f"{clean} of {len(outcomes)} within their budget"

@@ -7,18 +7,18 @@ from tools.create.recording import NotABaseline, Recording
 from validation.reference.distance import distance
 
 
-def refuse_nothing(where: str, seen: Recording) -> None:
+def refuse_nothing(where: str, recording: Recording) -> None:
     """Raise where a run left nothing that could be compared."""
-    if seen.fields:
+    if recording.fields:
         return
-    if seen.not_finite:
+    if recording.not_finite:
         raise NotABaseline(
-            f"{where}: {seen.not_finite[0]} is not finite; allowed: finite numbers; "
+            f"{where}: {recording.not_finite[0]} is not finite; allowed: finite numbers; "
             "name others with --output NAME"
         )
     hint = "keep one in a variable, return it, or watch a function: --watch module:function"
-    if seen.others:
-        hint = f"it leaves {seen.others}: name one with --output"
+    if recording.others:
+        hint = f"it leaves {recording.others}: name one with --output"
     raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
 
 

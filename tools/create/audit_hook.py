@@ -25,7 +25,7 @@ class NotRepeatable(BaseException):
     """The program does something that a frozen baseline cannot repeat."""
 
 
-class Observer:
+class AuditHook:
     """An audit hook: files read and written, processes, connections."""
 
     def __init__(self, mirror: Path, request: Request):

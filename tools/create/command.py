@@ -81,13 +81,13 @@ def install(baseline: Baseline) -> None:
         shutil.rmtree(waiting, ignore_errors=True)
 
 
-def show(request: Request, seen: Recording, as_json: bool) -> None:
+def show(request: Request, recording: Recording, as_json: bool) -> None:
     """What was frozen, and what to do next."""
     following = f"groundspeed new {request.stem}_idea --baseline {request.name}"
     if as_json:
-        console.as_json({"engine": request.name, "fields": sorted(seen.fields),
-                         "files": sorted(seen.files), "next": following})  # fmt: skip
+        console.as_json({"engine": request.name, "fields": sorted(recording.fields),
+                         "files": sorted(recording.files), "next": following})  # fmt: skip
         return
     kind = f"step {request.step}" if request.step else "whole run"
-    words = f"{len(seen.files)} files, {len(seen.fields)} fields, {kind}"
+    words = f"{len(recording.files)} files, {len(recording.fields)} fields, {kind}"
     console.line(request.name, "FROZEN", "", f"{words}; next: {following}")

@@ -6,7 +6,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from baselines.foreign.sandbox import Sandbox
-from tools.create.audit_hook import STANDARD, Observer
+from tools.create.audit_hook import STANDARD, AuditHook
 from tools.create.request import Request
 
 HARNESS = f"{Path(__file__).resolve().parents[2]}{os.sep}"
@@ -14,15 +14,15 @@ INSTALLED = f"{os.sep}site-packages{os.sep}"
 
 
 def inventory(
-    room: Sandbox, hook: Observer, request: Request, known: set[str]
+    sandbox: Sandbox, hook: AuditHook, request: Request, known: set[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...], dict]:
     """Names of the modules that are copied, folders of copies beside the project, and what was
     used: files by their place among the copies, versions of packages."""
     frozen = request.freeze
-    modules = dict(sys.modules) | room.modules
+    modules = dict(sys.modules) | sandbox.modules
     loaded = {name: getattr(module, "__file__", None) for name, module in modules.items()}
     files, names, native, roots = {}, set(), set(), {}
-    named = (room.folder / file for file in (room.program.file, room.program.config))
+    named = (sandbox.folder / file for file in (sandbox.program.file, sandbox.program.config))
     used = hook.read | {str(file) for file in (*named, *request.extra)}
     for name, file in loaded.items():
         if not file or name == "__main__" or not os.path.isabs(file):

@@ -17,7 +17,7 @@ import torch
 from baselines.foreign.outputs import CallWatch
 from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from tools.create.audit_hook import Observer
+from tools.create.audit_hook import AuditHook
 from tools.create.program_outputs import chosen
 from tools.create.request import Request
 from tools.create.source_files import inventory
@@ -46,8 +46,8 @@ def recorded(request: Request, mirror: Path) -> dict:
         Broken: it cannot be a baseline; the message says why.
     """
     program = located(request, mirror)
-    room = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
-    hook = Observer(mirror, request)
+    sandbox = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
+    hook = AuditHook(mirror, request)
     step = Capture(request.step, request.seed)
     watches = {name: CallWatch(name) for name in request.watch}
     wraps = {name: watch.wrap for name, watch in watches.items()}
@@ -57,7 +57,7 @@ def recorded(request: Request, mirror: Path) -> dict:
     wall, cpu = perf_counter(), process_time()
     try:
         hook.active = True
-        left = run(room, boundaries, request.seed)
+        left = run(sandbox, boundaries, request.seed)
     except BaseException as error:
         raise Broken((*hook.refused, explain(error, mirror, request))[0]) from None
     finally:
@@ -67,7 +67,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         raise Broken(hook.refused[0])
     refuse_absent(boundaries)
     numbers = rule(step) if request.step else chosen(left, watches.values(), request.outputs)
-    names, roots, used = inventory(room, hook, request, known)
+    names, roots, used = inventory(sandbox, hook, request, known)
     program = replace(
         program,
         names=names,
@@ -75,7 +75,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         writes=any(map(hook.mirrored, hook.written)),
     )
     return numbers | used | times | {
-        "program": asdict(program), "tests_s": room.seconds, "notes": sorted(hook.notes)
+        "program": asdict(program), "tests_s": sandbox.seconds, "notes": sorted(hook.notes)
     }  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class Baseline:
         return self.repository / "baselines" / self.request.name
 
 
-def write(request: Request, seen: Recording, plain: Recording, repository: Path) -> Baseline:
+def write(request: Request, recording: Recording, plain: Recording, repository: Path) -> Baseline:
     """The new baseline, from one recording; ``plain`` says what a run takes that is not watched.
 
     Raises:
@@ -50,25 +50,25 @@ def write(request: Request, seen: Recording, plain: Recording, repository: Path)
     for part in (digests.ROOT / "baselines").iterdir():
         if part.suffix == ".py" or part.name == "foreign":
             (made.folder.parent / part.name).symlink_to(part)
-    start, end, fixed = states(request, seen)
-    copy_sources(request, seen, made.folder / COPIES)
+    start, end, fixed = states(request, recording)
+    copy_sources(request, recording, made.folder / COPIES)
     torch.save(start, made.folder / "start.pt")
-    if seen.tables:
-        torch.save(seen.tables, made.folder / "schedule.pt")
+    if recording.tables:
+        torch.save(recording.tables, made.folder / "schedule.pt")
     torch.save(end, made.expected)
-    told = origin(request, seen, made.folder, start, fixed)
-    text = json.dumps(told, indent=1)
+    record = origin(request, recording, made.folder, start, fixed)
+    text = json.dumps(record, indent=1)
     (made.folder / "origin.json").write_text(text)
     state = {name: shape_and_type(tensor) for name, tensor in start.items()}
-    page(made, told, "__init__.py", state=state, digest=digests.of_bytes(text.encode()))
-    page(made, told, "profile.py")
-    page(made, told, "report.md", **metrics(request, told, seen, plain))
+    page(made, record, "__init__.py", state=state, digest=digests.of_bytes(text.encode()))
+    page(made, record, "profile.py")
+    page(made, record, "report.md", **metrics(request, record, recording, plain))
     return made
 
 
-def states(request: Request, seen: Recording) -> tuple[dict, dict, list[str]]:
+def states(request: Request, recording: Recording) -> tuple[dict, dict, list[str]]:
     """Start, expected end, and the fields that stay as they are."""
-    start, end, step = dict(seen.start), dict(seen.fields), seen.step
+    start, end, step = dict(recording.start), dict(recording.fields), recording.step
     if step:
         if step["random"] or step["scheduled"]:
             start["calls"], end["calls"] = torch.tensor(0), torch.tensor(step["steps"])
@@ -80,10 +80,10 @@ def states(request: Request, seen: Recording) -> tuple[dict, dict, list[str]]:
     return start, end, [n for n, t in end.items() if not t.any()]
 
 
-def copy_sources(request: Request, seen: Recording, copies: Path) -> None:
+def copy_sources(request: Request, recording: Recording, copies: Path) -> None:
     """The files that were used, where they are found again."""
     total = 0
-    for place, source in seen.files.items():
+    for place, source in recording.files.items():
         total += Path(source).stat().st_size
         if total > FROZEN_BYTES:
             raise NotABaseline(
@@ -94,25 +94,27 @@ def copy_sources(request: Request, seen: Recording, copies: Path) -> None:
         shutil.copy(source, copies / place)
 
 
-def origin(request: Request, seen: Recording, folder: Path, start: dict, fixed: list[str]) -> dict:
+def origin(
+    request: Request, recording: Recording, folder: Path, start: dict, fixed: list[str]
+) -> dict:
     """Everything that says what was frozen and how it runs."""
     imported, text = imports(folder / COPIES), request.target.text
     return {
         "from": text if not Path(text).is_absolute() else
                 str(request.target.file.relative_to(request.target.project)),
-        "program": seen.program,
-        "step": seen.step,
+        "program": recording.program,
+        "step": recording.step,
         "watch": request.watch,
         "outputs": request.outputs,
         "fixed": fixed,
-        "cases": cases(request, seen, "torch" in imported, start),
+        "cases": cases(request, recording, "torch" in imported, start),
         "opaque": "" if "torch" in imported else "numpy inside: operators are not seen",
         "files": {str(p.relative_to(folder)): digests.of_file(p)
                   for p in sorted(folder.rglob("*")) if p.is_file()},
-        "packages": {k: v for k, v in seen.packages.items() if k in imported | ORDINARY},
-        "native": seen.native,
+        "packages": {k: v for k, v in recording.packages.items() if k in imported | ORDINARY},
+        "native": recording.native,
         "python": platform.python_version(),
-        "notes": seen.notes,
+        "notes": recording.notes,
     }  # fmt: skip
 
 
@@ -128,18 +130,18 @@ def imports(folder: Path) -> set[str]:
     return found
 
 
-def cases(request: Request, seen: Recording, has_torch: bool, start: dict) -> dict:
+def cases(request: Request, recording: Recording, has_torch: bool, start: dict) -> dict:
     """The recorded run; where it draws random numbers, another seed too."""
     size = sum(t.numel() * t.element_size() for t in start.values())
     case = {
-        "steps": seen.step["steps"] if seen.step else 1,
+        "steps": recording.step["steps"] if recording.step else 1,
         "seed": request.seed,
         "timed": True,
         "stored": size <= STORED,
-        "truth_is": truth_is(bool(seen.step), has_torch),
+        "truth_is": truth_is(bool(recording.step), has_torch),
     }
     another = case | {"seed": request.seed + 1, "timed": False, "stored": False}
-    random = seen.step and seen.step["random"]
+    random = recording.step and recording.step["random"]
     return {"recorded": case} | ({"another_seed": another} if random else {})
 
 
@@ -153,10 +155,10 @@ def truth_is(stepping: bool, has_torch: bool) -> str:
     return "the frozen run; nothing inside can be rounded at random: claim exact or approximate"
 
 
-def page(made: Baseline, told: dict, file: str, **values) -> None:
+def page(made: Baseline, record: dict, file: str, **values) -> None:
     """Write one of its files from the template of that name."""
     text = PAGES.get_template(f"baseline/{file}.jinja").render(
-        name=made.request.name, origin=told, step=told["step"], **values
+        name=made.request.name, origin=record, step=record["step"], **values
     )
     (made.folder / file).write_text(text)
 
@@ -165,27 +167,27 @@ def shape_and_type(tensor: torch.Tensor) -> dict:
     return {"shape": tuple(tensor.shape), "type": str(tensor.dtype).removeprefix("torch.")}
 
 
-def metrics(request: Request, told: dict, seen: Recording, plain: Recording) -> dict:
+def metrics(request: Request, record: dict, recording: Recording, plain: Recording) -> dict:
     """What report.md says of the baseline."""
     fields = {
         name: shape_and_type(t)
         | {
             "low": float(widened(t).abs().min()) if t.numel() else 0.0,
             "high": float(widened(t).abs().max()) if t.numel() else 0.0,
-            "role": role(told, name),
+            "role": role(record, name),
         }
-        for name, t in seen.fields.items()
+        for name, t in recording.fields.items()
     }
-    return {"stem": request.stem, "case": told["cases"]["recorded"], "fields": fields,
-            "run": plain, "here": conditions(), "not_finite": seen.not_finite}  # fmt: skip
+    return {"stem": request.stem, "case": record["cases"]["recorded"], "fields": fields,
+            "run": plain, "here": conditions(), "not_finite": recording.not_finite}  # fmt: skip
 
 
-def role(told: dict, name: str) -> str:
+def role(record: dict, name: str) -> str:
     """What the field is to the step."""
-    if name in told["fixed"]:
+    if name in record["fixed"]:
         return "stays as it is"
-    if not told["step"]:
+    if not record["step"]:
         return "output"
-    how = next(f["how"] for f in told["step"]["fields"] if f["name"] == name)
+    how = next(f["how"] for f in record["step"]["fields"] if f["name"] == name)
     return {"kept": "changed in place", "returned": "returned and handed on",
             "output": "returned"}[how]  # fmt: skip

@@ -50,8 +50,8 @@ class ComparedCase:
         if r is None:
             return self.name, self.word, self.case, self.note
         control = "" if self.control is None else f"  control {self.control:.3f}"
-        told = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
-        return self.name, self.word, self.case, told.rstrip()
+        text = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
+        return self.name, self.word, self.case, text.rstrip()
 
 
 def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool = False) -> int:
@@ -105,8 +105,8 @@ def in_text(text: str, where: str) -> Measurement:
         Refused: it holds none.
     """
     try:
-        told = json.loads(text)
-        name, on = told["name"], told["machine"]
+        text = json.loads(text)
+        name, on = text["name"], text["machine"]
     except (ValueError, KeyError, TypeError):
         raise BrokenRecord(f"{where} is no file of results; see reports/results/") from None
     found = results.parsed(text, where, name, on)
@@ -148,9 +148,9 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
 
 
 def word(ratio: Interval, margin: float) -> str:
-    said = intervals.beyond(ratio, margin)
-    same = said == "INCONCLUSIVE" and ratio.high < math.exp(max(SEEN, margin))
-    return "SAME" if same else said
+    outcome = intervals.beyond(ratio, margin)
+    same = outcome == "INCONCLUSIVE" and ratio.high < math.exp(max(SEEN, margin))
+    return "SAME" if same else outcome
 
 
 def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator[ComparedCase]:
@@ -238,8 +238,8 @@ def fought(name: str, case: str, trees: dict[str, Path]) -> ComparedCase:
     if count == 1:
         return last
     ratio = intervals.between([row.ratio.value for row in found])
-    said = last.word if settled(found) else word(ratio, intervals.margin(0))
-    return ComparedCase(name, case, said, ratio, last.control, f"{count} processes")
+    outcome = last.word if settled(found) else word(ratio, intervals.margin(0))
+    return ComparedCase(name, case, outcome, ratio, last.control, f"{count} processes")
 
 
 def settled(found: list[ComparedCase]) -> bool:
@@ -257,12 +257,12 @@ def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> Compare
         rounds = worker.ask(asked | {"case": case, "budget_s": BUDGET_S})
     wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
     off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))
-    said = intervals.fine_verdict(wall, cpu)
-    if said == "INCONCLUSIVE":
-        said = word(cpu, SEEN)
+    outcome = intervals.fine_verdict(wall, cpu)
+    if outcome == "INCONCLUSIVE":
+        outcome = word(cpu, SEEN)
     if off > CONTROL_OFF:
-        said = "INCONCLUSIVE"
-    return ComparedCase(name, case, said, cpu, math.exp(off))
+        outcome = "INCONCLUSIVE"
+    return ComparedCase(name, case, outcome, cpu, math.exp(off))
 
 
 def compared(rounds: list[dict], who: str, clock: int) -> Interval:

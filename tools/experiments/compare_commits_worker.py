@@ -21,7 +21,7 @@ from baselines.engine import Engine
 from tools.asv_support.checkout import UNDER_TEST
 from tools.process import serve
 from tools.timing.interleaved import block_length, rounds
-from tools.timing.runners import Contender, collect
+from tools.timing.runners import Runner, collect
 
 WARM_UP = 3
 ROUNDS = (WARM_UP + 6, WARM_UP + 400)  # at least, at most
@@ -54,10 +54,10 @@ class Commit:
             ours = importlib.import_module(f"optimizations.{name}.implementation").engine
             return ours, importlib.import_module("baselines").load(ours.name)
 
-    def contender(self, name: str, case: str) -> Contender:
+    def runner(self, name: str, case: str) -> Runner:
         ours, frozen = self.engines(name)
         with self.active():
-            return Contender(ours, frozen.cases[case], frozen.initial(frozen.cases[case]))
+            return Runner(ours, frozen.cases[case], frozen.initial(frozen.cases[case]))
 
 
 def taken() -> dict:
@@ -70,15 +70,15 @@ def answer(request: dict) -> list[dict]:
     """Rounds of one case."""
     commits = {who: Commit(tree) for who, tree in request["trees"].items()}
     sides = {"A": "A", "B": "B", "A again": "A"}
-    contenders = {
-        who: commits[commit].contender(request["name"], request["case"])
+    runners_by_name = {
+        who: commits[commit].runner(request["name"], request["case"])
         for who, commit in sides.items()
     }
-    stride = max(c.engine.stride for c in contenders.values())
-    steps = block_length(contenders["A"], stride)
+    stride = max(c.engine.stride for c in runners_by_name.values())
+    steps = block_length(runners_by_name["A"], stride)
     collect()
     rng = random.Random(request["seed"])
-    return rounds(contenders, steps, rng, ROUNDS, request["budget_s"])[WARM_UP:]
+    return rounds(runners_by_name, steps, rng, ROUNDS, request["budget_s"])[WARM_UP:]
 
 
 if __name__ == "__main__":

@@ -112,8 +112,8 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
             found.write(path())
     rates = error_rates(found)
     results.put(SECTION, rates, NAME, machine.kind())
-    told = {"rows": rates.rows, "overhead": rates.overhead}
-    console.answer(as_json, told, lines(rates), widths=(72, 14, 14))
+    outcomes = {"rows": rates.rows, "overhead": rates.overhead}
+    console.answer(as_json, outcomes, lines(rates), widths=(72, 14, 14))
     return int(not rates.passed)
 
 
@@ -147,10 +147,10 @@ def begun() -> Experiment:
 
 def method_digest() -> str:
     """Of what takes the times: the trial, and the loop that the clock times with."""
-    from tools.timing.runners import Contender  # late: torch
+    from tools.timing.runners import Runner  # late: torch
 
     trial = (Path(__file__).parent / "error_rates_worker.py").read_text("utf-8")
-    return digests.of_plain([trial, inspect.getsource(Contender)])
+    return digests.of_plain([trial, inspect.getsource(Runner)])
 
 
 def one(seed: int) -> ErrorRateRun:
@@ -215,9 +215,9 @@ def rows(found: Experiment) -> list[dict]:
     pairs = list(zip(found.trials, [found.trials[-1], *found.trials[:-1]], strict=True))
     table = []
     for name, method in METHODS.items():
-        told = {who: [method(*pair, who) for pair in pairs] for who in (SAME, *CHANGED)}
-        wrong = sum(said != "INCONCLUSIVE" for said in told[SAME])
-        seen = {who: told[who].count("SLOWER") for who in CHANGED}
+        outcomes = {who: [method(*pair, who) for pair in pairs] for who in (SAME, *CHANGED)}
+        wrong = sum(outcome != "INCONCLUSIVE" for outcome in outcomes[SAME])
+        seen = {who: outcomes[who].count("SLOWER") for who in CHANGED}
         table.append({"method": name, SAME: wrong} | seen)
     return table
 

@@ -24,7 +24,7 @@ from torch.utils.benchmark import Timer
 from baselines.engine import Case, Engine, Stage, Step
 from tools.process import serve
 from tools.timing.interleaved import Seconds, in_random_order
-from tools.timing.runners import Contender, collect
+from tools.timing.runners import Runner, collect
 from validation.records.results import significant
 
 CALLS = 100
@@ -53,9 +53,9 @@ ENGINE = Engine(
 )
 
 
-def contender(engine: Engine = ENGINE) -> Contender:
+def runner(engine: Engine = ENGINE) -> Runner:
     case = engine.cases["grid"]
-    made = Contender(engine, case, engine.initial(case))
+    made = Runner(engine, case, engine.initial(case))
     made.restart()
     return made
 
@@ -81,7 +81,7 @@ def overhead(rng: random.Random) -> dict[str, list[list[float]]]:
     is as many units of the work as take 100 µs. torch's timer makes two calls before it
     looks at its clock; so do we here.
     """
-    unit, start = decay(ENGINE.cases["grid"]), contender().state
+    unit, start = decay(ENGINE.cases["grid"]), runner().state
     once = Timer("unit(state)", globals={"unit": unit, "state": start}).timeit(200).mean
     units = range(max(1, round(CALL_S / once)))
 
@@ -98,7 +98,7 @@ def overhead(rng: random.Random) -> dict[str, list[list[float]]]:
 
 def pairs(call: Step, calls: int, rng: random.Random) -> list[list[float]]:
     """Seconds a call by our loop and by torch's, in random order."""
-    ours = contender(replace(ENGINE, stages=(Stage("call", lambda case: call),)))
+    ours = runner(replace(ENGINE, stages=(Stage("call", lambda case: call),)))
     same = {"call": call, "start": ours.state}
     theirs = Timer("state = call(state)", setup="state = start", globals=same)
     ways = {
@@ -113,7 +113,7 @@ def measure(seed: int) -> dict:
     """All that one process finds."""
     collect()
     rng = random.Random(seed)
-    blocks = {name: partial(contender().make, CALLS + more) for name, more in SLOWER.items()}
+    blocks = {name: partial(runner().make, CALLS + more) for name, more in SLOWER.items()}
     found = {"turns": turns(blocks, rng), "sequential": sequential(blocks)}
     return significant(found | {"overhead": overhead(rng)}, DIGITS)
 

@@ -30,11 +30,11 @@ def page(view: View, folder: Path) -> str:
             picture = draw(name, [s for s in found if s.optimization in shown], folder)
             kept = on_file(name, having[0])
             made = {"machine": having[0], "kept": kept, "mark": CLOCK.mark(kept.protocol)}
-            engines.append(told(name, found, shown, picture) | made)
+            engines.append(section(name, found, shown, picture) | made)
     return PAGES.get_template("map.md").render(engines=engines)
 
 
-def told(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) -> dict:
+def section(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) -> dict:
     """What the page says of an engine."""
     reasons: dict[str, list[str]] = {}
     for s in scenarios:

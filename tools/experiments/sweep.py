@@ -219,8 +219,8 @@ def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
             until = monotonic() + (end - monotonic()) / left  # a fair share of what is left
             found[engine] = measure(engine, own, until, tell)
     rows = [s for scenarios in found.values() for s in scenarios]
-    told = ((engine, *summary(scenarios)) for engine, scenarios in found.items())
-    console.answer(as_json, [s.model_dump() for s in rows], told)
+    table = ((engine, *summary(scenarios)) for engine, scenarios in found.items())
+    console.answer(as_json, [s.model_dump() for s in rows], table)
     return 0
 
 

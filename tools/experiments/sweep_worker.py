@@ -21,7 +21,7 @@ from tools.process import serve
 from tools.timing.aggregate import ratios
 from tools.timing.interleaved import block_length, fewest, rounds
 from tools.timing.intervals import within
-from tools.timing.runners import Contender, collect
+from tools.timing.runners import Runner, collect
 from validation import discovery
 from validation.claims import Agreement
 from validation.judge.compare import Check, compare
@@ -88,7 +88,7 @@ def first_calls(claim: Agreement, where: tuple[str, str, str]) -> tuple[int, str
 def timed(claim: Agreement, case: Case, start: State, budget_s: float) -> dict[str, float]:
     """Paired blocks in random order; by processor time on one thread, else by wall clock."""
     engines = {"baseline": claim.baseline, "candidate": claim.engine}
-    sides = {who: Contender(engine, case, start) for who, engine in engines.items()}
+    sides = {who: Runner(engine, case, start) for who, engine in engines.items()}
     steps = block_length(sides["baseline"], claim.engine.stride)
     limits = (fewest(sides["baseline"].once_s * steps), MOST)
     found = rounds(sides, steps, random.Random(0), limits, budget_s)

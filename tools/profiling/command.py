@@ -32,17 +32,17 @@ def run(
             raise LookupError(f"{name} against itself says nothing; name another after --against")
         sides = [passes, other]
         found = diff.measured(sides, [output.profiled(side, seconds) for side in sides], seconds)
-        told = diff.rows(found)
+        text = diff.rows(found)
     else:
         found = output.profiled(passes, seconds)
-        told = rows(found)
-    console.answer(as_json, found.model_dump(mode="json"), told)
+        text = rows(found)
+    console.answer(as_json, found.model_dump(mode="json"), text)
     return 0
 
 
 def rows(found: Profile) -> Iterator[tuple[str, ...]]:
     """What matters, a line each."""
-    cpu, peak = (found.metrics[name].told for name in ("cpu_utilisation", "memory_peak"))
+    cpu, peak = (found.metrics[name].text for name in ("cpu_utilisation", "memory_peak"))
     case = f" {found.case}" if found.case else ""
     whole = f"a step, CPU {cpu}, peak {peak}"
     yield f"{found.name}{case}", "PROFILED", f"{found.step_s:.3g} s", whole

@@ -19,7 +19,7 @@ class Metric(Part):
     reason: str = ""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         if self.value is None:
             return f"not available: {self.reason}"
         if self.unit == "B":

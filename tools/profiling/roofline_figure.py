@@ -40,8 +40,8 @@ def points(axes, operators: list[Operator]) -> None:
         else:
             labels.append((x, y, [o.name]))
     for x, y, names in labels:
-        told = ", ".join(names)
-        axes.annotate(told, (x, y), xytext=(9, -4), textcoords="offset points", fontsize=8)
+        label = ", ".join(names)
+        axes.annotate(label, (x, y), xytext=(9, -4), textcoords="offset points", fontsize=8)
 
 
 def bars(axes, operators: list[Operator]) -> None:

@@ -159,8 +159,8 @@ def repeated(profile: Profile, raw: dict, own: Own) -> None:
 
     def add(row: dict, what: str, where: dict, calls: int, share: float | None) -> None:
         each = row["repeated_bytes"] / row["repeated"]
-        told = {"calls": calls, "repeated": row["repeated"], "bytes": each, "share": share}
-        found.append(Repeat(what=what, **where, **told))
+        counts = {"calls": calls, "repeated": row["repeated"], "bytes": each, "share": share}
+        found.append(Repeat(what=what, **where, **counts))
 
     counted = raw.get("operators", {"rows": []})["rows"]
     for row in counted:

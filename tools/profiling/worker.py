@@ -50,7 +50,7 @@ def bare(spec: dict, own: Own) -> Run:
         steps, blocks, more = 1, 1, {}
         if work.stepped:
             steps = spec.get("steps") or max(1, round(spec["seconds"] / BLOCKS / work.once_s))
-            blocks, more = spec.get("blocks", BLOCKS), work.told()
+            blocks, more = spec.get("blocks", BLOCKS), work.details()
         found = {"blocks": [timed(work, steps) for _ in range(blocks)], "steps": steps}
         torch = sys.modules.get("torch")  # where the program came to use it
         cuda = torch is not None and torch.cuda.is_available()

@@ -124,8 +124,8 @@ def allocator(settings: dict[str, str]) -> str:
     """What serves the arrays: its settings change ratios above 32 MB two- to threefold."""
     ours = {k: v for k, v in os.environ.items() if k.startswith("MALLOC_")}
     preload = os.environ.get("LD_PRELOAD", "")
-    told = map("=".join, sorted((settings | ours).items()))
-    return " ".join([platform.libc_ver()[0] or "libc", preload, *told])
+    pairs = map("=".join, sorted((settings | ours).items()))
+    return " ".join([platform.libc_ver()[0] or "libc", preload, *pairs])
 
 
 def git(root: Path, *words: str) -> str:

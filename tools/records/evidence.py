@@ -38,15 +38,15 @@ def here(name: str) -> str:
 def judged(
     name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
 ) -> tuple[Status, Summary | None, str]:
-    """Where an optimization stands: `validation.judge.verdicts.standing`, asked once.
+    """Where an optimization stands: `validation.judge.verdicts.current_status`, asked once.
 
     Of a machine that is named, the files alone decide. Here and now (none is named), one that
     could not run goes stale when it can.
     """
-    status, verdict, reason = verdicts.standing(name, coverage, on)
+    status, verdict, reason = verdicts.current_status(name, coverage, on)
     if not on and status is Status.UNAVAILABLE and not machine.missing(tuple(verdict.needs)):
-        told = f"{', '.join(verdict.needs)}: here now; run: groundspeed validate {name}"
-        return Status.STALE, verdict, told
+        reason_now = f"{', '.join(verdict.needs)}: here now; run: groundspeed validate {name}"
+        return Status.STALE, verdict, reason_now
     return status, verdict, reason
 
 
@@ -213,7 +213,7 @@ def check_name(engine: str) -> str:
     return f"checks/{engine}"
 
 
-def foundations(engine: str, torch: str = "") -> str:
+def provenance(engine: str, torch: str = "") -> str:
     """Names what a check of a baseline rests on, under the installed torch or another release.
 
     Raises:
@@ -237,7 +237,7 @@ def checked(engine: str, full: bool = False, on: str = "") -> Checked | None:
     if found is None or (full and not found.full):
         return None
     try:
-        right = found.rests_on == foundations(engine, found.torch if on else "")
+        right = found.rests_on == provenance(engine, found.torch if on else "")
     except Sealed:
         return None
     overturned = JUDGE.overturned(found.protocol, {"check"})

@@ -20,5 +20,5 @@ def allowance(verdict: Summary) -> str:
         return "none: every bit"
     origins = {origin for case in verdict.cases.values() for origin in case.origins}
     budgets = any(case.budget for case in verdict.cases.values())
-    told = [*sorted(origins), *(["declared budget"] if budgets else [])]
-    return "; ".join(told) or "none was needed: every bit"
+    words = [*sorted(origins), *(["declared budget"] if budgets else [])]
+    return "; ".join(words) or "none was needed: every bit"

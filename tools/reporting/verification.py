@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tools import console
 from tools.reporting import sample_store
-from tools.timing.aggregate import Gathered
+from tools.timing.aggregate import CaseSamples
 from validation.judge.verdicts import Verdict
 from validation.records import results, samples
 from validation.records.errors import BrokenRecord
@@ -21,14 +21,14 @@ class VerifiedSection:
     name: str
     section: str
     figures: int
-    said: str  # "" where all came out the same
+    difference: str  # "" where all came out the same
 
 
 def run(as_json: bool = False) -> int:
     """Exit 1 where a figure comes out otherwise, or samples are not what they should be."""
     rows = [verified(*place) for place in sample_store.named() if place[2] in AGAIN]
     console.answer(as_json, [row.__dict__ for row in rows], lines(rows))
-    return int(any(row.said not in ("", MISSING) for row in rows))
+    return int(any(row.difference not in ("", MISSING) for row in rows))
 
 
 def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
@@ -42,27 +42,27 @@ def verified(on: str, name: str, key: str, digest: str) -> VerifiedSection:
         return VerifiedSection(on, name, key, 0, str(broken))
     again = AGAIN[key](raw)
     kept = {part: kept.get(part) for part in again}  # what is empty is not on file
-    said = "" if kept == again else first_difference(kept, again)
-    return VerifiedSection(on, name, key, count(kept), said)
+    difference = "" if kept == again else first_difference(kept, again)
+    return VerifiedSection(on, name, key, count(kept), difference)
 
 
 def verdict_again(raw: dict) -> dict:
     """The summary of a whole verdict."""
-    told = results.plain(Verdict.model_validate(raw).summary())
-    return {key: told.get(key) for key in ("status", "reason", "cases", "mutation")}
+    summary = results.plain(Verdict.model_validate(raw).summary())
+    return {key: summary.get(key) for key in ("status", "reason", "cases", "mutation")}
 
 
 def timing_again(raw: dict) -> dict:
     """The figures of every case, from its pairs."""
-    again = {c: Gathered.of_raw(kept).timing(kept["least"]) for c, kept in raw["cases"].items()}
+    again = {c: CaseSamples.of_raw(kept).timing(kept["least"]) for c, kept in raw["cases"].items()}
     return {"cases": {case: results.plain(timing) for case, timing in again.items()}}
 
 
 def error_rates_again(raw: dict) -> dict:
     from tools.experiments import error_rates  # late: scipy
 
-    told = results.plain(error_rates.error_rates(error_rates.Experiment.model_validate(raw)))
-    return {key: told[key] for key in ("rows", "overhead", "same_call", "spread", "trials")}
+    summary = results.plain(error_rates.error_rates(error_rates.Experiment.model_validate(raw)))
+    return {key: summary[key] for key in ("rows", "overhead", "same_call", "spread", "trials")}
 
 
 AGAIN: dict[str, Callable[[dict], dict]] = {
@@ -94,12 +94,12 @@ def count(value: object) -> int:
 def lines(rows: list[VerifiedSection]) -> Iterator[tuple[str, ...]]:
     """What differs, line by line; then how much was looked at."""
     for row in rows:
-        if row.said not in ("", MISSING):
-            yield row.name, "DIFFERS", row.machine, f"{row.section}: {row.said}"
+        if row.difference not in ("", MISSING):
+            yield row.name, "DIFFERS", row.machine, f"{row.section}: {row.difference}"
     for on in sorted({row.machine for row in rows}):
         own = [row for row in rows if row.machine == on]
-        same = [row.figures for row in own if not row.said]
-        missing = sum(row.said == MISSING for row in own)
+        same = [row.figures for row in own if not row.difference]
+        missing = sum(row.difference == MISSING for row in own)
         words = f"{sum(same)} figures in {len(same)} sections computed again and the same"
         if missing:
             words += f"; {missing} sections have no samples on this machine"

@@ -75,10 +75,10 @@ def levels() -> dict[str, int]:
     return sizes | {"memory": min(max(8 * max(sizes.values()), 256 << 20), 1 << 30)}
 
 
-Contender = tuple[dict[str, str | int], Callable[[], float]]  # what it is, and a trial: its rate
+Runner = tuple[dict[str, str | int], Callable[[], float]]  # what it is, and a trial: its rate
 
 
-def stream(kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExecutor) -> Contender:
+def stream(kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExecutor) -> Runner:
     """One kind of pass over one working set, by some threads at once: GB/s."""
     cells = blocks[0].size // HELD[kind]
     arrays = [(block[:cells], block[-cells:]) for block in blocks]
@@ -96,11 +96,11 @@ def stream(kind: str, level: str, blocks: list[np.ndarray], pool: ThreadPoolExec
     while seconds(arrays[:1], passes) < TRIAL_S:
         passes *= 2
     moved = ARRAYS[kind] * cells * 8 * len(blocks) * passes
-    told = {"kind": kind, "level": level, "bytes": blocks[0].nbytes, "threads": len(blocks)}
-    return told, lambda: moved / seconds(arrays, passes) / 1e9
+    described = {"kind": kind, "level": level, "bytes": blocks[0].nbytes, "threads": len(blocks)}
+    return described, lambda: moved / seconds(arrays, passes) / 1e9
 
 
-def matrix_product(dtype: torch.dtype, threads: int) -> Contender:
+def matrix_product(dtype: torch.dtype, threads: int) -> Runner:
     """As much arithmetic as there is to a byte: Gflop/s."""
     a, b, out = (torch.rand(ORDER, ORDER, dtype=dtype) for _ in range(3))
 
@@ -111,11 +111,11 @@ def matrix_product(dtype: torch.dtype, threads: int) -> Contender:
         return 2 * ORDER**3 / (perf_counter() - before) / 1e9
 
     trial()
-    told = {"kind": str(dtype).removeprefix("torch."), "level": "arithmetic"}
-    return told | {"bytes": 3 * a.nbytes, "threads": threads}, trial
+    described = {"kind": str(dtype).removeprefix("torch."), "level": "arithmetic"}
+    return described | {"bytes": 3 * a.nbytes, "threads": threads}, trial
 
 
-def launch(threads: int) -> Contender:
+def launch(threads: int) -> Runner:
     """The smallest operator of torch, what starting one costs: 1e9 operators a second."""
     one = torch.zeros(1)
 
@@ -128,9 +128,9 @@ def launch(threads: int) -> Contender:
     return {"kind": "add", "level": "launch", "bytes": one.nbytes, "threads": threads}, trial
 
 
-def contenders(
+def runners_by_name(
     pool: ThreadPoolExecutor, counts: list[int], loops: Iterable[str]
-) -> list[Contender]:
+) -> list[Runner]:
     streams = []
     for level, size in levels().items():
         blocks = [np.ones(size // 8) for _ in range(max(counts))]
@@ -149,7 +149,7 @@ def measure(
     before = conditions(threads=profiled or 1)
     counts = [profiled] if profiled else sorted({1, before.cores})
     with ThreadPoolExecutor(max(counts)) as pool:
-        kinds = contenders(pool, counts, ["in_place"] if profiled else LOOPS)
+        kinds = runners_by_name(pool, counts, ["in_place"] if profiled else LOOPS)
         kinds += [launch(profiled)] if profiled else []
         found: list[list[float]] = [[] for _ in kinds]
         began, rounds = perf_counter(), 0
@@ -160,9 +160,9 @@ def measure(
             tell(f"round {rounds}")
     torch.set_num_threads(1)
     rows = []
-    for (told, _), rates in zip(kinds, found, strict=True):
+    for (described, _), rates in zip(kinds, found, strict=True):
         best, median = (float(f"{np.quantile(rates, q):.4g}") for q in (0.95, 0.5))
-        rows.append(Ceiling(**told, best=best, median=median, trials=len(rates)))
+        rows.append(Ceiling(**described, best=best, median=median, trials=len(rates)))
     return Ceilings(made=today(), conditions=before, ceilings=rows)
 
 

@@ -77,7 +77,7 @@ def draw(engine: str, folder: Path, view: View) -> Path | None:
 
     def paint(axes) -> None:
         roofs(axes, ceilings, (min(across) / 4, max(*across, 8) * 4))
-        contenders(axes, found)
+        runners_by_name(axes, found)
         axes.set_xlabel("least arithmetic over least traffic of a step, flop/byte")
         axes.set_ylabel("least arithmetic over time of a step, Gflop/s")
         axes.set_title(f"{engine}, one thread", loc="left")
@@ -109,7 +109,7 @@ def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
                       fontsize=7, ha="right", textcoords="offset points")  # fmt: skip
 
 
-def contenders(axes, found: list[Point]) -> None:
+def runners_by_name(axes, found: list[Point]) -> None:
     """Baselines hollow, optimizations filled; a mark for each case, a colour for each name."""
     cases = list(dict.fromkeys(p.case for p in found))
     names = list(dict.fromkeys(p.optimization for p in found))

@@ -56,17 +56,17 @@ def summary(record: SelfTest) -> list[str]:
         refused = sum(bool(h.said) for h in heard)
         engines = len({h.engine for h in heard})
         if part == "must_accept":
-            told = f"accepted {len(heard) - refused} of {len(heard)}"
+            text = f"accepted {len(heard) - refused} of {len(heard)}"
         else:
-            told = f"refused {refused} of {len(heard)}, for the right reason {right}"
-        lines.append(f"{part.replace('_', ' '):<34}  {told}, over {engines} engines")
+            text = f"refused {refused} of {len(heard)}, for the right reason {right}"
+        lines.append(f"{part.replace('_', ' '):<34}  {text}, over {engines} engines")
     for name, score in record.mutation.items():
         tolerated = f", {len(score.within_budget)} within budget" if score.within_budget else ""
         lines.append(f"{name:<34}  {score}{tolerated}")
     for why in sorted(set(record.unscored.values())):
         names = [name for name, reason in record.unscored.items() if reason == why]
         lines.append(f"{'no score':<34}  {why}: {', '.join(names)}")
-    lines += [f"{row:<34}  {told}" for row, told in record.acceptance.items()]
+    lines += [f"{row:<34}  {text}" for row, text in record.acceptance.items()]
     return lines + [f"WRONG  {line}" for line in record.wrong]
 
 

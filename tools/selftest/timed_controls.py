@@ -31,23 +31,23 @@ def timed(part: str, entry) -> str:
         return (
             sanity.wrong_answers(verdict, own, right)
             or sanity.work_put_off(entry.name, entry.case, [own])
-            or sanity.slowing(f"{entry.name}/{entry.case}", [witnessed(entry, whole)])
+            or sanity.slowing(f"{entry.name}/{entry.case}", [isolated_pairs(entry, whole)])
         )
     finally:
         rmtree(folder, ignore_errors=True)
 
 
-def witnessed(entry, whole: dict) -> list[list[float]]:
+def isolated_pairs(entry, whole: dict) -> list[list[float]]:
     """Baseline time beside the control over its time alone, block by block."""
-    from tools.timing.isolated_baseline import Witness
+    from tools.timing.isolated_baseline import IsolatedBaseline
 
     words = {"frozen": entry.case, "steps": whole["steps"], "level": entry.level, "device": "cpu"}
-    with closing(Witness(entry.engine)) as witness:
-        witness.follow(os.getpid())
-        witness.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
+    with closing(IsolatedBaseline(entry.engine)) as isolated:
+        isolated.follow(os.getpid())
+        isolated.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
         for _ in whole["rounds"]:
-            witness.round_over()
-        return witness.end(whole["rounds"])
+            isolated.round_over()
+        return isolated.end(whole["rounds"])
 
 
 def in_a_fork(key: str, folder: Path) -> dict:

@@ -67,19 +67,19 @@ def discarded(row: dict, timer: str) -> Discarded | None:
     }
     effect = min(abs(math.log(r)) for r in found["candidate"])
     allowed = max(CONTROL_OFF, CONTROL_SHARE * effect)
-    said = [f"timer: {timer}"] if timer else []
-    said += [
+    reasons = [f"timer: {timer}"] if timer else []
+    reasons += [
         f"{who} at {min(found[who]):.3f} to {max(found[who]):.3f}, should be {want:.3f}"
         for who, want in wanted.items()
         if min(abs(math.log(r / want)) for r in found[who]) > allowed
     ]
     injected = found.get("injected", [None])[0]
-    why = "; ".join(said)
-    return Discarded(why=why, control=found["control"][0], injected=injected) if said else None
+    why = "; ".join(reasons)
+    return Discarded(why=why, control=found["control"][0], injected=injected) if reasons else None
 
 
 @dataclass
-class Gathered:
+class CaseSamples:
     """The processes of one candidate on one case."""
 
     kept: list[dict] = field(default_factory=list)
@@ -125,7 +125,7 @@ class Gathered:
         return {"least": least, "kept": [{k: row[k] for k in RAW} for row in self.kept], "off": off}
 
     @classmethod
-    def of_raw(cls, raw: dict) -> Gathered:
+    def of_raw(cls, raw: dict) -> CaseSamples:
         """The processes as they were when their samples were kept."""
         return cls(raw["kept"], [(one["row"], Discarded(**one["why"])) for one in raw["off"]])
 
@@ -191,15 +191,15 @@ def known_slowdown(rows: list[dict]) -> tuple[float | None, float | None]:
 
 def remark(found: dict) -> str:
     """Why the word is no stronger, and what is odd about the processes."""
-    said = []
+    reasons = []
     least = 1 + found["least_effect"]
     clear = found["high"] < 1 / least or found["low"] > least
     if found["word"] == "INCONCLUSIVE" and clear:
-        said.append(f"processor time ({found['cpu_ratio']:.3f}) does not confirm the wall clock")
+        reasons.append(f"processor time ({found['cpu_ratio']:.3f}) does not confirm the wall clock")
     if found["modes"]:
         low, high = found["modes"]
-        said.append(f"the processes fall into two groups, at {low:.3f} and {high:.3f}")
-    return "; ".join(said)
+        reasons.append(f"the processes fall into two groups, at {low:.3f} and {high:.3f}")
+    return "; ".join(reasons)
 
 
 def costs(rows: list[dict]) -> dict:

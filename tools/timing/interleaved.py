@@ -19,7 +19,7 @@ from torch import Tensor
 from baselines.device import moved
 from baselines.engine import State, clone, fields
 from tools.timing.fingerprints import Fingerprint, fingerprint
-from tools.timing.runners import Block, Contender, Stream, start_of_pass
+from tools.timing.runners import Block, Runner, Stream, start_of_pass
 from validation.records import tensor_files
 from validation.worker.global_state import settings
 
@@ -34,7 +34,7 @@ SUSPECT = 2.0
 
 Tell = Callable[[dict], None]
 Seconds = tuple[float, float]  # of a block: wall and processor seconds
-Runners = dict[str, Contender | Stream]
+Runners = dict[str, Runner | Stream]
 Limits = tuple[int, int]  # fewest and most rounds
 
 
@@ -83,7 +83,7 @@ def per_step(found: dict[str, Seconds], steps: int) -> dict[str, list[float]]:
     return {name: [float(f"{t / steps:.5g}") for t in times] for name, times in found.items()}
 
 
-def block_length(baseline: Contender, stride: int) -> int:
+def block_length(baseline: Runner, stride: int) -> int:
     """Steps a block: enough for the clock, and no more than the trajectory has."""
     wanted = max(1, round(BLOCK_S / max(baseline.once_s, 1e-7)))
     return max(1, min(wanted, baseline.case.steps) // stride) * stride
@@ -93,7 +93,7 @@ def block_length(baseline: Contender, stride: int) -> int:
 class Rounds:
     """The contenders of one case, and what was timed of them."""
 
-    contenders: Runners  # the baseline among them
+    runners_by_name: Runners  # the baseline among them
     candidates: list[str]
     steps: int
     seed: int
@@ -102,12 +102,12 @@ class Rounds:
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
-        self.baseline = self.contenders["baseline"]
+        self.baseline = self.runners_by_name["baseline"]
         self.rng, self.passes = random.Random(self.seed), 0
         self.found: list[dict[str, Seconds]] = []
         self.lost: dict[str, str] = {}
         self.watched = {
-            name: Watched(self.contenders[name], random.Random(f"block of {name} {self.seed}"))
+            name: Watched(self.runners_by_name[name], random.Random(f"block of {name} {self.seed}"))
             for name in self.candidates
         }
 
@@ -117,7 +117,7 @@ class Rounds:
         A round before the first is the warm-up; of slow steps the first call was that.
         """
         if warm:
-            restart(self.contenders)
+            restart(self.runners_by_name)
         self.warm_up = self.one_round() if warm else {}
         length, limits = self.baseline.case.steps, (least, MOST)
         for made in positions(length, self.steps, self.begin, limits, budget_s):
@@ -134,7 +134,7 @@ class Rounds:
         engine, start = self.baseline.engine, self.baseline.start
         fresh = start_of_pass(engine, start, self.level, self.passes)
         self.passes += 1
-        restart(self.contenders, fresh)
+        restart(self.runners_by_name, fresh)
         self.each(Watched.begin)
 
     def each(self, act: Callable[[Watched], None]) -> None:
@@ -150,19 +150,19 @@ class Rounds:
             if name not in self.watched:
                 raise
             self.lost[name] = f"{type(error).__name__}: {error}"
-            del self.contenders[name], self.watched[name]
+            del self.runners_by_name[name], self.watched[name]
 
     def one_round(self) -> dict[str, Seconds]:
         """The block of each contender that is not lost."""
-        blocks = {name: partial(self.block, name) for name in self.contenders}
+        blocks = {name: partial(self.block, name) for name in self.runners_by_name}
         found = {name: took for name, took in in_random_order(blocks, self.rng).items() if took}
-        if "control" in found and self.contenders["control"].extra:
-            found["injected"] = self.contenders["control"].with_extra
+        if "control" in found and self.runners_by_name["control"].extra:
+            found["injected"] = self.runners_by_name["control"].with_extra
         return found
 
     def block(self, name: str) -> Seconds | None:
         """The block of one contender, unless it is lost by that."""
-        took = self.at_own_risk(name, partial(self.contenders[name].make, self.steps))
+        took = self.at_own_risk(name, partial(self.runners_by_name[name].make, self.steps))
         if name in self.watched:
             changed = [key for key, value in settings().items() if value != self.before[key]]
             self.watched[name].changed |= dict.fromkeys(changed)
@@ -176,7 +176,7 @@ class Rounds:
         which the processor was taken away accuses nobody. Blocks that are long show in the marks
         around the rounds.
         """
-        contender = self.contenders[name]
+        runner = self.runners_by_name[name]
         expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
         if expected > SLOW_BLOCK_S:
             return
@@ -185,11 +185,11 @@ class Rounds:
         fits = max(1, passes - first)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         for _ in range(AUDITS):
-            contender.restart()
+            runner.restart()
             for _ in range(first):
-                contender.make(self.steps)
+                runner.make(self.steps)
             self.tell({"begin": name})
-            spent = sum(contender.make(self.steps)[0] for _ in range(blocks))
+            spent = sum(runner.make(self.steps)[0] for _ in range(blocks))
             self.tell({"end": spent, "expected": expected * blocks})
             if expected > AUDIT_S and spent < SUSPECT * expected * blocks:
                 return
@@ -199,7 +199,7 @@ class Rounds:
 class Watched:
     """What the timed calls of a candidate left behind on one case, noted outside their windows."""
 
-    contender: Contender
+    runner: Runner
     draw: random.Random
 
     def __post_init__(self):
@@ -229,10 +229,10 @@ class Watched:
         A copy from a device takes many times as long as a step, and never twice as long.
         """
         before = perf_counter()
-        state = self.contender.observed()
+        state = self.runner.observed()
         took = perf_counter() - before
         plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
-        return moved(state, self.contender.case.device) if plain else state, took
+        return moved(state, self.runner.case.device) if plain else state, took
 
     def end(self) -> None:
         """The last state is kept too; the same block is not kept twice."""
@@ -250,7 +250,7 @@ class Watched:
         return {
             "passes": self.passes,
             "whole": whole,
-            "stride": self.contender.engine.stride,
+            "stride": self.runner.engine.stride,
             "observing_s": sorted(self.observing)[len(self.observing) // 2],
             "changed": list(self.changed),
         }

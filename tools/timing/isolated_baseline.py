@@ -12,7 +12,7 @@ import random
 from tools.process import Died, Worker
 
 
-class Witness:
+class IsolatedBaseline:
     """Turn about with the rounds of a worker; a process of its own from `follow` to `close`."""
 
     def __init__(self, engine: str):
@@ -24,13 +24,13 @@ class Witness:
         self.worker = worker  # while it starts: both import torch
         self.process = Worker("tools.timing.isolated_baseline_worker", self.engine)
 
-    def begin(self, said: dict) -> None:
+    def begin(self, message: dict) -> None:
         """A case: its steps a block, and how many rounds it has at least and at most."""
-        least, most = said["rounds"]
+        least, most = message["rounds"]
         slow = least == most
-        self.steps, self.left = said["steps"], self.draw.randint(1 if slow else least, most)
+        self.steps, self.left = message["steps"], self.draw.randint(1 if slow else least, most)
         self.own: list[tuple[float, float]] = []
-        self.ask(said | {"alone": slow})
+        self.ask(message | {"alone": slow})
 
     def round_over(self) -> None:
         """The worker has made a round and waits: the same steps from the same state, over there."""
@@ -39,7 +39,7 @@ class Witness:
             self.own.append(tuple(self.ask({"beside": self.worker})))
 
     def end(self, rounds: list[dict]) -> list[list[float]]:
-        """The worker's over the witness's, of each round that was followed: [wall, processor]."""
+        """The worker's over its own, of each round that was followed: [wall, processor]."""
         there = [found["baseline"] for found in rounds[: len(self.own)]]
         return [
             [float(f"{one * self.steps / max(other, 1e-12):.4g}") for one, other in pairs]
@@ -55,7 +55,7 @@ class Witness:
         try:
             return self.process.ask(request)
         except Died as why:
-            raise RuntimeError(f"the witness of {self.engine} {why}") from None
+            raise RuntimeError(f"the isolated baseline of {self.engine} {why}") from None
 
     def close(self) -> None:
         """End the process, if one was started."""

@@ -18,7 +18,7 @@ import torch
 import baselines
 from baselines.device import on_device
 from tools.process import serve
-from tools.timing.runners import Contender, Stream, collect, start_of_pass
+from tools.timing.runners import Runner, Stream, collect, start_of_pass
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 
@@ -36,17 +36,21 @@ class Turns:
         to_the_processor_of(request["beside"])
         return self.block()
 
-    def begin(self, said: dict) -> None:
+    def begin(self, message: dict) -> None:
         """A case as the worker tells it; of slow steps nobody cares who came before."""
         self.baseline = self.warming = None  # their memory, before the next takes its own
         collect()
-        device = said["device"]
+        device = message["device"]
         engine = self.frozen if device == "cpu" else on_device(self.frozen, device)
-        case = engine.cases[said["frozen"]]
-        self.level, self.steps, self.start = said["level"], said["steps"], engine.initial(case)
-        self.baseline = Contender(engine, case, self.start, cold=said["alone"])
-        if not said["alone"]:
-            self.warming = Contender(engine, case, self.start, cold=True)
+        case = engine.cases[message["frozen"]]
+        self.level, self.steps, self.start = (
+            message["level"],
+            message["steps"],
+            engine.initial(case),
+        )
+        self.baseline = Runner(engine, case, self.start, cold=message["alone"])
+        if not message["alone"]:
+            self.warming = Runner(engine, case, self.start, cold=True)
             self.memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
         self.passes, self.made = 0, case.steps
 

@@ -69,7 +69,7 @@ def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
 
 
 @dataclass
-class Contender:
+class Runner:
     """An engine in the middle of a case's trajectory; `restart` begins a new one."""
 
     engine: Engine
@@ -118,7 +118,7 @@ class Contender:
 
 
 @dataclass
-class Control(Contender):
+class Control(Runner):
     """The frozen engine once more; and, after it, ``extra`` steps whose result is dropped."""
 
     extra: int = 0

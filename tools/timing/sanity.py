@@ -14,7 +14,7 @@ CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs fast
 SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
 WITNESSED = 6  # rounds at least: of fewer the interval is no wider than they are
 
-Pairs = list[list[float]]  # of one process, by `Witness.end`
+Pairs = list[list[float]]  # of one process, by `IsolatedBaseline.end`
 
 
 def slowing(case: str, processes: list[Pairs]) -> str:

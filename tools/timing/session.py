@@ -21,10 +21,10 @@ from tools.records.machine_load import wait_for_quiet
 from tools.records.measurement import Measurement
 from tools.records.protocols import CLOCK
 from tools.timing import aggregate, output_check, sanity
-from tools.timing.aggregate import Gathered
-from tools.timing.isolated_baseline import Witness
+from tools.timing.aggregate import CaseSamples
+from tools.timing.isolated_baseline import IsolatedBaseline
 from tools.timing.sanity import Pairs
-from tools.timing.worker_client import TimedCase, listen
+from tools.timing.worker_client import TimedCase, timed_cases_of
 from validation import discovery
 from validation.judge import verdicts
 from validation.judge.verdicts import Conclusion, Status
@@ -58,7 +58,7 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
     Raises:
         NotMeasured: there is none, or the tree differs from the commit.
     """
-    status, verdict, reason = verdicts.standing(name)
+    status, verdict, reason = verdicts.current_status(name)
     if status is not Status.VERIFIED or verdict is None:
         raise NotMeasured(f"{name} is {status}: {reason}")
     changed = [] if dirty else changes()
@@ -81,16 +81,18 @@ class Session:
     refused: dict[str, str]
 
     def __post_init__(self):
-        self.rows: dict[tuple[str, str], Gathered] = {}
+        self.rows: dict[tuple[str, str], CaseSamples] = {}
         self.frozen: Known = {}
-        # of each process that had loaded its code, what the witness saw of each case
-        self.witnessed: dict[str, list[dict[str, Pairs]]] = {name: [] for name in self.verdicts}
+        # of each process that had loaded its code, the pairs of the isolated baseline, by case
+        self.isolated_pairs: dict[str, list[dict[str, Pairs]]] = {
+            name: [] for name in self.verdicts
+        }
         for name, verdict in self.verdicts.items():
             cases = timed_cases(verdict, self.full)
             if not cases:
                 why = "covers no timed case; mark one as timed in its baseline's cases"
                 self.refused[name] = f"{name} {why}"
-            self.rows |= {(name, case): Gathered() for case in cases}
+            self.rows |= {(name, case): CaseSamples() for case in cases}
 
     def wanted(self) -> dict[str, list[str]]:
         """Cases, each with the candidates that need another process."""
@@ -115,16 +117,16 @@ class Session:
         """
         names = sorted({name for here in cases.values() for name in here})
         levels = {case: self.weakest(here) for case, here in cases.items()}
-        folder, left, witness = scratch_folder(), dict(cases), Witness(self.engine)
+        folder, left, isolated = scratch_folder(), dict(cases), IsolatedBaseline(self.engine)
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
         asked |= {"cases": cases, "levels": levels, "folder": str(folder)}
-        witnessed: dict[str, Pairs] = {}
+        isolated_pairs: dict[str, Pairs] = {}
         for name in names:
-            self.witnessed[name].append(witnessed)
+            self.isolated_pairs[name].append(isolated_pairs)
         try:
-            for one in listen("tools.timing.worker", asked, witness=witness):
+            for one in timed_cases_of("tools.timing.worker", asked, isolated=isolated):
                 case = one.row["case"]
-                witnessed[case] = one.witnessed
+                isolated_pairs[case] = one.isolated_pairs
                 self.keep(one, levels[case])
                 left.pop(case, None)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +139,7 @@ class Session:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
                     self.one_process(seed, mine)
         finally:
-            witness.close()
+            isolated.close()
             shutil.rmtree(folder, ignore_errors=True)
 
     def weakest(self, names: list[str]) -> str:
@@ -145,9 +147,9 @@ class Session:
         exact = all(self.verdicts[name].level == "exact" for name in names)
         return "exact" if exact else "rounding"
 
-    def keep(self, heard: TimedCase, level: str) -> None:
+    def keep(self, timed: TimedCase, level: str) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
-        row = heard.row
+        row = timed.row
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
         right = right_answers(self.engine, row, level, self.frozen)
@@ -156,7 +158,7 @@ class Session:
             own = aggregate.part(row, name) | {"moved": right.moved}
             if why := sanity.wrong_answers(self.verdicts[name], own, right):
                 self.refused[name] = why
-            self.rows[name, row["case"]].add(own, heard.off(name))
+            self.rows[name, row["case"]].add(own, timed.off(name))
 
         with workers(CHECKERS) as pool:  # the worker waits: its processor is free
             list(pool.map(look, row["trails"]))
@@ -167,19 +169,19 @@ class Session:
 
     def seen_beside(self, name: str) -> dict[str, list[Pairs]]:
         """The frozen engine over itself alone in each process of that one: by case, then in all."""
-        mine = self.witnessed[name]
-        cases = {case: None for witnessed in mine for case in witnessed}
+        mine = self.isolated_pairs[name]
+        cases = {case: None for isolated_pairs in mine for case in isolated_pairs}
         found = {case: [own[case] for own in mine if case in own] for case in cases}
         return found | {"all cases": [list(chain(*own.values())) for own in mine]}
 
     @property
     def slowed(self) -> dict[str, str]:
         """In whose processes the frozen engine was slowed, and how much it was."""
-        said = {
+        reasons = {
             name: [sanity.slowing(*seen) for seen in self.seen_beside(name).items()]
             for name in self.verdicts
         }
-        return {name: next(filter(None, words)) for name, words in said.items() if any(words)}
+        return {name: next(filter(None, words)) for name, words in reasons.items() if any(words)}
 
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
@@ -198,7 +200,7 @@ class Session:
                 yield name, self.measurement(name, verdict, mine, before)
 
     def measurement(
-        self, name: str, verdict: Conclusion, mine: dict[str, Gathered], before: Conditions
+        self, name: str, verdict: Conclusion, mine: dict[str, CaseSamples], before: Conditions
     ) -> Measurement:
         """What the processes of one candidate add up to; their pairs are kept as samples."""
         seen, least = self.seen_beside(name), self.plan.least

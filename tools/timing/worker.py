@@ -39,7 +39,7 @@ from tools.timing.interleaved import (
     fewest,
     per_step,
 )
-from tools.timing.runners import Contender, Control, Stream, collect, device_of
+from tools.timing.runners import Control, Runner, Stream, collect, device_of
 from validation import discovery
 from validation.worker.global_state import settings
 
@@ -69,24 +69,24 @@ def measure_case(
         baseline = on_device(baseline, device)
     case = baseline.cases[case_name]
     start, before = baseline.initial(case), settings()
-    contenders: dict[str, Contender | Stream] = {"baseline": Contender(baseline, case, start)}
+    runners_by_name: dict[str, Runner | Stream] = {"baseline": Runner(baseline, case, start)}
     lost = {}
     for name, candidate in candidates.items():
         try:
-            contenders[name] = Contender(candidate, case, start)
+            runners_by_name[name] = Runner(candidate, case, start)
         except Exception as error:  # its own loss, not that of the others
             lost[name] = f"{type(error).__name__}: {error}"
-    able = [name for name in candidates if name in contenders]
+    able = [name for name in candidates if name in runners_by_name]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
-    wanted, steps = fixed or (0, block_length(contenders["baseline"], stride))
-    block_s = contenders["baseline"].once_s * steps
+    wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))
+    block_s = runners_by_name["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
-    contenders["control"] = Control(baseline, case, start, cold=slow)
+    runners_by_name["control"] = Control(baseline, case, start, cold=slow)
     if not slow and not baseline.in_place:
-        contenders["control"].extra = max(1, round(INJECTED * steps))
+        runners_by_name["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())
-    contenders["stream"] = Stream(largest, device)
-    rounds = Rounds(contenders, able, steps, seed, tell, level, before)
+    runners_by_name["stream"] = Stream(largest, device)
+    rounds = Rounds(runners_by_name, able, steps, seed, tell, level, before)
     least = wanted or fewest(block_s)
     most = least if slow else MOST
     words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
@@ -94,53 +94,55 @@ def measure_case(
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.watched):
         rounds.audit(name)
-    return told(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
+    return results_of(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
 
 
-def told(rounds: Rounds, place: Path, memory: bool) -> dict:
+def results_of(rounds: Rounds, place: Path, memory: bool) -> dict:
     """What the parent is told of a case, the last part of whose place is its name."""
     least_bytes, case = rounds.baseline.engine.least_bytes, rounds.baseline.case
-    timed = {n: c for n, c in rounds.contenders.items() if n == "baseline" or n in rounds.watched}
+    timed = {
+        n: c for n, c in rounds.runners_by_name.items() if n == "baseline" or n in rounds.watched
+    }
     steps = rounds.steps
     return {
         "case": place.name,
         "steps": steps,
-        "extra": rounds.contenders["control"].extra,
+        "extra": rounds.runners_by_name["control"].extra,
         "rounds": [per_step(found, steps) for found in rounds.found],
         "warm_up": per_step(rounds.warm_up, steps),
         "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
         "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
-        "stream_bytes": rounds.contenders["stream"].bytes,
+        "stream_bytes": rounds.runners_by_name["stream"].bytes,
         "least_bytes": least_bytes(case) if least_bytes else None,
     }
 
 
-def working_memory(contender: Contender) -> int:
+def working_memory(runner: Runner) -> int:
     """Bytes that one call needs at its peak, beyond the state that it is given."""
-    contender.restart()
-    if device_of(contender.engine) == "cuda":
+    runner.restart()
+    if device_of(runner.engine) == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        contender.make(contender.engine.stride)
+        runner.make(runner.engine.stride)
         return torch.cuda.max_memory_allocated() - before
     import memray  # late: of a GPU torch itself keeps count
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "allocations"
         with memray.Tracker(file):
-            contender.make(contender.engine.stride)
+            runner.make(runner.engine.stride)
         return memray.FileReader(file).metadata.peak_memory
 
 
 def speaker() -> Tell:
     """Writes to the parent, and waits for a word of it, but where something begins."""
-    heard, out = pipes()
+    requests, out = pipes()
 
     def tell(words: dict) -> None:
         print(json.dumps(words), file=out, flush=True)
         if "begin" not in words:
-            heard.readline()
+            requests.readline()
 
     return tell
 

@@ -12,7 +12,7 @@ from operator import add
 from typing import NamedTuple
 
 from tools.process import PATIENCE_S, Worker
-from tools.timing.isolated_baseline import Witness
+from tools.timing.isolated_baseline import IsolatedBaseline
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
@@ -37,8 +37,8 @@ class Times(NamedTuple):
         return abs(self.parent_s - self.worker_s) <= leeway and not hidden
 
     def __str__(self) -> str:
-        told = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
-        return told + (f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else "")
+        text = f"{self.worker_s:.4f} s by its own timer, {self.parent_s:.4f} s by the parent's"
+        return text + (f", {self.expected_s:.4f} s in the rounds before" if self.expected_s else "")
 
 
 @dataclass
@@ -51,56 +51,61 @@ class TimedCase:
 
     row: dict
     times: dict[str, Times] = field(default_factory=dict)
-    witnessed: list[list[float]] = field(default_factory=list)  # by `Witness.end`
+    isolated_pairs: list[list[float]] = field(default_factory=list)  # see `IsolatedBaseline.end`
 
     def off(self, name: str) -> str:
         """Why the timer of the worker is not to be believed about a contender; or nothing."""
         for who in ("rounds", "baseline", name):
-            if (heard := self.times.get(who)) and not heard.agree:
-                return f"{who} took {heard}"
+            if (seconds := self.times.get(who)) and not seconds.agree:
+                return f"{who} took {seconds}"
         return ""
 
 
-def listen(
-    module: str, asked: dict, patience_s: float = PATIENCE_S, witness: Witness | None = None
+def timed_cases_of(
+    module: str,
+    asked: dict,
+    patience_s: float = PATIENCE_S,
+    isolated: IsolatedBaseline | None = None,
 ) -> Iterator[TimedCase]:
     """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at, and
-    while the witness, if there is one, makes the steps of a round.
+    while the isolated baseline, if there is one, makes the steps of a round.
 
     Raises:
         Died: it ended or fell silent before it was through.
     """
     with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
-        if witness:
-            witness.follow(worker.process.pid)
-        yield from hear(answered(worker), witness)
+        if isolated:
+            isolated.follow(worker.process.pid)
+        yield from follow(answered(worker), isolated)
 
 
 def answered(worker: Worker) -> Iterator[tuple[float, dict]]:
     """Each word; who asks for the next one has done with it, and the worker is told so."""
-    for now, said in worker.heard:
-        yield now, said
-        if "begin" not in said:
+    for now, message in worker.answers:
+        yield now, message
+        if "begin" not in message:
             worker.tell(None)
 
 
-def hear(told: Iterator[tuple[float, dict]], witness: Witness | None = None) -> Iterator[TimedCase]:
+def follow(
+    messages: Iterator[tuple[float, dict]], isolated: IsolatedBaseline | None = None
+) -> Iterator[TimedCase]:
     """Pair the marks; hand on a case where it is complete."""
     times: dict[str, Times] = {}
     who, began = "", 0.0
-    for now, said in told:
-        if "begin" in said:
-            who, began = said["begin"], now
-        elif "end" in said:
-            found = Times(said["end"], now - began, 1, said.get("expected", 0.0))
+    for now, message in messages:
+        if "begin" in message:
+            who, began = message["begin"], now
+        elif "end" in message:
+            found = Times(message["end"], now - began, 1, message.get("expected", 0.0))
             if who not in times or (found.expected_s and found.agree):
                 times[who] = found
             elif not found.expected_s:
                 times[who] = Times(*map(add, times[who], found))
-            if witness and who == "rounds":
-                witness.round_over()
-        elif "frozen" in said and witness:
-            witness.begin(said)
-        elif "case" in said:
-            yield TimedCase(said, times, witness.end(said["rounds"]) if witness else [])
+            if isolated and who == "rounds":
+                isolated.round_over()
+        elif "frozen" in message and isolated:
+            isolated.begin(message)
+        elif "case" in message:
+            yield TimedCase(message, times, isolated.end(message["rounds"]) if isolated else [])
             times = {}

@@ -41,9 +41,9 @@ class Entry:
     def candidate(self) -> Engine:
         return self.build(baselines.load(self.engine))
 
-    def as_expected(self, said: str) -> bool:
+    def as_expected(self, message: str) -> bool:
         """Whether what was said of it is what must be said."""
-        return bool(re.search(self.reason, said)) if self.reason else not said
+        return bool(re.search(self.reason, message)) if self.reason else not message
 
 
 def entries(part: str) -> dict[str, Entry]:

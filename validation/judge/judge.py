@@ -14,7 +14,7 @@ import baselines
 from baselines.engine import Engine
 from validation import machine
 from validation.claims import Agreement, from_description
-from validation.discovery import BrokenLeaf, kin
+from validation.discovery import BrokenLeaf, engine_family
 from validation.golden import manifest
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
@@ -25,7 +25,7 @@ from validation.judge.divergence import path as failure_path
 from validation.judge.findings import CaseResult, Mutation
 from validation.judge.mutation_score import Score
 from validation.judge.verdicts import Status, Verdict
-from validation.parallel.process_pool import PROCESSES, Tell, portions, side_by_side
+from validation.parallel.process_pool import PROCESSES, Tell, batches, side_by_side
 from validation.parallel.threads import workers
 from validation.records import digests
 from validation.records.base import BrokenRecord
@@ -43,8 +43,8 @@ def judge(
     """Judges the named optimizations and files their verdicts; yields each when it is ready."""
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(kin(name), []).append(name)
-    parts = portions(groups)
+        groups.setdefault(engine_family(name), []).append(name)
+    parts = batches(groups)
     if len(parts) > 1:
         yield from side_by_side(partial(judge_group, file=file), parts, coverage, tell)
     for part in parts if len(parts) == 1 else ():
@@ -98,7 +98,7 @@ def judge_engine(
     """Judge the optimizations of one engine, case by case."""
     torch.set_num_threads(1)
     base = baselines.load(engine)
-    before = {name: verdicts.foundations(name, engine) | {"files": code[name]} for name in claims}
+    before = {name: verdicts.provenance(name, engine) | {"files": code[name]} for name in claims}
     answers = manifest.manifest(engine).answers
     manifest.check_sources(engine, manifest.manifest(engine))
     previous = {name: previous_tolerance.last(name) for name in claims}
@@ -141,7 +141,7 @@ def judge_engine(
             status, reason = Status.REJECTED, refused[name]
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
         ran = clients[name].loaded()
-        rests_on = verdicts.foundations(name, engine, ran)
+        rests_on = verdicts.provenance(name, engine, ran)
         if changed := changed_meanwhile(before[name], rests_on, ran):
             status, reason = Status.STALE, f"{changed} changed while it was judged; judge again"
         yield Verdict(

@@ -206,7 +206,7 @@ def digest_now(path: str, root: Path = digests.ROOT) -> str:
 of_version = digests.per_version(digests.of_file)
 
 
-def foundations(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
+def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
     """The provenance of a verdict given now, by the fields of a conclusion."""
     return {
         "protocol": JUDGE.number,
@@ -224,23 +224,23 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
     keeps the release that it names.
     """
     try:
-        now = foundations(found.optimization, found.engine, found.files)
+        now = provenance(found.optimization, found.engine, found.files)
     except (manifest.Sealed, discovery.BrokenLeaf) as broken:
         return [str(broken)]
-    said = []
+    changes = []
     if now["baseline"] != found.baseline:
-        said.append(f"baseline {found.engine} changed")
+        changes.append(f"baseline {found.engine} changed")
     files = {*now["files"], *found.files}
-    said += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
+    changes += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
     if here and now["torch"] != found.torch:
-        said.append(f"torch {found.torch} → {now['torch']}")
+        changes.append(f"torch {found.torch} → {now['torch']}")
     if not JUDGE.stands(found.modified):
-        said.append("made while the judge's rules were being changed")
+        changes.append("made while the judge's rules were being changed")
     overturned = JUDGE.overturned(found.protocol, found.tags)
-    return said + ([overturned] if overturned else [])
+    return changes + ([overturned] if overturned else [])
 
 
-def standing(
+def current_status(
     name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
 ) -> tuple[Status, Summary | None, str]:
     """The current status of an optimization: status, the verdict if there is one, and a reason.

@@ -21,7 +21,7 @@ Tell = Callable[[str, str], None]
 speak: Tell = lambda name, line: None  # noqa: E731  (to the parent, in a process of its own)
 
 
-def portions(groups: dict[str, list[str]]) -> list[list[str]]:
+def batches(groups: dict[str, list[str]]) -> list[list[str]]:
     """Names by engine, a few at a time, the engines taking turns: what one portion makes of
     the baseline is on file when the next one comes."""
     cut = []
@@ -72,25 +72,25 @@ def side_by_side(
     work: Callable, parts: list[list[str]], coverage: Coverage, tell: Tell
 ) -> Iterator:
     """What ``work(names, coverage, tell)`` yields for each part, in processes of their own."""
-    said = get_context("spawn").SimpleQueue()
+    messages = get_context("spawn").SimpleQueue()
     names = [name for part in parts for name in part]
-    with processes("judging", PROCESSES, get_ready_to_judge, said, names) as pool:
+    with processes("judging", PROCESSES, get_ready_to_judge, messages, names) as pool:
         with environment(**allocator.LARGE_PAGES):  # all of them start with the first
             waiting = {pool.submit(through, work, names, coverage) for names in parts}
         while waiting:
             done, waiting = wait(waiting, LISTENING_S, FIRST_COMPLETED)
-            while not said.empty():
-                tell(*said.get())
+            while not messages.empty():
+                tell(*messages.get())
             for one in done:
                 yield from one.result()
 
 
-def get_ready_to_judge(said, names: list[str]) -> None:
+def get_ready_to_judge(messages, names: list[str]) -> None:
     """In the new process: the parent hears what is at work."""
     global speak
     allocator.keep_freed()
     get_ready(names)
-    speak = lambda name, line: said.put((name, line))  # noqa: E731
+    speak = lambda name, line: messages.put((name, line))  # noqa: E731
 
 
 def through(work: Callable, names: list[str], coverage: Coverage) -> list:

@@ -82,12 +82,12 @@ class Candidate:
             BrokenLeaf: it states none.
         """
         try:
-            told = self.ask({"case": CLAIM}, PATIENCE_S)["claim"]
+            claim = self.ask({"case": CLAIM}, PATIENCE_S)["claim"]
         except CandidateFailed as why:
             raise BrokenLeaf(f"optimizations/{self.name}: {why}") from None
-        if "broken" in told:
-            raise BrokenLeaf(told["broken"])
-        return told
+        if "broken" in claim:
+            raise BrokenLeaf(claim["broken"])
+        return claim
 
     def loaded(self) -> dict[str, str]:
         """Project files that its process loaded, with digests; empty if it is dead."""

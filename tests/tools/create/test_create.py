@@ -291,9 +291,9 @@ def test_a_file_is_called_by_its_path_whatever_has_its_name(tmp_path, name):
         names=("tools",),
     )  # fmt: skip
     before, calls = sys.modules.get(name), []
-    room = Sandbox(tmp_path, program)
+    sandbox = Sandbox(tmp_path, program)
     wrap = lambda function: lambda: calls.append(name) or function()  # noqa: E731
-    assert run(room, Boundaries({f"{name}:go": wrap}), seed=0)["result"] == 2.5
+    assert run(sandbox, Boundaries({f"{name}:go": wrap}), seed=0)["result"] == 2.5
     assert calls == [name]
     assert sys.modules.get(name) is before
 

@@ -11,7 +11,7 @@ from tools.experiments.compare_commits import ComparedCase
 from tools.records import measurement as records_measurement
 from tools.records.conditions import conditions
 from tools.records.measurement import Measurement, Timing
-from tools.timing.aggregate import Gathered, part
+from tools.timing.aggregate import CaseSamples, part
 from tools.timing.intervals import Interval
 from validation.records import results
 from validation.records.errors import BrokenRecord, Refused
@@ -19,7 +19,7 @@ from validation.records.errors import BrokenRecord, Refused
 
 def timing(ours: float, width: float = 0.004) -> Timing:
     """Of three processes around that ratio."""
-    found = Gathered()
+    found = CaseSamples()
     for off in (-width, 0, width):
         times = {"baseline": 1.0, "control": 1.0, "stream": 0.1, "idea": ours * math.exp(off)}
         whole = {"case": "small", "steps": 20, "extra": 0, "trails": {"idea": {}}}

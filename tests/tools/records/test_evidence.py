@@ -38,7 +38,7 @@ def file(tmp_path, monkeypatch):
             "expected": "verified", "status": Status.VERIFIED, "reason": "checked",
             "coverage": Coverage.EVERYDAY, "made": "2026-01-02", "cases": {},
         }  # fmt: skip
-        verdict = Summary(**(told | verdicts.foundations(NAME, BASE) | changed))
+        verdict = Summary(**(told | verdicts.provenance(NAME, BASE) | changed))
         timing = Measurement(
             optimization=NAME, engine=BASE, level="exact", made="2026-01-02",
             code=verdict.code, baseline=verdict.baseline, protocol=clock,
@@ -215,7 +215,9 @@ def test_what_wanted_for_a_package_is_judged_again_when_it_is_there(
     then, reason = judge.conclude(agreement, {})
     assert then is Status.UNAVAILABLE
     given = SimpleNamespace(needs=list(needs))
-    monkeypatch.setattr(verdicts, "standing", lambda name, coverage, on: (then, given, reason))
+    monkeypatch.setattr(
+        verdicts, "current_status", lambda name, coverage, on: (then, given, reason)
+    )
     find = machine.importlib.util.find_spec
     monkeypatch.setattr(
         machine.importlib.util,

@@ -8,7 +8,7 @@ import torch
 
 from baselines.engine import Case, Engine, Stage
 from tools.timing.interleaved import AUDIT_S, AUDITS, Rounds, Watched
-from tools.timing.runners import Contender, Control
+from tools.timing.runners import Control, Runner
 
 
 class Counting:
@@ -32,19 +32,19 @@ class Counting:
 
 
 def rounds(case_steps, block_steps, told):
-    contender = Counting(case_steps)
-    return Rounds({"baseline": contender}, [], block_steps, 0, told.append, "exact", {}), contender
+    runner = Counting(case_steps)
+    return Rounds({"baseline": runner}, [], block_steps, 0, told.append, "exact", {}), runner
 
 
 def audited(case_steps, block_steps):
     """What an audit says after rounds of one pass."""
     told = []
-    made, contender = rounds(case_steps, block_steps, told)
-    contender.restart()
+    made, runner = rounds(case_steps, block_steps, told)
+    runner.restart()
     blocks = case_steps // block_steps
-    made.found = [{"baseline": contender.make(block_steps)} for _ in range(blocks)]
+    made.found = [{"baseline": runner.make(block_steps)} for _ in range(blocks)]
     made.audit("baseline")
-    assert contender.since_start <= case_steps
+    assert runner.since_start <= case_steps
     begun, ends = told[::2], told[1::2]
     assert begun == [{"begin": "baseline"}] * len(ends)
     assert all(end == pytest.approx(ends[0]) for end in ends)
@@ -100,7 +100,7 @@ def test_a_state_is_read_where_the_engine_works_and_copied_when_the_clock_has_st
     """On a GPU the copy takes longer than anything that could be put off until then."""
     monkeypatch.setattr("tools.timing.runners.device_of", lambda engine: "meta")
     made, _, asked = engine()
-    read = Contender(made, made.cases["c"], made.initial(None))
+    read = Runner(made, made.cases["c"], made.initial(None))
     read.restart()
     state, _ = Watched(read, None).look()
     assert asked == ["meta"]
@@ -116,6 +116,6 @@ class Lazy(torch.Tensor):
 
 def test_what_is_no_plain_tensor_is_not_copied_for_it():
     made, _, _ = engine()
-    read = Contender(made, made.cases["c"], made.initial(None))
+    read = Runner(made, made.cases["c"], made.initial(None))
     read.state = Grid(torch.zeros(2).as_subclass(Lazy))
     assert type(Watched(read, None).look()[0].u) is Lazy

@@ -16,7 +16,7 @@ from tools.records.conditions import ALLOCATOR, conditions
 from tools.timing import output_check, runners, sanity, worker_client
 from tools.timing import session as timing_session
 from tools.timing import worker as timing_worker
-from tools.timing.isolated_baseline import Witness
+from tools.timing.isolated_baseline import IsolatedBaseline
 from tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
 from validation.records import samples
 
@@ -27,27 +27,27 @@ LATTICE = "lattice_field_v1"
 def told(monkeypatch, tmp_path):
     """A case timed here with a witness whose process is this one too; the blocks of both."""
     made: dict[bool, list] = {True: [], False: []}
-    make, here = runners.Contender.make, [False]
+    make, here = runners.Runner.make, [False]
 
     def seen(self, steps):
-        if type(self) is runners.Contender and self is not turns.warming:
+        if type(self) is runners.Runner and self is not turns.warming:
             made[here[0]].append((self.engine, self.state.E.double().sum().item(), steps))
         return make(self, steps)
 
-    monkeypatch.setattr(runners.Contender, "make", seen)
-    witness, turns = Witness(LATTICE), Turns(LATTICE)
-    witness.worker, turns.warming, before = os.getpid(), None, os.sched_getaffinity(0)
-    monkeypatch.setattr(witness, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
+    monkeypatch.setattr(runners.Runner, "make", seen)
+    isolated, turns = IsolatedBaseline(LATTICE), Turns(LATTICE)
+    isolated.worker, turns.warming, before = os.getpid(), None, os.sched_getaffinity(0)
+    monkeypatch.setattr(isolated, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
     candidate = baselines.load(LATTICE)
 
     def tell(said):
         here[0] = True
         if "frozen" in said:
-            witness.begin(said)
+            isolated.begin(said)
             made[True].clear()
             made[False].clear()
         elif "end" in said and "expected" not in said:
-            witness.round_over()
+            isolated.round_over()
         here[0] = False
 
     steps = candidate.cases["odd_2d"].steps // 2  # a pass is two rounds
@@ -56,18 +56,18 @@ def told(monkeypatch, tmp_path):
     )
     os.sched_setaffinity(0, before)
     gc.enable()
-    return made, witness, row
+    return made, isolated, row
 
 
 def test_it_makes_the_blocks_of_the_rounds_from_the_same_states(told):
-    made, witness, row = told
+    made, isolated, row = told
     ours, theirs = made[True], made[False][2:]  # the round before the first is the warm-up
-    assert len(ours) == len(witness.own) >= 9
+    assert len(ours) == len(isolated.own) >= 9
     starts = [block[1:] for block in ours]
     rounds = {tuple(block[1:]) for block in theirs}
     assert set(starts) <= rounds
     assert len(set(starts)) == len(starts), "each pass has a start of its own"
-    assert len(witness.end(row["rounds"])) == len(ours)
+    assert len(isolated.end(row["rounds"])) == len(ours)
 
 
 def pairs(ratio: float, count: int = 9) -> list[list[float]]:
@@ -103,8 +103,8 @@ def test_only_the_processes_that_it_was_in_are_held_against_a_candidate(monkeypa
     found = session(monkeypatch, None)
     for seed in range(3):
         both = {"small": pairs(1.5 + 0.01 * seed)}
-        found.witnessed["guilty"].append(both)
-        found.witnessed["null"].append({"small": pairs(1.0)})
+        found.isolated_pairs["guilty"].append(both)
+        found.isolated_pairs["null"].append({"small": pairs(1.0)})
     assert set(found.slowed) == {"guilty"}
 
 
@@ -143,19 +143,19 @@ def test_it_goes_where_the_worker_last_ran():
 
 
 def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
-    witness = Witness(LATTICE)
-    with closing(witness):
-        witness.follow(os.getpid())
-        process = witness.process.process
+    isolated = IsolatedBaseline(LATTICE)
+    with closing(isolated):
+        isolated.follow(os.getpid())
+        process = isolated.process.process
         said = {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu"}
-        witness.begin(said | {"rounds": [3, 9]})
+        isolated.begin(said | {"rounds": [3, 9]})
         for _ in range(9):
-            witness.round_over()
+            isolated.round_over()
         environment = Path(f"/proc/{process.pid}/environ").read_text().split("\0")
     block = {"baseline": [1.0, 2.0]}
-    found = witness.end([block] * 9)
+    found = isolated.end([block] * 9)
     assert 3 <= len(found) <= 9
-    wall, processor = witness.own[0]
+    wall, processor = isolated.own[0]
     assert found[0] == pytest.approx([2 / wall, 4 / processor], rel=1e-3)
     assert process.poll() is not None
     for name, value in ALLOCATOR.items():
@@ -163,14 +163,16 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
 
 
 def test_one_that_ends_is_said_to_have_ended():
-    with closing(Witness("no_such_engine")) as witness:
-        witness.follow(os.getpid())
-        with pytest.raises(RuntimeError, match="the witness of no_such_engine ended with 1"):
-            witness.ask({})
+    with closing(IsolatedBaseline("no_such_engine")) as isolated:
+        isolated.follow(os.getpid())
+        with pytest.raises(
+            RuntimeError, match="the isolated baseline of no_such_engine ended with 1"
+        ):
+            isolated.ask({})
 
 
-def session(monkeypatch, listen) -> timing_session.Session:
-    monkeypatch.setattr(timing_session, "listen", listen)
+def session(monkeypatch, timed_cases_of) -> timing_session.Session:
+    monkeypatch.setattr(timing_session, "timed_cases_of", timed_cases_of)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: ["small"])
     monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
     monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
@@ -179,7 +181,7 @@ def session(monkeypatch, listen) -> timing_session.Session:
 
 
 def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch, tmp_path):
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         names = asked["cases"]["small"]
         block = {name: [1e-3, 1e-3] for name in ("baseline", "control", "stream", *names)}
         row = {
@@ -193,7 +195,7 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch,
         yield worker_client.TimedCase(row, {}, pairs(slow * (1 + 0.01 * asked["seed"])))
 
     monkeypatch.setattr(samples, "FOLDER", tmp_path)
-    found, kept = session(monkeypatch, listen), []
+    found, kept = session(monkeypatch, timed_cases_of), []
     monkeypatch.setattr(
         timing_session, "Measurement", lambda **words: kept.append(words["optimization"]) or words
     )

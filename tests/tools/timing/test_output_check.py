@@ -152,7 +152,7 @@ def test_an_honest_candidate_is_not_refused(tmp_path, level):
 
 def test_a_block_that_is_random_and_last_is_kept_once(tmp_path):
     start = right.initial(right.cases[CASE])
-    trail = interleaved.Watched(runners.Contender(right, right.cases[CASE], start), None)
+    trail = interleaved.Watched(runners.Runner(right, right.cases[CASE], start), None)
     trail.begin()
     trail.draw = SimpleNamespace(random=lambda: 0.9)
     trail.note(8)

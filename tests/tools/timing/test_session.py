@@ -15,8 +15,8 @@ from tools.records.conditions import conditions
 from tools.records.machine_load import Beside
 from tools.timing import aggregate, output_check, sanity, worker_client
 from tools.timing import session as timing_session
-from tools.timing.aggregate import Gathered
-from tools.timing.worker_client import Times, hear
+from tools.timing.aggregate import CaseSamples
+from tools.timing.worker_client import Times, follow
 
 QUIET = Beside(busy=0.1, steal=0.0, others=0, load=0.1)
 LOUD = Beside(busy=1.7, steal=0.0, others=3, load=2.0)
@@ -36,8 +36,8 @@ def row(ours: float = 0.5, control: float = 1.0, injected: float = 1.05, **chang
     return whole | changed
 
 
-def gather(*rows: dict, timer: str = "") -> Gathered:
-    found = Gathered()
+def gather(*rows: dict, timer: str = "") -> CaseSamples:
+    found = CaseSamples()
     for one in rows:
         found.add(aggregate.part(one, "idea"), timer)
     return found
@@ -124,7 +124,7 @@ def test_a_gain_by_the_wall_clock_alone_says_that_processor_time_disagrees():
 
 
 def marks(*said: tuple[float, dict]):
-    return list(hear(iter([*said, (9.0, row())])))[0]
+    return list(follow(iter([*said, (9.0, row())])))[0]
 
 
 def test_a_timer_that_tells_the_same_as_the_parent_is_believed():
@@ -190,8 +190,8 @@ def test_timers_off_in_most_processes_refuse_the_candidate():
     assert honest.tampered == ""
 
 
-def session(monkeypatch, listen, cases=("small",)) -> timing_session.Session:
-    monkeypatch.setattr(timing_session, "listen", listen)
+def session(monkeypatch, timed_cases_of, cases=("small",)) -> timing_session.Session:
+    monkeypatch.setattr(timing_session, "timed_cases_of", timed_cases_of)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: list(cases))
     monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
     monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
@@ -200,13 +200,13 @@ def session(monkeypatch, listen, cases=("small",)) -> timing_session.Session:
 
 
 def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         names = asked["cases"]["small"]
         if "idea" in names:
             raise Died("ended with -11: it said nothing")
         yield worker_client.TimedCase(row(trails={name: {} for name in names}), {})
 
-    found = session(monkeypatch, listen)
+    found = session(monkeypatch, timed_cases_of)
     found.run()
     assert "ended with -11" in found.refused["idea"]
     assert "null" not in found.refused
@@ -216,13 +216,13 @@ def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
 def test_work_put_off_in_most_processes_costs_the_number(monkeypatch, tmp_path):
     monkeypatch.setattr(timing_session.samples, "FOLDER", tmp_path)
 
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         late = 99.0 if asked["seed"] else 0.0  # in two processes of three
         read = {"idea": late, "null": 99.0 - late}
         trails = {name: {"observing_s": s, "stride": 1} for name, s in read.items()}
         yield worker_client.TimedCase(row(trails=trails), {})
 
-    found = session(monkeypatch, listen)
+    found = session(monkeypatch, timed_cases_of)
     monkeypatch.setattr(timing_session, "Measurement", lambda **words: words)
     for verdict in found.verdicts.values():
         verdict.code = verdict.baseline = ""
@@ -233,11 +233,11 @@ def test_work_put_off_in_most_processes_costs_the_number(monkeypatch, tmp_path):
 
 
 def test_one_that_raises_loses_only_its_own_number(monkeypatch):
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         failed = {"idea": "ValueError: no"} if "idea" in asked["cases"]["small"] else {}
         yield worker_client.TimedCase(row(trails={"null": {}}, lost=failed), {})
 
-    found = session(monkeypatch, listen)
+    found = session(monkeypatch, timed_cases_of)
     found.run()
     assert "ValueError: no" in found.refused["idea"]
     assert len(found.rows["null", "small"].kept) == 3
@@ -248,14 +248,14 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 
     asked_for = []
 
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         asked_for.append(list(asked["cases"]))
         for case, names in asked["cases"].items():
             if case == "large" and "idea" in names:
                 raise Died("ended with -9: it said nothing")
             yield worker_client.TimedCase(row(case=case, trails={name: {} for name in names}), {})
 
-    found = session(monkeypatch, listen, ["small", "large"])
+    found = session(monkeypatch, timed_cases_of, ["small", "large"])
     found.run()
     assert "ended with -9" in found.refused["idea"]
     assert asked_for[:3] == [["small", "large"], ["large"], ["large"]]
@@ -267,14 +267,14 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
     left = []
 
-    def listen(module, asked, witness):
+    def timed_cases_of(module, asked, isolated):
         for case, names in asked["cases"].items():
             folder = Path(asked["folder"])
             left.append(sorted(file.name for file in folder.iterdir()))
             (folder / case).write_text("a state")
             yield worker_client.TimedCase(row(case=case, trails={name: {} for name in names}), {})
 
-    session(monkeypatch, listen, ["small", "large"]).run()
+    session(monkeypatch, timed_cases_of, ["small", "large"]).run()
     assert left == [[]] * 6
 
 
@@ -293,7 +293,7 @@ def test_a_worker_waits_until_its_case_has_been_looked_at(tmp_path, monkeypatch)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{process.digests.ROOT}")
     note, seen = tmp_path / "note", []
     note.write_text("not looked at")
-    for heard in worker_client.listen("two", str(note), patience_s=60):
+    for heard in worker_client.timed_cases_of("two", str(note), patience_s=60):
         seen.append(heard.row)
         time.sleep(0.5)  # a worker that does not wait reads the note by then
         note.write_text("looked at")
@@ -304,14 +304,14 @@ def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):
     (tmp_path / "silent.py").write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(process.digests, "ROOT", tmp_path)
     with pytest.raises(Died, match="said nothing for"):
-        list(worker_client.listen("silent", {}, patience_s=0.2))
+        list(worker_client.timed_cases_of("silent", {}, patience_s=0.2))
 
 
 def test_the_last_line_of_a_dead_worker_is_told(tmp_path, monkeypatch):
     (tmp_path / "dead.py").write_text("raise SystemExit('out of memory')\n")
     monkeypatch.setattr(process.digests, "ROOT", tmp_path)
     with pytest.raises(Died, match="ended with 1: out of memory"):
-        list(worker_client.listen("dead", {}))
+        list(worker_client.timed_cases_of("dead", {}))
 
 
 def test_a_quiet_machine_is_not_waited_for():
@@ -360,5 +360,5 @@ def test_samples_hold_all_that_the_figures_are_computed_from():
     late = row(control=1.3)
     found = gather(row(), row(0.51), row(0.49), late)
     raw = json.loads(json.dumps(found.raw(3)))
-    assert Gathered.of_raw(raw).timing(3) == found.timing(3)
+    assert CaseSamples.of_raw(raw).timing(3) == found.timing(3)
     assert len(raw["off"]) == 1

@@ -90,7 +90,7 @@ class Spawned(Candidate):
         )
 
 
-def heard(scratch, bench, body):
+def checked(scratch, bench, body):
     scratch.plant("lattice_field_null", PLANTED.format(body=body))
     claim = Agreement(engine=base, level="exact", because="planted", cases=(CASE,))
     with Spawned("lattice_field_null", scratch.root) as candidate:
@@ -100,13 +100,13 @@ def heard(scratch, bench, body):
 @pytest.mark.parametrize("name", list(REFUSED))
 def test_what_only_looks_right_is_refused_for_the_right_reason(scratch, bench, name):
     body, reason = REFUSED[name]
-    result = heard(scratch, bench, body)
+    result = checked(scratch, bench, body)
     assert result.broken
     assert reason in " ".join(result.broken)
 
 
 def test_what_is_right_everywhere_is_accepted_and_what_was_tried_is_on_record(scratch, bench):
-    result = heard(scratch, bench, "return step(state)")
+    result = checked(scratch, bench, "return step(state)")
     assert not result.broken
     assert {"strided", "offset", "zeros", "denormal", "large", "seed 1"} <= set(result.tried)
     assert any("shape" in label for label in result.tried)
@@ -114,7 +114,7 @@ def test_what_is_right_everywhere_is_accepted_and_what_was_tried_is_on_record(sc
 
 def test_to_decline_another_shape_aloud_is_not_to_be_wrong(scratch, bench):
     body = "assert state.E.shape == (17, 13), 'this shape only'; return step(state)"
-    result = heard(scratch, bench, body)
+    result = checked(scratch, bench, body)
     assert not result.broken
     assert any("this shape only" in line for line in result.declined)
 

@@ -61,7 +61,7 @@ ENGINE = Engine(
 ROUNDING = Agreement(engine=ENGINE, level="rounding", because="it rounds otherwise")
 
 
-class Room:
+class Local:
     """A candidate in this process; ``spoil`` (state, calls, runs asked for) has the last word."""
 
     def __init__(self, step, spoil=lambda state, call, run: state):
@@ -91,9 +91,9 @@ def bench_of(**changes) -> CaseReference:
     return bench
 
 
-def heard(bench: CaseReference, room: Room) -> CaseResult:
+def checked(bench: CaseReference, candidate: Local) -> CaseResult:
     result = CaseResult()
-    for check in CaseChecks(bench).comparisons(ROUNDING, room):
+    for check in CaseChecks(bench).comparisons(ROUNDING, candidate):
         compare(ROUNDING, result, check)
     return result
 
@@ -114,23 +114,23 @@ def in_runs(call: int, change):
 
 def test_a_run_on_a_branch_of_its_own_is_accepted_and_said():
     bench = bench_of()
-    ours = Room(rewritten(CASE)).after("c", bench.reference.start, [STEPS])[STEPS]
+    ours = Local(rewritten(CASE)).after("c", bench.reference.start, [STEPS])[STEPS]
     assert (ours.warm != bench.reference.states[STEPS].warm).any()
     far = (ours.x - bench.truth.states[STEPS].x).abs() > GIFT / 2
     assert 0 < far.sum() < CELLS / 16
-    result = heard(bench, Room(rewritten(CASE)))
+    result = checked(bench, Local(rewritten(CASE)))
     assert not result.broken
     assert result.otherwise["x"] >= int(far.sum())
 
 
 @pytest.mark.parametrize("call", [1, 2, 4, STEPS])
 def test_a_wrong_cell_in_such_a_run_is_refused_and_named(call):
-    room = Room(rewritten(CASE), in_runs(call, moved(QUIET, 1e-4)))
-    result = heard(bench_of(), room)
+    candidate = Local(rewritten(CASE), in_runs(call, moved(QUIET, 1e-4)))
+    result = checked(bench_of(), candidate)
     assert result.broken
     assert all(f"x[{QUIET}] after step " in line for line in result.broken)
-    room = Room(rewritten(CASE), in_runs(call, moved(CELLS // 2, 1e-2)))
-    assert heard(bench_of(), room).broken
+    candidate = Local(rewritten(CASE), in_runs(call, moved(CELLS // 2, 1e-2)))
+    assert checked(bench_of(), candidate).broken
 
 
 def test_a_run_is_right_where_no_single_rounding_but_its_own_state_decides(monkeypatch):
@@ -143,7 +143,7 @@ def test_a_run_is_right_where_no_single_rounding_but_its_own_state_decides(monke
     for own, accepted in ((branch_tracking.leaps, True), (lambda *_: False, False)):
         monkeypatch.setattr(branch_tracking, "rounded_calls", at_first)
         monkeypatch.setattr(branch_tracking, "leaps", own)
-        assert bool(heard(bench, Room(rewritten(CASE))).broken) != accepted
+        assert bool(checked(bench, Local(rewritten(CASE))).broken) != accepted
 
 
 def test_a_leap_is_another_decision_or_more_than_growth():
@@ -156,7 +156,7 @@ def test_a_leap_is_another_decision_or_more_than_growth():
 
 def test_between_two_checks_a_run_may_be_off_what_it_may_be_at_the_next():
     bench = bench_of(steps=20)
-    followed = branch_tracking.FollowedRun(bench, ROUNDING, Room(rewritten(CASE)))
+    followed = branch_tracking.FollowedRun(bench, ROUNDING, Local(rewritten(CASE)))
     for n, check in ((1, 1), (3, 5), (6, 10), (20, 20)):
         assert followed.allowed(n)("x") == bench.tolerance.allowed(f"step {check}", check)("x")
 
@@ -173,7 +173,7 @@ def test_what_adds_up_is_no_leap(off, step, steps):
         return state._replace(x=x)
 
     bench = bench_of(off=off, steps=steps)
-    result = heard(bench, Room(step(bench.case), drifting))
+    result = checked(bench, Local(step(bench.case), drifting))
     assert result.broken
     assert not any("one step" in line for line in result.broken)
     assert all(int(line.split("[")[1].split("]")[0]) % 32 == 0 for line in result.broken)
@@ -182,15 +182,15 @@ def test_what_adds_up_is_no_leap(off, step, steps):
 
 def test_a_run_that_comes_out_otherwise_when_it_is_asked_again_is_refused():
     late = moved(QUIET, 4e-7)
-    room = Room(rewritten(CASE), lambda state, n, run: late(state) if run > 1 else state)
-    assert heard(bench_of(), room).broken
-    room = Room(rewritten(CASE), lambda state, n, run: late(state) if run else state)
-    assert not heard(bench_of(), room).broken
+    candidate = Local(rewritten(CASE), lambda state, n, run: late(state) if run > 1 else state)
+    assert checked(bench_of(), candidate).broken
+    candidate = Local(rewritten(CASE), lambda state, n, run: late(state) if run else state)
+    assert not checked(bench_of(), candidate).broken
 
 
 def test_a_run_that_is_too_long_to_follow_is_refused(monkeypatch):
     monkeypatch.setattr(branch_tracking, "WORK", 1)
-    assert heard(bench_of(), Room(rewritten(CASE))).broken
+    assert checked(bench_of(), Local(rewritten(CASE))).broken
 
 
 def test_a_run_on_the_frozen_engines_own_branch_is_not_followed(monkeypatch):
@@ -206,8 +206,8 @@ def test_a_run_on_the_frozen_engines_own_branch_is_not_followed(monkeypatch):
         return frozen[n]._replace(x=torch.nextafter(frozen[n].x, torch.zeros(CELLS)))
 
     every = list(range(1, STEPS + 1))
-    frozen.update(Room(heating(CASE)).after("c", bench.reference.start, every))
-    result = heard(bench, Room(heating(CASE), beside))
+    frozen.update(Local(heating(CASE)).after("c", bench.reference.start, every))
+    result = checked(bench, Local(heating(CASE), beside))
     assert not result.broken
     assert (frozen[STEPS].warm != bench.truth.states[STEPS].warm).any()
 
@@ -218,18 +218,18 @@ def test_a_call_from_late_in_the_run_is_traced_by_what_one_from_there_may_be_off
 
     bench = bench_of()
     run = FailingRun(CASE, bench.reference.start)
-    room = Room(heating(CASE), late)
-    got = room.after("c", bench.reference.states[4], [1])[1]
+    candidate = Local(heating(CASE), late)
+    got = candidate.after("c", bench.reference.states[4], [1])[1]
     assert got.x[QUIET] != bench.reference.states[5].x[QUIET]
-    assert Search(bench, ROUNDING, room, run).first_difference() is None
+    assert Search(bench, ROUNDING, candidate, run).first_difference() is None
 
 
 def test_nothing_is_filed_of_such_a_run_and_of_a_wrong_one_the_wrong_cell():
     bench = bench_of()
     run = FailingRun(CASE, bench.reference.start)
-    assert Search(bench, ROUNDING, Room(rewritten(CASE)), run).first_difference() is None
-    room = Room(rewritten(CASE), in_runs(4, moved(QUIET, 1e-4)))
-    found = Search(bench, ROUNDING, room, run).first_difference()
+    assert Search(bench, ROUNDING, Local(rewritten(CASE)), run).first_difference() is None
+    candidate = Local(rewritten(CASE), in_runs(4, moved(QUIET, 1e-4)))
+    found = Search(bench, ROUNDING, candidate, run).first_difference()
     assert (found.steps, found.calls) == (0, 4)
     gap = (found.got.x - found.want.x).abs()
     assert int(gap.argmax()) == QUIET

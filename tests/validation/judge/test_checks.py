@@ -105,9 +105,9 @@ def test_a_first_look_takes_all_small_cases_of_what_compiles_too(name):
 
 def test_only_what_hides_in_the_input_asks_whether_the_input_changed():
     asked = []
-    room = SimpleNamespace(after=lambda *_, guard, mutant: asked.append((mutant, guard)) or {})
+    candidate = SimpleNamespace(after=lambda *_, guard, mutant: asked.append((mutant, guard)) or {})
     for name in ("", "zeros", "input changed"):
-        Recorded(room, name).after("case", None, [1], guard=True)
+        Recorded(candidate, name).after("case", None, [1], guard=True)
     assert asked == [("", False), ("zeros", False), ("input changed", True)]
 
 

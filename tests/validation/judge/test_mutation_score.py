@@ -24,8 +24,8 @@ ENGINE, CASE = "lattice_field_v1", "odd_2d"
 def scored(claim, bench=None):
     torch.set_num_threads(1)
     score = Score(claim)
-    with judged_controls.ControlClient(f"@must_accept/unchanged: {claim.engine.name}") as room:
-        score.try_case(bench or judged_controls.case_checks(ENGINE, CASE), room)
+    with judged_controls.ControlClient(f"@must_accept/unchanged: {claim.engine.name}") as candidate:
+        score.try_case(bench or judged_controls.case_checks(ENGINE, CASE), candidate)
     return score.result()
 
 

@@ -185,10 +185,10 @@ def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
 
 
 def test_portions_take_turns_between_engines_and_lose_nobody():
-    from validation.parallel.process_pool import PORTION, portions
+    from validation.parallel.process_pool import PORTION, batches
 
     names = {"a": [f"a{i}" for i in range(2 * PORTION + 1)], "b": ["b0"]}
-    found = portions(names)
+    found = batches(names)
     assert sorted(sum(found, [])) == sorted(names["a"] + names["b"])
     assert all(len(part) <= PORTION for part in found)
     assert found[1] == ["b0"]

@@ -75,7 +75,7 @@ ENGINE = Engine(
 ROUNDING = Agreement(engine=ENGINE, level="rounding", because="it rounds otherwise")
 
 
-class Room:
+class Local:
     """A candidate in this process."""
 
     def __init__(self, step, change=lambda state: state):
@@ -101,9 +101,9 @@ def spent(*_):
     pytest.fail("a run was spent")
 
 
-def heard(bench: CaseReference, room: Room, claim: Agreement = ROUNDING) -> CaseResult:
+def checked(bench: CaseReference, candidate: Local, claim: Agreement = ROUNDING) -> CaseResult:
     result = CaseResult()
-    for check in CaseChecks(bench).comparisons(claim, room):
+    for check in CaseChecks(bench).comparisons(claim, candidate):
         compare(claim, result, check)
     return result
 
@@ -127,7 +127,7 @@ def changed(field: str, cell: int, change):
 def test_a_right_answer_on_another_branch_is_accepted_and_said():
     bench = bench_of()
     assert 0 < len(turned(bench)) < CELLS / 64
-    result = heard(bench, Room(rewritten(CASE)))
+    result = checked(bench, Local(rewritten(CASE)))
     assert not result.broken
     assert 0 < result.otherwise["paid"] <= len(turned(bench))
     assert result.otherwise["warm"] > 0
@@ -143,7 +143,7 @@ def test_a_right_answer_on_another_branch_is_accepted_and_said():
 )
 def test_nothing_is_gained_in_a_cell_that_rounding_does_not_decide(field, change):
     cell = CELLS - CELLS // 4 if field == "warm" else CELLS // 4  # the last ones are cold
-    result = heard(bench_of(), Room(rewritten(CASE), changed(field, cell, change)))
+    result = checked(bench_of(), Local(rewritten(CASE), changed(field, cell, change)))
     assert result.broken
     assert all(f"{field}[{cell}]" in line for line in result.broken)
 
@@ -152,40 +152,40 @@ def test_in_a_cell_that_rounding_decides_only_the_two_answers_are_right():
     bench = bench_of()
     cell = int(turned(bench)[0])
     for wrong in (0.1, float(bench.reference.start.x[cell]) * (1 + 1e-5)):
-        result = heard(bench, Room(rewritten(CASE), changed("paid", cell, lambda _, w=wrong: w)))
+        result = checked(bench, Local(rewritten(CASE), changed("paid", cell, lambda _, w=wrong: w)))
         assert f"paid[{cell}]" in result.broken[0]
 
 
 def test_what_is_filed_of_a_refusal_names_no_cell_that_rounding_decides():
     bench = bench_of()
     run = FailingRun(CASE, bench.reference.start)
-    assert Search(bench, ROUNDING, Room(rewritten(CASE)), run).first_difference() is None
+    assert Search(bench, ROUNDING, Local(rewritten(CASE)), run).first_difference() is None
     cell = CELLS - CELLS // 4  # cold
-    room = Room(rewritten(CASE), changed("warm", cell, torch.logical_not))
-    found = Search(bench, ROUNDING, room, run).first_difference()
+    candidate = Local(rewritten(CASE), changed("warm", cell, torch.logical_not))
+    found = Search(bench, ROUNDING, candidate, run).first_difference()
     assert (found.got.warm != found.want.warm).nonzero().tolist() == [[cell]]
-    room = Room(rewritten(CASE), changed("paid", cell, lambda _: 0.5))
-    found = Search(bench, ROUNDING, room, run).first_difference()
+    candidate = Local(rewritten(CASE), changed("paid", cell, lambda _: 0.5))
+    found = Search(bench, ROUNDING, candidate, run).first_difference()
     assert torch.equal(found.got.warm, found.want.warm)
     assert worst_cell(found.got.paid, found.want.paid) == [cell]
 
 
 def test_who_claims_every_bit_is_held_to_the_frozen_branch():
     claim = Agreement(engine=ENGINE, level="exact", because="it is the same")
-    result = heard(bench_of(), Room(rewritten(CASE)), claim)
+    result = checked(bench_of(), Local(rewritten(CASE)), claim)
     assert result.broken[0].startswith("warm")
     assert not result.otherwise
 
 
 def test_the_frozen_step_itself_needs_none():
-    assert not heard(bench_of(), Room(marking(CASE))).otherwise
+    assert not checked(bench_of(), Local(marking(CASE))).otherwise
 
 
 def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
     bench = bench_of()
     monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
     monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
-    assert heard(bench, Room(lambda s: Marked(s.x, ~marking(CASE)(s).warm, s.x))).broken
+    assert checked(bench, Local(lambda s: Marked(s.x, ~marking(CASE)(s).warm, s.x))).broken
     few = int(MOST * CELLS)
     held, ours = torch.zeros(CELLS), torch.zeros(CELLS)
     ours[: few + 1] = 1.0
@@ -199,7 +199,7 @@ def test_no_run_is_spent_on_a_field_that_must_come_back_untouched(monkeypatch):
     bench = bench_of()
     monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
     monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
-    result = heard(bench, Room(marking(CASE), changed("x", 7, lambda x: x + 1)))
+    result = checked(bench, Local(marking(CASE), changed("x", 7, lambda x: x + 1)))
     assert result.broken[0].startswith("x[7]")
 
 

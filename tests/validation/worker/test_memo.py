@@ -37,35 +37,37 @@ def state():
 
 def test_the_same_run_from_the_same_bits_is_asked_for_once(state):
     inner = Counting()
-    room = MemoizedCandidate(inner)
-    first = room.after(CASE, state, [1, 2], guard=True)
-    assert room.after(CASE, type(state)(*map(torch.clone, state)), [1, 2]) == first
+    candidate = MemoizedCandidate(inner)
+    first = candidate.after(CASE, state, [1, 2], guard=True)
+    assert candidate.after(CASE, type(state)(*map(torch.clone, state)), [1, 2]) == first
     assert inner.asked == [(CASE, (1, 2), True, {})]
     moved = state._replace(E=state.E.nextafter(torch.ones(())))
     for other in ((CASE, moved, [1, 2]), (CASE, state, [1]), ("another", state, [1, 2])):
-        assert room.after(*other) != first
+        assert candidate.after(*other) != first
     assert len(inner.asked) == 4
 
 
 def test_what_is_more_than_plain_steps_is_asked_every_time(state):
     inner = Counting()
-    room = MemoizedCandidate(inner)
+    candidate = MemoizedCandidate(inner)
     for more in (
         {"mutant": "zeros"},
         {"layout": "strided"},
         {"stages": 1},
         {"changes": {"a": 1}},
     ):
-        assert room.after(CASE, state, [1], **more) != room.after(CASE, state, [1], **more)
+        assert candidate.after(CASE, state, [1], **more) != candidate.after(
+            CASE, state, [1], **more
+        )
     assert len(inner.asked) == 8
 
 
 def test_large_answers_are_not_kept():
     inner = Counting()
-    room = MemoizedCandidate(inner)
+    candidate = MemoizedCandidate(inner)
     large = (torch.zeros(SMALL + 1),)
-    assert room.after(CASE, large, [1]) != room.after(CASE, large, [1])
-    assert not room.known
+    assert candidate.after(CASE, large, [1]) != candidate.after(CASE, large, [1])
+    assert not candidate.known
 
 
 def test_the_rest_of_a_candidate_is_there():
@@ -146,10 +148,12 @@ def test_the_mutants_yardstick_is_what_the_comparisons_were_told():
             run = engine.runner(engine.cases[case])
             return {n: run(state, n) for n in at}
 
-    room, bench = MemoizedCandidate(Frozen()), judged_controls.case_checks(ENGINE, CASE)
+    candidate, bench = MemoizedCandidate(Frozen()), judged_controls.case_checks(ENGINE, CASE)
     claim = discovery.claim("lattice_field_null")
-    checks = [check.name for check in bench.comparisons(claim, room)]
+    checks = [check.name for check in bench.comparisons(claim, candidate)]
     told = len(asked)
-    assert [check.name for check in bench.comparisons(claim, room, mutation_score.CALLS)] == checks
+    assert [
+        check.name for check in bench.comparisons(claim, candidate, mutation_score.CALLS)
+    ] == checks
     assert told > 1
     assert len(asked) == told

@@ -24,9 +24,11 @@ def rates(passes: InstrumentRuns, **spec) -> dict[str, float]:
     words = (perf, "stat", "-x", ",", "-e", ",".join(names))
     probe = subprocess.run([*words, "true"], capture_output=True, text=True, check=False)
     if not counted(probe.stderr):
-        told = [line for line in probe.stderr.splitlines() if line.strip()]
+        printed = [line for line in probe.stderr.splitlines() if line.strip()]
         reason = (
-            "this machine exposes no such counters" if "not supported" in probe.stderr else told[-1]
+            "this machine exposes no such counters"
+            if "not supported" in probe.stderr
+            else printed[-1]
         )
         raise NoInstrument(f"perf: {reason} ({names[0]} and the others are not supported)")
     out = passes.scratch / "perf.txt"

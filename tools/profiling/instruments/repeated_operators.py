@@ -38,8 +38,10 @@ class RepeatedOperators(Operators):
         super().add(line, func, args, kwargs, result)
         outputs = operator_cost.tensors(result)
         size = sum(map(operator_cost.extent, outputs))
-        told = any(t.dtype is not torch.bool for t in outputs)  # masks are alike where all hold
-        if size < LARGE or not told or operator_cost.name(func) in operator_cost.EMPTY:
+        informative = any(
+            t.dtype is not torch.bool for t in outputs
+        )  # masks are alike where all hold
+        if size < LARGE or not informative or operator_cost.name(func) in operator_cost.EMPTY:
             return
         key = self.key(func, args, kwargs)
         if key in self.seen:

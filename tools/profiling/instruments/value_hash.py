@@ -65,10 +65,10 @@ def update(total, value: object, size: list[int] | None = None, deep: int = DEEP
         total.update(kind.__qualname__.encode())
         inner = [vars(value)]
     else:  # dtypes, devices, slices, enumerations: what they print tells them apart
-        told = repr(value)
-        if " at 0x" in told or len(told) > 200:
+        text = repr(value)
+        if " at 0x" in text or len(text) > 200:
             raise Unknown
-        total.update(told.encode())
+        total.update(text.encode())
     for part in inner:
         update(total, part, size, deep - 1)
 

@@ -34,8 +34,8 @@ class InstrumentRuns:
         self.count += 1
         place = self.scratch / f"{self.count}_{instrument}"
         out = place.with_suffix(".json")
-        told = {"target": asdict(self.target), "instrument": instrument, "threads": self.threads}
-        place.with_suffix(".spec").write_text(json.dumps(told | spec | {"out": str(out)}))
+        request = {"target": asdict(self.target), "instrument": instrument, "threads": self.threads}
+        place.with_suffix(".spec").write_text(json.dumps(request | spec | {"out": str(out)}))
         words = [*prefix, sys.executable, str(CHILD), str(place.with_suffix(".spec"))]
         log = place.with_suffix(".log")
         try:
