@@ -33,9 +33,9 @@ def test_an_entry_is_met_as_it_must_be(part, name):
 
 def test_the_corpora_cover_every_engine_and_are_large_enough():
     for part, least in command.LEAST.items():
-        checked = corpus.entries(part)
-        assert len(checked) >= least
-        assert len({entry.engine for entry in checked.values()}) == 4
+        heard = corpus.entries(part)
+        assert len(heard) >= least
+        assert len({entry.engine for entry in heard.values()}) == 4
 
 
 def test_every_must_reject_entry_says_why():
@@ -61,12 +61,12 @@ def test_a_refusal_for_another_reason_is_a_fault_of_the_judge():
 def test_the_record_counts_and_names_what_is_wrong():
     right = command.ControlOutcome(name="a", engine="e", expected="E", said="E[0]", right=True)
     wrong = command.ControlOutcome(name="b", engine="e", expected="E", said="", right=False)
-    checked = {"must_reject": [right] * 40, "must_accept": [wrong] * 3}
-    found = command.faults(checked)
+    heard = {"must_reject": [right] * 40, "must_accept": [wrong] * 3}
+    found = command.faults(heard)
     assert "must_accept: b: said 'nothing', expected 'E'" in found
     assert "must_accept: 3 entries, at least 20 are needed" in found
     record = command.SelfTest(
-        made="today", protocol=1, checked=checked, mutation={}, unscored={}, wrong=found
+        made="today", protocol=1, heard=heard, mutation={}, unscored={}, wrong=found
     )
     assert not record.holds
     assert any("refused 40 of 40, for the right reason 40" in s for s in command.summary(record))

@@ -105,8 +105,8 @@ def in_text(text: str, where: str) -> Measurement:
         Refused: it holds none.
     """
     try:
-        text = json.loads(text)
-        name, on = text["name"], text["machine"]
+        content = json.loads(text)
+        name, on = content["name"], content["machine"]
     except (ValueError, KeyError, TypeError):
         raise BrokenRecord(f"{where} is no file of results; see reports/results/") from None
     found = results.parsed(text, where, name, on)

@@ -25,14 +25,14 @@ def filed(tmp_path, monkeypatch):
 
 def test_a_verdict_without_a_mutation_score_is_the_same_again(filed):
     found = verification.verified("here", "o", "verdict", filed)
-    assert (found.said, found.figures) == ("", 1)
+    assert (found.difference, found.figures) == ("", 1)
 
 
 def test_what_differs_is_named(filed):
     kept = results.section(Summary, "verdict", "o", "here")
     results.put("verdict", kept.model_copy(update={"reason": "another"}), "o", "here")
     found = verification.verified("here", "o", "verdict", filed)
-    assert found.said == "reason: on file 'another', from the samples 'r'"
+    assert found.difference == "reason: on file 'another', from the samples 'r'"
 
 
 def test_a_bundle_takes_in_nothing_that_is_not_what_its_name_says(filed, tmp_path):

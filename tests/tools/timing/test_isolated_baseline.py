@@ -225,7 +225,7 @@ def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):
         "import dataclasses, torch\n"
         "roll = torch.roll\n"
         "def slow(*given, **named):\n"
-        "    return [roll(*given, **named) for _ in range(12)][0]\n"
+        "    return [roll(*given, **named) for _ in range(30)][0]\n"
         "def cheat(case):\n"
         "    step = right.prepare(case)\n"
         "    def run(state):\n"
