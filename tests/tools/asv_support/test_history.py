@@ -183,10 +183,14 @@ def stubbed(tmp_path_factory) -> Scratch:
 def history(tmp_path_factory) -> Scratch:
     """Four commits: without the optimization, with it, with it 5× slower, repaired."""
     scratch = Scratch(tmp_path_factory.mktemp("earnest") / "repository")
-    clock = scratch.root / "tools" / "timing" / "session.py"
-    fewer, changed = re.subn(r"(?m)^PROCESSES = \d+", "PROCESSES = 1", clock.read_text())
-    assert changed == 1
-    clock.write_text(fewer)
+    for module, constant in (
+        ("timing/session", "PROCESSES"),
+        ("experiments/compare_commits", "BUDGET_S"),
+    ):
+        path = scratch.root / "tools" / f"{module}.py"
+        fewer, changed = re.subn(rf"(?m)^{constant} = [\d.]+", f"{constant} = 1", path.read_text())
+        assert changed == 1
+        path.write_text(fewer)
     seal = scratch.run(
         sys.executable, "-c", "from validation.golden.freeze import freeze; freeze('decay_v1')"
     )

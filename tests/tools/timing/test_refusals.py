@@ -84,7 +84,7 @@ def test_code_that_behaves_only_while_judged_is_caught(scratch):
 
 @pytest.mark.long
 def test_a_timer_that_slows_while_the_candidate_runs_is_caught(scratch):
-    """Two thirds of the candidate's time are hidden from the timer in its own process."""
+    """Nine tenths of the candidate's time are hidden from the timer in its own process."""
     scratch.only("lattice_field_null", ("packet_64",))
     scratch.plant(
         "lattice_field_null",
@@ -95,7 +95,7 @@ def test_a_timer_that_slows_while_the_candidate_runs_is_caught(scratch):
         "    def hidden_step(state):\n"
         "        before = real()\n"
         "        state = step(state)\n"
-        "        hidden[0] += (real() - before) * 2 / 3\n"
+        "        hidden[0] += (real() - before) * 9 / 10\n"
         "        return state\n"
         "    return hidden_step\n"
         "if 'tools.timing.worker' in str(sys.orig_argv):\n"
