@@ -24,9 +24,8 @@ test: .venv/installed ## lint and every test
 	@echo "test: lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check . -q
-	@# a third of the time tests wait for processes of their own: three workers fill two processors
 	@echo "test: pytest (some minutes)"
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-foreign: .venv/installed ## public codes from the package index, made baselines (opt-in, long)
 	@TORCH="$(TORCH)" $(BIN)/python tests/foreign/foreign.py
