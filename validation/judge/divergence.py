@@ -15,12 +15,15 @@ and `groundspeed replay <name>` runs that call again.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
 from validation.claims import Agreement
+from validation.inputs import case_fields
+from validation.inputs.frozen_variants import VariantRun
 from validation.judge.branch_tracking import FollowedRun
 from validation.judge.case_reference import CaseReference
 from validation.judge.compare import (
@@ -40,7 +43,7 @@ from validation.reference.distance import inexact
 from validation.reference.envelope import rounded_calls
 from validation.reference.trajectory import along, checkpoints, like
 from validation.worker.client import Candidate
-from validation.worker.messages import CandidateFailed, StateSource, hashable
+from validation.worker.messages import CandidateFailed, StateSource
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again
 STEPS = 64  # calls that are followed one by one at most
@@ -100,6 +103,13 @@ class FailingRun:
     def how(self) -> dict:
         """Arguments of `Candidate.after` for that run, besides case and start."""
         return {"changes": self.changes, "layout": self.layout}
+
+
+class NamedCase(NamedTuple):
+    """Where a run belongs."""
+
+    base: Engine
+    name: str
 
 
 @dataclass
@@ -215,6 +225,22 @@ class Search:
         return want if broken(want) else None
 
 
+def file_variant(name, claim: Agreement, run: VariantRun, candidate, words: str, rests_on) -> None:
+    """Files a frozen variant on which a candidate fails, if it gives an answer at all."""
+    how = FailingRun(run.case, run.start, run.label, run.frozen.changes)
+    try:
+        found = candidate.after(run.frozen.case, run.start, run.at, **how.how)
+    except CandidateFailed:
+        return
+    n = next((n for n in run.at if unequal(found[n], run.want[n])), None)
+    if n is not None:
+        case = NamedCase(run.engine, run.frozen.case)
+        before = Found(how, 0, n, run.start, found[n], run.want[n])
+        file(
+            name, case, before, first_stage(case, claim.engine, before, candidate), words, rests_on
+        )
+
+
 def unequal(ours: State, theirs: State) -> str:
     """The first field that differs, decisions before values; "" if none does."""
     pairs = list(zip(theirs._fields, ours, theirs, strict=True))
@@ -224,7 +250,9 @@ def unequal(ours: State, theirs: State) -> str:
     return ""
 
 
-def file(name, data: CaseReference, found: Found, stage: str, words: str, rests_on) -> Failure:
+def file(
+    name, data: NamedCase | CaseReference, found: Found, stage: str, words: str, rests_on
+) -> Failure:
     """Writes the failure: the state first, then the record that names it."""
     run, name_of_field = found.run, unequal(found.got, found.want)
     ours, theirs = getattr(found.got, name_of_field), getattr(found.want, name_of_field)
@@ -255,7 +283,9 @@ def file(name, data: CaseReference, found: Found, stage: str, words: str, rests_
     ).write(place)
 
 
-def first_stage(data: CaseReference, engine: Engine, found: Found, candidate: StateSource) -> str:
+def first_stage(
+    data: NamedCase | CaseReference, engine: Engine, found: Found, candidate: StateSource
+) -> str:
     """The first stage after which the two differ, where the candidate is made of the same."""
     names = [s.name for s in data.base.stages]
     if engine.stepper is not None or [s.name for s in engine.stages] != names:
@@ -303,8 +333,7 @@ def replay(name: str) -> tuple[Failure, str]:
     """
     failure = Failure.read(path(name))
     base = baselines.load(failure.engine)
-    changes = {key: hashable(value) for key, value in failure.changes.items()}
-    case = replace(base.cases[failure.case], **changes)
+    case = case_fields.changed(base.cases[failure.case], failure.changes, base.cases)
     before, at = stored_state(failure, base, case), failure.calls
     want = along(base, case, before, [at])[at]
     with Candidate(name) as candidate:

@@ -82,6 +82,31 @@ class CaseResult(Part):
     otherwise: dict[str, int] = {}  # the most of them, by field
 
 
+class VariantsSummary(Part):
+    """What was tried of the inputs that are frozen beside an engine's seal: see `variant_checks`."""
+
+    frozen: int = 0  # how many there are
+    tried: int = 0  # of them, answered and compared
+    declined: int = 0  # that the candidate refuses to do
+    left_out: dict[str, int] = {}  # how many were not asked, by the reason
+    checks: int = 0
+    broken: str = ""  # the first failure, with its input
+    unfinished: str = ""
+
+    def __str__(self) -> str:
+        more = [f"{self.declined} declined"] if self.declined else []
+        more += [f"{count} left out: {why}" for why, count in self.left_out.items()]
+        words = f"{self.tried} of {self.frozen} frozen variants"
+        return f"{words} ({'; '.join(more)})" if more else words
+
+
+class VariantsResult(VariantsSummary):
+    """The same, with what was refused, and the closest call of each field."""
+
+    refusals: list[str] = []
+    closest: dict[str, Finding] = {}
+
+
 class MutationSummary(Part):
     """Fate of the mutants under a claim, by name: see `mutation_score`."""
 

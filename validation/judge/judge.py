@@ -16,14 +16,16 @@ from validation import machine
 from validation.claims import Agreement, from_description
 from validation.discovery import BrokenLeaf, engine_family
 from validation.golden import manifest
+from validation.inputs.frozen_variants import frozen_variants
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
-from validation.judge.divergence import Failure, investigate
+from validation.judge.divergence import Failure, file_variant, investigate
 from validation.judge.divergence import path as failure_path
-from validation.judge.findings import CaseResult, Mutation
+from validation.judge.findings import CaseResult, Mutation, VariantsResult
 from validation.judge.mutation_score import Score
+from validation.judge.variant_checks import VariantChecks
 from validation.judge.verdicts import Status, Verdict
 from validation.parallel.process_pool import PROCESSES, Tell, batches, side_by_side
 from validation.parallel.threads import workers
@@ -133,10 +135,14 @@ def judge_engine(
             found = pool.map(partial(run, CaseChecks(data)), asked)
             for name, result in zip(asked, found, strict=True):
                 results[name][case_name] = result
+        others = VariantChecks(base, frozen_variants(engine))
+        passed = [n for n in able if continues(results[n]) and results[n]]
+        found = pool.map(partial(try_variants, others, able, clients, before, coverage), passed)
+        variants = dict(zip(passed, found, strict=True))
     for name, claim in claims.items():
-        found = results.get(name, {})
+        found, other = results.get(name, {}), variants.get(name)
         mutation = scores[name].result() if name in scores and found else None
-        status, reason = conclude(claim, found, mutation)
+        status, reason = conclude(claim, found, mutation, other)
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
@@ -159,7 +165,23 @@ def judge_engine(
             **rests_on,
             cases={case: found[case] for case in cases.get(name, ()) if case in found},
             mutation=mutation,
+            variants=other,
         )
+
+
+def try_variants(
+    variants: VariantChecks,
+    claims: dict[str, Agreement],
+    clients: dict[str, Candidate],
+    before: dict[str, dict],
+    coverage: Coverage,
+    name: str,
+) -> VariantsResult:
+    """What an optimization makes of the inputs that are frozen with its engine."""
+    result, failed = variants.check(claims[name], clients[name], coverage)
+    if failed is not None and result.broken and not failure_on_file(name, before[name]):
+        file_variant(name, claims[name], failed, clients[name], result.broken, before[name])
+    return result
 
 
 def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:
@@ -179,12 +201,16 @@ def keep_failure(name, claim: Agreement, case: CaseChecks, result: CaseResult, c
     """Files the smallest run that shows a failure, unless it is on file."""
     if not result.broken or client.process.poll() is not None:
         return
-    try:
-        known = Failure.read(failure_path(name))
-    except (FileNotFoundError, BrokenRecord):
-        known = None
-    if known is None or known.rests_on != digests.of_plain(rests_on):
+    if not failure_on_file(name, rests_on):
         investigate(name, claim, case, result, client, rests_on)
+
+
+def failure_on_file(name: str, rests_on: dict) -> bool:
+    """Whether a failure of this very code is filed already."""
+    try:
+        return Failure.read(failure_path(name)).rests_on == digests.of_plain(rests_on)
+    except (FileNotFoundError, BrokenRecord):
+        return False
 
 
 def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
@@ -198,7 +224,10 @@ def cheapest_first(base: Engine, names: Iterable[str]) -> list[str]:
 
 
 def conclude(
-    claim: Agreement, found: dict[str, CaseResult], mutation: Mutation | None = None
+    claim: Agreement,
+    found: dict[str, CaseResult],
+    mutation: Mutation | None = None,
+    variants: VariantsResult | None = None,
 ) -> tuple[Status, str]:
     """The status that follows from the findings, and the reason."""
     lacking = machine.missing(claim.engine.needs)
@@ -207,9 +236,13 @@ def conclude(
     for case_name, result in found.items():
         if result.broken:
             return Status.REJECTED, f"{case_name}: {result.broken[0]}"
+    if variants and variants.broken:
+        return Status.REJECTED, variants.broken
     for case_name, result in found.items():
         if result.unfinished:
             return Status.INCONCLUSIVE, f"{case_name}: {result.unfinished}"
+    if variants and variants.unfinished:
+        return Status.INCONCLUSIVE, variants.unfinished
     if not found:
         return Status.INCONCLUSIVE, "the claim covers no case that was judged"
     if mutation and mutation.survived:
@@ -220,12 +253,16 @@ def conclude(
         )
     if mutation and not mutation.applied:
         return Status.INCONCLUSIVE, "no mutant changes anything on these cases: they tell nothing"
-    return Status.VERIFIED, ", ".join(summary(found, mutation))
+    return Status.VERIFIED, ", ".join(summary(found, mutation, variants))
 
 
-def summary(found: dict[str, CaseResult], mutation: Mutation | None) -> Iterator[str]:
+def summary(
+    found: dict[str, CaseResult], mutation: Mutation | None, variants: VariantsResult | None
+) -> Iterator[str]:
     """What a VERIFIED verdict is based on."""
     yield f"{sum(result.checks for result in found.values())} comparisons on {len(found)} cases"
+    if variants:
+        yield str(variants) if variants.frozen else "no frozen variants"
     cells = sum(sum(result.otherwise.values()) for result in found.values())
     if cells:
         yield f"{cells} cells as another rounding decides them"

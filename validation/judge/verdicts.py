@@ -20,6 +20,8 @@ from validation.judge.findings import (
     LawFinding,
     Mutation,
     MutationSummary,
+    VariantsResult,
+    VariantsSummary,
 )
 from validation.protocol import JUDGE
 from validation.records import digests, results, samples
@@ -82,6 +84,7 @@ class Verdict(Conclusion):
 
     cases: dict[str, CaseResult]
     mutation: Mutation | None = None  # none where a refusal is expected, or was found
+    variants: VariantsResult | None = None  # none where a case was refused before
 
     def file(self) -> Verdict:
         """Keeps everything as samples, and files the summary for this kind of machine."""
@@ -101,6 +104,10 @@ class Verdict(Conclusion):
             laws=worst_laws(self.cases.values()),
             mutation=self.mutation
             and MutationSummary(**{key: sorted(names) for key, names in self.mutation}),
+            variants=self.variants
+            and VariantsSummary(
+                **{key: getattr(self.variants, key) for key in VariantsSummary.model_fields}
+            ),
         )
 
 
@@ -177,6 +184,7 @@ class Summary(Conclusion):
     cases: dict[str, CaseSummary]
     laws: dict[str, tuple[float, float]] = {}  # residual and allowed, at their worst
     mutation: MutationSummary | None = None
+    variants: VariantsSummary | None = None
 
 
 SECTION = "verdict"

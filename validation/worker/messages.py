@@ -23,8 +23,3 @@ class StateSource(Protocol):
     """Gives states after numbers of steps: a candidate's process, or an object like it."""
 
     def after(self, case: str, state: State, at: list[int], **how) -> dict[int, State]: ...
-
-
-def hashable(value: object) -> object:
-    """Lists of JSON as tuples, which cases hold."""
-    return tuple(map(hashable, value)) if isinstance(value, list) else value

@@ -18,12 +18,13 @@ import baselines
 from baselines.engine import Case, Engine, State, Step, clone, replace
 from validation import discovery
 from validation.claims import described
+from validation.inputs import case_fields
 from validation.mutation import mutants
 from validation.protocol import CONTRACT
 from validation.records import digests, tensor_files
 from validation.reference.gradients import own_gradients
 from validation.worker import global_state
-from validation.worker.messages import CLAIM, FILES, hashable
+from validation.worker.messages import CLAIM, FILES
 
 
 def serve(name: str) -> None:
@@ -126,9 +127,8 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
 
 def prepare_case(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
     """The case and its step, prepared once."""
-    case = baselines.load(engine.name).cases[request["case"]]
-    changes = request.get("changes", {})
-    case = replace(case, **{key: hashable(value) for key, value in changes.items()})
+    cases, changes = baselines.load(engine.name).cases, request.get("changes", {})
+    case = case_fields.changed(cases[request["case"]], changes, cases)
     if request["truth"]:
         case = case.truth
     count = request.get("stages", 0)

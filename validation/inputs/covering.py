@@ -1,0 +1,92 @@
+"""Pairs of features that never meet in a small named case, brought together in few inputs.
+
+A greedy covering array: a row begins with a pair that is still missing, laid into the first case
+that the engine admits with it; then each other field takes the feature that brings most missing
+pairs, if the engine still admits the row.
+
+D. M. Cohen, S. R. Dalal, M. L. Fredman, G. C. Patton, IEEE Trans. Softw. Eng. 23, 437 (1997),
+doi:10.1109/32.605761.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from baselines.engine import Case
+from validation.inputs.case_fields import LIKE
+from validation.inputs.features import Feature, features, pairs
+from validation.inputs.proposals import PAIR, Proposal
+from validation.inputs.tried import Tried
+
+TRIES = 6  # cases into which a pair is laid
+Pair = tuple[Feature, Feature]
+
+
+@dataclass
+class Covering:
+    """Rows over the cases of one class.
+
+    Attributes:
+        cases: named cases of the class, smallest first.
+        sources: of those the ones that are small.
+        attempt: runs a proposal: None where it is not admitted.
+    """
+
+    cases: dict[str, Case]
+    sources: list[str]
+    attempt: Callable[[Proposal], Tried | None]
+
+    def __post_init__(self):
+        self.holders: dict[Feature, str] = {}
+        for name, case in self.cases.items():
+            for feature in features(case).items():
+                self.holders.setdefault(feature, name)
+        known = sorted(self.holders)
+        every = {(a, b) for a in known for b in known if a[0] < b[0]}
+        self.missing = every - set().union(*(pairs(self.cases[n]) for n in self.sources))
+        self.all = len(every)
+
+    def rows(self) -> Iterator[Tried]:
+        """Inputs that bring missing pairs together, until no further one is admitted."""
+        for place, pair in enumerate(sorted(self.missing)):
+            if pair not in self.missing:
+                continue
+            row = self.begun(pair, place)
+            if row is not None:
+                row = self.extended(row, random.Random(place))
+                self.missing -= row.pairs
+                yield row
+
+    def begun(self, pair: Pair, place: int) -> Tried | None:
+        """The first small case that is admitted with the pair, the cases taking turns."""
+        changes = {name: {LIKE: self.holders[name, kind]} for name, kind in pair}
+        turn = place % len(self.sources)
+        for source in (self.sources[turn:] + self.sources[:turn])[:TRIES]:
+            row = self.attempt(Proposal(PAIR, source, changes))
+            if row is not None and pair in row.pairs:
+                return row
+        return None
+
+    def extended(self, row: Tried, rng: random.Random) -> Tried:
+        """The row with more missing pairs, where the engine admits that."""
+        others = sorted({name for name, _ in self.holders} - set(row.proposal.changes))
+        rng.shuffle(others)
+        for name in others:
+            gain, feature = max(self.gains(row, name), default=(0, None))
+            if gain <= len(self.missing & {p for p in row.pairs if name in (p[0][0], p[1][0])}):
+                continue
+            changes = row.proposal.changes | {name: {LIKE: self.holders[feature]}}
+            wider = self.attempt(Proposal(PAIR, row.proposal.case, changes))
+            if wider is not None and len(wider.pairs & self.missing) > len(
+                row.pairs & self.missing
+            ):
+                row = wider
+        return row
+
+    def gains(self, row: Tried, name: str) -> Iterator[tuple[int, Feature]]:
+        """For each feature of a field, how many missing pairs it would bring into the row."""
+        rest = [feature for feature in features(row.case).items() if feature[0] != name]
+        for feature in self.holders:
+            if feature[0] == name:
+                found = {tuple(sorted((feature, other))) for other in rest}
+                yield len(found & self.missing), feature

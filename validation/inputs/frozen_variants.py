@@ -1,0 +1,224 @@
+"""Variants that are frozen beside an engine's seal: what they are, what comes out, what is allowed.
+
+A claim at level "rounding" is held to the truth of that very variant. Its fields may be off, in RMS,
+in the largest cell and in the worst block, by
+
+    WIDE · max {d_i} + WIDE · ulp of the largest value
+
+with d_i the distance from the truth of the frozen run, of two runs from starts one unit in the last
+place away, and of two randomly rounded runs. The unit is that of the coarser of the field's and the
+case's type. Where a rounded run decides otherwise than the frozen one, the variant says nothing
+after that step.
+
+On another processor the frozen run may give other bits; what is allowed is then measured anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import RLock
+
+import torch
+
+import baselines
+from baselines.engine import Case, Engine, State
+from validation.golden import manifest
+from validation.inputs import starts
+from validation.inputs.proposals import COUNTER, LIMIT, Proposal
+from validation.inputs.selection import selected
+from validation.inputs.tried import AT, Tried, case_of
+from validation.parallel.threads import shared
+from validation.records import digests
+from validation.records.base import Part, Record
+from validation.records.errors import BrokenRecord, Sealed
+from validation.reference.distance import Distance, distance, floating, least, widest
+from validation.reference.envelope import perturbed, same_decisions
+from validation.reference.trajectory import Reference, States, along, like, rounded_run
+
+MEMBERS = 2  # of each kind
+WIDE = 4.0
+ByField = dict[str, tuple[float, float, float]]  # rms, largest, worst block
+
+
+class FrozenVariant(Part):
+    """One input, and what the frozen engine makes of it."""
+
+    kind: str
+    case: str
+    changes: dict = {}
+    begin: dict = {}
+    start: str  # digest
+    answers: dict[int, str]  # digests, by the number of steps
+    allowed: dict[int, ByField]  # only of steps at which no rounding decides otherwise
+
+    @property
+    def proposal(self) -> Proposal:
+        return Proposal(self.kind, self.case, self.changes, self.begin)
+
+
+class FrozenVariants(Record):
+    """The variants of an engine, in the order in which they are tried."""
+
+    engine: str
+    baseline: str  # seal of the manifest that they belong to
+    unmoved: list[str] = []  # fields that matter and could not be moved
+    variants: list[FrozenVariant]
+
+
+def place(engine: str) -> Path:
+    return manifest.place(engine) / "variants.json"
+
+
+def freeze_variants(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:
+    """Selects the variants of a frozen engine and files them beside its seal."""
+    engine, found = baselines.load(name), []
+    chosen = selected(engine, tell)
+    tell(f"inputs: what {len(chosen)} of them allow")
+    for one in chosen:
+        frozen = measured(one)
+        if frozen.allowed:
+            found.append(frozen)
+    seal = manifest.manifest(name).seal
+    return FrozenVariants(engine=name, baseline=seal, variants=found).write(place(name))
+
+
+def measured(one: Tried) -> FrozenVariant:
+    """What the engine answers, and how far right answers may be off."""
+    of, run = one.proposal, one.want
+    true = run if one.case.is_truth else wide_run(one.engine, one.case, one.start, list(run))
+    allowed = allowances(one.engine, one.case, one.start, run, true)
+    return FrozenVariant(
+        kind=of.kind,
+        case=of.case,
+        changes=of.changes,
+        begin=of.begin,
+        start=digests.of_state(one.start),
+        answers={n: digests.of_state(state) for n, state in run.items()},
+        allowed={n: {f: tuple(d) for f, d in by_field.items()} for n, by_field in allowed.items()},
+    )
+
+
+def allowances(
+    engine: Engine, case: Case, start: State, run: States, true: States
+) -> dict[int, dict[str, Distance]]:
+    """What each field may be off after each number of steps, up to where rounding decides."""
+    at, still, found = sorted(run), engine.fixed, {}
+    moved = [along(engine, case, perturbed(start, 1 + i, still), at) for i in range(MEMBERS)]
+    rounded = [rounded_run(engine, case, start, at, seed) for seed in range(MEMBERS)]
+    for n in at:
+        if not all(same_decisions(member[n], run[n]) for member in (*rounded, true)):
+            break
+        alike = [m[n] for m in (*moved, *rounded) if same_decisions(m[n], run[n])]
+        found[n] = {
+            name: allowance(name, [run[n], *alike], true[n], case) for name in floating(run[n])
+        }
+    return found
+
+
+def allowance(name: str, members: list[State], true: State, case: Case) -> Distance:
+    """What a field may be off, from its errors in the members; the first is the frozen run."""
+    held, target = getattr(members[0], name), getattr(true, name)
+    off = widest(*(distance(getattr(member, name), target) for member in members))
+    unit = least(held.to(case.dtype) if coarser(case.dtype, held.dtype) else held).largest
+    units = Distance(unit, WIDE * unit, WIDE * unit)
+    return Distance(*(WIDE * d + u for d, u in zip(off, units, strict=True)))
+
+
+def coarser(one: torch.dtype, other: torch.dtype) -> bool:
+    alike = one.is_complex == other.is_complex
+    return alike and torch.finfo(one).eps > torch.finfo(other).eps
+
+
+class VariantRun:
+    """A frozen variant made ready on this machine, for candidates that make ``stride`` steps a call.
+
+    Its start and answers are computed on first use, once; a few milliseconds each.
+    """
+
+    def __init__(self, engine: Engine, frozen: FrozenVariant, stride: int = 1):
+        self.engine, self.frozen, self.stride = engine, frozen, stride
+        self.lock = RLock()
+
+    @property
+    def label(self) -> str:
+        return self.frozen.proposal.label
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Whether a candidate may raise any error here: it is further from the named cases."""
+        return self.frozen.kind in (LIMIT, COUNTER)
+
+    @shared
+    def case(self) -> Case:
+        return case_of(self.engine, self.frozen.proposal)
+
+    @shared
+    def start(self) -> State:
+        return starts.start_of(self.engine, self.case, self.frozen.begin)
+
+    @property
+    def at(self) -> list[int]:
+        """Numbers of steps that are compared, where decisions are settled."""
+        return [self.stride * n for n in AT if self.stride * n <= self.case.steps]
+
+    @shared
+    def want(self) -> States:
+        return along(self.engine, self.case, self.start, self.at)
+
+    @shared
+    def true(self) -> States:
+        """The same run in the widest type."""
+        return (
+            self.want
+            if self.case.is_truth
+            else wide_run(self.engine, self.case, self.start, self.at)
+        )
+
+    @shared
+    def allowed(self) -> dict[int, dict[str, Distance]]:
+        """What the fields may be off, by the number of steps where decisions are settled."""
+        sealed, found = self.frozen.answers, {}
+        for n in self.at:
+            if n not in sealed or digests.of_state(self.want[n]) != sealed[n]:
+                return allowances(self.engine, self.case, self.start, self.want, self.true)
+            if n in self.frozen.allowed:
+                table = self.frozen.allowed[n]
+                found[n] = {name: Distance(*off) for name, off in table.items()}
+        return found
+
+    @shared
+    def still(self) -> tuple[str, ...]:
+        """Fields that are declared fixed, and are not moved here."""
+        run = Reference(self.case, {0: self.start} | self.want)
+        return tuple(name for name in self.engine.fixed if not run.evolving(name))
+
+
+def wide_run(engine: Engine, case: Case, start: State, at: list[int]) -> States:
+    """The same run in the widest type."""
+    wide = case.truth
+    return along(engine, wide, like(start, engine.initial(wide)), at)
+
+
+@digests.per_version
+def read(path: Path) -> FrozenVariants:
+    return FrozenVariants.read(path)
+
+
+def frozen_variants(engine: str) -> list[FrozenVariant]:
+    """The variants of an engine; none where none were frozen with it.
+
+    Raises:
+        Sealed: the file is damaged, or belongs to another seal.
+    """
+    path = place(engine)
+    again = f"run: groundspeed freeze {engine} --variants"
+    try:
+        found = read(path)
+    except FileNotFoundError:
+        return []
+    except BrokenRecord as error:
+        raise Sealed(f"{error}; {again}") from None
+    if found.baseline != manifest.manifest(engine).seal:
+        raise Sealed(f"{path.name} of {engine} belongs to another seal; {again}")
+    return found.variants

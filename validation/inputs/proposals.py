@@ -1,0 +1,253 @@
+"""Inputs that may be worth trying: the named cases of an engine with parameters moved and combined.
+
+    moved      each number, flag, choice and optional of a case, nested ones included: smaller and
+               larger, 0, 1, the other sign, the default, values of other cases, one entry more
+    pair       pairs of features that the named cases have and that never meet in one of them
+    shape      each size at 1, 2, a prime, and just below, at and above 32, 64 and 128
+    counter    whole numbers that count steps, near the limits of narrower types
+
+Whether the engine admits a proposal, and whether it tells anything, `selection` finds out.
+
+Pairs: D. M. Cohen, S. R. Dalal, M. L. Fredman, G. C. Patton, IEEE Trans. Softw. Eng. 23, 437 (1997),
+doi:10.1109/32.605761.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from baselines.engine import WIDER, Case, Engine, State, plain
+from validation.inputs import case_fields
+from validation.inputs.case_fields import LIKE, Changes
+
+MOVED, PAIR, SHAPE, LIMIT, COUNTER = KINDS = ("moved", "pair", "shape", "limit", "counter")
+FACTORS = (0.7, 1.5, 0.1, 10.0)
+SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129)
+NARROW = (7, 5, 3)  # other sizes, where one is large
+LIMITS = (1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 24, 1 << 31)  # of integers, and of float32's
+OTHERS = 4  # values of other cases that a field is given
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A named case, changes of it, and what it starts from.
+
+    Attributes:
+        kind: why it is proposed.
+        case: name of the case.
+        changes: of its fields, as plain data.
+        begin: how the start is made of the changed case's own: `starts.made`.
+        aim: what it is proposed for; of those with one aim a few are enough.
+    """
+
+    kind: str
+    case: str
+    changes: Changes = field(default_factory=dict)
+    begin: dict[str, object] = field(default_factory=dict)
+    aim: str = ""
+
+    @property
+    def label(self) -> str:
+        """In words: "odd_2d, dx 0.7, shuffled 1"."""
+        words = (f"{path} {shown(value)}" for path, value in self.changes.items())
+        start = (f"{name} {shown(value)}" for name, value in self.begin.items())
+        return ", ".join((self.case, *words, *start))
+
+
+def shown(value: object) -> str:
+    if isinstance(value, dict):
+        return (
+            f"of {value[LIKE]}" if LIKE in value else " ".join(f"{k} {v}" for k, v in value.items())
+        )
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def same_kind(cases: dict[str, Case], case: Case) -> dict[str, Case]:
+    """Of those cases the ones of the same class."""
+    return {name: other for name, other in cases.items() if type(other) is type(case)}
+
+
+def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Proposal]:
+    """Each field of each source case, moved; those with one aim follow one another."""
+    found: dict[str, list[Proposal]] = {}
+    for name, case in sources.items():
+        others = same_kind(dict(engine.cases), case)
+        for path, value in case_fields.everything(case):
+            for word, changes in moves(case, path, value, others):
+                aim = f"{path} {word}"
+                found.setdefault(aim, []).append(Proposal(MOVED, name, changes, aim=aim))
+    for place, proposals in enumerate(found.values()):
+        turn = place % len(proposals)  # else all aims would meet on the first case
+        yield from proposals[turn:] + proposals[:turn]
+
+
+def moves(
+    case: Case, path: str, value: object, others: dict[str, Case]
+) -> Iterator[tuple[str, Changes]]:
+    """(word, changes) of a field at that path that holds that value."""
+    if isinstance(value, bool):
+        yield "flipped", {path: not value}
+    elif isinstance(value, int | float):
+        yield from ((word, {path: new}) for word, new in numbers(value, default(case, path)))
+    elif isinstance(value, torch.dtype):
+        for wide, narrow in WIDER.items():
+            for other in {wide, narrow} - {value} if value in (wide, narrow) else ():
+                if other not in (torch.float16, torch.bfloat16):
+                    yield str(other), {path: str(other).removeprefix("torch.")}
+    elif isinstance(value, tuple) and value:
+        yield from longer(case, path, value)
+    if not isinstance(value, bool | torch.dtype):
+        yield from borrowed(path, value, others)
+
+
+def numbers(value: float, usual: object) -> Iterator[tuple[str, float]]:
+    """(word, number) for a number moved."""
+    if isinstance(value, int):
+        news = {"+1": value + 1, "-1": value - 1, "doubled": 2 * value, "0": 0, "1": 1}
+    else:
+        news = {f"x{factor:g}": value * factor for factor in FACTORS}
+        news |= {"0": 0.0, "1": 1.0, "negative": -value, "0.5": 0.5}
+    if isinstance(usual, int | float) and not isinstance(usual, bool):
+        news["default"] = usual
+    taken = {value}
+    for word, new in news.items():
+        if new not in taken and math.isfinite(new):
+            taken.add(new)
+            yield word, new
+
+
+def default(case: Case, path: str) -> object:
+    """The default of a field of the case itself; None where it has none."""
+    known = {f.name: f.default for f in dataclasses.fields(case)}
+    return known.get(path)
+
+
+def longer(case: Case, path: str, value: tuple) -> Iterator[tuple[str, Changes]]:
+    """A tuple with one entry more or less, and with it those that run parallel."""
+    above, _, name = path.rpartition(".")
+    owner = case_fields.at(case, above.split(".")) if above else case
+    alike = [
+        n
+        for n, v in case_fields.parts(owner)
+        if isinstance(v, tuple)
+        and len(v) == len(value)
+        and n != name
+        and not isinstance(owner, tuple)
+    ]
+    for word, act in {"longer": lengthened, "shorter": lambda v: v[:-1]}.items():
+        alone = {path: plain(act(value))} if nothing_inside(value) else {}
+        if alone and act(value):
+            yield word, alone
+        together = {
+            f"{above}.{n}" if above else n: v for n, v in case_fields.parts(owner) if n in alike
+        }
+        if alone and together and all(map(nothing_inside, together.values())) and act(value):
+            yield f"{word} together", alone | {p: plain(act(v)) for p, v in together.items()}
+
+
+def nothing_inside(value: object) -> bool:
+    """Whether it is numbers and tuples of them."""
+    if isinstance(value, tuple):
+        return all(map(nothing_inside, value))
+    return isinstance(value, int | float | str) or value is None
+
+
+def lengthened(value: tuple) -> tuple:
+    """One entry more, not like the last where it is made of numbers with a point."""
+    return (*value, other_than(value[-1]))
+
+
+def other_than(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(other_than, value))
+    return value * 0.6 if isinstance(value, float) else value
+
+
+def borrowed(path: str, value: object, others: dict[str, Case]) -> Iterator[tuple[str, Changes]]:
+    """Values that other named cases hold at that path."""
+    taken = [plain_or_none(value)]
+    for name, other in others.items():
+        try:
+            theirs = plain_or_none(case_fields.at(other, path.split(".")))
+        except LookupError:
+            continue
+        if theirs not in taken and len(taken) <= OTHERS:
+            taken.append(theirs)
+            yield f"of {name}", {path: {LIKE: name}}
+
+
+def plain_or_none(value: object) -> object:
+    return repr(plain(value))
+
+
+def shapes(engine: Engine, sources: dict[str, Case]) -> Iterator[Proposal]:
+    """Each size of each source case, alone and with the others of its tuple small."""
+    for name, case in sources.items():
+        paths = list(sizes(engine, case))
+        for path in paths:
+            beside = [
+                p for p in paths if p != path and p.rpartition(".")[0] == path.rpartition(".")[0]
+            ]
+            beside = beside if "." in path else []
+            for size in SIZES:
+                aim = f"{path} of {len(beside) + 1} is {size}"
+                yield Proposal(SHAPE, name, {path: size}, aim=aim)
+                for small in NARROW if beside else ():
+                    yield Proposal(
+                        SHAPE, name, {path: size} | dict.fromkeys(beside, small), aim=aim
+                    )
+
+
+def sizes(engine: Engine, case: Case) -> Iterator[str]:
+    """Paths of the whole numbers that decide the shape of the start."""
+    own = shape_of(engine.initial(case))
+    for path, value in case_fields.everything(case):
+        if type(value) is not int or path == "seed":
+            continue
+        for step in (1, -1):
+            try:
+                other = case_fields.changed(case, {path: value + step}, {})
+                if shape_of(engine.initial(other)) != own:
+                    yield path
+                    break
+            except (ValueError, RuntimeError, IndexError, TypeError):
+                continue
+
+
+def shape_of(state: State) -> list[tuple[int, ...]]:
+    return [tuple(t.shape) for t in state]
+
+
+def counters(engine: Engine, sources: dict[str, Case], along) -> Iterator[Proposal]:
+    """Fields that count steps, all of them moved together to just below a limit.
+
+    Args:
+        along: states of the engine after numbers of steps, `reference.trajectory.along`.
+    """
+    at = (22, 23, 24)
+    for name, case in sources.items():
+        try:
+            run = along(engine, case, engine.initial(case), list(at))
+        except (ValueError, RuntimeError, IndexError):
+            continue
+        one, two, three = (run[n] for n in at)
+        steady = [f for f in three._fields if counts(*(getattr(s, f) for s in (one, two, three)))]
+        for limit in LIMITS if steady else ():
+            begin = {"after": 24, "counters": dict.fromkeys(steady, limit - 1)}
+            yield Proposal(COUNTER, name, begin=begin, aim=f"counters {limit}")
+
+
+def counts(one: torch.Tensor, two: torch.Tensor, three: torch.Tensor) -> bool:
+    """Whether a whole number advances by the same step, and only that."""
+    if (
+        three.numel() != 1
+        or three.is_floating_point()
+        or three.is_complex()
+        or three.dtype == torch.bool
+    ):
+        return False
+    step = int(three) - int(two)
+    return step != 0 and step == int(two) - int(one)

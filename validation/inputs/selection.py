@@ -1,0 +1,139 @@
+"""Selection of about 300 inputs of an engine, once, to be frozen beside its seal.
+
+Of everything that `proposals` and `covering` make of the named cases those are taken that the
+engine admits and that only they move, combine or reach. They stand in the order in which they are
+tried: the kinds take turns, so the first of them are of every kind.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain, zip_longest
+
+import torch
+
+from baselines.engine import Case, Engine
+from validation.inputs import case_fields, proposals, starts
+from validation.inputs.covering import Covering
+from validation.inputs.proposals import COUNTER, KINDS, MOVED, PAIR, SHAPE, Proposal
+from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
+from validation.reference.trajectory import along
+
+MOST = 300
+TRIES = 6  # proposals of one aim
+LATER = 24  # steps after which some parameters show only
+CLEAR = 1e-3  # of a field: an effect that no tolerance hides
+VISIBLE = 1e-9
+
+
+def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) -> list[Tried]:
+    """The inputs, in the order in which they are tried."""
+    torch.set_num_threads(1)
+    sources = small(engine)
+    if not sources:
+        return []
+    found: dict[str, list[Tried]] = {}
+    for kind, make in {PAIR: combined, MOVED: moved, SHAPE: shaped, COUNTER: counting}.items():
+        tell(f"inputs: {kind}")
+        found[kind] = list(make(engine, sources))
+    turns = zip_longest(*(found[kind] for kind in KINDS if kind in found))
+    return list(filter(None, chain.from_iterable(turns)))[:MOST]
+
+
+def small(engine: Engine) -> dict[str, Case]:
+    """The named cases whose states are small, smallest first."""
+    sizes = {}
+    for name, case in engine.cases.items():
+        try:
+            sizes[name] = max(t.numel() for t in engine.initial(case))
+        except REFUSALS:
+            continue
+    return {n: engine.cases[n] for n in sorted(sizes, key=sizes.get) if sizes[n] <= SMALL}
+
+
+def begun(engine: Engine, proposal: Proposal) -> Iterator[Tried]:
+    """The proposal from several starts, as far as each is admitted."""
+    first = tried(engine, proposal)
+    if first is None:
+        return
+    shuffled = starts.may_be_shuffled(first.start)
+    other = tried(engine, replace(proposal, begin={"shuffled": 1})) if shuffled else None
+    yield from filter(None, (other, first))
+    later = tried(engine, replace(proposal, begin={"after": LATER}))
+    yield from filter(None, [later])
+
+
+def clearest(engine: Engine, group: list[Proposal]) -> Tried | None:
+    """Of proposals with one aim the first that shows clearly, else the one that shows best."""
+    best = None
+    for proposal in group[:TRIES]:
+        for one in begun(engine, proposal):
+            if best is None or one.effect > best.effect:
+                best = one
+            if best.effect > CLEAR:
+                return best
+    return best
+
+
+def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
+    """Each field moved in each way; of fields that only the start is made of, one way."""
+    groups: dict[str, list[Proposal]] = {}
+    for proposal in proposals.moved(engine, sources):
+        groups.setdefault(proposal.aim, []).append(proposal)
+    only_starts = {}
+    for aim, group in groups.items():
+        best = clearest(engine, group)
+        if best is None:
+            continue
+        if best.effect > VISIBLE:
+            yield best
+        else:
+            only_starts.setdefault(aim.split()[0], best)
+    yield from only_starts.values()
+
+
+def shaped(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
+    """Each size, on the smallest case and on the one with the most features."""
+    groups: dict[str, dict[str, list[Proposal]]] = {}
+    for proposal in proposals.shapes(engine, sources):
+        groups.setdefault(proposal.aim, {}).setdefault(proposal.case, []).append(proposal)
+    rounds = ([], [])
+    for group in groups.values():
+        ordered = [*group]
+        dense = max(ordered, key=lambda name: density(sources[name]))
+        for place, name in enumerate(dict.fromkeys((ordered[0], dense))):
+            one = next(filter(None, (first(engine, p) for p in group[name])), None)
+            if one is not None:
+                rounds[place].append(one)
+    yield from chain(*rounds)
+
+
+def first(engine: Engine, proposal: Proposal) -> Tried | None:
+    return next(begun(engine, proposal), None)
+
+
+def density(case: Case) -> int:
+    """How many fields of a case are not as by default."""
+    held = case_fields.parts(case)
+    return sum(proposals.default(case, name) != value for name, value in held)
+
+
+def combined(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
+    """Missing pairs of features brought together, in each class of cases."""
+    for kind in {type(case): None for case in engine.cases.values()}:
+        order = sorted(engine.cases, key=lambda n: (n not in sources, engine.cases[n].steps))
+        cases = {n: engine.cases[n] for n in order if type(engine.cases[n]) is kind}
+        near = [n for n in sources if n in cases]
+        if near:
+            yield from Covering(cases, near, lambda p: first(engine, p)).rows()
+
+
+def counting(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
+    """Counters near the limits of narrower types, one case for each limit."""
+    taken = set()
+    for proposal in proposals.counters(engine, sources, along):
+        if proposal.aim in taken:
+            continue
+        one = tried(engine, proposal)
+        if one is not None:
+            taken.add(proposal.aim)
+            yield one

@@ -1,0 +1,141 @@
+"""Checks one candidate on the inputs that are frozen beside its engine's seal.
+
+One after the other in their order, up to the first that fails. A claim that names its cases is
+asked only for what occurs in these: their choices, options, types and numbers of axes. A candidate
+that is compiled takes seconds for each new shape and is tried on the first few.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+
+from baselines.engine import Case, Engine
+from validation.claims import Agreement
+from validation.inputs import case_fields
+from validation.inputs.frozen_variants import FrozenVariant, VariantRun
+from validation.judge.compare import Check, compare
+from validation.judge.findings import CaseResult, VariantsResult
+from validation.reference.allowance import Allowance
+from validation.tiers import Coverage
+from validation.worker.messages import CandidateFailed, Raised, StateSource, Unfinished
+
+SMOKE = 75  # of the variants, where a few cases are judged
+COMPILED = 8  # of them, where each shape is compiled anew, for seconds
+ORIGIN = "4 times the worst of frozen, one-ulp and randomly rounded runs"
+
+
+class VariantChecks:
+    """The frozen variants of an engine, made ready once for all candidates.
+
+    Args:
+        base: the engine.
+        frozen: its variants, in their order.
+    """
+
+    def __init__(self, base: Engine, frozen: list[FrozenVariant]):
+        self.base, self.frozen = base, frozen
+        self.runs: dict[tuple[int, int], VariantRun] = {}
+
+    def run(self, place: int, stride: int) -> VariantRun:
+        return self.runs.setdefault(
+            (place, stride), VariantRun(self.base, self.frozen[place], stride)
+        )
+
+    def chosen(self, claim: Agreement, coverage: Coverage, result: VariantsResult) -> Iterator[int]:
+        """Places of the variants that this claim is asked for; notes in the result what is not."""
+        asked = range(len(self.frozen))
+        if claim.level == "approximate":
+            leave(result, "its budget is of the named cases", len(asked))
+            return
+        fits = [n for n in asked if not claim.cases or self.occurs(claim, n)]
+        leave(result, "the claim's cases have nothing of that kind", len(asked) - len(fits))
+        most, why = len(fits), ""
+        if coverage is Coverage.SMALL:
+            most, why = SMOKE, "few cases are judged"
+        if "compiler" in claim.engine.needs:
+            most, why = COMPILED, "each shape is compiled anew"
+        leave(result, why, len(fits) - most)
+        yield from fits[:most]
+
+    def occurs(self, claim: Agreement, place: int) -> bool:
+        """Whether each choice of the variant's case occurs in a case that the claim names."""
+        variant = self.frozen[place]
+        if variant.case not in claim.cases:
+            return False
+        covered = [choices(self.base.cases[name]) for name in claim.cases]
+        own = choices(self.run(place, 1).case)
+        return all(any(other.get(path) == kind for other in covered) for path, kind in own.items())
+
+    def check(
+        self, claim: Agreement, candidate: StateSource, coverage: Coverage
+    ) -> tuple[VariantsResult, VariantRun | None]:
+        """What the candidate makes of the variants, and the one on which it failed."""
+        result = VariantsResult(frozen=len(self.frozen))
+        for place in self.chosen(claim, coverage, result):
+            run = self.run(place, claim.engine.stride)
+            try:
+                if not run.at:
+                    continue
+                self.check_one(run, claim, candidate, result)
+            except Unfinished as reason:
+                result.unfinished = f"{run.label}: {reason}"
+            except Raised as error:
+                if not (run.may_be_refused or str(error).startswith("ValueError")):
+                    result.broken = f"{run.label}: {error}"
+                result.declined += 1
+                result.refusals.append(f"{run.label}: {error}")
+            except CandidateFailed as failure:
+                result.broken = f"{run.label}: {failure}"
+            if result.broken or result.unfinished:
+                return result, run
+        return result, None
+
+    def check_one(
+        self, run: VariantRun, claim: Agreement, candidate: StateSource, result: VariantsResult
+    ) -> None:
+        """Compares the candidate's answers to one variant."""
+        how = {"changes": run.frozen.changes}
+        got = candidate.after(run.frozen.case, run.start, run.at, **how)
+        found, exact = CaseResult(), claim.level == "exact"
+        for n in run.at:
+            if not exact and n not in run.allowed:
+                break  # rounding decides there
+            allowed = {} if exact else run.allowed[n]
+            check = Check(
+                f"step {n}",
+                got[n],
+                run.want[n],
+                lambda n=n: run.true[n],
+                Allowance(partial(dict.get, allowed), lambda: ORIGIN),
+                run.still,
+            )
+            compare(claim, found, check)
+        result.tried += 1
+        result.checks += found.checks
+        for name, finding in found.closest.items():
+            known = result.closest.get(name)
+            if known is None or finding.share > known.share:
+                result.closest[name] = finding.model_copy(
+                    update={"check": f"{run.label}, {finding.check}"}
+                )
+        if found.broken:
+            result.broken = f"{run.label}: {found.broken[0]}"
+
+
+def leave(result: VariantsResult, why: str, count: int) -> None:
+    if count > 0:
+        result.left_out[why] = count
+
+
+def choices(case: Case) -> dict[str, str]:
+    """What of a case is chosen and not a size or a number: options, names, types, lengths."""
+    found = {}
+    for path, value in case_fields.everything(case):
+        if isinstance(value, bool | str | None | torch.dtype):
+            found[path] = str(value)
+        elif isinstance(value, tuple):
+            found[path] = f"{len(value)} entries"
+        elif not isinstance(value, int | float):
+            found[path] = type(value).__name__
+    return found
