@@ -26,6 +26,7 @@ from validation.inputs.case_fields import LIKE, Changes
 MOVED, PAIR, SHAPE, LIMIT, COUNTER = KINDS = ("moved", "pair", "shape", "limit", "counter")
 FACTORS = (0.7, 1.5, 0.1, 10.0)
 SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129)
+TWO_SIZES = (33, 65)
 NARROW = (7, 5, 3)  # other sizes, where one is large
 LIMITS = (1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 24, 1 << 31)  # of integers, and of float32's
 OTHERS = 4  # values of other cases that a field is given
