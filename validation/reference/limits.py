@@ -84,6 +84,10 @@ class Limits(dict[Place, frozenset[str]]):
         """Each (place, outcome) that was seen."""
         return {(place, outcome) for place, seen in self.items() for outcome in seen}
 
+    def expected(self) -> int:
+        """How many outcomes there are."""
+        return sum(len(outcomes(place)) for place in self)
+
     def missing(self) -> list[tuple[Place, str]]:
         """Each (place, outcome) that was not, in the order of the source."""
         return [
