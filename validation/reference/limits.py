@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import baselines
 from baselines import engine as contract
-from baselines.engine import Engine
+from baselines.engine import Case, Engine, State
 
 ENGINES = str(baselines.HERE) + "/"
 LONGEST, HEAD = 70, 24  # characters of source that are shown, and of them before a gap
@@ -118,6 +118,19 @@ class Plan(NamedTuple):
 
     jumps: dict[int, Jump]  # by offset
     refusals: frozenset[int]  # lines of conditions that lead to an error
+
+
+def reached_by(engine: Engine, case: Case, steps: int, start: State | None = None) -> Limits:
+    """What so many steps reach; from the case's own start, whose making counts, or another."""
+    with Conditions(engine) as conditions:
+        engine.runner(case)(engine.initial(case) if start is None else start, steps)
+    return conditions.limits
+
+
+def coverage_of(engine: Engine, inputs: Iterable[tuple[Case, State | None, int]]) -> Limits:
+    """What runs reach together, each a case, a start (None: the case's own) and steps."""
+    found = (reached_by(engine, case, steps, start) for case, start, steps in inputs)
+    return functools.reduce(Limits.__or__, found, Limits())
 
 
 class Plans(dict[CodeType, Plan | None]):
