@@ -10,13 +10,16 @@ of the engine's own sources at which something is decided notes how it came out:
                                           or ``or`` in Python; also a tensor read as a bool
 
 Tensor operators are seen through torch's dispatch and belong to the innermost line of the engine
-that made them. Branches are conditional jumps of the bytecode of each function that ran.
+that made them; where the bounds are handed to a function as its arguments, to the line that calls
+it. Branches are conditional jumps of the bytecode of each function that ran.
 A condition from one side of which nothing leads but to an error refuses bad input, and does not
 count. What can be reached only in functions that no run has entered is not known.
 """
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dis
 import functools
 import itertools
@@ -198,13 +201,22 @@ class Conditions(TorchDispatchMode):
         """Of an operator that is called just now; none if nothing new can be seen there."""
         if operator == "bool" and given.dtype != torch.bool:
             return None
-        frame = sys._getframe(2)
-        while frame and not self.plans[frame.f_code]:
-            frame = frame.f_back
+        frame = self.engine_frame(sys._getframe(2))
+        while frame and is_handed_on(frame.f_code, frame.f_lasti):
+            caller = self.engine_frame(frame.f_back)
+            if caller is None:
+                break
+            frame = caller
         place = frame and place_of(frame.f_code, frame.f_lasti, operator)
         if not place or place.line in self.plans[frame.f_code].refusals:
             return None
         return place if len(self.found.get(place, ())) < len(outcomes(place)) else None
+
+    def engine_frame(self, frame: FrameType | None) -> FrameType | None:
+        """The innermost frame of the engine's own functions, from there outwards."""
+        while frame and not self.plans[frame.f_code]:
+            frame = frame.f_back
+        return frame
 
     def called(self, frame: FrameType, event: str, arg: object) -> Callable | None:
         """Python is about to run a function: its jumps are followed if it is the engine's."""
@@ -303,19 +315,48 @@ def is_engine_source(file: str) -> bool:
 @functools.cache
 def place_of(code: CodeType, at: int, operator: str) -> Place | None:
     """The place of an instruction; none where the compiler wrote no position."""
-    line, last, left, right = list(code.co_positions())[at // 2]
-    if line is None:
+    line, text = source_of(code, at)
+    if not text:
         return None
-    source = [linecache.getline(code.co_filename, n) for n in range(line, (last or line) + 1)]
-    if last == line and left is not None:
-        text = source[0].encode()[left:right].decode()
-    else:
-        text = source[0][len(source[0].encode()[: left or 0].decode()) :] + " …"
-    words = " ".join(text.split())
-    short = words if len(words) <= LONGEST else f"{words[:HEAD]} … {words[HEAD - LONGEST :]}"
+    short = text if len(text) <= LONGEST else f"{text[:HEAD]} … {text[HEAD - LONGEST :]}"
     if operator in ("eq", "ne") and (test := DECOMPOSED.search(text)):
         operator = test[0]
     return Place(code.co_filename.removeprefix(ENGINES), line, operator, short)
+
+
+@functools.cache
+def source_of(code: CodeType, at: int) -> tuple[int, str]:
+    """First line and text of the source of an instruction; (0, "") where that is not known."""
+    line, last, left, right = list(code.co_positions())[at // 2]
+    if None in (line, last, left, right):
+        return 0, ""
+    rows = [linecache.getline(code.co_filename, n).encode() for n in range(line, last + 1)]
+    rows[-1] = rows[-1][:right]
+    rows[0] = rows[0][left:]
+    return line, " ".join(b" ".join(rows).decode().split())
+
+
+@functools.cache
+def is_handed_on(code: CodeType, at: int) -> bool:
+    """Whether all bounds of a call or a comparison are arguments of the function around it."""
+    with contextlib.suppress(SyntaxError):
+        found = ast.parse(source_of(code, at)[1], mode="eval").body
+        given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        bounds = bounds_of(found)
+        return bool(bounds) and all(isinstance(b, ast.Name) and b.id in given for b in bounds)
+    return False
+
+
+def bounds_of(found: ast.expr) -> list[ast.expr]:
+    """What something is compared with, or kept within."""
+    if isinstance(found, ast.Compare):
+        return found.comparators
+    if not isinstance(found, ast.Call):
+        return []
+    method = (
+        isinstance(found.func, ast.Attribute) and getattr(found.func.value, "id", "") != "torch"
+    )
+    return [*found.args[0 if method else 1 :], *(word.value for word in found.keywords)]
 
 
 @functools.cache
