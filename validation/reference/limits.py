@@ -152,11 +152,14 @@ class Plans(dict[CodeType, Plan | None]):
 class Conditions(TorchDispatchMode):
     """Within it, places of the engine's sources note their outcomes in ``limits``.
 
-    Any number of runs, of any case; nothing of what they compute changes.
+    Any number of runs, of any case; nothing of what they compute changes. What the operator at
+    the ``watched`` place gives is kept in ``results``, call by call.
     """
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, watched: Place | None = None):
         super().__init__()
+        self.watched = watched
+        self.results: list[torch.Tensor] = []
         self.found: dict[Place, set[str]] = {}
         self.plans = Plans(own_files(engine))
         self.settled: set[CodeType] = set()  # functions whose every jump went both ways
@@ -191,6 +194,8 @@ class Conditions(TorchDispatchMode):
             return func(*args, **kwargs)
         given = args[0].clone() if func._schema.is_mutable else args[0]  # else overwritten
         result = func(*args, **kwargs)
+        if place == self.watched:
+            self.results.append(result.clone())
         seen = self.found.setdefault(place, set())
         for outcome, test in TESTS[operator].items():
             if outcome not in seen and test(result, given, *args[1:2]):
@@ -210,6 +215,8 @@ class Conditions(TorchDispatchMode):
         place = frame and place_of(frame.f_code, frame.f_lasti, operator)
         if not place or place.line in self.plans[frame.f_code].refusals:
             return None
+        if place == self.watched:
+            return place
         return place if len(self.found.get(place, ())) < len(outcomes(place)) else None
 
     def engine_frame(self, frame: FrameType | None) -> FrameType | None:
