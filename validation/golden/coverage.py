@@ -156,6 +156,19 @@ def never_reached(name: str, judged: Iterable[str]) -> str:
     return counted(coverage.missing(judged)) if coverage else ""
 
 
+def listing(name: str) -> list[str]:
+    """What no input on file reaches, line by line, and how much that is."""
+    coverage = measured(name)
+    if coverage is None:
+        return [f"conditions and limits were not measured; run: groundspeed freeze {name}"]
+    missing, excused = coverage.missing(), len(unreachable(name))
+    expected = coverage.limits().expected()
+    count = f"{expected - len(missing) - excused} of {expected} conditions and limits reached"
+    reason = f"{excused} cannot be (frozen/unreachable.toml)" if excused else ""
+    never = f"{len(missing)} never" if missing else ""
+    return [", ".join(filter(None, (count, reason, never))), *listed(missing)]
+
+
 def counted(missing: list[Key]) -> str:
     """How many are missing, and the first of them."""
     if not missing:

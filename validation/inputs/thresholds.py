@@ -140,16 +140,16 @@ class Aim:
             return not alike(self.looked(far, place)[1], here)
 
         for far in islice(filter(crosses, (state for state, _ in self.ends())), lines):
-            below, above = 0.0, 1.0
+            below, above = 0.0, 1.0  # from the far end: a field that is zero there has finer steps
             while below < (middle := (below + above) / 2) < above:
-                state = between(self.start, far, middle)
+                state = between(far, self.start, middle)
                 limits, results = self.looked(state, place)
                 if self.has(limits, place, "equal"):
                     return state
                 if alike(results, here):
-                    below = middle
-                else:
                     above = middle
+                else:
+                    below = middle
         return None
 
     @staticmethod
@@ -170,15 +170,24 @@ def alike(some: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 
 def far_ends(start: State, still: tuple[str, ...], seed: int) -> Iterator[State]:
-    """The start with one moving field changed, or all of them; mild changes come first.
+    """The start with one moving field changed, or all of them; mild changes come first. Then
+    with one field nothing, and all others changed.
 
     Which cells are changed is drawn from the seed.
     """
     moving = [n for n, t in fields(start).items() if inexact(t) and t.numel() and n not in still]
     groups = [[name] for name in moving] + ([moving] if len(moving) > 1 else [])
     for change, group in product(changes(), groups):
-        generator = torch.Generator("cpu").manual_seed(seed)
-        yield start._replace(**{n: change(getattr(start, n), generator) for n in group})
+        yield changed(start, group, change, seed)
+    for name, change in product(moving if len(moving) > 1 else [], changes()):
+        empty = start._replace(**{name: torch.zeros_like(getattr(start, name))})
+        yield changed(empty, [n for n in moving if n != name], change, seed)
+
+
+def changed(start: State, names: list[str], change: Change, seed: int) -> State:
+    """The start with these fields changed."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return start._replace(**{n: change(getattr(start, n), generator) for n in names})
 
 
 def changes() -> Iterator[Change]:
@@ -195,8 +204,8 @@ def changes() -> Iterator[Change]:
 def halfway(change: Callable[[torch.Tensor], torch.Tensor]) -> Change:
     """The change, made in half of the cells."""
 
-    def changed(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def act(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         chosen = torch.rand(t.shape, generator=generator) < (0.5 if t.numel() > 1 else 1.0)
         return torch.where(chosen.to(t.device), change(t), t)
 
-    return changed
+    return act

@@ -34,12 +34,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import baselines
-from baselines import engine as contract
 from baselines.engine import Case, Engine, State
 
 ENGINES = str(baselines.HERE) + "/"
 LONGEST, HEAD = 70, 24  # characters of source that are shown, and of them before a gap
 DECOMPOSED = re.compile(r"\bis(finite|inf|nan)\b")  # by torch, into = and ≠
+MOST = 1 << 15  # jumps that are followed in one call of a function; a loop may make millions
 TWO_SIDES = ("true", "false")
 ORDER = (*TWO_SIDES, "equal")
 OUTCOMES = {
@@ -239,14 +239,17 @@ class Conditions(TorchDispatchMode):
     def follower(self, code: CodeType, jumps: dict[int, Jump]) -> Callable:
         """What is called before each instruction of one call of a function."""
         pending: Jump | None = None
+        left = MOST
 
         def follow(frame: FrameType, event: str, arg: object) -> Callable:
-            nonlocal pending
+            nonlocal pending, left
             if event == "opcode":
                 here = frame.f_lasti
                 if pending is not None:
                     went = pending.stayed if pending.at < here <= pending.beyond else pending.jumped
                     self.note(code, jumps, pending.place, went)
+                    left -= 1
+                    frame.f_trace_opcodes = left > 0 and code not in self.settled
                 pending = jumps.get(here)
             return follow
 
@@ -302,15 +305,15 @@ def clamping(min: object = None, max: object = None) -> str:  # noqa: A002 - tor
 
 
 def own_files(engine: Engine) -> frozenset[str]:
-    """Files of the functions that an engine is made of, wherever they lie."""
+    """Files outside baselines/ of the functions that an engine is made of."""
     made = [engine.initial, engine.adopt, engine.observe, engine.stepper]
     made += [stage.build for stage in engine.stages]
     while partials := [f for f in made if isinstance(f, functools.partial)]:
         made = [f for f in made if f not in partials]
         made += [g for f in partials for g in (f.func, *f.args) if callable(g)]
     codes = (getattr(f, "__code__", None) for f in made)
-    own = {code.co_filename for code in codes if code is not None}
-    return frozenset(own - {contract.__file__})
+    files = (code.co_filename for code in codes if code is not None)
+    return frozenset(file for file in files if not file.startswith(ENGINES))
 
 
 def is_engine_source(file: str) -> bool:
