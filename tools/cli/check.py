@@ -1,6 +1,7 @@
 """Commands ``freeze`` and ``check``: freeze an engine's answers once, and verify them."""
 
 from concurrent.futures import as_completed
+from itertools import chain
 
 import baselines
 from tools import console
@@ -20,9 +21,10 @@ def freeze(name: str, as_json: bool = False) -> int:
     refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
         seal = seal_answers(name, tell)
-    value = {"engine": name, "seal": seal.seal, "cases": list(seal.answers)}
+    reached = reach(name)
+    value = {"engine": name, "seal": seal.seal, "cases": list(seal.answers), "reached": reached}
     row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
-    console.answer(as_json, value, [row])
+    console.answer(as_json, value, [row, *below(reached)])
     return 0
 
 
@@ -40,8 +42,24 @@ def run(names: list[str], full: bool, as_json: bool = False, again: bool = True)
     found = {n: ("SEALED", c.words) for n, c in known.items()}
     found |= check_all([n for n in chosen if n not in known], full)
     value = {name: {"status": status, "words": words} for name, (status, words) in found.items()}
-    console.answer(as_json, value, [(n, found[n][0], "", found[n][1]) for n in chosen])
+    reached = {n: reach(n) for n in chosen if again and found[n][0] == "SEALED"}
+    for name, lines in reached.items():
+        value[name] |= {"reached": lines}
+    rows = ([(n, found[n][0], "", found[n][1]), *below(reached.get(n, []))] for n in chosen)
+    console.answer(as_json, value, chain.from_iterable(rows))
     return int(any(status == "BROKEN" for status, _ in found.values()))
+
+
+def reach(name: str) -> list[str]:
+    """What the judged inputs of a baseline reach of its conditions and limits."""
+    from validation.golden import coverage  # late: torch
+
+    return coverage.listing(name)
+
+
+def below(lines: list[str]) -> list[tuple[str, ...]]:
+    """Rows under the one of an engine."""
+    return [(f"    {line}",) for line in lines]
 
 
 def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:

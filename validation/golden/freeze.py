@@ -10,7 +10,7 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State, describe, fields
 from validation import machine
-from validation.golden import run_cache
+from validation.golden import coverage, run_cache
 from validation.golden.decision_flips import allowed_flips, decisions, flips
 from validation.golden.manifest import (
     BASELINES,
@@ -37,13 +37,17 @@ SAMPLE = 512  # values kept of each field where arrays are not
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:
-    """Seal the answers of an engine, once; to what is sealed cases may be added.
+    """Seal the answers of an engine, once; to what is sealed cases may be added, and what they
+    reach of its conditions and limits where that was never measured.
 
     Raises:
         Sealed: it is frozen already and has no new case, or a sealed case gives other bits.
     """
     folder, engine = place(name), baselines.load(name)
     torch.set_num_threads(1)
+    if coverage.measured(name) is None and is_whole(name, engine):
+        coverage.write(name, tell)
+        return manifest(name)
     kept, answers = sealed_before(name, engine, tell)
     for case_name, case in engine.cases.items():
         if case_name in answers:
@@ -54,7 +58,7 @@ def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manife
     folder.mkdir(exist_ok=True)
     golden = folder / "golden.safetensors"
     tensor_files.save(golden, kept, {"torch": machine.torch_version(), "engine": name})
-    return Manifest(
+    seal = Manifest(
         engine=name,
         sources=source_digests(name),
         golden=digests.of_file(golden),
@@ -63,6 +67,19 @@ def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manife
         threads=1,
         answers=answers,
     ).write(folder / "manifest.json")
+    coverage.write(name, tell)
+    return seal
+
+
+def is_whole(name: str, engine: Engine) -> bool:
+    """Whether every case is sealed, and the sources are those that were."""
+    if not (place(name) / "manifest.json").exists():
+        return False
+    seal = manifest(name)
+    if not set(engine.cases) <= set(seal.answers):
+        return False
+    check_sources(name, seal)
+    return True
 
 
 def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answer]]:

@@ -6,6 +6,7 @@ import torch
 import baselines
 from baselines.engine import replace
 from validation.claims import Agreement
+from validation.inputs.thresholds import Aim, far_ends
 from validation.inputs.variants import beside_thresholds, informative_cases, input_variants
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
@@ -76,3 +77,56 @@ def test_a_decision_by_a_narrower_sum_is_caught_beside_the_threshold():
                       Allowance(lambda field: None), ())  # fmt: skip
         compare(claim, result, check)
     assert result.decisions > 0
+
+
+def place_at(aim: Aim, text: str):
+    (place,) = (p for p in aim.here if text in p.text and p.operator != "branch")
+    return place
+
+
+@pytest.fixture(scope="module")
+def cold() -> Aim:
+    torch.set_num_threads(1)
+    engine = baselines.load("probabilistic_field_v1")
+    case = engine.cases["cold_62x48"]
+    return Aim(engine, case, engine.initial(case))
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("bounded(R[moving] + spawn * dt, 0, BOUND)", "high"),
+        ("w > METABOLISM_FROM", "false"),
+        ("bool(populated.any())", "false"),
+    ],
+)
+def test_a_start_is_found_from_which_a_limit_comes_out_otherwise(cold, text, outcome):
+    place = place_at(cold, text)
+    assert outcome not in cold.here[place]
+    found = dict(cold.at(place, outcome))
+    assert len(found) == 4
+    for word in ("near", "at"):
+        assert outcome not in cold.reached(found[f"below, {word} a threshold"])[place]
+        assert outcome in cold.reached(found[f"above, {word} a threshold"])[place]
+
+
+def test_two_elements_that_are_compared_are_made_equal(cold):
+    place = place_at(cold, "E > PEAK")
+    assert "equal" not in cold.here[place]
+    assert "equal" in cold.reached(cold.tie(place))[place]
+
+
+def test_what_no_state_reaches_is_aimed_at_in_vain():
+    engine = baselines.load("tensor_field_v1")
+    case = engine.cases["one_step"]
+    aim = Aim(engine, case, engine.initial(case))
+    place = place_at(aim, ".clamp(0.0, 1.0)")
+    assert list(aim.at(place, "low")) == []
+
+
+def test_far_ends_are_the_same_each_time_and_leave_what_stands_still(cold):
+    still = ("P", "w")
+    one, other = (list(far_ends(cold.start, still, seed=1)) for _ in range(2))
+    assert all(map(torch.equal, *pair) for pair in zip(one, other, strict=True))
+    assert not [s for s in one if not (torch.equal(s.P, cold.start.P) and s.w is cold.start.w)]
+    assert len({tuple(map(torch.Tensor.data_ptr, s)) for s in one}) == len(one) > 20
