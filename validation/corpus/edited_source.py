@@ -1,0 +1,88 @@
+"""Candidates made of the frozen source with some expressions written otherwise.
+
+The modules of an engine that hold its stages are read once more, edited, and bound to one another;
+everything else stays the baseline's own. Nothing is put into ``sys.modules``.
+"""
+
+import importlib
+from functools import partial
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
+
+from baselines.engine import Engine, Stage, replace
+from validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
+
+Edit = tuple[str, str]  # an expression, and what stands in its place
+# engine: (package, its modules with stages, each after those that it imports)
+SOURCES = {
+    LATTICE: ("baselines.lattice_field_v1", "scheme"),
+    TENSOR: ("baselines.tensor_field_v1", "operators potential scheme"),
+    PROBABILISTIC: (
+        "baselines.probabilistic_field_v0",
+        "cells transport workspace turnover senses",
+    ),
+    FLOW: (
+        "baselines.energy_flow_v1",
+        "geometry network motion birth proposal parts travel finish collect",
+    ),
+}
+
+
+def edited(module: str, *edits: Edit) -> Build:
+    """The engine with those edits of one of its modules.
+
+    Raises:
+        ValueError: an expression that does not stand in the module exactly once.
+    """
+
+    def build(right: Engine) -> Engine:
+        copies = read_again(right.name, module, edits)
+        stages = (Stage(stage.name, copied(stage.build, copies)) for stage in right.stages)
+        return replace(right, stages=tuple(stages), stepper=None)
+
+    return build
+
+
+def read_again(engine: str, module: str, edits: tuple[Edit, ...]) -> dict[tuple[str, int], object]:
+    """What stands for each thing of the frozen modules, by its name and identity."""
+    package, names = SOURCES[engine]
+    copies: dict[tuple[str, int], object] = {}
+    for name in names.split():
+        frozen = importlib.import_module(f"{package}.{name}")
+        again = EditedSource(frozen, edits if name == module else ()).load()
+        for key, value in list(vars(again).items()):
+            setattr(again, key, copies.get((key, id(value)), value))
+        copies |= {(key, id(old)): vars(again)[key] for key, old in vars(frozen).items()
+                   if key in vars(again) and not key.startswith("__")}  # fmt: skip
+    return copies
+
+
+class EditedSource(SourceFileLoader):
+    """A frozen module's source, edited."""
+
+    def __init__(self, frozen: ModuleType, edits: tuple[Edit, ...]):
+        super().__init__(frozen.__name__, frozen.__file__)
+        self.edits = edits
+
+    def load(self) -> ModuleType:
+        module = module_from_spec(spec_from_file_location(self.name, self.path, loader=self))
+        self.exec_module(module)
+        return module
+
+    def get_code(self, fullname: str):
+        text = self.get_data(self.path).decode()
+        for old, new in self.edits:
+            if text.count(old) != 1:
+                raise ValueError(
+                    f"{old!r} stands {text.count(old)} times in {self.path}; allowed: once"
+                )
+            text = text.replace(old, new)
+        return self.source_to_code(text, self.path)
+
+
+def copied(build, copies: dict):
+    """The builder of a stage from the modules that were read again."""
+    if isinstance(build, partial):
+        return partial(*(copied(part, copies) for part in (build.func, *build.args)))
+    return copies.get((getattr(build, "__name__", ""), id(build)), build)
