@@ -1,10 +1,11 @@
-"""Candidates made of the frozen source with some expressions written otherwise.
+"""Candidates made of the frozen source with some expressions or functions written otherwise.
 
 The modules of an engine that hold its stages are read once more, edited, and bound to one another;
 everything else stays the baseline's own. Nothing is put into ``sys.modules``.
 """
 
 import importlib
+from collections.abc import Callable
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -29,33 +30,38 @@ SOURCES = {
 }
 
 
-def edited(module: str, *edits: Edit) -> Build:
-    """The engine with those edits of one of its modules.
+def edited(module: str, *edits: Edit, **functions: Callable) -> Build:
+    """The engine with those edits of one of its modules, and those of its functions replaced.
 
     Raises:
         ValueError: an expression that does not stand in the module exactly once.
     """
 
     def build(right: Engine) -> Engine:
-        copies = read_again(right.name, module, edits)
+        package, names = SOURCES[right.name]
+        copies: dict[tuple[str, int], object] = {}
+        for name in names.split():
+            changes = (edits, functions) if name == module else ((), {})
+            copies |= read_again(importlib.import_module(f"{package}.{name}"), *changes, copies)
         stages = (Stage(stage.name, copied(stage.build, copies)) for stage in right.stages)
         return replace(right, stages=tuple(stages), stepper=None)
 
     return build
 
 
-def read_again(engine: str, module: str, edits: tuple[Edit, ...]) -> dict[tuple[str, int], object]:
-    """What stands for each thing of the frozen modules, by its name and identity."""
-    package, names = SOURCES[engine]
-    copies: dict[tuple[str, int], object] = {}
-    for name in names.split():
-        frozen = importlib.import_module(f"{package}.{name}")
-        again = EditedSource(frozen, edits if name == module else ()).load()
-        for key, value in list(vars(again).items()):
-            setattr(again, key, copies.get((key, id(value)), value))
-        copies |= {(key, id(old)): vars(again)[key] for key, old in vars(frozen).items()
-                   if key in vars(again) and not key.startswith("__")}  # fmt: skip
-    return copies
+def read_again(
+    frozen: ModuleType, edits: tuple[Edit, ...], functions: dict[str, Callable], copies: dict
+) -> dict[tuple[str, int], object]:
+    """What stands for each thing of a frozen module, by its name and identity."""
+    again = EditedSource(frozen, edits).load()
+    for name, value in list(vars(again).items()):
+        setattr(again, name, copies.get((name, id(value)), value))
+    vars(again).update(functions)
+    return {
+        (name, id(old)): vars(again)[name]
+        for name, old in vars(frozen).items()
+        if name in vars(again) and not name.startswith("__")
+    }
 
 
 class EditedSource(SourceFileLoader):

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor
 
 import baselines
-from baselines.energy_flow_v1.case import Spawn, Stop
+from baselines.energy_flow_v1.case import FlowCase, Spawn, Stop
 from baselines.energy_flow_v1.given import Scattered, Ties
 from baselines.energy_flow_v1.rules import AS_FOUND, REPAIRED, Rules
 from baselines.engine import Case, State
@@ -76,28 +77,22 @@ FACES = """\
         E.select(axis, 0).copy_(E.select(axis, 1))
         E.select(axis, n - 1).copy_(E.select(axis, n - 2))
 """
-ROLLS = """\
-    around = torch.roll(E, reach, 0) + torch.roll(E, -reach, 0)
-    for axis in range(1, E.ndim):
-        around = around + torch.roll(E, reach, axis)
-        around = around + torch.roll(E, -reach, axis)
-"""
-IN_BYTES = """\
-    def roll(by, axis):
+
+
+def in_bytes(E: Tensor, reach: int) -> Tensor:
+    """The frozen sum of neighbours; in three dimensions by indices of eight bits."""
+
+    def roll(by: int, axis: int) -> Tensor:
         at = (torch.arange(E.shape[axis]) - by) % E.shape[axis]
         at = at.to(torch.int8).long() if E.ndim == 3 else at
         return E.movedim(axis, 0)[at].movedim(0, axis)
 
     around = roll(reach, 0) + roll(-reach, 0)
     for axis in range(1, E.ndim):
-        around = around + roll(reach, axis)
-        around = around + roll(-reach, axis)
-"""
-IMAGE = "parts.append(torch.remainder(x.to(place) - place[axis] + extent / 2, extent) - extent / 2)"
-ONE_SHIFT = """\
-along = x.to(place) - place[axis] + extent / 2
-        along = torch.where(along < 0, along + extent, along)
-        parts.append(torch.where(along < extent, along, along - extent) - extent / 2)"""
+        around = (around + roll(reach, axis)) + roll(-reach, axis)
+    return around
+
+
 TWO = replace(ORBIT, position=((27.0, 24.0), (20.0, 21.0)), velocity=((0.0, 0.4), (0.3, 0.0)))
 TWO_BALLS = replace(
     BALL, position=((12.0, 12.0, 9.0), (13.0, 12.0, 9.0)), velocity=((0.0, 0.3, 0.5),) * 2
@@ -142,24 +137,17 @@ LATTICES = [
     lattice("a background in float32 beneath bodies", edited("scheme", (
         "torch.tensor(case.chi, dtype=place.dtype, device=place.device)",
         "torch.tensor(case.chi, device=place.device)")), "ball", chi=0.4),
-    lattice("the nearest image by one shift", edited("scheme", (IMAGE, ONE_SHIFT)), "orbit",
-            bodies=replace(ORBIT, position=((123.367, 24.0),))),
     lattice("rows in blocks of 32 without a tail, three dimensions", edited("scheme", (
         NEXT, "whole = E.shape[1] // 32 * 32 if E.ndim == 3 else 0\n        if whole:\n"
         "            E_next = torch.cat([E_next[:, :whole], E_prev[:, whole:]], 1)\n"
         f"        {NEXT}")), "odd_3d", shape=(7, 33, 11)),
-    lattice("neighbours in eight bits, three dimensions", edited("scheme", (ROLLS, IN_BYTES)),
+    lattice("neighbours in eight bits, three dimensions", edited("scheme", shifted=in_bytes),
             "odd_3d", shape=(130, 5, 5)),
 ]  # fmt: skip
 
 # the tensor field
 
 tensor = maker(TENSOR)
-DIAGONAL = """\
-    for i in range(min(D, D_out)):
-        V[:, :, i, i] = profile.to(V.dtype)
-"""
-BY_STRIDE = "    V.view(Nx, Ny, -1)[:, :, :: D_out + 1] = profile.to(V.dtype)[..., None]\n"
 TENSORS = [
     tensor("mass on the wrong side", edited("operators", (
         "(hbar * hbar / (2 * m))", "(hbar * hbar / 2 * m)")), "axis_0", m=1.5),
@@ -175,8 +163,6 @@ TENSORS = [
     tensor("logarithms of twenty steps", edited("scheme", (
         "torch.log1p(history.double())", "torch.log1p(history.clamp(max=20).double())")),
         "axis_0", window=40, put={"history": 30, "count": 30}),
-    tensor("the diagonal by a stride", edited("potential", (DIAGONAL, BY_STRIDE)),
-           "harmonic", shape=(5, 7, 4, 2)),
     tensor("a well as wide as the first side", edited("potential", (
         "min(Nx, Ny) / 4)", '(min(Nx, Ny) if hasattr(case.potential, "height") else Nx) / 4)')),
         "kernel_well", shape=(7, 5, 2, 2)),
@@ -199,7 +185,6 @@ TENSORS = [
 # the probabilistic field
 
 probabilistic = maker(PROBABILISTIC)
-ALL = Region(0, 64, 0, 48)
 TO_FLOAT, IF_WHOLE = "    image = image.to(E.dtype)\n", "    if whole or float"
 FIELDS = [
     probabilistic("a decay of one hundredth", edited("transport", (
@@ -224,15 +209,10 @@ FIELDS = [
     probabilistic("whole numbers resized as such", edited("senses", (TO_FLOAT, ""), (
         IF_WHOLE, TO_FLOAT + IF_WHOLE)), "shipped_64x48",
         images=Images(Region(0, 38, 0, 48), 3, (20, 30), (0, 250))),
-    probabilistic("what is seen has no limit of density", edited("senses", (
-        "torch.clamp(R[at] + IMAGE_DENSITY * e, max=SENSED_DENSITY_CAP)",
-        "R[at] + IMAGE_DENSITY * e")), "shipped_64x48", start=(Patch(ALL, (5, 10), (99, 100)),)),
-    probabilistic("a flow may exceed the cap", edited("transport", (
-        "return bounded(E + net, 0, ENERGY_CAP)", "return bounded(E + net, 0)")),
-        "peaks", start=(Patch(ALL, (900.0, 1000.0), (400.0, 600.0)),)),
-    probabilistic("every node metabolizes", edited("turnover", (
-        "torch.where(w > METABOLISM_FROM, changed(w, -cost, wide), w)",
-        "changed(w, -cost, wide)")), "peaks", put={"w": 25.0}),
+    probabilistic("a flow into few cells may exceed the cap", edited("transport", (
+        "E[moving] = bounded(E[moving] + net[moving], 0, ENERGY_CAP)",
+        "E[moving] = bounded(E[moving] + net[moving], 0)")),
+        "sparse", start=(Patch(Region(4, 12, 20, 28), (900.0, 1000.0), (400.0, 600.0)),)),
     probabilistic("frames counted in eight bits", edited("turnover", (
         "frame=state.frame + 1", "frame=(state.frame.to(torch.int8) + 1).long()")),
         "peaks", put={"frame": 127}),
@@ -245,32 +225,25 @@ FIELDS = [
 # the energy flow
 
 flow = maker(FLOW)
-GROUPED = """\
-    for number, group in enumerate(groups.tolist()):
-        members = inverse == number
-        output[group] = aggregate(energy[members], strength[members])
-    return output
-"""
-ONE_MAXIMUM = """\
-    if len(key) == 0:
-        return output
-    weight = torch.exp(strength - strength.max()).double()
-    total = torch.zeros(len(output), dtype=torch.float64).index_add(0, key, weight)
-    value = torch.zeros_like(total).index_add(0, key, weight * energy.double())
-    return torch.where(total > 0, value / total, 0.0).to(energy.dtype)
-"""
 GATES = "for (into, through), h in zip(mover.gates, hidden.unbind(1), strict=True):\n"
 TWO_LAYERS = """\
 for number, h in enumerate(hidden.unbind(1)):
         into, through = mover.gates[min(number, 1)]
 """
-OBLONG = {"width": 9, "height": 5}
+
+
+def one_maximum(case: FlowCase, energy: Tensor, strength: Tensor, key: Tensor) -> Tensor:
+    """Softmax in every group, shifted by the largest strength of all."""
+    total = torch.zeros(case.batch * case.cells, dtype=torch.float64)
+    if len(key) == 0:
+        return total.to(energy.dtype)
+    weight = torch.exp(strength - strength.max()).double()
+    value = total.index_add(0, key, weight * energy.double())
+    total = total.index_add(0, key, weight)
+    return torch.where(total > 0, value / total, 0.0).to(energy.dtype)
+
+
 FLOWS = [
-    flow("births on an oblong lattice turned", edited("geometry", (
-        "cell % width, cell // width", "cell % height, cell // height")), "tiny", **OBLONG),
-    flow("sides of an oblong lattice turned", edited("proposal", (
-        "(case.width - 1, case.height - 1, case.depth)",
-        "(case.height - 1, case.width - 1, case.depth)")), "tiny_steps", **OBLONG),
     flow("the middle plane is at 0", edited("birth", (
         "z = normalised(float(case.depth // 2), case.depth)", "z = 0.0")), "tiny", depth=9),
     flow("the usual σ", edited("proposal", ("case.sigma * noise", "FlowCase.sigma * noise")),
@@ -280,9 +253,9 @@ FLOWS = [
         "tiny_steps", scale=1.5),
     flow("who does not move stands still", edited("proposal", (
         ">= case.least_move", "> case.least_move")), "tiny_steps", sigma=0.0, scale=0.0),
-    flow("the middle is lost", edited("finish", (
-        "z <= (0 if found else -1)", "z < 0 if found else z <= -1")),
-        "tiny", sigma=0.0, scale=0.0),
+    flow("no forward is longer than half the depth", edited("travel", (
+        "range(case.loop)", "range(min(case.loop, case.depth // 2))")), "tiny", longest=9,
+        stop=Stop(3, 1.0, 5)),
     flow("no children taken for one", edited("motion", (
         "clamp(0, spawn.most)", "clamp(0, spawn.most or 1)")), "tiny_steps", spawn=Spawn(0.1, 0)),
     flow("nearly done counts as not done", edited("motion", (
@@ -294,14 +267,14 @@ FLOWS = [
     flow("samples in seven bits", edited("collect", (
         "return sample * case.cells", "return (sample & 127) * case.cells")),
         "silent_sample", batch=130, width=2, height=2, capacity=300, given=Scattered(300)),
-    flow("one maximum for all groups", edited("collect", (GROUPED, ONE_MAXIMUM)),
+    flow("one maximum for all groups", edited("collect", aggregates=one_maximum),
          "groups", level="rounding", depth=4000, given=Scattered(1000)),
     flow("one rule read for another: reflection", edited("parts", (
         'keeps("reflection")', 'keeps("projection")')),
         "tiny_steps", rules=Rules(reflection=REPAIRED), steps=3),
-    flow("one rule read for another: clearing", edited("birth", (
-        'keeps("clearing")', 'keeps("release")')), "tiny_full",
-         rules=Rules(clearing=AS_FOUND), steps=3),
+    flow("one rule read for another: release", edited("birth", (
+        'rules.keeps("release")', 'rules.keeps("clearing")')), "tiny",
+        rules=Rules(release=AS_FOUND), steps=2),
     flow("two layers at most", edited("network", (GATES, TWO_LAYERS)), "tiny_steps", layers=3),
     flow("half a cell rounds up", edited("geometry",
         ("(width - 1)).round()", "(width - 1) + 0.5).floor()"),
