@@ -34,7 +34,8 @@ def edited(module: str, *edits: Edit, **functions: Callable) -> Build:
     """The engine with those edits of one of its modules, and those of its functions replaced.
 
     Raises:
-        ValueError: an expression that does not stand in the module exactly once.
+        ValueError: an expression that does not stand in the module exactly once, or a
+            function that it does not have.
     """
 
     def build(right: Engine) -> Engine:
@@ -56,6 +57,8 @@ def read_again(
     again = EditedSource(frozen, edits).load()
     for name, value in list(vars(again).items()):
         setattr(again, name, copies.get((name, id(value)), value))
+    if unknown := set(functions) - set(vars(again)):
+        raise ValueError(f"no {sorted(unknown)} in {frozen.__name__}; name functions that it has")
     vars(again).update(functions)
     return {
         (name, id(old)): vars(again)[name]
