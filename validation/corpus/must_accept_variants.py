@@ -93,7 +93,8 @@ LATTICES = [
         "(c2 / case.dx**2) * laplacian(E, 1.0, case.order)")), level="rounding"),
     entry("blocks with their tail", LATTICE, edited("scheme", shifted=in_blocks), case="odd_3d"),
     entry("native rows in parallel", LATTICE, edited("scheme", shifted=in_parallel)),
-    entry("walls on all sides at once", LATTICE, edited("scheme", reflect=replicated), case="reflective"),
+    entry("walls on all sides at once", LATTICE, edited("scheme", reflect=replicated),
+          case="reflective"),
     entry("one mask for the layer", LATTICE, edited("scheme", absorb=masked), case="absorbing",
           level="rounding"),
     entry("two buffers in turn", LATTICE, in_turn),
@@ -198,7 +199,8 @@ FIELDS = [
     entry("births and deaths by choice", PROBABILISTIC, edited("turnover",
           turn_over_moving=turned_over), case="sparse"),
     entry("consumption by a product", PROBABILISTIC, edited("turnover", (
-        "torch.where(populated, cost, torch.zeros_like(cost))", "cost * populated")), case="sparse"),
+        "torch.where(populated, cost, torch.zeros_like(cost))", "cost * populated")),
+        case="sparse"),
     entry("plain stores where cells differ", PROBABILISTIC, edited("workspace", (GIVEN, DISTINCT)),
           case="shallow"),
 ]  # fmt: skip
@@ -231,7 +233,8 @@ def by_sorting(case: FlowCase, energy: Tensor, strength: Tensor, key: Tensor) ->
 FLOWS = [
     entry("softmax of all groups at once", FLOW, edited("collect", aggregates=by_scatter),
           case="groups", level="rounding"),
-    entry("groups in a stable order", FLOW, edited("collect", aggregates=by_sorting), case="groups"),
+    entry("groups in a stable order", FLOW, edited("collect", aggregates=by_sorting),
+          case="groups"),
     entry("children by a search", FLOW, edited("parts", (
         "torch.arange(len(counts), device=counts.device).repeat_interleave(counts)",
         "torch.searchsorted(counts.cumsum(0), torch.arange(int(counts.sum())), right=True)"))),
