@@ -100,7 +100,7 @@ TWO_BALLS = replace(
 FREE = replace(BALL, mass=5.0, profile="gaussian")
 LATTICES = [
     lattice("speed not squared", edited("scheme", (COEFFICIENTS, COEFFICIENTS.replace(
-        "case.c * case.c", "case.c"))), "odd_2d", c=0.7),
+        "case.c * case.c", "case.c"))), "odd_2d", c=0.7, level="rounding"),
     lattice("grid constant not squared", edited("scheme", ("(1.0 / (dx * dx))", "(1.0 / dx)")),
             "odd_2d", dx=1.5),
     lattice("damping left out where the mass is a field", edited("scheme", (
@@ -108,7 +108,7 @@ LATTICES = [
         "orbit", gamma=0.02),
     lattice("damping left out in float32", edited("scheme", (
         UNPACKED, f"{UNPACKED}\n        gamma = case.gamma if E.dtype == torch.float64 else 0.0")),
-        "odd_3d_float32", gamma=0.02),
+        "odd_3d_float32", gamma=0.02, level="rounding"),
     lattice("an absorbing layer is two cells wide", edited("scheme", (
         "width = case.absorb_width", "width = 2")), "absorbing", absorb_width=3),
     lattice("an absorbing factor of 0 is taken for none", edited("scheme",
@@ -120,23 +120,25 @@ LATTICES = [
         "    old = E.clone() if E.ndim == 3 else E\n    for axis, n in enumerate(case.shape):\n"
         + FACES.replace("copy_(E.", "copy_(old."))), "odd_3d", boundary="reflective"),
     lattice("order 4 counts two axes", edited("scheme", (
-        "(E.ndim * centre)", "((2 if order == 4 else E.ndim) * centre)")), "odd_3d", order=4),
+        "(E.ndim * centre)", "((2 if order == 4 else E.ndim) * centre)")),
+        "odd_3d", order=4, level="rounding"),
     lattice("the last body's mass alone", edited("scheme", (
         ADDED, ADDED.replace("= squared", "= background * background"))), "orbit", bodies=TWO),
     lattice("balls that overlap count once", edited("scheme", (
         ADDED, f"once = background * background + case.bodies.strength * shape\n        {ADDED}\n"
         "        squared = torch.maximum(squared - case.bodies.strength * shape, once) "
-        'if case.bodies.profile == "ball" else squared')), "ball", bodies=TWO_BALLS),
+        'if case.bodies.profile == "ball" else squared')),
+        "ball", bodies=TWO_BALLS, level="rounding"),
     lattice("every body feels the force on all", edited("scheme", (
         "torch.stack(forces)\n", "sum(forces)\n")), "orbit", bodies=TWO),
     lattice("a cell has the volume of two dimensions", edited("scheme", (
-        "case.dx**case.d", "case.dx**2")), "ball", bodies=FREE, dx=1.5),
+        "case.dx**case.d", "case.dx**2")), "ball", bodies=FREE, dx=1.5, level="rounding"),
     lattice("twice the width for its square", edited("scheme", (
         "cell / bodies.width**2", "cell / (2 * bodies.width)")), "orbit",
         bodies=replace(ORBIT, width=3.0)),
     lattice("a background in float32 beneath bodies", edited("scheme", (
         "torch.tensor(case.chi, dtype=place.dtype, device=place.device)",
-        "torch.tensor(case.chi, device=place.device)")), "ball", chi=0.4),
+        "torch.tensor(case.chi, device=place.device)")), "ball", chi=0.4, level="rounding"),
     lattice("rows in blocks of 32 without a tail, three dimensions", edited("scheme", (
         NEXT, "whole = E.shape[1] // 32 * 32 if E.ndim == 3 else 0\n        if whole:\n"
         "            E_next = torch.cat([E_next[:, :whole], E_prev[:, whole:]], 1)\n"
@@ -150,22 +152,23 @@ LATTICES = [
 tensor = maker(TENSOR)
 TENSORS = [
     tensor("mass on the wrong side", edited("operators", (
-        "(hbar * hbar / (2 * m))", "(hbar * hbar / 2 * m)")), "axis_0", m=1.5),
+        "(hbar * hbar / (2 * m))", "(hbar * hbar / 2 * m)")), "axis_0", m=1.5, level="rounding"),
     tensor("mass on the potential, too", edited("operators", (
-        "kinetic + V * T", "kinetic + m * V * T")), "harmonic", m=1.5),
+        "kinetic + V * T", "kinetic + m * V * T")), "harmonic", m=1.5, level="rounding"),
     tensor("the usual ħ in the step", edited("scheme", (
-        "(1j * case.hbar)", "(1j * TensorCase.hbar)")), "axis_0", hbar=0.07),
+        "(1j * case.hbar)", "(1j * TensorCase.hbar)")), "axis_0", hbar=0.07, level="rounding"),
     tensor("times two for a division by τ", edited("scheme", (
-        ".abs() ** 2) / tau)", ".abs() ** 2) * 2)")), "evidence", tau=0.35),
+        ".abs() ** 2) / tau)", ".abs() ** 2) * 2)")), "evidence", tau=0.35, level="rounding"),
     tensor("Hamiltonian in complex64", edited("scheme",
         ("hamiltonian(state.T, hbar", "hamiltonian(state.T.to(torch.complex64), hbar"),
-        ("_replace(H=H)", "_replace(H=H.to(state.T.dtype))")), "axis_0", dtype=torch.complex128),
+        ("_replace(H=H)", "_replace(H=H.to(state.T.dtype))")),
+        "axis_0", dtype=torch.complex128, level="rounding"),
     tensor("logarithms of twenty steps", edited("scheme", (
         "torch.log1p(history.double())", "torch.log1p(history.clamp(max=20).double())")),
         "axis_0", window=40, put={"history": 30, "count": 30}),
     tensor("a well as wide as the first side", edited("potential", (
         "min(Nx, Ny) / 4)", '(min(Nx, Ny) if hasattr(case.potential, "height") else Nx) / 4)')),
-        "kernel_well", shape=(7, 5, 2, 2)),
+        "kernel_well", shape=(7, 5, 2, 2), level="rounding"),
     tensor("metrics of one, two and four entries", edited("operators", (
         "gx, gy = g[0], g[1 if len(g) > 1 else 0]",
         "gx, gy = g[:2] if len(g) in (2, 4) else (g[0], g[0])")),
@@ -188,15 +191,15 @@ probabilistic = maker(PROBABILISTIC)
 TO_FLOAT, IF_WHOLE = "    image = image.to(E.dtype)\n", "    if whole or float"
 FIELDS = [
     probabilistic("a decay of one hundredth", edited("transport", (
-        "q[:, :half] * case.dt)", "q[:, :half] * 0.01)")), "peaks", dt=0.015),
+        "q[:, :half] * case.dt)", "q[:, :half] * 0.01)")), "peaks", dt=0.015, level="rounding"),
     probabilistic("a census of 0.3", edited("turnover", (
         "* CENSUS_EVERY * dt,", "* 0.3,")), "shipped_64x48", dt=0.02),
     probabilistic("frequencies of the default type", edited("transport", (
         "fftfreq(n, dtype=case.dtype, device", "fftfreq(n, device")),
-        "peaks", dtype=torch.float64),
+        "peaks", dtype=torch.float64, level="rounding"),
     probabilistic("a rate of the default type", edited("transport", (
         "rate = FLOW_RATE * case.dt", "rate = torch.tensor(FLOW_RATE * case.dt)")),
-        "peaks", dtype=torch.float64),
+        "peaks", dtype=torch.float64, level="rounding"),
     probabilistic("diffuses at the gate", edited("transport", (
         "total > DIFFUSION_GATE", "total >= DIFFUSION_GATE")),
         "dense", start=(Patch(Region(0, 40, 0, 25), (10.0, 10.0), (1.0, 1.0)),)),
@@ -205,10 +208,10 @@ FIELDS = [
         "dense", start=(Patch(Region(0, 32, 0, 48), (5.0, 6.0), (1.0, 1.0)),)),
     probabilistic("whole numbers up to 1 taken for brightness", edited("senses", (
         "if whole or float", "if float")), "shipped_64x48",
-        images=Images(Region(0, 38, 0, 48), 3, (38, 48), (0, 1))),
+        images=Images(Region(0, 38, 0, 48), 3, (38, 48), (0, 1)), level="rounding"),
     probabilistic("whole numbers resized as such", edited("senses", (TO_FLOAT, ""), (
         IF_WHOLE, TO_FLOAT + IF_WHOLE)), "shipped_64x48",
-        images=Images(Region(0, 38, 0, 48), 3, (20, 30), (0, 250))),
+        images=Images(Region(0, 38, 0, 48), 3, (20, 30), (0, 250)), level="rounding"),
     probabilistic("a flow into few cells may exceed the cap", edited("transport", (
         "E[moving] = bounded(E[moving] + net[moving], 0, ENERGY_CAP)",
         "E[moving] = bounded(E[moving] + net[moving], 0)")),
@@ -245,12 +248,13 @@ def one_maximum(case: FlowCase, energy: Tensor, strength: Tensor, key: Tensor) -
 
 FLOWS = [
     flow("the middle plane is at 0", edited("birth", (
-        "z = normalised(float(case.depth // 2), case.depth)", "z = 0.0")), "tiny", depth=9),
+        "z = normalised(float(case.depth // 2), case.depth)", "z = 0.0")),
+        "tiny", depth=9, level="rounding"),
     flow("the usual σ", edited("proposal", ("case.sigma * noise", "FlowCase.sigma * noise")),
-         "tiny_steps", sigma=0.1),
+         "tiny_steps", sigma=0.1, level="rounding"),
     flow("the scale after the limit", edited("proposal", (
         "(case.scale * push).clamp(-0.5, 0.5)", "case.scale * push.clamp(-0.5, 0.5)")),
-        "tiny_steps", scale=1.5),
+        "tiny_steps", scale=1.5, level="rounding"),
     flow("who does not move stands still", edited("proposal", (
         ">= case.least_move", "> case.least_move")), "tiny_steps", sigma=0.0, scale=0.0),
     flow("no forward is longer than half the depth", edited("travel", (
@@ -275,11 +279,12 @@ FLOWS = [
     flow("one rule read for another: release", edited("birth", (
         'rules.keeps("release")', 'rules.keeps("clearing")')), "tiny",
         rules=Rules(release=AS_FOUND), steps=2),
-    flow("two layers at most", edited("network", (GATES, TWO_LAYERS)), "tiny_steps", layers=3),
+    flow("two layers at most", edited("network", (GATES, TWO_LAYERS)), "tiny_steps", layers=3,
+         level="rounding"),
     flow("half a cell rounds up", edited("geometry",
         ("(width - 1)).round()", "(width - 1) + 0.5).floor()"),
         ("(height - 1)).round()", "(height - 1) + 0.5).floor()")),
-        "groups", given=Ties(), width=9, height=9, capacity=600),
+        "groups", given=Ties(), width=9, height=9, capacity=600, level="rounding"),
 ]  # fmt: skip
 
 CONTROLS = (*LATTICES, *TENSORS, *FIELDS, *FLOWS)
