@@ -5,6 +5,8 @@ import builtins
 import json
 import re
 import shutil
+from dataclasses import dataclass, field
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -33,17 +35,43 @@ FILES = [
 ]
 
 
-def imported(path: Path) -> set[str]:
-    """Modules that a file imports absolutely."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "verb":
-            found.add(node.args[0].value)  # of the command line: imported when it is called
+@dataclass
+class Contents:
+    """What the rules ask of a file."""
+
+    imports: set[str] = field(default_factory=set)  # modules that it imports absolutely
+    classes: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)  # that its code mentions
+    errors: set[str] = field(default_factory=set)  # that its docstrings say are raised
+
+    def note(self, node: ast.AST) -> None:
+        match node:
+            case ast.Import():
+                self.imports |= {alias.name for alias in node.names}
+            case ast.ImportFrom(level=0):
+                self.imports |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+            case ast.Call(func=ast.Name(id="verb")):  # of the command line: imported when called
+                self.imports.add(node.args[0].value)
+            case ast.Name():
+                self.names.add(node.id)
+            case ast.ClassDef():
+                self.classes.add(node.name)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+            _, _, raises = (ast.get_docstring(node) or "").partition("Raises:\n")
+            self.errors |= set(re.findall(r"^    ([\w.]+):", raises, re.MULTILINE))
+
+
+@cache
+def read(text: str) -> Contents:
+    """Each text is parsed once, whichever files have it."""
+    found = Contents()
+    for node in ast.walk(ast.parse(text)):
+        found.note(node)
     return found
+
+
+def imported(path: Path) -> set[str]:
+    return read(path.read_text()).imports
 
 
 def key(path: Path) -> str:
@@ -53,32 +81,35 @@ def key(path: Path) -> str:
     return path.name if path.name in MAY_IMPORT else "implementation"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_one_way(path):
-    ours = {module.split(".")[0] for module in imported(path)} & set(LAYERS)
-    assert ours <= MAY_IMPORT[key(path)]
+PHYSICS = ("baselines", "validation", "implementation", "validation.py")
+OTHERS = {"numpy", "numba", "scipy", "pydantic"}
+FORBIDDEN = {  # what a file must not import
+    "a layer above": lambda path, m: m.split(".")[0] in set(LAYERS) - MAY_IMPORT[key(path)],
+    "a clock": lambda path, m: key(path) in PHYSICS and m in CLOCKS,
+    "more than torch": lambda path, m: key(path) == "baselines" and m.split(".")[0] in OTHERS,
+    "foreign sources": lambda path, m: FOREIGN in m.split("."),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_imports_what_it_must_not(what):
+    forbidden = FORBIDDEN[what]
+    pairs = ((path, module) for path in FILES for module in imported(path))
+    assert [f"{path} imports {m}" for path, m in pairs if forbidden(path, m)] == []
 
 
 @pytest.mark.parametrize(
-    "path",
-    [p for p in FILES if key(p) in ("baselines", "validation", "implementation", "validation.py")],
-    ids=lambda p: str(p.relative_to(ROOT)),
+    ("what", "file", "module"),
+    [
+        ("a layer above", "validation/claims.py", "tools.suite"),
+        ("a layer above", "baselines/engine.py", "validation"),
+        ("a clock", "optimizations/x/implementation.py", "torch.profiler"),
+        ("more than torch", "baselines/x_v1/__init__.py", "numpy.linalg"),
+        ("foreign sources", "tools/suite.py", f"baselines.x.{FOREIGN}.program"),
+    ],
 )
-def test_physics_has_no_clock(path):
-    assert not imported(path) & CLOCKS
-
-
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if key(p) == "baselines"], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_engines_need_torch_and_nothing_else_of_others(path):
-    others = {m.split(".")[0] for m in imported(path)} & {"numpy", "numba", "scipy", "pydantic"}
-    assert not others
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_of_ours_imports_foreign_sources(path):
-    assert not [module for module in imported(path) if FOREIGN in module.split(".")]
+def test_what_must_not_be_imported_is_found(what, file, module):
+    assert FORBIDDEN[what](ROOT / file, module)
 
 
 def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
@@ -214,16 +245,7 @@ def test_what_refuses_a_number_and_what_makes_one_is_locked_under_the_clocks_pro
 
 def test_a_docstring_names_errors_that_exist():
     """Else a class that was given another name stays in the docstrings of those who raise it."""
-    known, unknown = set(dir(builtins)), []
-    trees = {file: ast.parse(file.read_text()) for file in FILES}
-    for tree in trees.values():
-        known |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-    for file, tree in trees.items():
-        imported = {getattr(node, "id", "") for node in ast.walk(tree)}
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-                continue
-            _, _, raises = (ast.get_docstring(node) or "").partition("Raises:\n")
-            names = set(re.findall(r"^    ([\w.]+):", raises, re.MULTILINE))
-            unknown += [f"{file}: {name}" for name in names - known - imported]
-    assert unknown == []
+    contents = {file: read(file.read_text()) for file in FILES}
+    known = set(dir(builtins)).union(*(found.classes for found in contents.values()))
+    unknown = {file: found.errors - found.names - known for file, found in contents.items()}
+    assert [f"{file}: {name}" for file, names in unknown.items() for name in names] == []

@@ -74,11 +74,11 @@ def test_versions_are_set_by_hand(discovered):
     assert {found["version"] for found in discovered} <= {suite.Suite.version}
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-def test_benchmark_is_one_declaration(folder):
-    assert folder.name.isidentifier()
-    assert (folder / "__init__.py").exists(), "asv does not descend without it"
-    assert defined(folder / "benchmark.py") == {"Speed", "setup_cache"}
+def test_benchmark_is_one_declaration():
+    for folder in FOLDERS:
+        assert folder.name.isidentifier()
+        assert (folder / "__init__.py").exists(), f"asv does not descend into {folder} without it"
+        assert defined(folder / "benchmark.py") == {"Speed", "setup_cache"}, folder
 
 
 @pytest.mark.parametrize("package", ["baselines", "validation", "optimizations"])

@@ -1,13 +1,12 @@
 """What everyday runs judge is what the claims say, read without importing them."""
 
-import pytest
-
 from validation import discovery
 
 
-@pytest.mark.parametrize("name", discovery.names())
-def test_the_text_says_what_the_claim_says(name):
-    assert discovery.quick(name) == discovery.claim(name).quick
+def test_the_text_says_what_the_claim_says():
+    names = discovery.names()
+    assert [n for n in names if discovery.quick(n) != discovery.claim(n).quick] == []
+    assert {discovery.quick(name) for name in names} == {True, False}
 
 
 def test_every_engine_of_today_has_a_control_on_everyday_runs():

@@ -33,21 +33,21 @@ def test_a_verdict_on_small_cases_gives_no_number(scratch):
 
 @pytest.mark.long
 def test_null_is_inconclusive_and_a_dirty_tree_is_refused(scratch):
-    scratch.only("lattice_field_null", ("odd_2d", "packet_64"))
+    scratch.only("lattice_field_null", ("packet_64",))
     scratch.commit()
     assert scratch.run("validate", "lattice_field_null").returncode == 0
     scratch.file("tools", "note.py").write_text("x = 1\n")
     refused = scratch.run("bench", "lattice_field_null", "--processes", "2")
     assert refused.returncode == 1
     assert "--dirty" in refused.stdout
-    done = scratch.run("bench", "lattice_field_null", "--processes", "3", "--dirty")
+    done = scratch.run("bench", "lattice_field_null", "--processes", "2", "--dirty")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "(dirty)" in done.stdout
     file = results.path("lattice_field_null", machine.kind(), scratch.root)
     record = json.loads(file.read_text())["timing"]
     assert record["conditions"]["dirty"]
     found = record["cases"]["packet_64"]
-    assert found["processes"] + len(found.get("discarded", [])) >= 3
+    assert found["processes"] + len(found.get("discarded", [])) >= 2
     assert found["injected_truth"] > 1
     verified = scratch.run("report", "--verify")
     assert verified.returncode == 0, verified.stdout
