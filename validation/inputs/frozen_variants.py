@@ -1,7 +1,7 @@
 """Variants that are frozen beside an engine's seal: what they are, what comes out, what is allowed.
 
-A claim at level "rounding" is held to the truth of that very variant. Its fields may be off, in RMS,
-in the largest cell and in the worst block, by
+A claim at level "rounding" is held to the truth of that very variant. Its fields may be off, in
+RMS, in the largest cell and in the worst block, by
 
     WIDE · max {d_i} + WIDE · ulp of the largest value
 
@@ -72,14 +72,10 @@ def place(engine: str) -> Path:
 
 def freeze_variants(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:
     """Selects the variants of a frozen engine and files them beside its seal."""
-    engine, found = baselines.load(name), []
-    chosen = selected(engine, tell)
-    tell(f"inputs: what {len(chosen)} of them allow")
-    for one in chosen:
-        frozen = measured(one)
-        if frozen.allowed:
-            found.append(frozen)
     seal = manifest.manifest(name).seal
+    chosen = selected(baselines.load(name), tell)
+    tell(f"inputs: what may be off on {len(chosen)} of them")
+    found = [measured(one) for one in chosen]
     return FrozenVariants(engine=name, baseline=seal, variants=found).write(place(name))
 
 
@@ -131,7 +127,7 @@ def coarser(one: torch.dtype, other: torch.dtype) -> bool:
 
 
 class VariantRun:
-    """A frozen variant made ready on this machine, for candidates that make ``stride`` steps a call.
+    """A frozen variant made ready on this machine, for candidates of ``stride`` steps a call.
 
     Its start and answers are computed on first use, once; a few milliseconds each.
     """

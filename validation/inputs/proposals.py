@@ -8,8 +8,7 @@
 
 Whether the engine admits a proposal, and whether it tells anything, `selection` finds out.
 
-Pairs: D. M. Cohen, S. R. Dalal, M. L. Fredman, G. C. Patton, IEEE Trans. Softw. Eng. 23, 437 (1997),
-doi:10.1109/32.605761.
+Pairs are combined in `covering`.
 """
 
 import dataclasses
@@ -23,8 +22,8 @@ from baselines.engine import WIDER, Case, Engine, State, plain
 from validation.inputs import case_fields
 from validation.inputs.case_fields import LIKE, Changes
 
-MOVED, PAIR, SHAPE, LIMIT, COUNTER = KINDS = ("moved", "pair", "shape", "limit", "counter")
-FACTORS = (0.7, 1.5, 0.1, 10.0)
+PAIR, LIMIT, SHAPE, MOVED, COUNTER = KINDS = ("pair", "limit", "shape", "moved", "counter")
+FACTORS = (0.7, 1.5, 0.1, 10.0, 1000.0)
 SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129)
 TWO_SIZES = (33, 65)
 NARROW = (7, 5, 3)  # other sizes, where one is large

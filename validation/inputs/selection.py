@@ -13,8 +13,9 @@ import torch
 
 from baselines.engine import Case, Engine
 from validation.inputs import case_fields, proposals, starts
+from validation.inputs.aimed import aimed
 from validation.inputs.covering import Covering
-from validation.inputs.proposals import COUNTER, KINDS, MOVED, PAIR, SHAPE, Proposal
+from validation.inputs.proposals import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
 from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
 from validation.reference.trajectory import along
 
@@ -35,6 +36,8 @@ def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) ->
     for kind, make in {PAIR: combined, MOVED: moved, SHAPE: shaped, COUNTER: counting}.items():
         tell(f"inputs: {kind}")
         found[kind] = list(make(engine, sources))
+    tell(f"inputs: {LIMIT}")
+    found[LIMIT] = list(aimed(engine, sources, list(chain(*found.values()))))
     turns = zip_longest(*(found[kind] for kind in KINDS if kind in found))
     return list(filter(None, chain.from_iterable(turns)))[:MOST]
 

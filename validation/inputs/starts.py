@@ -3,14 +3,15 @@
     after n         the state after n steps of the case's own run
     shuffled k      the values of each moving field in another order: a packet that is nearly zero
                     far out hides an error there, and the range of values stays
-    towards [s, t]  on the line from there (t = 0) to the same state with each moving number off
-                    by about a share s (t = 1)
+    line [k, t]     on the line from there to its k-th far end (`far_ends`)
+    line back [k, t]  the same line from the far end
     counters {f: n} fields of a single whole number set to n
 
 applied in the order in which the recipe names them. The same recipe gives the same bits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, product
 
 import torch
 
@@ -45,9 +46,18 @@ def shuffled(engine: Engine, case: Case, state: State, number: int) -> State:
     return moving(state, engine.fixed, case.seed + number, change)
 
 
-def towards(engine: Engine, case: Case, state: State, place: tuple[float, float]) -> State:
-    share, t = place
-    return between(state, moving(state, engine.fixed, case.seed, off_by(share)), t)
+def line(engine: Engine, case: Case, state: State, place: tuple[int, float]) -> State:
+    number, t = place
+    return between(state, far_end(engine, case, state, number), t)
+
+
+def line_back(engine: Engine, case: Case, state: State, place: tuple[int, float]) -> State:
+    number, t = place
+    return between(far_end(engine, case, state, number), state, t)
+
+
+def far_end(engine: Engine, case: Case, state: State, number: int) -> State:
+    return next(islice(far_ends(state, engine.fixed, case.seed), number, None))
 
 
 def counters(engine: Engine, case: Case, state: State, values: dict[str, int]) -> State:
@@ -55,10 +65,13 @@ def counters(engine: Engine, case: Case, state: State, values: dict[str, int]) -
     return state._replace(**{name: torch.full_like(held[name], n) for name, n in values.items()})
 
 
+POWERS = (1, 4, 10, 20, 40)  # of two, by which numbers are moved to the far end of a line
+Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 WORDS: dict[str, Callable[..., State]] = {
     "after": after,
     "shuffled": shuffled,
-    "towards": towards,
+    "line": line,
+    "line back": line_back,
     "counters": counters,
 }
 
@@ -96,3 +109,45 @@ def off_by(share: float) -> Callable[[torch.Tensor, torch.Generator], torch.Tens
         return t * (1 + share * draw.to(t.dtype))
 
     return change
+
+
+def far_ends(start: State, still: tuple[str, ...], seed: int) -> Iterator[State]:
+    """The start with one moving field changed, or all of them; mild changes come first. Then
+    with one field nothing, and all others changed.
+
+    Which cells are changed is drawn from the seed.
+    """
+    moving = [n for n, t in fields(start).items() if inexact(t) and t.numel() and n not in still]
+    groups = [[name] for name in moving] + ([moving] if len(moving) > 1 else [])
+    for change, group in product(changes(), groups):
+        yield changed(start, group, change, seed)
+    for name, change in product(moving if len(moving) > 1 else [], changes()):
+        empty = start._replace(**{name: torch.zeros_like(getattr(start, name))})
+        yield changed(empty, [n for n in moving if n != name], change, seed)
+
+
+def changed(start: State, names: list[str], change: Change, seed: int) -> State:
+    """The start with these fields changed."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return start._replace(**{n: change(getattr(start, n), generator) for n in names})
+
+
+def changes() -> Iterator[Change]:
+    """Of the numbers of a field: to nothing; half of them the other way, up, down, and further."""
+    yield lambda t, generator: torch.zeros_like(t)
+    yield halfway(lambda t: -t)
+    for power in POWERS:
+        for sign in (1, -1):
+            yield halfway(lambda t, by=sign * 2.0**power: t + by)
+        yield halfway(lambda t, by=2.0**power: t * by)
+    yield halfway(lambda t: torch.full_like(t, torch.finfo(t.dtype).max / 8))
+
+
+def halfway(change: Callable[[torch.Tensor], torch.Tensor]) -> Change:
+    """The change, made in half of the cells."""
+
+    def act(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        chosen = torch.rand(t.shape, generator=generator) < (0.5 if t.numel() > 1 else 1.0)
+        return torch.where(chosen.to(t.device), change(t), t)
+
+    return act

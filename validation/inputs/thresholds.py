@@ -13,13 +13,14 @@ number off by some percent), or one outcome of one condition or limit of the eng
 (`Aim`, with y from a list of changes of the start's fields, mild ones first).
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice, product
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 
 import torch
 
-from baselines.engine import Case, Engine, State, fields
-from validation.reference.distance import inexact
+from baselines.engine import Case, Engine, State
+from validation.inputs.starts import Recipe, between, far_ends
 from validation.reference.envelope import same_decisions
 from validation.reference.limits import Conditions, Limits, Place
 
@@ -27,8 +28,6 @@ NEAR, AT = 12, 40  # halvings
 OFF = (0.05, 0.5)  # of each moving number: the far end of the line, tried in turn
 LINES = 2  # on which two equal elements are sought, some 60 calls each
 REFUSALS = (ValueError, RuntimeError, IndexError)  # of a start that the engine does not admit
-POWERS = (1, 4, 10, 20, 40)  # of two, by which numbers are moved to the far end of a line
-Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 
 def beside(
@@ -47,51 +46,37 @@ def beside(
 
     far = next(filter(crossed, map(moved, OFF)), None)
     if far is not None:
-        yield from halved(start, far, crossed)
+        for word, t in halved(lambda t: crossed(between(start, far, t))):
+            yield word, between(start, far, t)
 
 
-def halved(
-    start: State, far: State, crossed: Callable[[State], bool]
-) -> Iterator[tuple[str, State]]:
-    """States on both sides of where the line to ``far`` is crossed, near and at it."""
+def halved(crossed: Callable[[float], bool]) -> Iterator[tuple[str, float]]:
+    """Places t on both sides of where a line is crossed, near and at it."""
     below, above = 0.0, 1.0
     for halving in range(1, AT + 1):
         middle = (below + above) / 2
-        if crossed(between(start, far, middle)):
+        if crossed(middle):
             above = middle
         else:
             below = middle
         if word := {NEAR: "near", AT: "at"}.get(halving):
-            yield f"below, {word} a threshold", between(start, far, below)
-            yield f"above, {word} a threshold", between(start, far, above)
-
-
-def between(one: State, other: State, t: float) -> State:
-    """On the line between two states; whole numbers are those of the first."""
-    pairs = zip(one, other, strict=True)
-    return type(one)(*(x + t * (y - x) if inexact(x) else x for x, y in pairs))
+            yield f"below, {word} a threshold", below
+            yield f"above, {word} a threshold", above
 
 
 class Aim:
-    """Starts near a given one from which a place of the engine's source comes out otherwise.
+    """Starts near a given one from which a place of the engine's source comes out otherwise, each
+    as a recipe (`starts`) to be applied to that start.
 
     Attributes:
-        far: the far ends of the lines; by default `far_ends` of the start.
+        most: far ends that are looked at.
         steps: of the baseline, in which the outcome may be reached.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        case: Case,
-        start: State,
-        far: Iterable[State] | None = None,
-        still: tuple[str, ...] = (),
-        steps: int = 1,
-    ):
+    def __init__(self, engine: Engine, case: Case, start: State, most: int = 80, steps: int = 1):
         self.engine, self.case, self.start, self.steps = engine, case, start, steps
         self.run = engine.runner(case)
-        self.coming = iter(far_ends(start, still, case.seed) if far is None else far)
+        self.coming = islice(far_ends(start, engine.fixed, case.seed), most)
         self.known: list[tuple[State, Limits]] = []
         self.here = self.reached(start)
 
@@ -116,40 +101,51 @@ class Aim:
             self.known.append((state, self.reached(state)))
             yield self.known[-1]
 
-    def at(self, place: Place, outcome: str) -> Iterator[tuple[str, State]]:
-        """(name, state) on both sides of the outcome, near and at it; none if no end has it."""
+    def at(self, place: Place, outcome: str) -> Iterator[Recipe]:
+        """Starts on both sides of the outcome, near and at it; none if no end has it."""
         here = self.has(self.here, place, outcome)
 
-        def crossed(state: State) -> bool:
-            return self.has(self.reached(state), place, outcome) != here
+        def crossed(far: State, t: float) -> bool:
+            return self.has(self.reached(between(self.start, far, t)), place, outcome) != here
 
-        for far, limits in self.ends():
+        for number, (far, limits) in enumerate(self.ends()):
             if limits and self.has(limits, place, outcome) != here:
-                yield from halved(self.start, far, crossed)
+                yield {"line": [number, 1.0]}  # clear of it
+                for _, t in halved(partial(crossed, far)):
+                    yield {"line": [number, t]}
                 return
 
-    def tie(self, place: Place, lines: int = LINES) -> State | None:
-        """A state from which two elements that are compared there are equal, if one is found.
+    def tie(self, place: Place, lines: int = LINES) -> Recipe | None:
+        """A start from which two elements that are compared there are equal, if one is found.
 
         On each of so many lines on which the comparison of some element comes out otherwise,
         the interval is halved down to neighbouring numbers; the equal ones lie on the way.
         """
         here = self.looked(self.start, place)[1]
+        numbered = enumerate(state for state, _ in self.ends())
+        crossing = ((k, s) for k, s in numbered if not alike(self.looked(s, place)[1], here))
+        for number, far in islice(crossing, lines):
+            # from the far end: a field that is zero there has finer steps
+            ways = {"line back": (far, self.start, False), "line": (self.start, far, True)}
+            for word, (one, other, begins_here) in ways.items():
+                t = self.equal_on(place, one, other, here, begins_here)
+                if t is not None:
+                    return {word: [number, t]}
+        return None
 
-        def crosses(far: State) -> bool:
-            return not alike(self.looked(far, place)[1], here)
-
-        for far in islice(filter(crosses, (state for state, _ in self.ends())), lines):
-            below, above = 0.0, 1.0  # from the far end: a field that is zero there has finer steps
-            while below < (middle := (below + above) / 2) < above:
-                state = between(far, self.start, middle)
-                limits, results = self.looked(state, place)
-                if self.has(limits, place, "equal"):
-                    return state
-                if alike(results, here):
-                    above = middle
-                else:
-                    below = middle
+    def equal_on(
+        self, place: Place, one: State, other: State, here: list[torch.Tensor], begins_here: bool
+    ) -> float | None:
+        """Where on a line two elements that are compared there are equal; None if nowhere."""
+        below, above = 0.0, 1.0
+        while below < (middle := (below + above) / 2) < above:
+            limits, results = self.looked(between(one, other, middle), place)
+            if self.has(limits, place, "equal"):
+                return middle
+            if alike(results, here) == begins_here:
+                below = middle
+            else:
+                above = middle
         return None
 
     @staticmethod
@@ -167,45 +163,3 @@ class Aim:
 def alike(some: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
     """Whether two runs compared alike."""
     return len(some) == len(others) and all(map(torch.equal, some, others))
-
-
-def far_ends(start: State, still: tuple[str, ...], seed: int) -> Iterator[State]:
-    """The start with one moving field changed, or all of them; mild changes come first. Then
-    with one field nothing, and all others changed.
-
-    Which cells are changed is drawn from the seed.
-    """
-    moving = [n for n, t in fields(start).items() if inexact(t) and t.numel() and n not in still]
-    groups = [[name] for name in moving] + ([moving] if len(moving) > 1 else [])
-    for change, group in product(changes(), groups):
-        yield changed(start, group, change, seed)
-    for name, change in product(moving if len(moving) > 1 else [], changes()):
-        empty = start._replace(**{name: torch.zeros_like(getattr(start, name))})
-        yield changed(empty, [n for n in moving if n != name], change, seed)
-
-
-def changed(start: State, names: list[str], change: Change, seed: int) -> State:
-    """The start with these fields changed."""
-    generator = torch.Generator("cpu").manual_seed(seed)
-    return start._replace(**{n: change(getattr(start, n), generator) for n in names})
-
-
-def changes() -> Iterator[Change]:
-    """Of the numbers of a field: to nothing; half of them the other way, up, down, and further."""
-    yield lambda t, generator: torch.zeros_like(t)
-    yield halfway(lambda t: -t)
-    for power in POWERS:
-        for sign in (1, -1):
-            yield halfway(lambda t, by=sign * 2.0**power: t + by)
-        yield halfway(lambda t, by=2.0**power: t * by)
-    yield halfway(lambda t: torch.full_like(t, torch.finfo(t.dtype).max / 8))
-
-
-def halfway(change: Callable[[torch.Tensor], torch.Tensor]) -> Change:
-    """The change, made in half of the cells."""
-
-    def act(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        chosen = torch.rand(t.shape, generator=generator) < (0.5 if t.numel() > 1 else 1.0)
-        return torch.where(chosen.to(t.device), change(t), t)
-
-    return act

@@ -24,7 +24,7 @@ Everything is drawn from the case's own seed: the same case is always tried alik
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache as cache_results
@@ -34,11 +34,12 @@ from threading import RLock
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, fields, replace
+from baselines.engine import Case, Engine, State, replace
 from validation.claims import Agreement
 from validation.golden import run_cache
 from validation.inputs import thresholds
 from validation.inputs.sizes import alike, resized
+from validation.inputs.starts import moving, off_by
 from validation.parallel.threads import shared
 from validation.reference.distance import ZERO, Distance, inexact
 from validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
@@ -235,30 +236,6 @@ def beside_thresholds(
                 lambda state: run_cache.along(base, run.case, state, [1])[1],
                 lambda share: moving(run.start, still, run.case.seed, off_by(share)),
             )
-
-
-def moving(state: State, still: tuple[str, ...], seed: int, change) -> State:
-    """``state`` with ``change(tensor, generator)`` in its moving floating-point fields."""
-    generator = torch.Generator("cpu").manual_seed(seed)
-
-    def changed(name: str, t: torch.Tensor) -> torch.Tensor:
-        if name in still or t.numel() < 2:  # a single number is a parameter more often than a field
-            return t
-        if t.is_complex():
-            return torch.view_as_complex(change(torch.view_as_real(t).contiguous(), generator))
-        return change(t, generator) if t.is_floating_point() else t
-
-    return type(state)(*(changed(name, t) for name, t in fields(state).items()))
-
-
-def off_by(share: float) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
-    """Change of each number by about that share of it."""
-
-    def change(t: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        draw = torch.randn(t.shape, generator=generator, dtype=torch.float64)
-        return t * (1 + share * draw.to(t.dtype))
-
-    return change
 
 
 def other_sizes(base: Engine, case: Case, start: State) -> Iterator[InputVariant | None]:

@@ -83,7 +83,7 @@ class CaseResult(Part):
 
 
 class VariantsSummary(Part):
-    """What was tried of the inputs that are frozen beside an engine's seal: see `variant_checks`."""
+    """What was tried of the inputs that are frozen with an engine: see `variant_checks`."""
 
     frozen: int = 0  # how many there are
     tried: int = 0  # of them, answered and compared

@@ -50,6 +50,10 @@ class VariantChecks:
             return
         fits = [n for n in asked if not claim.cases or self.occurs(claim, n)]
         leave(result, "the claim's cases have nothing of that kind", len(asked) - len(fits))
+        if claim.level != "exact":
+            settled = [n for n in fits if self.frozen[n].allowed]
+            leave(result, "rounding decides there", len(fits) - len(settled))
+            fits = settled
         most, why = len(fits), ""
         if coverage is Coverage.SMALL:
             most, why = SMOKE, "few cases are judged"

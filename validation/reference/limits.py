@@ -75,6 +75,8 @@ class Limits(dict[Place, frozenset[str]]):
         return Limits({p: self.get(p, frozenset()) | other.get(p, frozenset())
                        for p in {**self, **other}})  # fmt: skip
 
+    __ior__ = __or__  # a dict's own would forget what was seen before
+
     def plain(self) -> list[list]:
         """As JSON has it."""
         return [[*place, sorted(seen)] for place, seen in sorted(self.items())]

@@ -1,0 +1,126 @@
+"""Inputs that reach conditions and limits of the engine which nothing else has reached.
+
+What the small named cases and the inputs chosen so far reach is measured. Then random moves are
+made, one after the other, and an input that reaches something new is kept and moved further. At
+last lines are searched, from a few of all these, for starts from which a place that is still
+missing comes out otherwise (`thresholds.Aim`): clear of the change, and on both sides of it.
+
+Coverage as the guide of random changes: M. Böhme, V.-T. Pham, A. Roychoudhury, IEEE Trans. Softw.
+Eng. 45, 489 (2019), doi:10.1109/TSE.2017.2785841.
+"""
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from baselines.engine import Case, Engine, State
+from validation.inputs import case_fields
+from validation.inputs.proposals import LIMIT, MOVED, Proposal, moves, same_kind
+from validation.inputs.starts import Recipe
+from validation.inputs.thresholds import Aim
+from validation.inputs.tried import REFUSALS, Tried, tried
+from validation.reference.limits import Limits, reached_by
+from validation.reference.operator_count import operators
+
+MOVES = 600  # at random
+SOURCES = 12  # inputs from which moves and lines begin
+COSTLY = 20_000  # operators of one call; a line takes some hundred calls
+TIES = 4  # of one input, for which equal elements are sought, some hundred calls each
+STEPS = 24  # of the named cases
+EACH = 3  # starts for one outcome: clear of the change, and on either side of it
+FARTHEST = 160  # lines from one input
+
+
+def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Iterator[Tried]:
+    """Admitted inputs that reach what is missing."""
+    total = reached(engine, sources, chosen)
+    named = list(filter(None, (tried(engine, Proposal(LIMIT, name)) for name in sources)))
+    found = explored(engine, cheapest(engine, named, SOURCES), total)
+    for one in found:
+        total |= reached_by(engine, one.case, max(one.want), from_own(one))
+        yield one
+    far = [t for t in chosen if t.proposal.kind == MOVED and t.proposal.aim.endswith(" x1000")]
+    for group in (named, far, found):
+        for begin in cheapest(engine, group, SOURCES // 2):
+            for one in along_lines(engine, begin, total):
+                total |= reached_by(engine, one.case, max(one.want), one.start)
+                yield one
+
+
+def explored(engine: Engine, sources: list[Tried], total: Limits) -> list[Tried]:
+    """Inputs made by random moves, each of which reached something new when it was made."""
+    rng, corpus, seen = random.Random(0), list(sources), total.reached()
+    for _ in range(MOVES if corpus else 0):
+        near = rng.choice(corpus)
+        path, value = rng.choice(list(case_fields.everything(near.case)))
+        others = same_kind(dict(engine.cases), near.case)
+        ways = [changes for _, changes in moves(near.case, path, value, others)]
+        if not ways:
+            continue
+        changes = near.proposal.changes | rng.choice(ways)
+        one = tried(engine, replace(near.proposal, kind=LIMIT, changes=changes))
+        if one is None:
+            continue
+        new = reached_by(engine, one.case, max(one.want), from_own(one)).reached() - seen
+        if new:
+            seen |= new
+            corpus.append(one)
+    return corpus[len(sources) :]
+
+
+def from_own(one: Tried) -> State | None:
+    """The start that a run is measured from; none for the case's own, whose making counts."""
+    return one.start if one.proposal.begin else None
+
+
+def along_lines(engine: Engine, begin: Tried, total: Limits) -> Iterator[Tried]:
+    """Inputs on lines from one start that reach what is missing in ``total``."""
+    missing = total.missing()
+    if not missing:
+        return
+    aim = Aim(engine, begin.case, begin.start, FARTHEST)
+    within, ties = aim.outcomes(), TIES
+    for place, outcome in missing:
+        recipes: Iterable[Recipe] = ()
+        if outcome in within.get(place, ()):
+            recipes = aim.at(place, outcome)
+        elif outcome == "equal" and place in within and ties:
+            ties -= 1
+            recipes = filter(None, [aim.tie(place)])
+        yield from admitted(engine, begin.proposal, recipes)
+
+
+def admitted(engine: Engine, near: Proposal, recipes: Iterable[Recipe]) -> Iterator[Tried]:
+    """As many of the starts as are enough for one outcome."""
+    count = 0
+    for recipe in recipes:
+        one = tried(engine, replace(near, kind=LIMIT, begin=near.begin | recipe))
+        if one is not None:
+            yield one
+            count += 1
+            if count == EACH:
+                return
+
+
+def reached(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Limits:
+    """What is reached without any aim."""
+    total = Limits()
+    for case in sources.values():
+        total |= reached_by(engine, case, min(case.steps, STEPS))
+    for one in chosen:
+        total |= reached_by(engine, one.case, max(one.want), one.start)
+    return total
+
+
+def cheapest(engine: Engine, group: list[Tried], most: int) -> list[Tried]:
+    """Of some inputs the ones whose step is cheapest."""
+    costs = sorted((calls(engine, one), n) for n, one in enumerate(group))
+    return [group[n] for cost, n in costs if cost <= COSTLY][:most]
+
+
+def calls(engine: Engine, one: Tried) -> int:
+    """Operators of one call from there."""
+    try:
+        return operators(engine, one.case, one.start)
+    except REFUSALS:
+        return COSTLY + 1
