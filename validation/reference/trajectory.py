@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
-from baselines.engine import Case, Engine, State, fields
+from baselines.engine import Case, Engine, Run, State, fields
 from validation.reference.distance import Distance, distance, inexact, widest
-from validation.reference.random_rounding import RandomRounding
+from validation.reference.random_rounding import rounded
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 SLACK = 2.0  # of the baseline error: two right answers lie on either side of the truth
@@ -46,7 +46,12 @@ class Reference:
 
 def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
     """The engine's states after each number of steps."""
-    run, states, here, state = engine.runner(case), {}, 0, start
+    return visited(engine.runner(case), start, at)
+
+
+def visited(run: Run, start: State, at: list[int]) -> States:
+    """The states after each number of steps."""
+    states, here, state = {}, 0, start
     for n in at:
         state = states[n] = run(state, n - here)
         here = n
@@ -54,9 +59,8 @@ def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
 
 
 def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
-    """A run of the baseline in which every result is rounded at random."""
-    with RandomRounding(seed):
-        return along(engine, case, start, at)
+    """A run of the baseline in which every result of its steps is rounded at random."""
+    return visited(rounded(engine.runner(case), seed), start, at)
 
 
 def stops(case: Case) -> list[int]:
@@ -140,6 +144,6 @@ def own_residuals(engine: Engine, case: Case, start: State) -> dict[str, float]:
     table = {law.name: law.residual(case, start, run) for law in laws}
     for seed in range(members(case, start)):
         for law in laws:
-            with RandomRounding(seed):
-                table[law.name] = max(table[law.name], law.residual(case, start, run))
+            moved = law.residual(case, start, rounded(run, seed))
+            table[law.name] = max(table[law.name], moved)
     return table
