@@ -11,7 +11,7 @@ import torch
 
 from baselines.engine import Case, Engine, State, fields
 from validation.reference.distance import inexact
-from validation.reference.random_rounding import rounded
+from validation.reference.trajectory import rounded
 
 TWO_SIDES = 2
 MEMBERS = 4  # randomly rounded runs

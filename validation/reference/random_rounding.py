@@ -14,8 +14,6 @@ import random
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from baselines.engine import Run, State
-
 # Pointwise operations whose result is one of their inputs, or a whole number: nothing is rounded.
 EXACT = {
     "abs", "ceil", "clamp", "clamp_max", "clamp_min", "copy", "copysign", "fill", "floor",
@@ -73,21 +71,6 @@ class RandomRounding(TorchDispatchMode):
             table = self.tables[dtype] = (1 + moves * torch.finfo(dtype).eps).to(dtype)
         at = self.places.randrange(SHIFT)
         return table[at : at + count]
-
-
-def rounded(run: Run, seed: int) -> Run:
-    """``run`` with every result rounded at random.
-
-    What was prepared before stays as it is. It is data that all right answers share, often drawn
-    in a narrower type than the case's: its rounding would be taken for that of the steps.
-    """
-    rounding = RandomRounding(seed)
-
-    def moved(state: State, steps: int) -> State:
-        with rounding:
-            return run(state, steps)
-
-    return moved
 
 
 def rounds(func) -> bool:

@@ -6,7 +6,7 @@ import torch
 
 from baselines.engine import Case, Engine, Run, State, fields
 from validation.reference.distance import Distance, distance, inexact, widest
-from validation.reference.random_rounding import rounded
+from validation.reference.random_rounding import RandomRounding
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 SLACK = 2.0  # of the baseline error: two right answers lie on either side of the truth
@@ -56,6 +56,21 @@ def visited(run: Run, start: State, at: list[int]) -> States:
         state = states[n] = run(state, n - here)
         here = n
     return states
+
+
+def rounded(run: Run, seed: int) -> Run:
+    """``run`` with every result rounded at random.
+
+    What was prepared before stays as it is. It is data that all right answers share, often drawn
+    in a narrower type than the case's: its rounding would be taken for that of the steps.
+    """
+    rounding = RandomRounding(seed)
+
+    def moved(state: State, steps: int) -> State:
+        with rounding:
+            return run(state, steps)
+
+    return moved
 
 
 def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
