@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from baselines.engine import Engine
     from validation.claims import Agreement
 
+MOST_WORDS = 300  # characters of an error's own; compilers say the cause after their first line
+
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:
     return root / "optimizations" / name
@@ -115,7 +117,7 @@ def part(name: str, module: str):
 
 def raised(error: Exception, own: Path, otherwise: str = "") -> str:
     """The error in one line, with the innermost line under the folder ``own`` that led to it."""
-    text = (str(error).splitlines() or ["it said nothing"])[0][:500]
+    text = " ".join(str(error).split())[:MOST_WORDS] or "it said nothing"
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{path.relative_to(digests.ROOT)}:{f.lineno}"
               for f in frames if (path := Path(f.filename)).is_relative_to(own)]  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 
 from baselines.engine import Case, Engine, Stage, clone, replace, replace_stage
 from validation import discovery
+from validation.claims import Agreement
 from validation.records.digests import ROOT
 from validation.worker import server
 from validation.worker.own_code import OwnCode
@@ -141,6 +142,21 @@ def test_what_raises_is_told_with_the_author_s_innermost_line():
         replace(ENGINE, observe=lambda case, state: fails(state)),
     ):
         assert told(engine) == f"{words} {place}"
+
+
+def test_a_long_error_is_told_in_one_line_with_what_stands_behind_its_first():
+    def raises(state):
+        raise ValueError("compilation failed\n\n  unknown attribute 'cold'\n" + 1000 * "^")
+
+    words = told(replace(ENGINE, stepper=lambda case: raises))
+    assert words.startswith("ValueError: compilation failed unknown attribute 'cold' ^^")
+    assert words.endswith(f"({HERE}:{raises.__code__.co_firstlineno + 1})")
+    assert len(words) < 500
+
+
+def test_a_claim_of_no_engine_says_what_is_allowed():
+    with pytest.raises(TypeError, match="engine is dict, allowed: Engine; "):
+        Agreement(engine={}, level="exact", because="it is not")
 
 
 def test_frozen_code_that_raises_names_the_line_of_the_function_that_was_called():
