@@ -135,7 +135,8 @@ def implementation(baseline: str, engine: Engine) -> str:
 
 def shown(engine: Engine, kind: str, names: tuple[str, ...]) -> str:
     """The engine in comments: stages in their order, the state's fields, the cases."""
-    lines = ["# A step is these stages, one after another:"] if engine.stages else []
+    whole = f"# It has no stages; what can be replaced: baselines/{engine.name}/report.md"
+    lines = ["# A step is these stages, one after another:"] if engine.stages else [whole]
     for stage in engine.stages:
         build = innermost(stage.build)
         lines += comment(f"  {stage.name}{place(build)}", purpose(build))
