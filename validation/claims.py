@@ -48,6 +48,11 @@ class Agreement:
     quick: bool = True
 
     def __post_init__(self):
+        if not isinstance(self.engine, Engine):
+            raise TypeError(
+                f"engine is {type(self.engine).__name__}, allowed: Engine; make it with "
+                "replace_stage or replace of the baseline's"
+            )
         if self.level not in LEVELS:
             raise ValueError(f"level is {self.level!r}; allowed: {list(LEVELS)}")
         if self.expected not in EXPECTATIONS:

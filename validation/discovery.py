@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from baselines.engine import Engine
     from validation.claims import Agreement
 
+MOST_WORDS = 300  # characters of an error's own; compilers say the cause after their first line
+
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:
     return root / "optimizations" / name
@@ -107,9 +109,17 @@ def part(name: str, module: str):
     try:
         return importlib.import_module(f"optimizations.{name}.{module}")
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [f for f in frames if name in f.filename] or frames
         raise BrokenLeaf(
-            f"optimizations/{name}/{module}.py does not load: {type(error).__name__}: {error} "
-            f"({Path(own[-1].filename).name}:{own[-1].lineno}); mend it and run again"
+            f"optimizations/{name}/{module}.py does not load: {raised(error, folder(name))}; "
+            "mend it and run again"
         ) from error
+
+
+def raised(error: Exception, own: Path, otherwise: str = "") -> str:
+    """The error in one line, with the innermost line under the folder ``own`` that led to it."""
+    text = " ".join(str(error).split())[:MOST_WORDS] or "it said nothing"
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{path.relative_to(digests.ROOT)}:{f.lineno}"
+              for f in frames if (path := Path(f.filename)).is_relative_to(own)]  # fmt: skip
+    place = places[-1] if places else otherwise
+    return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")

@@ -20,6 +20,7 @@ from baselines.device import moved
 from baselines.engine import State, clone, fields
 from tools.timing.fingerprints import Fingerprint, fingerprint
 from tools.timing.runners import Block, Runner, Stream, start_of_pass
+from validation import discovery
 from validation.records import tensor_files
 from validation.worker.global_state import settings
 
@@ -149,7 +150,7 @@ class Rounds:
         except Exception as error:
             if name not in self.watched:
                 raise
-            self.lost[name] = f"{type(error).__name__}: {error}"
+            self.lost[name] = discovery.raised(error, discovery.folder(name))
             del self.runners_by_name[name], self.watched[name]
 
     def one_round(self) -> dict[str, Seconds]:

@@ -75,7 +75,7 @@ def measure_case(
         try:
             runners_by_name[name] = Runner(candidate, case, start)
         except Exception as error:  # its own loss, not that of the others
-            lost[name] = f"{type(error).__name__}: {error}"
+            lost[name] = discovery.raised(error, discovery.folder(name))
     able = [name for name in candidates if name in runners_by_name]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
     wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))

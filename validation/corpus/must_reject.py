@@ -162,6 +162,16 @@ def narrowed(dtype: torch.dtype) -> Build:
     return stepping(act)
 
 
+def all_in_float32(right: Engine, case: Case) -> Step:
+    """The whole step in float32, whatever the case asks for; its answers are of the case's type."""
+    step = right.prepare(replace(case, dtype=torch.float32))
+
+    def to(dtype: torch.dtype, state: State) -> State:
+        return type(state)(*(t.to(dtype) if t.is_floating_point() else t for t in state))
+
+    return lambda state: to(case.dtype, step(to(torch.float32, state)))
+
+
 def with_case(**changes: float) -> Build:
     """The right step of a case with those numbers multiplied."""
 
@@ -237,6 +247,17 @@ def broken_baseline(right: Engine, case: Case) -> Step:
 
 
 # what a candidate may not do
+
+HERE = r"validation/corpus/must_reject\.py:\d"  # the line of its author
+RETURNED = (  # what the step returns: in words, engine, made of the right state, what is said
+    ("a dict", LATTICE, lambda s: s._asdict(), "step returned dict, allowed: LatticeState; .*"),
+    ("a tuple", TENSOR, tuple, "step returned tuple, allowed: TensorState; .*"),
+    ("a tuple of a working layout", PROBABILISTIC, tuple,
+     "step returned tuple, allowed: Working; .*"),
+    ("arrays", LATTICE, lambda s: s._replace(E=s.E.numpy()),
+     "step returned LatticeState with ndarray as E, allowed: Tensor; .*"),
+    ("nothing", FLOW, lambda s: None, "step returned NoneType, allowed: FlowState; .*"),
+)  # fmt: skip
 
 
 def shares_memory(step: Step, state: State) -> State:
@@ -325,6 +346,8 @@ ENTRIES = [
     *(entry(f"float16 inside: {e}", e, narrowed(torch.float16)) for e in SMALL),
     entry("bfloat16 inside", LATTICE, narrowed(torch.bfloat16), level="rounding"),
     entry("float32 inside", LATTICE, narrowed(torch.float32), level="rounding"),
+    entry("all in float32", FLOW, prepared(all_in_float32), r"^(position|energy|hidden|output)\[",
+          "tiny_float64", level="rounding"),
     entry("c wrong by 5e-7", LATTICE, with_case(c=1 + 5e-7), level="rounding"),
     entry("dt wrong by 1e-5", LATTICE, with_case(dt=1 + 1e-5), level="rounding"),
     entry("ħ wrong by 1e-5", TENSOR, with_case(hbar=1 + 1e-5), r"^[TH]\[", level="rounding"),
@@ -376,5 +399,8 @@ ENTRIES = [
           "gave no answer within 3 s", patience_s=3.0),
     entry("leaves quietly", PROBABILISTIC, stepping(lambda f, s: os._exit(0)), "exit code 0"),
     entry("is killed", TENSOR, stepping(lambda f, s: os.kill(os.getpid(), 9)), "signal 9"),
-    entry("raises", FLOW, stepping(raised), "KeyError"),
+    entry("raises", FLOW, stepping(raised), rf"KeyError.* \({HERE}"),
+    *(entry(f"returns {name}", engine, stepping(lambda f, s, act=act: act(f(s))),
+            rf"^{said} \(validation/corpus/")
+      for name, engine, act, said in RETURNED),
 ]  # fmt: skip

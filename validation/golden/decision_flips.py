@@ -11,7 +11,7 @@ import torch
 
 from baselines.engine import Case, Engine, State, fields
 from validation.reference.distance import inexact
-from validation.reference.random_rounding import RandomRounding
+from validation.reference.trajectory import rounded
 
 TWO_SIDES = 2
 MEMBERS = 4  # randomly rounded runs
@@ -37,9 +37,9 @@ def allowed_flips(engine: Engine, case: Case, end: State, kept) -> dict[str, int
         kept: what of a state is looked at, as named tensors: `kept(state)`.
     """
     own, most = decisions(kept(end)), dict.fromkeys(fields(end), 0)
+    run, start = engine.runner(case), engine.initial(case)
     for seed in range(MEMBERS):
-        with RandomRounding(seed):
-            other = engine.runner(case)(engine.initial(case), case.steps)
+        other = rounded(run, seed)(start, case.steps)
         for name, theirs in decisions(kept(other)).items():
             most[name] = max(most[name], TWO_SIDES * flips(own[name], theirs))
     return most

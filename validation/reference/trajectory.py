@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from baselines.engine import Case, Engine, State, fields
+from baselines.engine import Case, Engine, Run, State, fields
 from validation.reference.distance import Distance, distance, inexact, widest
 from validation.reference.random_rounding import RandomRounding
 
@@ -46,17 +46,36 @@ class Reference:
 
 def along(engine: Engine, case: Case, start: State, at: list[int]) -> States:
     """The engine's states after each number of steps."""
-    run, states, here, state = engine.runner(case), {}, 0, start
+    return visited(engine.runner(case), start, at)
+
+
+def visited(run: Run, start: State, at: list[int]) -> States:
+    """The states after each number of steps."""
+    states, here, state = {}, 0, start
     for n in at:
         state = states[n] = run(state, n - here)
         here = n
     return states
 
 
+def rounded(run: Run, seed: int) -> Run:
+    """``run`` with every result rounded at random.
+
+    What was prepared before stays as it is. It is data that all right answers share, often drawn
+    in a narrower type than the case's: its rounding would be taken for that of the steps.
+    """
+    rounding = RandomRounding(seed)
+
+    def moved(state: State, steps: int) -> State:
+        with rounding:
+            return run(state, steps)
+
+    return moved
+
+
 def rounded_run(engine: Engine, case: Case, start: State, at: list[int], seed: int) -> States:
-    """A run of the baseline in which every result is rounded at random."""
-    with RandomRounding(seed):
-        return along(engine, case, start, at)
+    """A run of the baseline in which every result of its steps is rounded at random."""
+    return visited(rounded(engine.runner(case), seed), start, at)
 
 
 def stops(case: Case) -> list[int]:
@@ -140,6 +159,6 @@ def own_residuals(engine: Engine, case: Case, start: State) -> dict[str, float]:
     table = {law.name: law.residual(case, start, run) for law in laws}
     for seed in range(members(case, start)):
         for law in laws:
-            with RandomRounding(seed):
+            with RandomRounding(seed):  # the law's own arithmetic too: else an allowance can be 0
                 table[law.name] = max(table[law.name], law.residual(case, start, run))
     return table

@@ -25,6 +25,7 @@ from validation.records import digests, tensor_files
 from validation.reference.gradients import own_gradients
 from validation.worker import global_state
 from validation.worker.messages import CLAIM, FILES
+from validation.worker.own_code import OwnCode
 
 
 def serve(name: str) -> None:
@@ -34,7 +35,8 @@ def serve(name: str) -> None:
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before, functions = global_state.settings(), global_state.originals()
     steps: dict[str, object] = {}
-    files = LoadedFiles()
+    files, own = LoadedFiles(), OwnCode(name)
+    engine = cache(lambda: own.watched(subject(name)))
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -43,9 +45,9 @@ def serve(name: str) -> None:
             elif request["case"] == FILES:
                 answer = {"files": files.seen}
             else:
-                answer = respond(subject(name), steps, request)
+                answer = respond(engine(), steps, request)
         except Exception as error:
-            answer = {"error": f"{type(error).__name__}: {first_line(error)}"}
+            answer = {"error": own.explain(error)}
         files.look()
         changed = global_state.changed(before, functions)
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
@@ -91,11 +93,6 @@ def claim_of(name: str) -> dict:
         return {"broken": str(error)}
 
 
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["it said nothing"])[0][:500]
-
-
-@cache
 def subject(name: str) -> Engine:
     """The engine of an optimization, "=" and a baseline, or "@" and an entry of the corpus."""
     if name.startswith("@"):

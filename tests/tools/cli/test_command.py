@@ -3,15 +3,22 @@
 import ast
 import inspect
 import json
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
+import torch
 
+import baselines
+from baselines.engine import clone
 from tools import __main__
 from tools.cli import app, listing
+from tools.cli.scaffold import files, implementation
+from validation.records import digests
 
 WRONG = {
     "unknown verb": (["fly"], 2, "fly"),
@@ -86,6 +93,46 @@ def test_a_new_optimization_validates_as_it_stands(scratch):
     done = scratch.run("validate", "my_idea")
     assert done.returncode == 0
     assert "VERIFIED" in done.stdout
+
+
+EXPLAINED = ("  adopt=", "  observe=", "  in_place=", "  stride=", "  needs=", "  threads=")
+
+
+@pytest.mark.parametrize("baseline", baselines.names())
+def test_a_new_optimization_shows_its_engine_and_computes_the_same(baseline):
+    """Its stages with their places, its cases, and in a line each what else can be said."""
+    base, made, found = baselines.load(baseline), files("my_idea", baseline), {}
+    text = made["implementation.py"]
+    exec(compile(text, "implementation.py", "exec"), found)
+    engine, replaced = found["engine"], base.stages[0]
+    assert [s.name for s in engine.stages] == [s.name for s in base.stages]
+    assert engine.stages[0].build is not replaced.build
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert f"\nengine = replace_stage(baseline, {replaced.name}=" in text
+    for words in [*(f"  {s.name} (baselines/" for s in base.stages), *EXPLAINED]:
+        assert any(line.startswith(f"# {words}") for line in comments), words
+    assert all(re.search(rf"\b{name}\b", "".join(comments)) for name in base.cases)
+    assert max(map(len, text.splitlines())) <= 100
+    case = min(base.cases.values(), key=lambda case: sum(t.numel() for t in base.initial(case)))
+    start = base.initial(case)
+    one, other = (e.runner(case)(start, 1) for e in (engine, base))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_places_in_a_new_optimization_are_those_of_the_stages():
+    for baseline in baselines.names():
+        text = files("my_idea", baseline)["implementation.py"]
+        for name, path, line in re.findall(r"^#   (\w+) \((\S+):(\d+)\)", text, re.MULTILINE):
+            source = (digests.ROOT / path).read_text().splitlines()[int(line) - 1]
+            assert source.startswith("def "), (name, source)
+
+
+def test_an_engine_without_stages_gets_a_whole_step():
+    whole = replace(baselines.load("lattice_field_v1"), stages=(), stepper=lambda case: clone)
+    text = implementation("lattice_field_v1", whole)
+    assert "engine = replace(baseline, stepper=stepper)" in text
+    exec(compile(text, "implementation.py", "exec"), found := {})
+    assert found["engine"].stepper is found["stepper"]
 
 
 def test_json_is_for_machines(scratch):

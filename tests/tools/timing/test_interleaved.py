@@ -9,6 +9,7 @@ import torch
 from baselines.engine import Case, Engine, Stage
 from tools.timing.interleaved import AUDIT_S, AUDITS, Rounds, Watched
 from tools.timing.runners import Control, Runner
+from validation import discovery
 
 
 class Counting:
@@ -119,3 +120,17 @@ def test_what_is_no_plain_tensor_is_not_copied_for_it():
     read = Runner(made, made.cases["c"], made.initial(None))
     read.state = Grid(torch.zeros(2).as_subclass(Lazy))
     assert type(Watched(read, None).look()[0].u) is Lazy
+
+
+def test_a_contender_that_raises_is_lost_with_its_author_s_line():
+    path = discovery.folder("an_idea") / "implementation.py"
+    scope = {}
+    exec(compile("def make(steps):\n    return steps.nonsense", path, "exec"), scope)
+    many, _ = rounds(8, 2, [])
+    many.runners_by_name["an_idea"] = many.watched["an_idea"] = SimpleNamespace(make=scope["make"])
+    assert many.block("an_idea") is None
+    assert many.lost == {
+        "an_idea": "AttributeError: 'int' object has no attribute 'nonsense' "
+        "(optimizations/an_idea/implementation.py:2)"
+    }
+    assert list(many.runners_by_name) == ["baseline"]
