@@ -137,6 +137,13 @@ def compiler_switches() -> list[str]:
     return [name for name in os.environ if SWITCH.match(name)]
 
 
+def unset_compiler_switches() -> None:
+    """Of this process and those that it starts: one that was forgotten in a shell changes nothing
+    that is judged or timed."""
+    for name in compiler_switches():
+        del os.environ[name]
+
+
 def has_compiler() -> bool:
     """A C++ compiler, and the headers of this Python that its code includes."""
     headers = Path(sysconfig.get_path("include")) / "Python.h"

@@ -152,7 +152,7 @@ def prepare_case(engine: Engine, steps: dict, request: dict) -> tuple[Case, Call
         part = replace(engine, stages=engine.stages[:count]) if count else engine
         compilers.start_afresh()
         steps[key] = part.prepare(case)
-        compilers.forbid_giving_up()
+    compilers.forbid_giving_up()  # the step may have loaded it
     return case, steps[key]
 
 
