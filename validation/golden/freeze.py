@@ -70,7 +70,7 @@ def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answ
             f"{name} is frozen and has no new case; new physics is a new version (copy it to the "
             f"next _v number); to seal again on purpose, delete baselines/{name}/frozen first"
         )
-    golden = golden_data(name, seal)
+    golden = golden_data(place(name), seal)
     for case_name in seal.answers:
         if case_name not in engine.cases:
             raise Sealed(
@@ -109,7 +109,7 @@ def check(name: str, full: bool = False) -> str:
     """
     seal = manifest(name)
     check_sources(name, seal)
-    golden = golden_data(name, seal)
+    golden = golden_data(place(name), seal)
     engine = baselines.load(name)
     torch.set_num_threads(seal.threads)
     if set(engine.cases) != set(seal.answers):

@@ -9,8 +9,8 @@ import torch
 
 from baselines.engine import Case, Engine, State, describe, fields
 from validation import machine
-from validation.golden.manifest import BASELINES, Answer, Manifest, Sealed, place
 from validation.records import digests, tensor_files
+from validation.records.errors import Sealed
 from validation.reference.distance import distance, inexact
 
 SAMPLE = 512  # values kept of each field where arrays are not
@@ -24,16 +24,16 @@ def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
     return {n: t[:: max(1, t.numel() // SAMPLE)][:SAMPLE].clone() for n, t in flat.items()}
 
 
-def golden_data(name: str, seal: Manifest) -> dict[str, torch.Tensor]:
+def golden_data(folder: Path, seal) -> dict[str, torch.Tensor]:
     """The kept arrays, after every way in which the file can be wrong was ruled out."""
-    path = place(name) / "golden.safetensors"
+    path = folder / "golden.safetensors"
     if fault := golden_fault(path, seal):
-        shown = path.relative_to(BASELINES.parent)
+        shown = path.relative_to(folder.parents[2])
         raise Sealed(f"{shown} {fault}; restore it: git checkout -- {shown}")
     return tensor_files.load(path)
 
 
-def golden_fault(path: Path, seal: Manifest) -> str:
+def golden_fault(path: Path, seal) -> str:
     """What is wrong with the file; "" where nothing is."""
     if not path.exists():
         return "is missing"
@@ -57,7 +57,7 @@ def described(case: Case) -> dict:
 
 
 def beyond_rounding(
-    case: Case, sealed: Answer, now: dict[str, torch.Tensor], then: dict[str, torch.Tensor]
+    case: Case, sealed, now: dict[str, torch.Tensor], then: dict[str, torch.Tensor]
 ) -> Iterator[tuple[str, float, float]]:
     """(field, how far apart, allowed) of kept values that are further apart than two machines may
     be."""
@@ -72,9 +72,10 @@ def beyond_rounding(
             yield field, apart, limit
 
 
-def is_sealed_end(engine: Engine, seal: Manifest, case: Case, start: State, end: State) -> bool:
+def is_sealed_end(engine: Engine, seal, folder: Path, case: Case, start: State, end: State) -> bool:
     """Whether a run's end is the sealed one: bit for bit, or within rounding where the seal is of
     another machine, on which the start may have other bits too. True of runs that are not sealed.
+    ``folder`` is where the seal lies.
     """
     asked = described(case)
     sealed = [(name, answer) for name, answer in seal.answers.items() if answer.case == asked]
@@ -90,6 +91,6 @@ def is_sealed_end(engine: Engine, seal: Manifest, case: Case, start: State, end:
         return True
     if not elsewhere:
         return False
-    kept, golden = excerpt(case, end), golden_data(engine.name, seal)
+    kept, golden = excerpt(case, end), golden_data(folder, seal)
     then = {field: golden[f"{name}/{field}"] for field in kept}
     return not any(beyond_rounding(case, answer, kept, then))

@@ -85,7 +85,8 @@ def believed(engine: Engine, case: Case, start: State, found: States) -> bool:
     if case.steps not in found:
         return True
     seal, end = manifest.manifest(engine.name), found[case.steps]
-    return golden_values.is_sealed_end(engine, seal, case, start, end)
+    folder = manifest.place(engine.name)
+    return golden_values.is_sealed_end(engine, seal, folder, case, start, end)
 
 
 def of_states(found: States) -> str:

@@ -114,14 +114,15 @@ def run_in_new_process(
     steps = checkpoints(data.case, claim.engine.stride)[0]
 
     def compare_processes(_: CaseChecks, claim: Agreement, candidate: Candidate, result) -> None:
+        again = coming.result()
         if threads == 1:
-            one, again = candidate.after(data.name, start, [steps])[steps], coming.result()[steps]
+            one = candidate.after(data.name, start, [steps])[steps]
             result.checks += 1
-            for name in differing(one, again):
+            for name in differing(one, again[steps]):
                 report(result, f"{name}: a new process gives other bits after {steps} steps")
             return
         inner = CaseResult()
-        for check in case.of_run(claim, other, coming.result()):
+        for check in case.of_run(claim, other, again):
             compare(claim, inner, check)
         add(
             result,

@@ -241,7 +241,8 @@ class Watch:
         before = clone(self.observe(working))
         self.last = self.step(working)
         if not digests.same_bits(self.observe(working), before):
-            self.found = self.found or ("its last result" if number else "the state it was given")
+            what = "its last result" if number else "the state that it was given"
+            self.found = self.found or what
         return self.last
 
     def ended(self) -> str:

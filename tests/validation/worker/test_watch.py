@@ -58,14 +58,14 @@ def into_kept_memory(count):
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_a_given_state_that_changes_is_seen_in_every_call(number):
     said = Watched(on_call(number, lambda state: state.E.view(-1)[3:4].add_(1.0))).run()
-    assert said == ("the state it was given" if number == 1 else "its last result")
+    assert said == ("the state that it was given" if number == 1 else "its last result")
 
 
 def test_a_bit_that_equality_does_not_see_counts():
     def negative_zero(state):
         state.chi.fill_(-0.0)
 
-    assert Watched(on_call(1, negative_zero)).run() == "the state it was given"
+    assert Watched(on_call(1, negative_zero)).run() == "the state that it was given"
 
 
 def test_calls_that_are_not_watched_are_not_seen():
