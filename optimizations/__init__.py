@@ -2,9 +2,10 @@
 
 What is imported from here is what verdicts are on: Python text, as it is now. Python and numba
 keep what they compiled by a file's date, and numba by that of a function's own file alone. So
-text is compiled anew at each import, numba's code is kept in a folder named by the digest of
-everything under test, and what a verdict cannot see is not imported: files other than text, and
-another optimization that is not named in the text.
+text is compiled anew at each import, compiled code is kept in a folder named by the digest of
+everything under test and of the machine, and what a verdict cannot see is not imported: what lies
+behind a link out of the folder, and another optimization that is not named in the text. Other
+files may lie there and be read, as the verdict covers them; none but text is run as a module.
 
 asv imports this package from the working tree, whatever commit it is at. Under asv the
 code under test (every module here except benchmark.py, and the package `baselines`) is
@@ -22,12 +23,18 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TREE = os.path.join(os.environ.get("ASV_ENV_DIR", ""), "project")  # asv's checkout
 LISTING = sys.argv[1:2] in (["discover"], ["check"], ["run_server"])  # asv looks for suites
 UNDER_TEST = TREE if "ASV_ENV_DIR" in os.environ else HERE
-BESIDE = (".py", ".md", ".tmp", "costs.json")  # our own records are no text, and are not run
+
+
+def machine() -> str:
+    """Digest of what code is compiled for: processor, vector width, torch."""
+    from validation.machine import machine as now  # late: asv's list has no path to it yet
+
+    return hashlib.sha256(repr(sorted(now().items())).encode()).hexdigest()[:16]
 
 
 def compiled_code(root: str) -> str:
-    """Where numba keeps what it made of the sources as they are now."""
-    total = hashlib.sha256()
+    """Where numba keeps what it made, here, of the sources as they are now."""
+    total = hashlib.sha256(machine().encode())
     for package in ("baselines", "optimizations"):
         for path in sorted(glob.glob(os.path.join(root, package, "**", "*.py"), recursive=True)):
             with open(path, "rb") as file:
@@ -87,23 +94,21 @@ def as_text(spec: ModuleSpec) -> ModuleSpec:
         ImportError: a verdict does not see all that would be run.
     """
     refuse_unnamed(spec.name)
-    if spec.submodule_search_locations:
-        refuse_other_files(Path(spec.submodule_search_locations[0]))
+    for place in (spec.origin, *(spec.submodule_search_locations or ())):
+        refuse_link_out(spec.name, place)
     if spec.origin:
         spec.loader = Text(spec.name, spec.origin)
     return spec
 
 
-def refuse_other_files(folder: Path) -> None:
-    """Raise where a folder holds what an optimization could run and no verdict covers."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        passed_over = any(part[0] == "." or part == "__pycache__" for part in parts)
-        if path.is_file() and not passed_over and not path.name.endswith(BESIDE):
-            raise ImportError(
-                f"optimizations/{folder.name}/{'/'.join(parts)} is covered by no verdict; allowed: "
-                f"{', '.join(BESIDE)}; write what is run as text into a .py file"
-            )
+def refuse_link_out(module: str, place: str | None) -> None:
+    """Raise where a module lies behind a link out of the folder of its optimization."""
+    leaf = os.path.realpath(os.path.join(UNDER_TEST, __name__, module.split(".")[1]))
+    if place and os.path.commonpath([leaf, os.path.realpath(place)]) != leaf:
+        raise ImportError(
+            f"{module} lies behind a link out of its folder; allowed: files of its own, which its "
+            "verdict covers; copy what the link points to"
+        )
 
 
 def refuse_unnamed(module: str) -> None:
@@ -133,5 +138,8 @@ if __name__ == "optimizations":
         sys.path.insert(0, HERE)  # tools and validation: the working tree's
 
 os.environ["NUMBA_CACHE_DIR"] = compiled_code(UNDER_TEST)
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(
+    UNDER_TEST, ".groundspeed", "compiled", f"torch-{machine()}"
+)  # torch itself names what it keeps by the text
 if "numba" in sys.modules:
     sys.modules["numba"].config.reload_config()  # it has read its settings already

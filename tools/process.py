@@ -18,6 +18,7 @@ from typing import Self, TextIO
 import psutil
 
 from tools.records.conditions import ALLOCATOR
+from validation.machine import SWITCH
 from validation.records import digests
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -37,6 +38,11 @@ def environment(threads: int = 1) -> dict[str, str]:
     return ALLOCATOR | os.environ | counts | waiting | {"PYTHONHASHSEED": "0"}
 
 
+def without_compiler_switches(variables: Mapping[str, str]) -> dict[str, str]:
+    """What is timed is compiled as what was judged, whatever was forgotten in a shell."""
+    return {name: value for name, value in variables.items() if not SWITCH.match(name)}
+
+
 class Worker:
     """`python -m MODULE WORDS` in a process of its own, with the settings of `environment`."""
 
@@ -46,7 +52,7 @@ class Worker:
         self.process = subprocess.Popen(
             [sys.executable, "-m", module, *words],
             cwd=digests.ROOT,
-            env=environment(threads),
+            env=without_compiler_switches(environment(threads)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

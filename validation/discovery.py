@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import traceback
 from collections.abc import Iterable
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from validation.claims import Agreement
 
 MOST_WORDS = 300  # characters of an error's own; compilers say the cause after their first line
+
+
+# Written by the tools, beside what is run: not part of it.
+NOT_RUN = ("benchmark.py", "costs.json", "report.md")
+PARTIAL = re.compile(r"^(costs\.json|report\.md)\.\d+\.tmp$")  # of `records.atomic`
 
 
 def folder(name: str, root: Path = digests.ROOT) -> Path:
@@ -91,6 +97,26 @@ def engine(name: str) -> Engine:
     return part(name, "implementation").engine
 
 
+def own_files(folder: Path) -> list[Path]:
+    """Every file in the folder of an optimization that it could run or read.
+
+    Raises:
+        BrokenLeaf: a link leads out of it, to what no verdict sees.
+    """
+    found, inside = [], folder.resolve()
+    for here, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(here, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+                raise BrokenLeaf(
+                    f"{path.relative_to(folder.parents[1])} is a link out of its folder; allowed: "
+                    "files of its own, which its verdict covers; copy what it points to"
+                )
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        found += [Path(here, name) for name in files if name not in NOT_RUN]
+    return [path for path in found if path.is_file() and not PARTIAL.search(path.name)]
+
+
 def refuse_absent(name: str) -> None:
     """Raise BrokenLeaf where a file is missing that every optimization has."""
     needed = ("implementation.py", "validation.py")
@@ -107,7 +133,11 @@ def part(name: str, module: str):
     """
     refuse_absent(name)
     try:
-        return importlib.import_module(f"optimizations.{name}.{module}")
+        found = importlib.import_module(f"optimizations.{name}.{module}")
+        own_files(folder(name))  # what it made on the way may be a link
+        return found
+    except BrokenLeaf:
+        raise
     except Exception as error:
         raise BrokenLeaf(
             f"optimizations/{name}/{module}.py does not load: {raised(error, folder(name))}; "

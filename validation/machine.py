@@ -125,6 +125,25 @@ def machine() -> dict[str, str]:
     }
 
 
+# Variables that switch a compiler off or change what it makes; not those of caches and threads.
+SWITCH = re.compile(
+    r"(TORCHDYNAMO|TORCHINDUCTOR|TORCH_COMPILE|PYTORCH_JIT|NUMBA|TRITON_INTERPRET|JAX_DISABLE_JIT|"
+    r"XLA_FLAGS)(?!\w*(_CACHE_DIR|_THREADS|_THREADING_LAYER\w*|_VEC_ISA_OK)$)"
+)
+
+
+def compiler_switches() -> list[str]:
+    """Variables of the environment under which compilers would make other code than without."""
+    return [name for name in os.environ if SWITCH.match(name)]
+
+
+def unset_compiler_switches() -> None:
+    """Of this process and those that it starts: one that was forgotten in a shell changes nothing
+    that is judged or timed."""
+    for name in compiler_switches():
+        del os.environ[name]
+
+
 def has_compiler() -> bool:
     """A C++ compiler, and the headers of this Python that its code includes."""
     headers = Path(sysconfig.get_path("include")) / "Python.h"

@@ -41,6 +41,7 @@ from tools.timing.interleaved import (
 )
 from tools.timing.runners import Control, Runner, Stream, collect, device_of
 from validation import discovery
+from validation.worker import compilers
 from validation.worker.global_state import settings
 
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
@@ -68,6 +69,7 @@ def measure_case(
     if device != "cpu":
         baseline = on_device(baseline, device)
     case = baseline.cases[case_name]
+    compilers.start_afresh()
     start, before = baseline.initial(case), settings()
     runners_by_name: dict[str, Runner | Stream] = {"baseline": Runner(baseline, case, start)}
     lost = {}
@@ -76,6 +78,7 @@ def measure_case(
             runners_by_name[name] = Runner(candidate, case, start)
         except Exception as error:  # its own loss, not that of the others
             lost[name] = discovery.raised(error, discovery.folder(name))
+    compilers.forbid_giving_up()
     able = [name for name in candidates if name in runners_by_name]
     stride = math.lcm(*(candidates[name].stride for name in able), 1)
     wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))

@@ -139,10 +139,27 @@ def native(E, out):
             out[i, j] = (around + E[i, j - 1]) + E[i, (j + 1) % columns]
 
 
-def by_numba(E: Tensor) -> Tensor:
-    out = torch.empty(E.shape, dtype=E.dtype)
-    native(E.contiguous().numpy(), out.numpy())
-    return out
+@numba.njit(cache=False, parallel=True)
+def native_rows(E, out):
+    rows, columns = E.shape
+    for i in numba.prange(rows):
+        for j in range(columns):
+            around = E[i - 1, j] + E[(i + 1) % rows, j]
+            out[i, j] = (around + E[i, j - 1]) + E[i, (j + 1) % columns]
+
+
+def by_numba(loop: Callable) -> Callable[[Tensor], Tensor]:
+    def total(E: Tensor) -> Tensor:
+        out = torch.empty(E.shape, dtype=E.dtype)
+        loop(E.contiguous().numpy(), out.numpy())
+        return out
+
+    return total
+
+
+def by_threads(E: Tensor) -> Tensor:
+    """The order of the sum hangs on how many threads there are."""
+    return (in_frozen_order(torch.roll) if torch.get_num_threads() == 1 else last_axis_first)(E)
 
 
 def compiled(right: Engine, case: Case) -> Step:
@@ -221,7 +238,9 @@ ENTRIES = [
     entry("slices instead of rolls", LATTICE, field_by(in_frozen_order(shifted))),
     entry("gathered by index", LATTICE, field_by(in_frozen_order(gathered))),
     entry("one padded copy", LATTICE, field_by(padded)),
-    entry("native loop", LATTICE, field_by(by_numba)),
+    entry("native loop", LATTICE, field_by(by_numba(native))),
+    entry("native rows in threads", LATTICE, field_by(by_numba(native_rows)), case="orbit"),
+    entry("sums split among threads", LATTICE, field_by(by_threads), **ROUNDING),
     entry("kept buffers", LATTICE, lambda right: replace_stage(right, field=kept_buffers)),
     entry("last axis first", LATTICE, field_by(last_axis_first), **ROUNDING),
     entry("last axis first, three axes", LATTICE, field_by(last_axis_first), case="odd_3d",

@@ -3,12 +3,14 @@
 They follow the public record of what fooled such harnesses, by accident or on purpose.
 """
 
+import ctypes
 import gc
 import importlib
 import itertools
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -270,6 +272,58 @@ def shares_memory(step: Step, state: State) -> State:
     return state
 
 
+def one_buffer(right: Engine, case: Case) -> Step:
+    """Right values in memory made once: every result is the one before it, overwritten."""
+    step, kept = right.prepare(case), []
+
+    def run(state: State) -> State:
+        after = step(state)
+        kept[:] = kept or [clone(after)]
+        pairs = zip(kept[0], after, strict=True)
+        return type(after)(*(old.copy_(new) if alike(old, new) else new for old, new in pairs))
+
+    return run
+
+
+def alike(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
+def racing(right: Engine, case: Case) -> Step:
+    """Has a thread, and with many of them is wrong in some runs, as where two write one cell."""
+    step, made = right.prepare(case), itertools.count(1)
+    pool = ThreadPoolExecutor(1)
+
+    def run(state: State) -> State:
+        after = pool.submit(step, state).result()
+        lost = torch.get_num_threads() > 2 and next(made) % 3 == 0
+        return put(after, lambda x: x * (1 + 1e-6)) if lost else after
+
+    return run
+
+
+def rewritten(module: str, name: str) -> Spoil:
+    """Puts other code into a function that stays the same object, and is wrong."""
+
+    def act(step: Step, state: State) -> State:
+        function = getattr(importlib.import_module(module), name)
+        function.__code__ = function.__code__.replace(co_name="other")
+        return slightly_off(step, state)
+
+    return act
+
+
+def silent(step: Step, state: State) -> State:
+    """Whatever is seen to change, nothing is said of it."""
+    importlib.import_module("validation.worker.server").Watch.ended = lambda _: ""
+    return slightly_off(step, state)
+
+
+def rounding(upward: int = 0x800) -> None:
+    """Sets the rounding mode of this thread; 0x800 is FE_UPWARD on x86."""
+    ctypes.CDLL("libm.so.6").fesetround(upward)
+
+
 def patched(module: str, name: str, new: Callable) -> Spoil:
     """Puts another function in the place of one that the judge might use, and is wrong."""
 
@@ -306,6 +360,7 @@ GLOBAL_STATE = [
     ("flushes denormals", LATTICE, lambda: torch.set_flush_denormal(True), "denormals"),
     ("global random numbers", FLOW, lambda: torch.rand(1), "random state"),
     ("gradient mode", PROBABILISTIC, lambda: torch.set_grad_enabled(False), "gradient mode"),
+    ("rounding mode", LATTICE, rounding, "rounding mode"),
     ("matrix precision", TENSOR, lambda: torch.set_float32_matmul_precision("medium"),
      "matrix precision"),
 ]  # fmt: skip
@@ -393,6 +448,17 @@ ENTRIES = [
       for name, engine, act, said in GLOBAL_STATE),
     *(entry(f"patches {name}", engine, stepping(act), rf"^{SMALL[engine][1]}\[|patched")
       for name, engine, act in FUNCTIONS),
+    *(entry(f"patches the server: {e}", e,
+            stepping(patched("validation.worker.server", "advance", lambda *_: {})),
+            "validation.worker.server.advance is patched") for e in SMALL),
+    entry("patches a method of the harness", LATTICE, stepping(silent), "Watch.ended is patched"),
+    entry("rewrites a function of the harness", TENSOR,
+          stepping(rewritten("validation.worker.server", "read_state")), "read_state is patched"),
+    *on_all("results in one buffer", prepared(one_buffer), "changed (its last result|a result of)"),
+    *on_all("input changed in a later call", on_calls(lambda n: n == 6, shares_memory),
+            "changed its last result|state that it was given"),
+    entry("races with many threads", LATTICE, prepared(racing), r"threads on \d+ processors",
+          case="absorbing"),
     entry("speaks for the judge", LATTICE, stepping(spoof)),
     entry("files its own verdict", LATTICE, stepping(writes_the_verdict)),
     entry("hangs", LATTICE, stepping(lambda f, s: threading.Event().wait()),

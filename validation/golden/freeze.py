@@ -1,19 +1,16 @@
 """Golden data: a baseline's answers, frozen once."""
 
-import json
 from collections.abc import Callable
-from math import inf
-from pathlib import Path
 
 import torch
 
 import baselines
-from baselines.engine import Case, Engine, State, describe, fields
+from baselines.engine import Case, Engine, State, describe
 from validation import machine
 from validation.golden import coverage, run_cache
 from validation.golden.decision_flips import allowed_flips, decisions, flips
+from validation.golden.golden_values import beyond_rounding, described, excerpt, golden_data
 from validation.golden.manifest import (
-    BASELINES,
     Answer,
     Manifest,
     Sealed,
@@ -23,7 +20,6 @@ from validation.golden.manifest import (
     source_digests,
 )
 from validation.records import digests, tensor_files
-from validation.reference.distance import distance, inexact
 from validation.reference.trajectory import (
     errors,
     own_error,
@@ -32,8 +28,6 @@ from validation.reference.trajectory import (
     stops,
     truth,
 )
-
-SAMPLE = 512  # values kept of each field where arrays are not
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:
@@ -93,7 +87,7 @@ def sealed_before(name: str, engine: Engine, tell) -> tuple[dict, dict[str, Answ
             f"{name} is frozen and has no new case; new physics is a new version (copy it to the "
             f"next _v number); to seal again on purpose, delete baselines/{name}/frozen first"
         )
-    golden = golden_data(name, seal)
+    golden = golden_data(place(name), seal)
     for case_name in seal.answers:
         if case_name not in engine.cases:
             raise Sealed(
@@ -124,14 +118,6 @@ def answer(engine: Engine, case: Case) -> tuple[Answer, dict[str, torch.Tensor]]
     return record, excerpt(case, end)
 
 
-def excerpt(case: Case, state: State) -> dict[str, torch.Tensor]:
-    """All of every field where the case is stored, else values at even distances."""
-    if case.stored:
-        return fields(state)
-    flat = {name: tensor.reshape(-1) for name, tensor in fields(state).items()}
-    return {n: t[:: max(1, t.numel() // SAMPLE)][:SAMPLE].clone() for n, t in flat.items()}
-
-
 def check(name: str, full: bool = False) -> str:
     """Verify seals and golden data of a baseline; what there is to say about it.
 
@@ -140,7 +126,7 @@ def check(name: str, full: bool = False) -> str:
     """
     seal = manifest(name)
     check_sources(name, seal)
-    golden = golden_data(name, seal)
+    golden = golden_data(place(name), seal)
     engine = baselines.load(name)
     torch.set_num_threads(seal.threads)
     if set(engine.cases) != set(seal.answers):
@@ -156,38 +142,10 @@ def check(name: str, full: bool = False) -> str:
     return f"sealed on {seal.machine['processor']} ({seal.machine['capability']}): {found}"
 
 
-def golden_data(name: str, seal: Manifest) -> dict[str, torch.Tensor]:
-    """The kept arrays, after every way in which the file can be wrong was ruled out."""
-    path = place(name) / "golden.safetensors"
-    if fault := golden_fault(path, seal):
-        shown = path.relative_to(BASELINES.parent)
-        raise Sealed(f"{shown} {fault}; restore it: git checkout -- {shown}")
-    return tensor_files.load(path)
-
-
-def golden_fault(path: Path, seal: Manifest) -> str:
-    """What is wrong with the file; "" where nothing is."""
-    if not path.exists():
-        return "is missing"
-    size = path.stat().st_size
-    if size < seal.golden_bytes:
-        return f"is truncated: {size} bytes, sealed {seal.golden_bytes}"
-    try:
-        made = tensor_files.metadata(path).get("torch", "an unknown version")
-    except Exception as error:
-        return f"cannot be read ({error})"
-    if made != seal.machine["torch"]:
-        return f"was made by torch {made}, sealed with torch {seal.machine['torch']}"
-    if digests.of_file(path) != seal.golden:
-        return "was edited: its digest is not the sealed one"
-    return ""
-
-
 def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dict) -> bool:
     """Whether the case comes out bit for bit; raises where it is not even within rounding."""
     case, sealed = engine.cases[case_name], seal.answers[case_name]
-    described = json.dumps(describe(case))
-    if json.loads(described, parse_constant=str) != sealed.case:  # a file has words for infinity
+    if described(case) != sealed.case:
         raise Sealed(f"{name}/{case_name} describes another run than the sealed one")
     start = engine.initial(case)
     if run_cache.keeps(start, stops(case)):  # what the judge will ask for on the way
@@ -199,17 +157,11 @@ def check_case(name, engine: Engine, case_name: str, seal: Manifest, golden: dic
     kept = excerpt(case, end)
     then = {field: golden[f"{case_name}/{field}"] for field in kept}
     check_decisions(f"{name}/{case_name}", engine, case, end, then)
-    for field, now in kept.items():
-        if not inexact(now):
-            continue
-        # twice: both runs may lie as far as their own error from the truth, on either side
-        limit = 2 * sealed.own_error[f"step {case.steps}"][field][1]
-        apart = distance(now, then[field]).largest if now.shape == then[field].shape else inf
-        if not apart <= limit:
-            raise Sealed(
-                f"{name}/{case_name}: {field} is {apart:.3g} from the sealed answer, allowed "
-                f"{limit:.3g}; this torch or machine computes something else"
-            )
+    for field, apart, limit in beyond_rounding(case, sealed, kept, then):
+        raise Sealed(
+            f"{name}/{case_name}: {field} is {apart:.3g} from the sealed answer, allowed "
+            f"{limit:.3g}; this torch or machine computes something else"
+        )
     return False
 
 

@@ -50,6 +50,8 @@ SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope
 RUNS = SENSITIVE + 8 * ROUNDED  # that it takes; random rounding is that much slower
 SMALL = 1 << 13  # elements of the largest field; larger cases are tried from their start only
 AT = (1, 2, 3, 4, 6, 8)  # steps after which a variant is compared
+RACED, RACED_OFTEN = 1 << 23, 1 << 18  # elements of a state on which races are sought, and often
+RACING = 6  # cases on which they are sought often
 SEEDS = 6  # of six, the smallest and the largest enclose the median in 97 of 100 draws
 EIGHTH = 8
 FIRST = 3  # of them come before all others
@@ -191,6 +193,18 @@ def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> 
     small = [n for count, n in small if count <= SMALL]
     middle = small[len(small) // 2 :][:1]
     return sorted({*small[:1], *middle, *small[-1:]}) if full else middle
+
+
+def racing_cases(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
+    """Cases on which races are sought: the largest whose runs are affordable, and some that can be
+    run often, or one where each shape is compiled for seconds."""
+    covered = agreement.covered_of(base)
+    total = {name: sum(sizes(base.name, name)) for name in covered}
+    able = sorted((count, -covered[n].steps, n) for n, count in total.items() if count <= RACED)
+    often = [name for count, _, name in able if count <= RACED_OFTEN][-RACING:]
+    if set(agreement.engine.needs) & {"compiler", "jax"}:
+        often = informative_cases(base, agreement, full)[-1:]
+    return [*often, *(name for *_, name in able[-1:])]
 
 
 def seeds(base: Engine, run: Reference, still: tuple[str, ...]) -> Iterator[State]:

@@ -14,6 +14,7 @@ from validation.inputs.variants import (
     afforded,
     informative_cases,
     input_variants,
+    racing_cases,
 )
 from validation.judge.branch_tracking import FollowedRun
 from validation.judge.case_reference import CaseReference
@@ -30,7 +31,7 @@ from validation.reference.branches import (
 )
 from validation.reference.distance import floating
 from validation.reference.envelope import rounded_calls
-from validation.reference.trajectory import checkpoints
+from validation.reference.trajectory import States, checkpoints
 from validation.worker.messages import StateSource
 
 
@@ -50,6 +51,10 @@ class CaseChecks:
         """The variants whose envelope is affordable."""
         return afforded(self.variants, self.data.operators)
 
+    def racing(self, claim: Agreement) -> list[str]:
+        """Names of the cases on which races are sought."""
+        return racing_cases(self.data.base, claim, self.data.full)
+
     def informative(self, claim: Agreement) -> list[str]:
         """Names of the cases on which this claim is tried with input variants."""
         return informative_cases(self.data.base, claim, self.data.full)
@@ -67,18 +72,26 @@ class CaseChecks:
             to = n + stride
             if not {n, to} <= set(states):  # kept for single steps only
                 continue
-            got = candidate.after(data.name, states[n], [stride], guard=n == 0)[stride]
+            got = candidate.after(data.name, states[n], [stride])[stride]
             other = partial(self.branches_of_call, n, to)
             yield self.check(f"from {n}", got, to, partial(data.true_after, n, stride), other)
         at = data.checkpoints(stride)
         if most and data.large:
-            every = checkpoints(data.case, stride)
-            at = [n for n in every if n <= most * stride][-1:] or every[:1]
+            at = self.first_checkpoints(claim, most)[-1:]
         run = candidate.after(data.name, data.reference.start, at)
-        followed = FollowedRun(data, claim, candidate)
-        for n in at:
-            other = partial(self.branches_of_run, followed, n, run[n])
-            yield self.check(f"step {n}", run[n], n, lambda n=n: data.truth.states[n], other)
+        yield from self.of_run(claim, candidate, run)
+
+    def first_checkpoints(self, claim: Agreement, most: int) -> list[int]:
+        """Steps within so many calls after which the trajectory is compared; one at least."""
+        every = checkpoints(self.data.case, claim.engine.stride)
+        return [n for n in every if n <= most * claim.engine.stride] or every[:1]
+
+    def of_run(self, claim: Agreement, candidate: StateSource, run: States) -> Iterator[Check]:
+        """The checks of a candidate's states along the trajectory."""
+        data, followed = self.data, FollowedRun(self.data, claim, candidate)
+        for n, got in run.items():
+            other = partial(self.branches_of_run, followed, n, got)
+            yield self.check(f"step {n}", got, n, lambda n=n: data.truth.states[n], other)
 
     def check(
         self,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from baselines.engine import State
+from baselines.engine import State, replace
 from validation.claims import Agreement
 from validation.judge.case_checks import CaseChecks, claim_on
 from validation.judge.compare import compare, misfit, report
@@ -13,11 +13,14 @@ from validation.judge.distributions import check_distributions
 from validation.judge.findings import CaseResult, Power
 from validation.judge.gradient_check import check_gradients
 from validation.judge.law_check import check_laws
+from validation.machine import cores
 from validation.parallel.threads import workers
 from validation.reference.trajectory import checkpoints
 from validation.worker.client import Candidate
 from validation.worker.memo import MemoizedCandidate
 from validation.worker.messages import CandidateFailed, Raised, Unfinished
+
+RACED_CALLS = 5  # of a run in which a race is sought
 
 
 def run_checks(
@@ -37,7 +40,14 @@ def run_checks(
                 compare(claim, result, check)
             if not result.broken:
                 check_laws(case.data, claim, memoized, result)
-            for part in (check_variants, check_repetition, compare_processes, check_horizon):
+            parts = (
+                check_variants,
+                check_repetition,
+                compare_processes,
+                check_races,
+                check_horizon,
+            )
+            for part in parts:
                 if not result.broken:
                     part(case, claim, candidate, result)
     except Unfinished as reason:
@@ -93,7 +103,8 @@ def run_in_new_process(
     """Repeats the run in a new process, with two threads unless the claim says why not.
 
     The process starts at once and is compared after the other checks, so that a candidate that
-    compiles does so in the meantime.
+    compiles does so in the meantime. With as many threads as before the bits must be the same;
+    with two the answer is held to the claim, since sums may be split among threads.
     """
     data = case.data
     if [data.name] != case.informative(claim)[-1:]:
@@ -103,13 +114,22 @@ def run_in_new_process(
     steps = checkpoints(data.case, claim.engine.stride)[0]
 
     def compare_processes(_: CaseChecks, claim: Agreement, candidate: Candidate, result) -> None:
-        one = candidate.after(data.name, start, [steps])[steps]
-        again = coming.result()[steps]
-        result.checks += 1
-        for name in differing(one, again):
-            text = f"{name}: a new process with {threads} thread(s) gives other bits after"
-            why = "" if claim.threads else "; if that is right, say why: threads='…'"
-            report(result, f"{text} {steps} steps{why}")
+        again = coming.result()
+        if threads == 1:
+            one = candidate.after(data.name, start, [steps])[steps]
+            result.checks += 1
+            for name in differing(one, again[steps]):
+                report(result, f"{name}: a new process gives other bits after {steps} steps")
+            return
+        inner = CaseResult()
+        for check in case.of_run(claim, other, again):
+            compare(claim, inner, check)
+        add(
+            result,
+            inner,
+            "a new process with 2 threads",
+            "; if that is right, say why: threads='…'",
+        )
 
     with candidate.another(threads) as other, workers(1) as beside:
         coming = beside.submit(other.after, data.name, start, [steps])
@@ -117,6 +137,29 @@ def run_in_new_process(
             yield compare_processes
         finally:
             other.stop()  # whatever it is still at: nobody waits for it
+
+
+def check_races(
+    case: CaseChecks, claim: Agreement, candidate: Candidate, result: CaseResult
+) -> None:
+    """Seeks races of a candidate that can use threads: several runs in more than there are
+    processors, on small cases, where threads wake together, and on the largest."""
+    if case.data.name not in case.racing(claim) or not candidate.uses_threads():
+        return
+    exact, threads = claim.level == "exact", candidate.crowded.threads
+    held_to = replace(claim, level="rounding") if claim.threads and exact else claim
+    steps, inner = case.first_checkpoints(claim, RACED_CALLS)[-1], CaseResult()
+    for got in candidate.crowded.repeated(case.data.name, case.data.reference.start, steps):
+        for check in case.of_run(held_to, candidate.crowded, {steps: got}):
+            compare(held_to, inner, check)
+    add(result, inner, f"{threads} threads on {cores()} processors")
+
+
+def add(result: CaseResult, inner: CaseResult, where: str, advice: str = "") -> None:
+    """Counts the checks of a process of its own, and says where they failed."""
+    result.checks += inner.checks
+    for said in inner.broken:
+        report(result, f"{where}: {said}{advice}")
 
 
 def differing(one: State, other: State) -> list[str]:

@@ -1,6 +1,6 @@
 """Compares one field in one check: its error and its tolerance."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from baselines.engine import State
 from validation.claims import Agreement
 from validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
 from validation.records import digests
+from validation.records.digests import same_bits
 from validation.reference.allowance import Allowance
 from validation.reference.branches import NONE, Branches, explicable, far, on_branch
 from validation.reference.distance import ZERO, Distance, distance, inexact, size
@@ -139,14 +140,6 @@ def comparison_on_branch(
         return compared
     off = distance(ours, to) if inexact(ours) else exact_distance(ours, to)
     return compared._replace(to=to, off=off, otherwise=taken)
-
-
-def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:
-    """Whether all fields are equal, the sign of zero included."""
-    return all(
-        a.dtype == b.dtype and a.shape == b.shape and torch.equal(digests.bits(a), digests.bits(b))
-        for a, b in zip(one, other, strict=True)
-    )
 
 
 def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:

@@ -12,7 +12,7 @@ import torch
 
 import baselines
 from baselines.engine import Engine
-from validation import machine
+from validation import discovery, machine
 from validation.claims import Agreement, from_description
 from validation.discovery import BrokenLeaf, engine_family
 from validation.golden import manifest
@@ -33,6 +33,7 @@ from validation.records import digests
 from validation.records.base import BrokenRecord
 from validation.tiers import Coverage
 from validation.worker.client import Candidate
+from validation.worker.forkserver import COMPILERS
 from validation.worker.memo import MemoizedCandidate
 
 
@@ -43,6 +44,7 @@ def judge(
     file: bool = True,
 ) -> Iterator[Verdict]:
     """Judges the named optimizations and files their verdicts; yields each when it is ready."""
+    machine.unset_compiler_switches()
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(engine_family(name), []).append(name)
@@ -143,6 +145,8 @@ def judge_engine(
         found, other = results.get(name, {}), variants.get(name)
         mutation = scores[name].result() if name in scores and found else None
         status, reason = conclude(claim, found, mutation, other)
+        if status is Status.VERIFIED and (idle := idle_compiler(claim, clients[name])):
+            status, reason = Status.REJECTED, idle
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
@@ -182,6 +186,19 @@ def try_variants(
     if failed is not None and result.broken and not failure_on_file(name, before[name]):
         file_variant(name, claims[name], failed, clients[name], result.broken, before[name])
     return result
+
+
+def idle_compiler(claim: Agreement, client: Candidate) -> str:
+    """Why a claim is refused that needs a compiler and compiled nothing on any case; "" if not."""
+    called = discovery.mentioned([client.name], COMPILERS)
+    idle = {need for word, need in COMPILERS.items() if word in called}
+    idle &= set(claim.engine.needs) & set(client.idle_compilers())
+    if not idle:
+        return ""
+    return (
+        f"it says that it needs {min(idle)!r}, and nothing was compiled on these cases; allowed: "
+        "compiled code is seen to run; compile, or leave that out of needs"
+    )
 
 
 def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:

@@ -129,7 +129,7 @@ class Recorded:
     def __getattr__(self, name: str):
         return getattr(self.client, name)
 
-    def after(self, *words, guard: bool = False, **others) -> dict[int, State]:
+    def after(self, *words, guard: bool = True, **others) -> dict[int, State]:
         hidden = guard and bool(self.mutant) and not shows(self.mutant)
         found = self.client.after(*words, mutant=self.mutant, guard=hidden, **others)
         self.answers.append(found)

@@ -191,14 +191,15 @@ SECTION = "verdict"
 
 
 def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
-    """Digests of every file of an optimization: its own, those that their text imports, and those
-    that its process loaded.
+    """Digests of every file of an optimization: its own, whatever their kind, the text of those
+    that it imports, and those that its process loaded.
 
     Raises:
-        BrokenLeaf: a file is missing.
+        BrokenLeaf: a file is missing, or a link leads out of the folder.
     """
     discovery.refuse_absent(name)
-    own = digests.sources(discovery.folder(name), skip=("benchmark.py",))
+    folder = discovery.folder(name)
+    own = {*discovery.own_files(folder), *digests.sources(folder, skip=discovery.NOT_RUN)}
     paths = {str(p.relative_to(digests.ROOT)) for p in own} | set(ran)
     return {path: digest_now(path) for path in sorted(paths)}
 

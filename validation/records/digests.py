@@ -75,6 +75,16 @@ def bits(tensor: torch.Tensor) -> torch.Tensor:
     return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)
 
 
+def same_bits(one: Iterable[torch.Tensor], other: Iterable[torch.Tensor]) -> bool:
+    """Whether all fields are equal, the sign of zero included."""
+    import torch  # late, as above
+
+    return all(
+        a.dtype == b.dtype and a.shape == b.shape and torch.equal(bits(a), bits(b))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
 def sources(folder: Path, root: Path = ROOT, skip: tuple[str, ...] = ()) -> list[Path]:
     """Every Python file of a leaf folder, and of the leaves that it imports, in turn."""
     found: set[Path] = set()

@@ -7,18 +7,24 @@ import os
 import select
 import shutil
 import tempfile
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import psutil
 
 from baselines.engine import State, fields
+from validation import discovery
 from validation.discovery import BrokenLeaf
+from validation.machine import cores
 from validation.records import tensor_files
 from validation.worker.forkserver import Forked
 from validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
+THREADING = ("parallel=True", "prange", "threading", "concurrent.futures", "torch.compile(")
+CROWD = 6  # threads more than processors: the system takes some off at any point
 AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
 
 
@@ -48,6 +54,7 @@ class Candidate:
         return Candidate(self.name, threads)
 
     def __enter__(self) -> Self:
+        self.beside = ExitStack()
         self.scratch = scratch_folder()
         self.log = (self.scratch / "log").open("w+")
         self.process = self.start()
@@ -65,11 +72,17 @@ class Candidate:
         """Forks the process from a server that has imported torch."""
         return Forked(self.name, str(self.scratch / "log"), self.environment, self.preloaded)
 
+    @cached_property
+    def crowded(self) -> Candidate:
+        """The same optimization in a process with more threads than there are processors."""
+        return self.beside.enter_context(self.another(cores() + CROWD))
+
     def stop(self) -> None:
         """Kills the process."""
         self.process.kill()
 
     def __exit__(self, *_) -> None:
+        self.beside.close()
         self.stop()
         self.process.communicate()
         self.log.close()
@@ -91,10 +104,27 @@ class Candidate:
 
     def loaded(self) -> dict[str, str]:
         """Project files that its process loaded, with digests; empty if it is dead."""
+        return self.about_itself().get("files", {})
+
+    def idle_compilers(self) -> list[str]:
+        """Compilers that its process had at hand and has compiled nothing with."""
+        return self.about_itself().get("idle", [])
+
+    def about_itself(self) -> dict:
+        """What its process says of itself; nothing if it is dead."""
         try:
-            return self.ask({"case": FILES}, PATIENCE_S)["files"]
+            return self.ask({"case": FILES}, PATIENCE_S)
         except CandidateFailed:
             return {}
+
+    def uses_threads(self) -> bool:
+        """Whether it can: its text says so, or its process has more threads than it was given."""
+        if self.name[0] not in "=@" and discovery.mentioned([self.name], THREADING):
+            return True
+        try:
+            return psutil.Process(self.process.pid).num_threads() > self.threads
+        except psutil.Error:
+            return False
 
     def after(
         self,
@@ -102,7 +132,7 @@ class Candidate:
         state: State,
         at: list[int],
         truth: bool = False,
-        guard: bool = False,
+        guard: bool = True,
         mutant: str = "",
         patience_s: float = PATIENCE_S,
         changes: dict[str, object] | None = None,
@@ -112,6 +142,7 @@ class Candidate:
         """Observed states after each number of steps in ``at``, starting from ``state``.
 
         Args:
+            guard: whether what the candidate holds may not change is watched.
             changes: of the case's fields.
             layout: memory layout of the start.
             stages: how many stages of the step to run, 0 for all.
@@ -124,6 +155,13 @@ class Candidate:
         found = self.request(case, state, more, patience_s)
         kind = type(state)
         return {n: kind(*(found[f"{n}/{name}"] for name in kind._fields)) for n in at}
+
+    def repeated(self, case: str, state: State, steps: int) -> list[State]:
+        """Of several runs of so many steps the first, and the one that is furthest from it."""
+        more = {"at": [steps], "truth": False, "again": True}
+        found = self.request(case, state, more, PATIENCE_S)
+        kind, places = type(state), (f"{steps}/", f"other/{steps}/")
+        return [kind(*(found[place + name] for name in kind._fields)) for place in places]
 
     def gradients(self, case: str, state: State, steps: int, wrt: tuple[str, ...]) -> dict:
         """Gradients of `reference.gradients.objective`, by field of the start."""
@@ -142,7 +180,8 @@ class Candidate:
             raise CandidateFailed(f"changed global state: {', '.join(answer['changed'])}")
         if answer["touched"]:
             raise CandidateFailed(
-                "changed the state that it was given, and does not declare in_place"
+                f"changed {answer['touched']}, and does not declare in_place; return new memory, "
+                "or say in_place=True"
             )
         try:
             return tensor_files.load(out)

@@ -10,9 +10,9 @@ from threading import Lock
 from types import ModuleType
 
 import baselines
-from validation import discovery
+from validation import discovery, machine
 from validation.records import digests
-from validation.worker import allocator
+from validation.worker import allocator, compilers
 
 SERVER = "validation.worker.server"  # by name, as a command line has it
 PRELOADED = [
@@ -20,17 +20,14 @@ PRELOADED = [
     SERVER,
     *(f"baselines.{name}" for name in baselines.names()),
 ]
-COMPILERS = {  # by what text calls them: what gets them ready
-    "numba": "validation.worker.preload.numba_jit",
-    "torch.compile(": "validation.worker.preload.inductor",
-}
+COMPILERS = {"numba": "numba", "torch.compile(": "compiler"}  # by what text calls them
 STARTING = Lock()
 
 
 def get_ready(names: Iterable[str] = ()) -> None:
     """Starts the server, which imports what the named candidates need."""
     used = discovery.mentioned(names, COMPILERS)
-    more = [COMPILERS[word] for word in COMPILERS if word in used]
+    more = [compilers.PRELOADED[need] for word, need in COMPILERS.items() if word in used]
     get_context("forkserver").set_forkserver_preload([*PRELOADED, *more])
     with STARTING, bare():
         forkserver.ensure_running()
@@ -81,7 +78,10 @@ def bare() -> Iterator[None]:
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")  # else the program would run there again
     try:
-        with environment(PYTHONHASHSEED="0", PYTHONPATH=here(), **allocator.LARGE_PAGES):
+        unset = dict.fromkeys(machine.compiler_switches())
+        fixed = {"PYTHONHASHSEED": "0", "PYTHONPATH": here(), **allocator.LARGE_PAGES}
+        fixed |= {"OMP_WAIT_POLICY": "passive"}  # threads that wait leave processors to others
+        with environment(**unset, **fixed):
             yield
     finally:
         sys.modules["__main__"] = main
@@ -94,24 +94,30 @@ def here() -> str:
 
 
 @contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """Environment variables for what is started meanwhile."""
+def environment(**values: str | None) -> Iterator[None]:
+    """Environment variables for what is started meanwhile; those that are None are unset."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    set_variables(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        set_variables(before)
+
+
+def set_variables(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def serve(name: str, given, answers, log: str, environment: dict[str, str]) -> None:
     """In the forked process: run the server of that optimization."""
     allocator.keep_imported()
     os.environ.update(environment)
+    if numba_jit := sys.modules.get(compilers.PRELOADED["numba"]):
+        numba_jit.set_threads(int(environment["NUMBA_NUM_THREADS"]))
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
     for place, fd in enumerate((given.fileno(), answers.fileno(), file)):
         os.dup2(fd, place)

@@ -5,13 +5,17 @@ import gc
 import importlib
 import json
 import os
+import re
+import sys
+from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 
 from baselines.engine import State
 from validation.records import digests
 
-# Functions that measure, compare or store: one that is another object afterwards was patched.
+# Functions of libraries that measure, compare or store, beside every one of the harness.
 KEY = {
     torch: "allclose equal isclose isnan isfinite abs max empty empty_like zeros Tensor",
     torch.Tensor: "__eq__ __sub__ abs max item clone copy_ numpy data_ptr equal",
@@ -24,21 +28,51 @@ KEY = {
     json: "dumps loads",
     os: "replace _exit fork getpid write read",
     builtins: "print open sum max min abs isinstance __import__",
-    importlib.import_module("validation.records.tensor_files"): "save load",
-    importlib.import_module("validation.records.digests"): "of_state bits of_bytes",
-    importlib.import_module("baselines.engine"): "clone fields Engine",
 }
+HARNESS = re.compile(r"(validation|tools)(\.|$)|baselines(\.engine|\.device)?$")
+DESCRIPTORS = (property, classmethod, staticmethod, cached_property)
+FLOATS = (torch.float32, torch.float64)
 POISONED = 1 << 21  # elements; larger blocks come fresh from the system and hold zeros
 BLOCKS = 3  # of each field's size
 
 
-def originals() -> dict[str, object]:
-    """The key functions, by name, as they are now."""
+class Functions:
+    """The key functions, and all of the harness that are in this process, as they are now."""
+
+    def __init__(self):
+        self.key, self.own = key_functions(), list(functions_of_the_harness())
+
+    def patched(self) -> list[str]:
+        """Those that are another object by now, or have other code, in words."""
+        now = key_functions()
+        found = [name for name, one in self.key.items() if now[name] is not one]
+        found += [
+            f"{owner.__name__}.{name}"
+            for owner, names, name, one, inner, code in self.own
+            if names.get(name) is not one or getattr(inner, "__code__", None) is not code
+        ]
+        return [f"{name} is patched" for name in found]
+
+
+def key_functions() -> dict[str, object]:
+    """Of libraries, by name."""
     return {
         f"{getattr(owner, '__name__', owner)}.{name}": getattr(owner, name)
         for owner, names in KEY.items()
         for name in names.split()
     }
+
+
+def functions_of_the_harness() -> Iterator[tuple]:
+    """(module or class, its names, name, function, what of it has code, the code), with functions
+    that a module has of others."""
+    for module in [m for name, m in sorted(sys.modules.items()) if HARNESS.match(name)]:
+        classes = [one for one in vars(module).values() if isinstance(one, type)]
+        for owner in (module, *(one for one in classes if one.__module__ == module.__name__)):
+            for name, one in vars(owner).items():
+                if callable(one) or isinstance(one, DESCRIPTORS):
+                    inner = getattr(one, "__func__", getattr(one, "__wrapped__", one))
+                    yield owner, vars(owner), name, one, inner, getattr(inner, "__code__", None)
 
 
 def settings() -> dict[str, object]:
@@ -50,7 +84,8 @@ def settings() -> dict[str, object]:
         "default device": str(torch.get_default_device()),
         "matrix precision": torch.get_float32_matmul_precision(),
         "deterministic mode": torch.are_deterministic_algorithms_enabled(),
-        "denormals": flushes(),
+        "denormals": [flushes(dtype) for dtype in FLOATS],
+        "rounding mode": [rounds(dtype) for dtype in FLOATS],
         "gradient mode": torch.is_grad_enabled(),
         "garbage collection": gc.isenabled(),
         "standard output": os.fstat(1).st_ino,
@@ -58,16 +93,26 @@ def settings() -> dict[str, object]:
     }
 
 
-def flushes() -> bool:
-    """Whether subnormal numbers are flushed to zero."""
-    return float(torch.tensor(1e-310, dtype=torch.float64) * 1.0) == 0.0
+def flushes(dtype: torch.dtype) -> list[bool]:
+    """Whether a subnormal number is taken for zero, and whether a subnormal result becomes zero."""
+    tiny = torch.finfo(dtype).tiny
+    given = torch.tensor([tiny / 4, tiny], dtype=dtype)
+    factor = torch.tensor([4.0, 0.25], dtype=dtype)
+    return [bool(x) for x in given * factor == 0]
 
 
-def changed(before: dict[str, object], functions: dict[str, object]) -> list[str]:
-    """Settings that changed, by name, and functions that were patched."""
-    here = settings()
-    patched = [f"{name} is patched" for name, f in originals().items() if f is not functions[name]]
-    return [key for key, value in here.items() if value != before[key]] + patched
+def rounds(dtype: torch.dtype) -> list[float]:
+    """In units in the last place, by how much sums exceed 1, -1 and 1 by whose rounding modes
+    differ: half a unit up, half a unit down, three quarters up."""
+    unit = torch.finfo(dtype).eps
+    one = torch.tensor([1.0, -1.0, 1.0], dtype=dtype)
+    more = torch.tensor([unit / 2, -unit / 2, unit * 0.75], dtype=dtype)
+    return [(x - y) / unit for x, y in zip((one + more).tolist(), one.tolist(), strict=True)]
+
+
+def changed(before: dict[str, object]) -> list[str]:
+    """Settings that changed, by name."""
+    return [key for key, value in settings().items() if value != before[key]]
 
 
 def unusable(dtype: torch.dtype) -> float | int:

@@ -25,7 +25,7 @@ class MemoizedCandidate:
         return getattr(self.candidate, name)
 
     def after(
-        self, case: str, state: State, at: list[int], guard: bool = False, **others
+        self, case: str, state: State, at: list[int], guard: bool = True, **others
     ) -> dict[int, State]:
         """`Candidate.after`, memoized unless more than plain steps is asked."""
         with self.one_at_a_time:

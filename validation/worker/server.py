@@ -6,9 +6,11 @@ server imports it by name (`validation.worker.forkserver`); nothing else does.
 
 import importlib
 import json
+import math
 import os
+import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +24,15 @@ from validation.inputs import case_fields
 from validation.mutation import mutants
 from validation.protocol import CONTRACT
 from validation.records import digests, tensor_files
+from validation.reference.distance import inexact
 from validation.reference.gradients import own_gradients
-from validation.worker import global_state
+from validation.worker import compilers, global_state
 from validation.worker.messages import CLAIM, FILES
 from validation.worker.own_code import OwnCode
+
+RACES, RACE_S = 5, 0.5  # runs in which a race is sought, and processor time for more of them
+WATCHED = 1 << 18  # elements of a state that is compared at every call; of larger ones, at a few
+FEW = 3
 
 
 def serve(name: str) -> None:
@@ -33,7 +40,8 @@ def serve(name: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the candidate prints must not look like an answer
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
-    before, functions = global_state.settings(), global_state.originals()
+    before, functions = global_state.settings(), global_state.Functions()
+    compiled = compilers.counts()
     steps: dict[str, object] = {}
     files, own = LoadedFiles(), OwnCode(name)
     engine = cache(lambda: own.watched(subject(name)))
@@ -43,13 +51,13 @@ def serve(name: str) -> None:
             if request["case"] == CLAIM:
                 answer = {"claim": claim_of(name)}
             elif request["case"] == FILES:
-                answer = {"files": files.seen}
+                answer = {"files": files.seen, "idle": compilers.idle_since(compiled)}
             else:
                 answer = respond(engine(), steps, request)
         except Exception as error:
-            answer = {"error": own.explain(error)}
+            answer = {"error": compilers.gave_up(error) or own.explain(error)}
         files.look()
-        changed = global_state.changed(before, functions)
+        changed = global_state.changed(before) + functions.patched()
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)
 
 
@@ -107,33 +115,43 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
     if request.get("wrt"):
         found = own_gradients(engine, case, state, request["at"][-1], request["wrt"])
         tensor_files.save(Path(request["out"]), found)
-        return {"touched": False}
+        return {"touched": ""}
     if request.get("mutant"):
         calls = request["at"][-1] // engine.stride
         name, own = request["mutant"], request["case"]
         memory, right = (steps.setdefault(f"{own} {whose}", {}) for whose in (name, "unspoiled"))
         engine, step = mutants.mutated(name, engine, case, step, calls, memory, right)
+    if request.get("again"):
+        tensor_files.save(Path(request["out"]), repeated(engine, case, step, state, request["at"]))
+        return {"touched": ""}
     global_state.poison(state)
-    watched, touched = step, []
+    watch = None
     if request["guard"] and not engine.in_place:
-        watched = watch_input(engine, case, step, touched)
-    found = advance(engine, case, watched, state, request["at"], request.get("layout", ""))
+        calls = request["at"][-1] // engine.stride
+        earlier = [] if request.get("mutant") else steps.setdefault("earlier results", [])
+        watch = Watch(engine, case, step, watched_calls(state, calls), earlier)
+    found = advance(engine, case, watch or step, state, request["at"], request.get("layout", ""))
     tensor_files.save(Path(request["out"]), found)
-    return {"touched": any(touched)}
+    return {"touched": watch.ended() if watch else ""}
 
 
 def prepare_case(engine: Engine, steps: dict, request: dict) -> tuple[Case, Callable]:
-    """The case and its step, prepared once."""
+    """The case and its step; that of a named case is prepared once."""
     cases, changes = baselines.load(engine.name).cases, request.get("changes", {})
     case = case_fields.changed(cases[request["case"]], changes, cases)
     if request["truth"]:
         case = case.truth
     count = request.get("stages", 0)
-    key = json.dumps([request["case"], request["truth"], changes, count], sort_keys=True)
-    if key not in steps:
+    key = json.dumps([request["case"], request["truth"], count])
+    step = None if changes else steps.get(key)  # of a changed case nothing is kept: there are many
+    if step is None:
         part = replace(engine, stages=engine.stages[:count]) if count else engine
-        steps[key] = part.prepare(case)
-    return case, steps[key]
+        compilers.start_afresh()
+        step = part.prepare(case)
+        if not changes:
+            steps[key] = step
+    compilers.forbid_giving_up()  # the step may have loaded it
+    return case, step
 
 
 def read_state(request: dict) -> State:
@@ -157,15 +175,80 @@ def advance(engine: Engine, case: Case, step, state: State, at: list[int], layou
     return found
 
 
-def watch_input(engine: Engine, case: Case, step: Step, touched: list[bool]) -> Step:
-    """The step; on its first call it appends to ``touched`` whether its input state changed."""
+def repeated(engine: Engine, case: Case, step: Step, state: State, at: list[int]) -> dict:
+    """One run after the other from the same state: the first, and under "other/" the one that is
+    furthest from it. Threads that wait for the next run meet oftener than those that are asleep."""
+    begun, first = busy(), advance(engine, case, step, state, at)
+    furthest, most, runs = first, 0.0, 1
+    while runs < RACES or busy() - begun < RACE_S:
+        found, runs = advance(engine, case, step, state, at), runs + 1
+        if (distance := apart(first, found)) > most:
+            furthest, most = found, distance
+    return first | {f"other/{name}": tensor for name, tensor in furthest.items()}
 
-    def watched(working: State) -> State:
-        if touched:
-            return step(working)
-        before = digests.of_state(engine.observe(case, working))
-        after = step(working)
-        touched.append(digests.of_state(engine.observe(case, working)) != before)
-        return after
 
-    return watched
+def busy() -> float:
+    """Processor seconds of this process."""
+    return sum(os.times()[:2])
+
+
+def apart(one: dict, other: dict) -> float:
+    """The largest difference of a number, over the largest number of its field; infinite between
+    decisions, types and shapes. 0 where all bits are the same."""
+    pairs = zip(one.values(), other.values(), strict=True)
+    return max(spread(a, b) for a, b in pairs)
+
+
+def spread(one: torch.Tensor, other: torch.Tensor) -> float:
+    if digests.same_bits((one,), (other,)):
+        return 0.0
+    if one.shape != other.shape or one.dtype != other.dtype or not inexact(one):
+        return math.inf
+    ratio = float((one - other).abs().max() / one.abs().max())
+    return max(ratio, sys.float_info.min) if math.isfinite(ratio) else math.inf
+
+
+def watched_calls(state: State, calls: int) -> Collection[int]:
+    """Numbers of the calls that are watched: all on small states, else the first and some."""
+    if sum(t.numel() for t in state) <= WATCHED:
+        return range(calls)
+    return {0, *random.SystemRandom().sample(range(calls), min(FEW, calls))}
+
+
+class Watch:
+    """A step that compares, bit for bit, the state that it is given with what it is after the call.
+
+    Within a run that state is the last result. The last result of the run before is compared again
+    too: memory that was handed out belongs to whoever has it.
+
+    Args:
+        calls: numbers of the calls that are watched.
+        earlier: what shows whether the last result of the run before changed; this run's is left
+            there.
+    """
+
+    def __init__(self, engine: Engine, case: Case, step: Step, calls: Collection[int], earlier):
+        self.observe = lambda working: engine.observe(case, working)
+        self.step, self.calls, self.earlier = step, calls, earlier
+        self.made, self.found, self.last = 0, "", None
+
+    def __call__(self, working: State) -> State:
+        number, self.made = self.made, self.made + 1
+        if number not in self.calls:
+            return self.step(working)
+        before = clone(self.observe(working))
+        self.last = self.step(working)
+        if not digests.same_bits(self.observe(working), before):
+            what = "its last result" if number else "the state that it was given"
+            self.found = self.found or what
+        return self.last
+
+    def ended(self) -> str:
+        """What changed that may not, "" if nothing did; from here on the last result is earlier."""
+        if any(changed() for changed in self.earlier):
+            self.found = self.found or "a result of an earlier run"
+        self.earlier.clear()
+        if self.last is not None and isinstance(self.calls, range):
+            last, was = self.last, clone(self.observe(self.last))
+            self.earlier.append(lambda: not digests.same_bits(self.observe(last), was))
+        return self.found

@@ -52,7 +52,7 @@ REFUSED = {
     ),
     "depends on the number of threads": (
         "s = step(state); return s._replace(E=s.E * (1 + 1e-15 * (torch.get_num_threads() - 1)))",
-        "2 thread(s) gives other bits",
+        "a new process with 2 threads: E[",
     ),
     "differs from run to run": (
         "s = step(state); return s._replace(E=s.E * (1 + 1e-9 * (time.time_ns() % 7)))",

@@ -161,6 +161,42 @@ def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeyp
         assert torch.equal(run_cache.along(engine, case, begin, [1, 2])[2].E, right[2].E)
 
 
+@pytest.mark.parametrize("here", ["the sealed machine", "another machine"])
+@pytest.mark.parametrize("case_name", ["odd_2d", "odd_3d_float32", "orbit"])
+def test_a_kept_run_with_another_end_than_the_sealed_one_is_made_again(
+    tmp_path, monkeypatch, case_name, here
+):
+    """Written anew by another engine, digests and all."""
+    import torch
+
+    import baselines
+    from baselines.engine import replace
+    from baselines.lattice_field_v1 import engine
+    from validation import machine
+    from validation.golden import manifest, run_cache
+    from validation.records import digests
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    seal = manifest.manifest(engine.name)
+    if here == "the sealed machine":  # the seal, as if it were made here
+        answer = seal.answers[case_name]
+        begun = digests.of_state(engine.initial(engine.cases[case_name]))
+        answers = {case_name: answer.model_copy(update={"start": begun})}
+        made = {"machine": machine.machine(), "answers": answers}
+        sealed_here = seal.model_copy(update=made)
+        monkeypatch.setattr(manifest, "manifest", lambda _: sealed_here)
+    torch.set_num_threads(1)
+    case = engine.cases[case_name]
+    begin, faster = engine.initial(case), replace(case, c=case.c * 1.0001)
+    wrong = replace(engine, stepper=lambda _: engine.prepare(faster))
+    with monkeypatch.context() as as_if_frozen:
+        as_if_frozen.setattr(baselines, "load", lambda _: wrong)
+        run_cache.reference(wrong, case, begin)
+    assert list(tmp_path.glob("*/*"))
+    end = run_cache.reference(engine, case, begin).states[case.steps]
+    assert torch.equal(end.E, engine.runner(case)(begin, case.steps).E)
+
+
 def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, monkeypatch):
     from baselines.engine import replace
     from baselines.lattice_field_v1 import engine

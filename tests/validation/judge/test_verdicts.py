@@ -5,11 +5,14 @@ import sys
 import pytest
 
 from baselines.lattice_field_v1 import engine
-from validation import machine
+from validation import discovery, machine
 from validation.claims import Agreement, described, from_description
+from validation.judge import verdicts
 from validation.judge.findings import CaseResult, Mutation
 from validation.judge.judge import conclude, continues
 from validation.judge.verdicts import Status
+from validation.records import digests
+from validation.records.errors import BrokenLeaf
 from validation.tiers import Coverage
 
 CLAIM = Agreement(engine=engine, level="exact", because="it is the same")
@@ -79,3 +82,40 @@ def test_a_claim_crosses_the_wall_without_code():
     assert [s.name for s in held.engine.stages] == [s.name for s in engine.stages]
     with pytest.raises(RuntimeError, match="holds no candidate's code"):
         held.engine.prepare(engine.cases["odd_2d"])
+
+
+@pytest.fixture
+def leaf(tmp_path, monkeypatch):
+    """An optimization in a tree of its own, which verdicts look at."""
+    folder = tmp_path / "optimizations" / "leaf"
+    folder.mkdir(parents=True)
+    for name in ("implementation.py", "validation.py", "benchmark.py", "report.md", "costs.json"):
+        (folder / name).touch()
+    monkeypatch.setattr(digests, "ROOT", tmp_path)
+    monkeypatch.setattr(discovery, "folder", lambda name: folder)
+    monkeypatch.setattr(verdicts, "digest_now", lambda path: digests.of_file(tmp_path / path))
+    return folder
+
+
+def test_a_verdict_covers_every_file_of_a_folder_but_what_the_tools_write(leaf):
+    (leaf / "__pycache__").mkdir()
+    for name in ("notes.ipynb", "old.bak", "weights.bin", ".hidden", "a.tmp", "__pycache__/a.pyc"):
+        (leaf / name).touch()
+    covered = {path.rpartition("/")[2] for path in verdicts.code_of("leaf")}
+    code = {"implementation.py", "validation.py"}
+    assert covered == {*code, "notes.ipynb", "old.bak", "weights.bin", ".hidden", "a.tmp"}
+
+
+@pytest.mark.parametrize("target", ["file", "folder", "nothing"])
+def test_a_link_out_of_a_folder_is_refused(leaf, tmp_path, target):
+    away = {"file": tmp_path / "f", "folder": tmp_path / "d", "nothing": tmp_path / "n"}[target]
+    (tmp_path / "f").touch()
+    (tmp_path / "d").mkdir()
+    (leaf / "inner").symlink_to(away)
+    with pytest.raises(BrokenLeaf, match=r"^optimizations/leaf/inner is a link out of its folder;"):
+        verdicts.code_of("leaf")
+
+
+def test_a_link_within_a_folder_is_a_file_like_others(leaf):
+    (leaf / "again.py").symlink_to(leaf / "implementation.py")
+    assert "optimizations/leaf/again.py" in verdicts.code_of("leaf")

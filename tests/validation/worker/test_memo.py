@@ -12,7 +12,7 @@ from validation import discovery
 from validation.judge import mutation_score
 from validation.mutation import mutants
 from validation.records import digests
-from validation.worker import forkserver, server
+from validation.worker import forkserver
 from validation.worker.memo import SMALL, MemoizedCandidate
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
@@ -74,25 +74,6 @@ def test_the_rest_of_a_candidate_is_there():
     inner = Counting()
     inner.stop = lambda: "stopped"
     assert MemoizedCandidate(inner).stop() == "stopped"
-
-
-def test_only_the_first_call_is_watched_for_what_it_does_to_its_input(state):
-    engine, calls = baselines.load(ENGINE), []
-
-    def spoiling(given):
-        calls.append(given)
-        given.E.add_(1.0)
-        return given
-
-    honest, found = [], []
-    case = engine.cases[CASE]
-    step = server.watch_input(engine, case, engine.prepare(case), honest)
-    step(step(state))
-    assert honest == [False]
-    step = server.watch_input(engine, case, spoiling, found)
-    step(step(state))
-    assert found == [True]
-    assert len(calls) == 2
 
 
 def test_mutants_share_the_right_answers_and_not_what_they_make_of_them(state):

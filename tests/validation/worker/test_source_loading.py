@@ -82,22 +82,34 @@ def test_bytecode_of_another_text_is_not_run(leaf):
     assert said(leaf, "import optimizations.leaf.implementation as m; print(m.number)") == "2"
 
 
-@pytest.mark.parametrize("name", ["kernel.so", "kernel.cpp", "parts/table.npy", "old.pyc"])
-def test_what_no_verdict_covers_is_refused(leaf, name):
-    (leaf / name).parent.mkdir(exist_ok=True)
-    (leaf / name).touch()
-    words = said(leaf, "import optimizations.leaf")
-    assert words == (
-        f"ImportError: optimizations/leaf/{name} is covered by no verdict; "
-        "allowed: .py, .md, .tmp, costs.json; write what is run as text into a .py file"
-    )
+OTHERS = ("notes.ipynb", "image.png", "implementation.py.bak", "parts/table.npy", "kernel.so")
 
 
-@pytest.mark.parametrize("name", ["report.md", "costs.json", ".swp", "__pycache__/a.pyc", "a.tmp"])
-def test_what_is_not_run_is_let_be(leaf, name):
+@pytest.mark.parametrize("name", [*OTHERS, "report.md", "costs.json", "__pycache__/a.pyc"])
+def test_what_is_no_text_may_lie_beside_it(leaf, name):
     (leaf / name).parent.mkdir(exist_ok=True)
     (leaf / name).touch()
     assert said(leaf, "import optimizations.leaf; print('imported')") == "imported"
+
+
+@pytest.mark.parametrize("name", ["kernel.so", "kernel.pyc"])
+def test_what_is_no_text_is_not_run(leaf, name):
+    (leaf / name).write_bytes(b"\x7fELF\x00\xff")
+    words = said(leaf, "import optimizations.leaf.kernel")
+    assert words.startswith(("SyntaxError: ", "UnicodeDecodeError: "))
+
+
+@pytest.mark.parametrize("linked", ["inner", "inner.py"])
+def test_what_lies_behind_a_link_is_not_imported(leaf, linked, tmp_path):
+    """A module, or a package without __init__.py."""
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "fast.py").write_text("number = 1")
+    (leaf / linked).symlink_to(away / "fast.py" if linked.endswith(".py") else away)
+    module = "inner.fast" if linked == "inner" else "inner"
+    words = said(leaf, f"import optimizations.leaf.{module}")
+    assert words.startswith("ImportError: optimizations.leaf.inner")
+    assert "lies behind a link out of its folder" in words
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What torch's compiler sets up at the first compilation in a process, done before candidates
 that call it are forked: seconds for each of them.
 
-Importing this is all; nothing of a candidate is compiled here. The compiler may have one thread,
+Importing this compiles nothing of a candidate. The compiler may have one thread,
 said before it is imported: it would else start processes that a fork cannot share.
 """
 
@@ -16,3 +16,8 @@ torch.set_num_threads(1)  # as its kernels are compiled for
 with suppress(Exception):  # a candidate that cannot compile says so itself
     torch.compile(lambda numbers: numbers + 0.0)(torch.zeros(1))
     torch._dynamo.reset()
+
+
+def compilations() -> int:
+    """How many graphs were compiled."""
+    return torch._dynamo.utils.counters["stats"]["unique_graphs"]
