@@ -25,7 +25,7 @@ from validation.reference.limits import Limits, Place, outcomes, reached_by
 
 SMALL = 1 << 20  # elements times steps: so much of a case is run
 FEW = 3  # steps of a larger one
-SHOWN = 3  # places in a verdict's line
+SHOWN = 2  # places in a verdict's line
 Key = tuple[str, str]  # a place as it is shown, and an outcome
 
 
@@ -123,8 +123,17 @@ def write(name: str, tell: Callable[[str], None] = lambda line: None) -> Coverag
         Sealed: the author's list calls unreachable what a case reaches.
     """
     engine = baselines.load(name)
+    return add(name, measure(engine, engine.cases, tell))
+
+
+def add(name: str, found: Mapping[str, Limits]) -> Coverage:
+    """File what these inputs reach, beside what is on file.
+
+    Raises:
+        Sealed: the author's list calls unreachable what an input reaches.
+    """
     known = measured(name) or Coverage(engine=name, places=[], reached={})
-    coverage = known.with_inputs(measure(engine, engine.cases, tell))
+    coverage = known.with_inputs(found)
     refuse_reached(coverage)
     return coverage.write(path_of(name))
 
@@ -153,7 +162,7 @@ def never_reached(name: str, judged: Iterable[str]) -> str:
     """ "2 limits never reached: scheme.py:97 `r2 < width**2` equal; ...", by inputs of these names;
     "" where everything is reached that can be, or nothing is on file."""
     coverage = measured(name)
-    return counted(coverage.missing(judged)) if coverage else ""
+    return counted(name, coverage.missing(judged)) if coverage else ""
 
 
 def listing(name: str) -> list[str]:
@@ -169,14 +178,15 @@ def listing(name: str) -> list[str]:
     return [", ".join(filter(None, (count, reason, never))), *listed(missing)]
 
 
-def counted(missing: list[Key]) -> str:
-    """How many are missing, and the first of them."""
+def counted(engine: str, missing: list[Key]) -> str:
+    """How many are missing; which, where they are few."""
     if not missing:
         return ""
     shown = listed(missing)
-    more = f"; and {len(shown) - SHOWN} more places" if len(shown) > SHOWN else ""
     words = f"{len(missing)} limit{'s' * (len(missing) > 1)} never reached"
-    return f"{words}: {'; '.join(shown[:SHOWN])}{more}"
+    return (
+        f"{words}: {'; '.join(shown if len(shown) <= SHOWN else [f'groundspeed check {engine}'])}"
+    )
 
 
 def listed(missing: list[Key]) -> list[str]:

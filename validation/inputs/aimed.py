@@ -22,13 +22,13 @@ from validation.inputs.tried import REFUSALS, Tried, tried
 from validation.reference.limits import Limits, reached_by
 from validation.reference.operator_count import operators
 
-MOVES = 600  # at random
+MOVES, WORK = 2000, 500_000  # at random; operators of one call of each
 SOURCES = 12  # inputs from which moves and lines begin
 COSTLY = 20_000  # operators of one call; a line takes some hundred calls
 TIES = 4  # of one input, for which equal elements are sought, some hundred calls each
 STEPS = 24  # of the named cases
 EACH = 3  # starts for one outcome: clear of the change, and on either side of it
-FARTHEST = 160  # lines from one input
+FARTHEST, LINES = 160, 60_000  # lines from one input; operators of one call of each
 
 
 def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Iterator[Tried]:
@@ -50,7 +50,8 @@ def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Iter
 def explored(engine: Engine, sources: list[Tried], total: Limits) -> list[Tried]:
     """Inputs made by random moves, each of which reached something new when it was made."""
     rng, corpus, seen = random.Random(0), list(sources), total.reached()
-    for _ in range(MOVES if corpus else 0):
+    mean = sum(calls(engine, one) for one in corpus) / max(1, len(corpus))
+    for _ in range(min(MOVES, int(WORK / mean)) if corpus else 0):
         near = rng.choice(corpus)
         path, value = rng.choice(list(case_fields.everything(near.case)))
         others = same_kind(dict(engine.cases), near.case)
@@ -78,7 +79,8 @@ def along_lines(engine: Engine, begin: Tried, total: Limits) -> Iterator[Tried]:
     missing = total.missing()
     if not missing:
         return
-    aim = Aim(engine, begin.case, begin.start, FARTHEST)
+    most = min(FARTHEST, LINES // max(1, calls(engine, begin)))
+    aim = Aim(engine, begin.case, begin.start, most)
     within, ties = aim.outcomes(), TIES
     for place, outcome in missing:
         recipes: Iterable[Recipe] = ()

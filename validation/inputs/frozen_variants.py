@@ -23,10 +23,11 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State
-from validation.golden import manifest
-from validation.inputs import starts
+from validation.golden import coverage, manifest
+from validation.inputs import case_fields, starts
+from validation.inputs.aimed import from_own
 from validation.inputs.proposals import COUNTER, LIMIT, Proposal
-from validation.inputs.selection import selected
+from validation.inputs.selection import selected, small
 from validation.inputs.tried import AT, Tried, case_of
 from validation.parallel.threads import shared
 from validation.records import digests
@@ -34,10 +35,12 @@ from validation.records.base import Part, Record
 from validation.records.errors import BrokenRecord, Sealed
 from validation.reference.distance import Distance, distance, floating, least, widest
 from validation.reference.envelope import perturbed, same_decisions
+from validation.reference.limits import Limits, reached_by
 from validation.reference.trajectory import Reference, States, along, like, rounded_run
 
 MEMBERS = 2  # of each kind
 WIDE = 4.0
+INPUTS = "frozen variants"  # as coverage names what they reach together
 ByField = dict[str, tuple[float, float, float]]  # rms, largest, worst block
 
 
@@ -72,11 +75,34 @@ def place(engine: str) -> Path:
 
 def freeze_variants(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:
     """Selects the variants of a frozen engine and files them beside its seal."""
-    seal = manifest.manifest(name).seal
-    chosen = selected(baselines.load(name), tell)
+    engine, seal = baselines.load(name), manifest.manifest(name)
+    manifest.check_sources(name, seal)
+    chosen = selected(engine, tell)
     tell(f"inputs: what may be off on {len(chosen)} of them")
     found = [measured(one) for one in chosen]
-    return FrozenVariants(engine=name, baseline=seal, variants=found).write(place(name))
+    tell("inputs: what they reach")
+    reached = Limits()
+    for one in chosen:
+        reached |= reached_by(engine, one.case, max(one.want), from_own(one))
+    coverage.add(name, {INPUTS: reached})
+    return FrozenVariants(
+        engine=name, baseline=seal.seal, unmoved=unmoved(engine, chosen), variants=found
+    ).write(place(name))
+
+
+def lacking(name: str) -> bool:
+    """Whether an engine is sealed, and no variants belong to that seal."""
+    try:
+        return read(place(name)).baseline != manifest.manifest(name).seal
+    except (FileNotFoundError, BrokenRecord):
+        return manifest.place(name).joinpath("manifest.json").exists()
+
+
+def unmoved(engine: Engine, chosen: list[Tried]) -> list[str]:
+    """Fields of the small cases that none of the inputs changes."""
+    paths = {p.split(".")[0] for one in chosen for p in one.proposal.changes}
+    held = {path for case in small(engine).values() for path, _ in case_fields.everything(case)}
+    return sorted(path for path in held if "." not in path and path not in paths)
 
 
 def measured(one: Tried) -> FrozenVariant:
@@ -99,8 +125,9 @@ def allowances(
     engine: Engine, case: Case, start: State, run: States, true: States
 ) -> dict[int, dict[str, Distance]]:
     """What each field may be off after each number of steps, up to where rounding decides."""
-    at, still, found = sorted(run), engine.fixed, {}
-    moved = [along(engine, case, perturbed(start, 1 + i, still), at) for i in range(MEMBERS)]
+    at, found = sorted(run), {}
+    unmoved = starts.still(engine, case, start)
+    moved = [along(engine, case, perturbed(start, 1 + i, unmoved), at) for i in range(MEMBERS)]
     rounded = [rounded_run(engine, case, start, at, seed) for seed in range(MEMBERS)]
     for n in at:
         if not all(same_decisions(member[n], run[n]) for member in (*rounded, true)):
@@ -208,7 +235,7 @@ def frozen_variants(engine: str) -> list[FrozenVariant]:
         Sealed: the file is damaged, or belongs to another seal.
     """
     path = place(engine)
-    again = f"run: groundspeed freeze {engine} --variants"
+    again = f"delete it and run: groundspeed freeze {engine}"
     try:
         found = read(path)
     except FileNotFoundError:

@@ -107,6 +107,7 @@ def numbers(value: float, usual: object) -> Iterator[tuple[str, float]]:
     """(word, number) for a number moved."""
     if isinstance(value, int):
         news = {"+1": value + 1, "-1": value - 1, "doubled": 2 * value, "0": 0, "1": 1}
+        news["negative"] = -value
     else:
         news = {f"x{factor:g}": value * factor for factor in FACTORS}
         news |= {"0": 0.0, "1": 1.0, "negative": -value, "0.5": 0.5}

@@ -5,6 +5,7 @@ engine admits and that only they move, combine or reach. They stand in the order
 tried: the kinds take turns, so the first of them are of every kind.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, zip_longest
@@ -27,9 +28,10 @@ VISIBLE = 1e-9
 
 
 def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) -> list[Tried]:
-    """The inputs, in the order in which they are tried."""
+    """The inputs, in the order in which they are tried; none where a case says only how long it
+    runs, as those of a program that is run as it is."""
     torch.set_num_threads(1)
-    sources = small(engine)
+    sources = {n: c for n, c in small(engine).items() if says_more(c)}
     if not sources:
         return []
     found: dict[str, list[Tried]] = {}
@@ -51,6 +53,12 @@ def small(engine: Engine) -> dict[str, Case]:
         except REFUSALS:
             continue
     return {n: engine.cases[n] for n in sorted(sizes, key=sizes.get) if sizes[n] <= SMALL}
+
+
+def says_more(case: Case) -> bool:
+    """Whether a case has numbers or choices of its own."""
+    common = {f.name for f in dataclasses.fields(Case)}
+    return any(name not in common and not isinstance(v, str) for name, v in case_fields.parts(case))
 
 
 def begun(engine: Engine, proposal: Proposal) -> Iterator[Tried]:

@@ -43,7 +43,7 @@ def shuffled(engine: Engine, case: Case, state: State, number: int) -> State:
         order = torch.randperm(t.numel(), generator=generator)
         return t.reshape(-1)[order].reshape(t.shape)
 
-    return moving(state, engine.fixed, case.seed + number, change)
+    return moving(state, still(engine, case, state), case.seed + number, change)
 
 
 def line(engine: Engine, case: Case, state: State, place: tuple[int, float]) -> State:
@@ -57,7 +57,7 @@ def line_back(engine: Engine, case: Case, state: State, place: tuple[int, float]
 
 
 def far_end(engine: Engine, case: Case, state: State, number: int) -> State:
-    return next(islice(far_ends(state, engine.fixed, case.seed), number, None))
+    return next(islice(far_ends(state, still(engine, case, state), case.seed), number, None))
 
 
 def counters(engine: Engine, case: Case, state: State, values: dict[str, int]) -> State:
@@ -65,6 +65,7 @@ def counters(engine: Engine, case: Case, state: State, values: dict[str, int]) -
     return state._replace(**{name: torch.full_like(held[name], n) for name, n in values.items()})
 
 
+AHEAD = 6  # steps
 POWERS = (1, 4, 10, 20, 40)  # of two, by which numbers are moved to the far end of a line
 Change = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 WORDS: dict[str, Callable[..., State]] = {
@@ -74,6 +75,16 @@ WORDS: dict[str, Callable[..., State]] = {
     "line back": line_back,
     "counters": counters,
 }
+
+
+def still(engine: Engine, case: Case, state: State) -> tuple[str, ...]:
+    """Fields that are declared fixed, and that some steps from there leave as they are."""
+    steps = min(case.steps, AHEAD) // engine.stride * engine.stride
+    try:
+        end = along(engine, case, state, [steps])[steps]
+    except (ValueError, RuntimeError, IndexError):
+        return engine.fixed
+    return tuple(n for n in engine.fixed if torch.equal(getattr(state, n), getattr(end, n)))
 
 
 def may_be_shuffled(state: State) -> bool:

@@ -20,7 +20,7 @@ from itertools import islice
 import torch
 
 from baselines.engine import Case, Engine, State
-from validation.inputs.starts import Recipe, between, far_ends
+from validation.inputs.starts import Recipe, between, far_ends, still
 from validation.reference.envelope import same_decisions
 from validation.reference.limits import Conditions, Limits, Place
 
@@ -76,7 +76,7 @@ class Aim:
     def __init__(self, engine: Engine, case: Case, start: State, most: int = 80, steps: int = 1):
         self.engine, self.case, self.start, self.steps = engine, case, start, steps
         self.run = engine.runner(case)
-        self.coming = islice(far_ends(start, engine.fixed, case.seed), most)
+        self.coming = islice(far_ends(start, still(engine, case, start), case.seed), most)
         self.known: list[tuple[State, Limits]] = []
         self.here = self.reached(start)
 

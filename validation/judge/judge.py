@@ -16,7 +16,8 @@ from validation import discovery, machine
 from validation.claims import Agreement, from_description
 from validation.discovery import BrokenLeaf, engine_family
 from validation.golden import manifest
-from validation.inputs.frozen_variants import frozen_variants
+from validation.golden.coverage import never_reached
+from validation.inputs.frozen_variants import INPUTS, frozen_variants
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
 from validation.judge.case_checks import CaseChecks
@@ -145,6 +146,9 @@ def judge_engine(
         found, other = results.get(name, {}), variants.get(name)
         mutation = scores[name].result() if name in scores and found else None
         status, reason = conclude(claim, found, mutation, other)
+        asked = [*found, INPUTS] if other and other.tried else found
+        if status is Status.VERIFIED and (unreached := never_reached(engine, asked)):
+            reason = f"{reason}, {unreached}"
         if status is Status.VERIFIED and (idle := idle_compiler(claim, clients[name])):
             status, reason = Status.REJECTED, idle
         if name in refused:
