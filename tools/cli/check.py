@@ -18,18 +18,18 @@ def freeze(name: str, as_json: bool = False) -> int:
     """The verb ``freeze``: what is sealed already gets what was never made beside its seal."""
     from validation.golden.freeze import freeze as seal_answers  # late: torch
     from validation.golden.manifest import manifest
-    from validation.inputs import frozen_variants
+    from validation.inputs import freeze_variants
 
     refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
-        lacking = frozen_variants.lacking(name)
+        lacking = freeze_variants.lacking(name)
         try:
             seal = seal_answers(name, tell)
         except Sealed:
             if not lacking:
                 raise
             seal = manifest(name)
-        frozen_variants.freeze_variants(name, tell)
+        freeze_variants.freeze(name, tell)
     reached = reach(name)
     value = {"engine": name, "seal": seal.seal, "cases": list(seal.answers), "reached": reached}
     row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")

@@ -15,27 +15,22 @@ On another processor the frozen run may give other bits; what is allowed is then
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 
 import torch
 
-import baselines
 from baselines.engine import Case, Engine, State
-from validation.golden import coverage, manifest
-from validation.inputs import case_fields, starts
-from validation.inputs.aimed import from_own
+from validation.golden import manifest
+from validation.inputs import starts
 from validation.inputs.proposals import COUNTER, LIMIT, Proposal
-from validation.inputs.selection import selected, small
-from validation.inputs.tried import AT, Tried, case_of
+from validation.inputs.tried import AT, case_of
 from validation.parallel.threads import shared
 from validation.records import digests
 from validation.records.base import Part, Record
 from validation.records.errors import BrokenRecord, Sealed
 from validation.reference.distance import Distance, distance, floating, least, widest
 from validation.reference.envelope import perturbed, same_decisions
-from validation.reference.limits import Limits, reached_by
 from validation.reference.trajectory import Reference, States, along, like, rounded_run
 
 MEMBERS = 2  # of each kind
@@ -71,54 +66,6 @@ class FrozenVariants(Record):
 
 def place(engine: str) -> Path:
     return manifest.place(engine) / "variants.json"
-
-
-def freeze_variants(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:
-    """Selects the variants of a frozen engine and files them beside its seal."""
-    engine, seal = baselines.load(name), manifest.manifest(name)
-    manifest.check_sources(name, seal)
-    chosen = selected(engine, tell)
-    tell(f"inputs: what may be off on {len(chosen)} of them")
-    found = [measured(one) for one in chosen]
-    tell("inputs: what they reach")
-    reached = Limits()
-    for one in chosen:
-        reached |= reached_by(engine, one.case, max(one.want), from_own(one))
-    coverage.add(name, {INPUTS: reached})
-    return FrozenVariants(
-        engine=name, baseline=seal.seal, unmoved=unmoved(engine, chosen), variants=found
-    ).write(place(name))
-
-
-def lacking(name: str) -> bool:
-    """Whether an engine is sealed, and no variants belong to that seal."""
-    try:
-        return read(place(name)).baseline != manifest.manifest(name).seal
-    except (FileNotFoundError, BrokenRecord):
-        return manifest.place(name).joinpath("manifest.json").exists()
-
-
-def unmoved(engine: Engine, chosen: list[Tried]) -> list[str]:
-    """Fields of the small cases that none of the inputs changes."""
-    paths = {p.split(".")[0] for one in chosen for p in one.proposal.changes}
-    held = {path for case in small(engine).values() for path, _ in case_fields.everything(case)}
-    return sorted(path for path in held if "." not in path and path not in paths)
-
-
-def measured(one: Tried) -> FrozenVariant:
-    """What the engine answers, and how far right answers may be off."""
-    of, run = one.proposal, one.want
-    true = run if one.case.is_truth else wide_run(one.engine, one.case, one.start, list(run))
-    allowed = allowances(one.engine, one.case, one.start, run, true)
-    return FrozenVariant(
-        kind=of.kind,
-        case=of.case,
-        changes=of.changes,
-        begin=of.begin,
-        start=digests.of_state(one.start),
-        answers={n: digests.of_state(state) for n, state in run.items()},
-        allowed={n: {f: tuple(d) for f, d in by_field.items()} for n, by_field in allowed.items()},
-    )
 
 
 def allowances(

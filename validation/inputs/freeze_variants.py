@@ -1,0 +1,71 @@
+"""Selects the variants of an engine, measures them, and freezes them beside its seal."""
+
+from collections.abc import Callable
+
+import baselines
+from baselines.engine import Engine
+from validation.golden import coverage, manifest
+from validation.inputs import case_fields
+from validation.inputs.aimed import from_own
+from validation.inputs.frozen_variants import (
+    INPUTS,
+    FrozenVariant,
+    FrozenVariants,
+    allowances,
+    place,
+    read,
+    wide_run,
+)
+from validation.inputs.selection import selected, small
+from validation.inputs.tried import Tried
+from validation.records import digests
+from validation.records.errors import BrokenRecord
+from validation.reference.limits import Limits, reached_by
+
+
+def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:
+    """Selects the variants of a frozen engine and files them beside its seal."""
+    engine, seal = baselines.load(name), manifest.manifest(name)
+    manifest.check_sources(name, seal)
+    chosen = selected(engine, tell)
+    tell(f"inputs: what may be off on {len(chosen)} of them")
+    found = [measured(one) for one in chosen]
+    tell("inputs: what they reach")
+    reached = Limits()
+    for one in chosen:
+        reached |= reached_by(engine, one.case, max(one.want), from_own(one))
+    coverage.add(name, {INPUTS: reached})
+    return FrozenVariants(
+        engine=name, baseline=seal.seal, unmoved=unmoved(engine, chosen), variants=found
+    ).write(place(name))
+
+
+def lacking(name: str) -> bool:
+    """Whether an engine is sealed, and no variants belong to that seal."""
+    try:
+        return read(place(name)).baseline != manifest.manifest(name).seal
+    except (FileNotFoundError, BrokenRecord):
+        return manifest.place(name).joinpath("manifest.json").exists()
+
+
+def unmoved(engine: Engine, chosen: list[Tried]) -> list[str]:
+    """Fields of the small cases that none of the inputs changes."""
+    paths = {p.split(".")[0] for one in chosen for p in one.proposal.changes}
+    held = {path for case in small(engine).values() for path, _ in case_fields.everything(case)}
+    return sorted(path for path in held if "." not in path and path not in paths)
+
+
+def measured(one: Tried) -> FrozenVariant:
+    """What the engine answers, and how far right answers may be off."""
+    of, run = one.proposal, one.want
+    true = run if one.case.is_truth else wide_run(one.engine, one.case, one.start, list(run))
+    allowed = allowances(one.engine, one.case, one.start, run, true)
+    return FrozenVariant(
+        kind=of.kind,
+        case=of.case,
+        changes=of.changes,
+        begin=of.begin,
+        start=digests.of_state(one.start),
+        answers={n: digests.of_state(state) for n, state in run.items()},
+        allowed={n: {f: tuple(d) for f, d in by_field.items()} for n, by_field in allowed.items()},
+    )
