@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from baselines.engine import Case, Engine, State
-from validation.inputs import case_fields
-from validation.inputs.proposals import LIMIT, MOVED, Proposal, moves, same_kind
+from validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind
 from validation.inputs.starts import Recipe
 from validation.inputs.thresholds import Aim
 from validation.inputs.tried import REFUSALS, Tried, tried
+from validation.reference import case_fields
 from validation.reference.limits import Limits, reached_by
 from validation.reference.operator_count import operators
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from baselines.engine import Case
-from validation.inputs.case_fields import LIKE
 from validation.inputs.features import Feature, features, pairs
-from validation.inputs.proposals import PAIR, Proposal
+from validation.inputs.moves import PAIR, Proposal
 from validation.inputs.tried import Tried
+from validation.reference.case_fields import LIKE
 
 TRIES = 6  # cases into which a pair is laid
 Pair = tuple[Feature, Feature]

@@ -11,8 +11,8 @@ import math
 import torch
 
 from baselines.engine import Case
-from validation.inputs import case_fields
-from validation.inputs.case_fields import parts
+from validation.reference import case_fields
+from validation.reference.case_fields import parts
 
 Feature = tuple[str, str]  # of a field: its name, and the kind of its value
 

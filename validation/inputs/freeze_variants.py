@@ -5,7 +5,6 @@ from collections.abc import Callable
 import baselines
 from baselines.engine import Engine
 from validation.golden import coverage, manifest
-from validation.inputs import case_fields
 from validation.inputs.aimed import from_own
 from validation.inputs.frozen_variants import (
     INPUTS,
@@ -20,6 +19,7 @@ from validation.inputs.selection import selected, small
 from validation.inputs.tried import Tried
 from validation.records import digests
 from validation.records.errors import BrokenRecord
+from validation.reference import case_fields
 from validation.reference.limits import Limits, reached_by
 
 

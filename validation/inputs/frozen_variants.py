@@ -23,7 +23,7 @@ import torch
 from baselines.engine import Case, Engine, State
 from validation.golden import manifest
 from validation.inputs import starts
-from validation.inputs.proposals import COUNTER, LIMIT, Proposal
+from validation.inputs.moves import COUNTER, LIMIT, Proposal
 from validation.inputs.tried import AT, case_of
 from validation.parallel.threads import shared
 from validation.records import digests

@@ -1,6 +1,6 @@
 """Selection of about 300 inputs of an engine, once, to be frozen beside its seal.
 
-Of everything that `proposals` and `covering` make of the named cases those are taken that the
+Of everything that `moves` and `covering` make of the named cases those are taken that the
 engine admits and that only they move, combine or reach. They stand in the order in which they are
 tried: the kinds take turns, so the first of them are of every kind.
 """
@@ -13,11 +13,12 @@ from itertools import chain, zip_longest
 import torch
 
 from baselines.engine import Case, Engine
-from validation.inputs import case_fields, proposals, starts
+from validation.inputs import moves, starts
 from validation.inputs.aimed import aimed
 from validation.inputs.covering import Covering
-from validation.inputs.proposals import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
+from validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
 from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
+from validation.reference import case_fields
 from validation.reference.trajectory import along
 
 MOST = 300
@@ -88,7 +89,7 @@ def clearest(engine: Engine, group: list[Proposal]) -> Tried | None:
 def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
     """Each field moved in each way; of fields that only the start is made of, one way."""
     groups: dict[str, list[Proposal]] = {}
-    for proposal in proposals.moved(engine, sources):
+    for proposal in moves.moved(engine, sources):
         groups.setdefault(proposal.aim, []).append(proposal)
     only_starts = {}
     for aim, group in groups.items():
@@ -105,7 +106,7 @@ def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
 def shaped(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
     """Each size, on the smallest case and on the one with the most features."""
     groups: dict[str, dict[str, list[Proposal]]] = {}
-    for proposal in proposals.shapes(engine, sources):
+    for proposal in moves.shapes(engine, sources):
         groups.setdefault(proposal.aim, {}).setdefault(proposal.case, []).append(proposal)
     rounds = ([], [])
     for group in groups.values():
@@ -125,7 +126,7 @@ def first(engine: Engine, proposal: Proposal) -> Tried | None:
 def density(case: Case) -> int:
     """How many fields of a case are not as by default."""
     held = case_fields.parts(case)
-    return sum(proposals.default(case, name) != value for name, value in held)
+    return sum(moves.default(case, name) != value for name, value in held)
 
 
 def combined(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
@@ -141,7 +142,7 @@ def combined(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
 def counting(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
     """Counters near the limits of narrower types, one case for each limit."""
     taken = set()
-    for proposal in proposals.counters(engine, sources, along):
+    for proposal in moves.counters(engine, sources, along):
         if proposal.aim in taken:
             continue
         one = tried(engine, proposal)

@@ -10,8 +10,9 @@ from functools import cached_property
 import torch
 
 from baselines.engine import Case, Engine, State, fields
-from validation.inputs import case_fields, features, starts
-from validation.inputs.proposals import Proposal, shape_of
+from validation.inputs import features, starts
+from validation.inputs.moves import Proposal, shape_of
+from validation.reference import case_fields
 from validation.reference.distance import inexact
 from validation.reference.trajectory import States, along
 

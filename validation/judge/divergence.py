@@ -22,7 +22,6 @@ import torch
 import baselines
 from baselines.engine import Case, Engine, State, fields, replace
 from validation.claims import Agreement
-from validation.inputs import case_fields
 from validation.inputs.frozen_variants import VariantRun
 from validation.judge.branch_tracking import FollowedRun
 from validation.judge.case_reference import CaseReference
@@ -37,6 +36,7 @@ from validation.judge.compare import (
 from validation.judge.findings import CaseResult
 from validation.records import digests, tensor_files
 from validation.records.base import Record
+from validation.reference import case_fields
 from validation.reference.allowance import Allowance
 from validation.reference.branches import own_branch, reaches
 from validation.reference.distance import inexact

@@ -12,10 +12,10 @@ import torch
 
 from baselines.engine import Case, Engine
 from validation.claims import Agreement
-from validation.inputs import case_fields
 from validation.inputs.frozen_variants import FrozenVariant, VariantRun
 from validation.judge.compare import Check, compare
 from validation.judge.findings import CaseResult, VariantsResult
+from validation.reference import case_fields
 from validation.reference.allowance import Allowance
 from validation.tiers import Coverage
 from validation.worker.messages import CandidateFailed, Raised, StateSource, Unfinished

@@ -9,6 +9,7 @@ from validation.golden import coverage
 from validation.golden.coverage import Coverage, Unreachable, counted, listed, never_reached
 from validation.golden.freeze import freeze
 from validation.golden.manifest import manifest
+from validation.inputs.frozen_variants import INPUTS
 from validation.records.errors import Sealed
 from validation.reference.limits import Limits, Place, coverage_of
 
@@ -51,11 +52,13 @@ def test_what_the_judged_inputs_do_not_reach_is_said_by_source_line():
     assert listed(kept.missing()) == ["a.py:3 `x.clamp(0, 1)` high"]
     one = kept.missing(["one"])
     assert listed(one) == ["a.py:2 `x < 1` false, equal", "a.py:3 `x.clamp(0, 1)` high"]
-    assert counted(one) == f"3 limits never reached: {'; '.join(listed(one))}"
-    assert counted(kept.missing()) == "1 limit never reached: a.py:3 `x.clamp(0, 1)` high"
-    assert counted([]) == ""
+    assert counted("some_v1", one) == f"3 limits never reached: {'; '.join(listed(one))}"
+    assert (
+        counted("some_v1", kept.missing()) == "1 limit never reached: a.py:3 `x.clamp(0, 1)` high"
+    )
+    assert counted("some_v1", []) == ""
     many = [(f"a.py:{k} `x`", "low") for k in range(5)]
-    assert counted(many).endswith("; and 2 more places")
+    assert counted("some_v1", many) == "5 limits never reached: groundspeed check some_v1"
 
 
 def test_what_cannot_be_reached_is_no_gap_and_must_be_true(monkeypatch):
@@ -76,7 +79,7 @@ def test_what_is_on_file_is_what_a_case_reaches_now(name):
     case = engine.cases[SMALL[name]]
     now = coverage_of(engine, [(case, None, case.steps)])
     assert kept.limits([SMALL[name]]).reached() == now.reached()
-    assert set(kept.reached) == {n for n, c in engine.cases.items() if c.quick}
+    assert set(kept.reached) == {n for n, c in engine.cases.items() if c.quick} | {INPUTS}
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -90,7 +93,7 @@ def test_a_verdict_of_few_cases_says_what_they_leave_out():
     every = coverage.measured("lattice_field_v1").reached
     assert never_reached("lattice_field_v1", every) == ""
     few = never_reached("lattice_field_v1", ["odd_2d"])
-    assert "limits never reached: scheme.py" in few
+    assert "limits never reached: groundspeed check lattice_field_v1" in few
     assert never_reached("no_such_engine_v1", ["odd_2d"]) == ""
 
 

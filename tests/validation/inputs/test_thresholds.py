@@ -6,7 +6,8 @@ import torch
 import baselines
 from baselines.engine import replace
 from validation.claims import Agreement
-from validation.inputs.thresholds import Aim, far_ends
+from validation.inputs.starts import far_ends, start_of
+from validation.inputs.thresholds import Aim
 from validation.inputs.variants import beside_thresholds, informative_cases, input_variants
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
@@ -103,17 +104,16 @@ def cold() -> Aim:
 def test_a_start_is_found_from_which_a_limit_comes_out_otherwise(cold, text, outcome):
     place = place_at(cold, text)
     assert outcome not in cold.here[place]
-    found = dict(cold.at(place, outcome))
-    assert len(found) == 4
-    for word in ("near", "at"):
-        assert outcome not in cold.reached(found[f"below, {word} a threshold"])[place]
-        assert outcome in cold.reached(found[f"above, {word} a threshold"])[place]
+    clear, *sides = (start_of(cold.engine, cold.case, recipe) for recipe in cold.at(place, outcome))
+    assert outcome in cold.reached(clear)[place]
+    assert [outcome in cold.reached(s)[place] for s in sides] == [False, True, False, True]
 
 
 def test_two_elements_that_are_compared_are_made_equal(cold):
     place = place_at(cold, "E > PEAK")
     assert "equal" not in cold.here[place]
-    assert "equal" in cold.reached(cold.tie(place))[place]
+    equal = start_of(cold.engine, cold.case, cold.tie(place))
+    assert "equal" in cold.reached(equal)[place]
 
 
 def test_what_no_state_reaches_is_aimed_at_in_vain():

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import torch
 
 from baselines.engine import WIDER, Case, Engine, State, plain
-from validation.inputs import case_fields
-from validation.inputs.case_fields import LIKE, Changes
+from validation.reference import case_fields
+from validation.reference.case_fields import LIKE, Changes
 
 PAIR, LIMIT, SHAPE, MOVED, COUNTER = KINDS = ("pair", "limit", "shape", "moved", "counter")
 FACTORS = (0.7, 1.5, 0.1, 10.0, 1000.0)
