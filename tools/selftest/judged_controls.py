@@ -6,10 +6,15 @@ import baselines
 from validation.claims import Agreement
 from validation.corpus import Entry
 from validation.golden.manifest import manifest
+from validation.inputs.frozen_variants import frozen_variants
 from validation.judge import checks
 from validation.judge.case_checks import CaseChecks
 from validation.judge.case_reference import CaseReference
+from validation.judge.variant_checks import VariantChecks
+from validation.tiers import Coverage
 from validation.worker.client import Candidate
+
+VARIANTS = "must_reject_variants"
 
 
 @cache
@@ -20,12 +25,25 @@ def case_checks(engine: str, case: str) -> CaseChecks:
     return CaseChecks(CaseReference(base, case, base.cases[case], sealed))
 
 
-def judged(part: str, entry: Entry) -> str:
-    """What the judge says of an entry: the first check that fails, or nothing."""
+@cache
+def variant_checks(engine: str) -> VariantChecks:
+    """The engine's frozen variants, made ready once for all entries."""
+    return VariantChecks(baselines.load(engine), frozen_variants(engine))
+
+
+def judged(part: str, entry: Entry, coverage: Coverage = Coverage.EVERYDAY) -> str:
+    """What the judge says of an entry: the first check that fails, or nothing.
+
+    What is right on every case is tried on the frozen variants alone.
+    """
     claim = Agreement(engine=entry.candidate(), level=entry.level, because=entry.name)
     with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as client:
-        result = checks.run_checks(case_checks(entry.engine, entry.case), claim, client)
-    return result.broken[0] if result.broken else result.unfinished
+        if part != VARIANTS:
+            result = checks.run_checks(case_checks(entry.engine, entry.case), claim, client)
+            if result.broken or result.unfinished:
+                return result.broken[0] if result.broken else result.unfinished
+        found, _ = variant_checks(entry.engine).check(claim, client, coverage)
+    return found.broken or found.unfinished
 
 
 class ControlClient(Candidate):

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 import baselines
 from baselines.engine import Engine
 
-PARTS = ("must_reject", "must_reject_timed", "must_accept")
+PARTS = (
+    "must_reject",
+    "must_reject_variants",
+    "must_reject_timed",
+    "must_accept",
+    "must_accept_variants",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

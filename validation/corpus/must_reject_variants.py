@@ -23,7 +23,7 @@ from validation.corpus import Entry, common
 from validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
 from validation.corpus.edited_source import edited
 
-WRONG = r"^\w+(\[[\d, ]*\])? .*: got .*, want "  # of any field
+WRONG = r": \w+(\[[\d, ]*\])? after .*: got .*, want "  # of any field, on a variant
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Iter
     for one in found:
         total |= reached_by(engine, one.case, max(one.want), from_own(one))
         yield one
-    far = [t for t in chosen if t.proposal.kind == MOVED and t.proposal.aim.endswith(" x1000")]
+    far = [t for t in chosen if t.proposal.kind == MOVED and " x1000 " in t.proposal.aim]
     for group in (named, far, found):
         for begin in cheapest(engine, group, SOURCES // 2):
             for one in along_lines(engine, begin, total):

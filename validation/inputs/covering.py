@@ -9,16 +9,18 @@ doi:10.1109/32.605761.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from baselines.engine import Case
-from validation.inputs.features import Feature, features, pairs
+from validation.inputs.features import Feature, features, kind, pairs
 from validation.inputs.moves import PAIR, Proposal
 from validation.inputs.tried import Tried
-from validation.reference.case_fields import LIKE
+from validation.reference import case_fields
+from validation.reference.case_fields import LIKE, parts
 
 TRIES = 6  # cases into which a pair is laid
+SOME = 0.6
 Pair = tuple[Feature, Feature]
 
 
@@ -37,10 +39,16 @@ class Covering:
     attempt: Callable[[Proposal], Tried | None]
 
     def __post_init__(self):
-        self.holders: dict[Feature, str] = {}
+        self.holders: dict[Feature, object] = {}  # a value of that feature, as plain data
         for name, case in self.cases.items():
             for feature in features(case).items():
-                self.holders.setdefault(feature, name)
+                self.holders.setdefault(feature, {LIKE: name})
+        self.holders |= {
+            feature: value
+            for feature, value in unseen(self.cases.values()).items()
+            if feature not in self.holders
+            and any(self.attempt(Proposal(PAIR, n, {feature[0]: value})) for n in self.sources)
+        }
         known = sorted(self.holders)
         every = {(a, b) for a in known for b in known if a[0] < b[0]}
         self.missing = every - set().union(*(pairs(self.cases[n]) for n in self.sources))
@@ -59,7 +67,7 @@ class Covering:
 
     def begun(self, pair: Pair, place: int) -> Tried | None:
         """The first small case that is admitted with the pair, the cases taking turns."""
-        changes = {name: {LIKE: self.holders[name, kind]} for name, kind in pair}
+        changes = {name: self.holders[name, kind] for name, kind in pair}
         turn = place % len(self.sources)
         for source in (self.sources[turn:] + self.sources[:turn])[:TRIES]:
             row = self.attempt(Proposal(PAIR, source, changes))
@@ -75,7 +83,7 @@ class Covering:
             gain, feature = max(self.gains(row, name), default=(0, None))
             if gain <= len(self.missing & {p for p in row.pairs if name in (p[0][0], p[1][0])}):
                 continue
-            changes = row.proposal.changes | {name: {LIKE: self.holders[feature]}}
+            changes = row.proposal.changes | {name: self.holders[feature]}
             wider = self.attempt(Proposal(PAIR, row.proposal.case, changes))
             if wider is not None and len(wider.pairs & self.missing) > len(
                 row.pairs & self.missing
@@ -90,3 +98,14 @@ class Covering:
             if feature[0] == name:
                 found = {tuple(sorted((feature, other))) for other in rest}
                 yield len(found & self.missing), feature
+
+
+def unseen(cases: Iterable[Case]) -> dict[Feature, float]:
+    """Numbers that no case has in a field: none at all where all have some, some where all have
+    0 or 1."""
+    found = {}
+    for case in cases:
+        for name, value in parts(case):
+            if isinstance(value, float) and name not in case_fields.WORKING:
+                found |= {(name, kind(new)): new for new in (0.0, SOME)}
+    return found

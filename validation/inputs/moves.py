@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 import torch
 
 from baselines.engine import WIDER, Case, Engine, State, plain
+from validation.inputs.features import kind as kind_of
 from validation.reference import case_fields
 from validation.reference.case_fields import LIKE, Changes
 
 PAIR, LIMIT, SHAPE, MOVED, COUNTER = KINDS = ("pair", "limit", "shape", "moved", "counter")
-FACTORS = (0.7, 1.5, 0.1, 10.0, 1000.0)
-SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129)
+FACTORS = (0.7, 1.5, 0.1, 10.0, 0.001, 1000.0)
+SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129, 200)
 TWO_SIZES = (33, 65)
 NARROW = (7, 5, 3)  # other sizes, where one is large
 LIMITS = (1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 24, 1 << 31)  # of integers, and of float32's
@@ -70,15 +71,27 @@ def same_kind(cases: dict[str, Case], case: Case) -> dict[str, Case]:
     return {name: other for name, other in cases.items() if type(other) is type(case)}
 
 
-def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Proposal]:
-    """Each field of each source case, moved; those with one aim follow one another."""
+def moved(
+    engine: Engine, sources: dict[str, Case], rows: list[tuple[Proposal, Case]]
+) -> Iterator[Proposal]:
+    """Each field of each source case, moved; those with one aim follow one another.
+
+    Args:
+        rows: combinations of features; what they borrow from other cases is moved as well.
+    """
     found: dict[str, list[Proposal]] = {}
-    for name, case in sources.items():
+    begins = [(Proposal(MOVED, name), case) for name, case in sources.items()]
+    for near, case in begins + rows:
         others = same_kind(dict(engine.cases), case)
         for path, value in case_fields.everything(case):
+            top = path.split(".")[0]
+            if near.changes and (top not in near.changes or top == path):
+                continue
+            held = kind_of(getattr(case, top))
             for word, changes in moves(case, path, value, others):
-                aim = f"{path} {word}"
-                found.setdefault(aim, []).append(Proposal(MOVED, name, changes, aim=aim))
+                aim = f"{path} {word} of {held}"
+                proposal = Proposal(MOVED, near.case, near.changes | changes, aim=aim)
+                found.setdefault(aim, []).append(proposal)
     for place, proposals in enumerate(found.values()):
         turn = place % len(proposals)  # else all aims would meet on the first case
         yield from proposals[turn:] + proposals[:turn]
@@ -99,8 +112,10 @@ def moves(
                     yield str(other), {path: str(other).removeprefix("torch.")}
     elif isinstance(value, tuple) and value:
         yield from longer(case, path, value)
-    if not isinstance(value, bool | torch.dtype):
-        yield from borrowed(path, value, others)
+    if not isinstance(value, bool | float | torch.dtype):
+        found = list(borrowed(path, value, others))
+        if not isinstance(value, int) or len(found) < OTHERS:  # else it is no choice, but a size
+            yield from found
 
 
 def numbers(value: float, usual: object) -> Iterator[tuple[str, float]]:
@@ -138,7 +153,9 @@ def longer(case: Case, path: str, value: tuple) -> Iterator[tuple[str, Changes]]
         and n != name
         and not isinstance(owner, tuple)
     ]
-    for word, act in {"longer": lengthened, "shorter": lambda v: v[:-1]}.items():
+    ways = {len(value) + 1: lengthened, len(value) - 1: lambda v: v[:-1]}
+    for length, act in ways.items():
+        word = f"{length} entries"
         alone = {path: plain(act(value))} if nothing_inside(value) else {}
         if alone and act(value):
             yield word, alone

@@ -1,4 +1,4 @@
-"""Selection of about 300 inputs of an engine, once, to be frozen beside its seal.
+"""Selection of some 300 inputs of an engine, once, to be frozen beside its seal.
 
 Of everything that `moves` and `covering` make of the named cases those are taken that the
 engine admits and that only they move, combine or reach. They stand in the order in which they are
@@ -21,8 +21,9 @@ from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
 from validation.reference import case_fields
 from validation.reference.trajectory import along
 
-MOST = 300
+MOST = 360
 TRIES = 6  # proposals of one aim
+CHOICES = 3  # cases on which a choice is made otherwise
 LATER = 24  # steps after which some parameters show only
 CLEAR = 1e-3  # of a field: an effect that no tolerance hides
 VISIBLE = 1e-9
@@ -36,7 +37,11 @@ def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) ->
     if not sources:
         return []
     found: dict[str, list[Tried]] = {}
-    for kind, make in {PAIR: combined, MOVED: moved, SHAPE: shaped, COUNTER: counting}.items():
+    tell(f"inputs: {PAIR}")
+    found[PAIR] = list(combined(engine, sources))
+    tell(f"inputs: {MOVED}")
+    found[MOVED] = list(moved(engine, sources, found[PAIR]))
+    for kind, make in {SHAPE: shaped, COUNTER: counting}.items():
         tell(f"inputs: {kind}")
         found[kind] = list(make(engine, sources))
     tell(f"inputs: {LIMIT}")
@@ -86,21 +91,34 @@ def clearest(engine: Engine, group: list[Proposal]) -> Tried | None:
     return best
 
 
-def moved(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
-    """Each field moved in each way; of fields that only the start is made of, one way."""
+def moved(engine: Engine, sources: dict[str, Case], rows: list[Tried]) -> Iterator[Tried]:
+    """Each field moved in each way, choices on several cases; of fields that only the start is
+    made of, one way."""
     groups: dict[str, list[Proposal]] = {}
-    for proposal in moves.moved(engine, sources):
+    near = [(row.proposal, row.case) for row in rows]
+    for proposal in moves.moved(engine, sources, near):
         groups.setdefault(proposal.aim, []).append(proposal)
-    only_starts = {}
+    only_starts, again, seen = {}, [], set()
     for aim, group in groups.items():
-        best = clearest(engine, group)
-        if best is None:
-            continue
-        if best.effect > VISIBLE:
-            yield best
-        else:
-            only_starts.setdefault(aim.split()[0], best)
+        path, word, _ = aim.split(" ", 2)
+        parts = [group]
+        if is_choice(group[0].changes.get(path)):
+            parts = [[p] for p in group[:CHOICES]]
+        for best in filter(None, (clearest(engine, part) for part in parts)):
+            if best.effect <= VISIBLE:
+                only_starts.setdefault(path, best)
+            elif (path, word) in seen:
+                again.append(best)
+            else:
+                seen.add((path, word))
+                yield best
     yield from only_starts.values()
+    yield from again
+
+
+def is_choice(value: object) -> bool:
+    """Whether it is one of a few values, and no number."""
+    return isinstance(value, bool | str | None | dict)
 
 
 def shaped(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:

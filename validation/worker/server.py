@@ -18,11 +18,12 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, Step, clone, replace
+from validation import discovery
 from validation.claims import described
 from validation.mutation import mutants
 from validation.protocol import CONTRACT
 from validation.records import digests, tensor_files
-from validation.reference import case_fields, discovery
+from validation.reference import case_fields
 from validation.reference.distance import inexact
 from validation.reference.gradients import own_gradients
 from validation.worker import compilers, global_state
