@@ -26,6 +26,7 @@ from validation.reference.limits import Limits, Place, outcomes, reached_by
 SMALL = 1 << 20  # elements times steps: so much of a case is run
 FEW = 3  # steps of a larger one
 SHOWN = 2  # places in a verdict's line
+BEYOND = "states that no run comes to"  # no input: what only these reach nobody need answer
 Key = tuple[str, str]  # a place as it is shown, and an outcome
 
 
@@ -72,7 +73,7 @@ class Coverage(Record):
         Places are those that any input met.
         """
         bits = 0
-        for name in self.reached if inputs is None else inputs:
+        for name in self.inputs if inputs is None else inputs:
             bits |= int(self.reached.get(name, "0"), 16)
         found: dict[Place, set[str]] = {place: set() for place in self.places}
         every = [(place, outcome) for place in self.places for outcome in outcomes(place)]
@@ -81,12 +82,22 @@ class Coverage(Record):
                 found[place].add(outcome)
         return Limits({place: frozenset(seen) for place, seen in found.items()})
 
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs on file."""
+        return [name for name in self.reached if name != BEYOND]
+
     def missing(self, inputs: Iterable[str] | None = None) -> list[Key]:
         """What these inputs do not reach, and some input might."""
-        reasons = unreachable(self.engine)
+        reasons, beyond = unreachable(self.engine), self.beyond()
         missed = self.limits(inputs).missing()
         keys = [(place.shown(self.engine), outcome) for place, outcome in missed]
-        return [key for key in keys if key not in reasons]
+        return [key for key in keys if key not in reasons and key not in beyond]
+
+    def beyond(self) -> set[Key]:
+        """What no input reaches and states do that no run comes to."""
+        only = self.limits([BEYOND]).reached() - self.limits().reached()
+        return {(place.shown(self.engine), outcome) for place, outcome in only}
 
     def with_inputs(self, more: Mapping[str, Limits]) -> Coverage:
         """The same with other inputs, which take the place of those of their names."""
@@ -148,7 +159,7 @@ def unreachable(name: str) -> dict[Key, str]:
 def refuse_reached(coverage: Coverage) -> None:
     """Raise where the author's list is wrong."""
     listed = unreachable(coverage.engine)
-    for name in coverage.reached:
+    for name in coverage.inputs:
         for place, outcome in sorted(coverage.limits([name]).reached()):
             if (place.shown(coverage.engine), outcome) in listed:
                 raise Sealed(
@@ -171,11 +182,14 @@ def listing(name: str) -> list[str]:
     if coverage is None:
         return [f"conditions and limits were not measured; run: groundspeed freeze {name}"]
     missing, excused = coverage.missing(), len(unreachable(name))
+    beyond = len(coverage.beyond() - set(unreachable(name)))
     expected = coverage.limits().expected()
-    count = f"{expected - len(missing) - excused} of {expected} conditions and limits reached"
+    there = expected - len(missing) - excused - beyond
+    count = f"{there} of {expected} conditions and limits reached"
     reason = f"{excused} cannot be (frozen/unreachable.toml)" if excused else ""
+    outside = f"{beyond} only from {BEYOND}" if beyond else ""
     never = f"{len(missing)} never" if missing else ""
-    return [", ".join(filter(None, (count, reason, never))), *listed(missing)]
+    return [", ".join(filter(None, (count, reason, outside, never))), *listed(missing)]
 
 
 def counted(engine: str, missing: list[Key]) -> str:

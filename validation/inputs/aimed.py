@@ -3,7 +3,9 @@
 What the small named cases and the inputs chosen so far reach is measured. Then random moves are
 made, one after the other, and an input that reaches something new is kept and moved further. At
 last lines are searched, from a few of all these, for starts from which a place that is still
-missing comes out otherwise (`thresholds.Aim`): clear of the change, and on both sides of it.
+missing comes out otherwise (`thresholds.Aim`): clear of the change, and on both sides of it. A start
+counts only if its values lie within those that runs from admitted starts take: what no run comes to
+an optimization need not answer.
 
 Coverage as the guide of random changes: M. Böhme, V.-T. Pham, A. Roychoudhury, IEEE Trans. Softw.
 Eng. 45, 489 (2019), doi:10.1109/TSE.2017.2785841.
@@ -12,6 +14,9 @@ Eng. 45, 489 (2019), doi:10.1109/TSE.2017.2785841.
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
+
+import torch
 
 from baselines.engine import Case, Engine, State
 from validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind
@@ -19,6 +24,7 @@ from validation.inputs.starts import Recipe
 from validation.inputs.thresholds import Aim
 from validation.inputs.tried import REFUSALS, Tried, tried
 from validation.reference import case_fields
+from validation.reference.distance import floating
 from validation.reference.limits import Limits, reached_by
 from validation.reference.operator_count import operators
 
@@ -31,20 +37,63 @@ EACH = 3  # starts for one outcome: clear of the change, and on either side of i
 FARTHEST, LINES = 160, 60_000  # lines from one input; operators of one call of each
 
 
-def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Iterator[Tried]:
+class Aimed(NamedTuple):
+    """Inputs that reach what was missing, and what only states reach that no run comes to."""
+
+    inputs: list[Tried]
+    beyond: Limits
+
+
+def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Aimed:
     """Admitted inputs that reach what is missing."""
-    total = reached(engine, sources, chosen)
+    total, beyond = reached(engine, sources, chosen), Limits()
     named = list(filter(None, (tried(engine, Proposal(LIMIT, name)) for name in sources)))
     found = explored(engine, cheapest(engine, named, SOURCES), total)
+    inputs, seen = list(found), Ranges()
+    for one in (*named, *chosen, *found):
+        seen.add(one.start, *one.want.values())
     for one in found:
         total |= reached_by(engine, one.case, max(one.want), from_own(one))
-        yield one
     far = [t for t in chosen if t.proposal.kind == MOVED and " x1000 " in t.proposal.aim]
     for group in (named, far, found):
         for begin in cheapest(engine, group, SOURCES // 2):
             for one in along_lines(engine, begin, total):
-                total |= reached_by(engine, one.case, max(one.want), one.start)
-                yield one
+                limits = reached_by(engine, one.case, max(one.want), one.start)
+                if seen.hold(one.start):
+                    total |= limits
+                    inputs.append(one)
+                else:
+                    beyond |= limits
+    return Aimed(inputs, beyond)
+
+
+class Ranges:
+    """Smallest and largest value of each field over some states."""
+
+    def __init__(self):
+        self.known: dict[str, tuple[float, float]] = {}
+
+    def add(self, *states: State) -> None:
+        for state in states:
+            for name in floating(state):
+                low, high = extent(getattr(state, name))
+                least, most = self.known.get(name, (low, high))
+                self.known[name] = min(low, least), max(high, most)
+
+    def hold(self, state: State) -> bool:
+        """Whether every value lies within."""
+        for name in floating(state):
+            low, high = extent(getattr(state, name))
+            least, most = self.known.get(name, (low, high))
+            if low < least or high > most:
+                return False
+        return True
+
+
+def extent(values: torch.Tensor) -> tuple[float, float]:
+    """Of complex numbers, of their parts."""
+    values = torch.view_as_real(values) if values.is_complex() else values
+    return float(values.min()), float(values.max())
 
 
 def explored(engine: Engine, sources: list[Tried], total: Limits) -> list[Tried]:

@@ -27,14 +27,14 @@ def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Frozen
     """Selects the variants of a frozen engine and files them beside its seal."""
     engine, seal = baselines.load(name), manifest.manifest(name)
     manifest.check_sources(name, seal)
-    chosen = selected(engine, tell)
+    chosen, beyond = selected(engine, tell)
     tell(f"inputs: what may be off on {len(chosen)} of them")
     found = [measured(one) for one in chosen]
     tell("inputs: what they reach")
     reached = Limits()
     for one in chosen:
         reached |= reached_by(engine, one.case, max(one.want), from_own(one))
-    coverage.add(name, {INPUTS: reached})
+    coverage.add(name, {INPUTS: reached, coverage.BEYOND: beyond})
     return FrozenVariants(
         engine=name, baseline=seal.seal, unmoved=unmoved(engine, chosen), variants=found
     ).write(place(name))

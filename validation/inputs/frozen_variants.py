@@ -7,8 +7,8 @@ RMS, in the largest cell and in the worst block, by
 
 with d_i the distance from the truth of the frozen run, of two runs from starts one unit in the last
 place away, and of two randomly rounded runs. The unit is that of the coarser of the field's and the
-case's type. Where a rounded run decides otherwise than the frozen one, the variant says nothing
-after that step.
+case's type. Where a member decides otherwise than the frozen run, the variant says nothing from
+there on, but to exact claims.
 
 On another processor the frozen run may give other bits; what is allowed is then measured anew.
 """
@@ -77,12 +77,10 @@ def allowances(
     moved = [along(engine, case, perturbed(start, 1 + i, unmoved), at) for i in range(MEMBERS)]
     rounded = [rounded_run(engine, case, start, at, seed) for seed in range(MEMBERS)]
     for n in at:
-        if not all(same_decisions(member[n], run[n]) for member in (*rounded, true)):
+        if not all(same_decisions(member[n], run[n]) for member in (*moved, *rounded, true)):
             break
-        alike = [m[n] for m in (*moved, *rounded) if same_decisions(m[n], run[n])]
-        found[n] = {
-            name: allowance(name, [run[n], *alike], true[n], case) for name in floating(run[n])
-        }
+        members = [run[n], *(member[n] for member in (*moved, *rounded))]
+        found[n] = {name: allowance(name, members, true[n], case) for name in floating(run[n])}
     return found
 
 

@@ -181,7 +181,7 @@ def lengthened(value: tuple) -> tuple:
 def other_than(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(map(other_than, value))
-    return value * 0.6 if isinstance(value, float) else value
+    return value * 0.9 if isinstance(value, float) else value
 
 
 def borrowed(path: str, value: object, others: dict[str, Case]) -> Iterator[tuple[str, Changes]]:

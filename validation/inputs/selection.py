@@ -14,11 +14,12 @@ import torch
 
 from baselines.engine import Case, Engine
 from validation.inputs import moves, starts
-from validation.inputs.aimed import aimed
+from validation.inputs.aimed import Aimed, aimed
 from validation.inputs.covering import Covering
 from validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
 from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
 from validation.reference import case_fields
+from validation.reference.limits import Limits
 from validation.reference.trajectory import along
 
 MOST = 360
@@ -29,13 +30,13 @@ CLEAR = 1e-3  # of a field: an effect that no tolerance hides
 VISIBLE = 1e-9
 
 
-def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) -> list[Tried]:
+def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) -> Aimed:
     """The inputs, in the order in which they are tried; none where a case says only how long it
     runs, as those of a program that is run as it is."""
     torch.set_num_threads(1)
     sources = {n: c for n, c in small(engine).items() if says_more(c)}
     if not sources:
-        return []
+        return Aimed([], Limits())
     found: dict[str, list[Tried]] = {}
     tell(f"inputs: {PAIR}")
     found[PAIR] = list(combined(engine, sources))
@@ -45,9 +46,9 @@ def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) ->
         tell(f"inputs: {kind}")
         found[kind] = list(make(engine, sources))
     tell(f"inputs: {LIMIT}")
-    found[LIMIT] = list(aimed(engine, sources, list(chain(*found.values()))))
-    turns = zip_longest(*(found[kind] for kind in KINDS if kind in found))
-    return list(filter(None, chain.from_iterable(turns)))[:MOST]
+    found[LIMIT], beyond = aimed(engine, sources, list(chain(*found.values())))
+    turns = zip_longest(*(found[kind] for kind in KINDS))
+    return Aimed(list(filter(None, chain.from_iterable(turns)))[:MOST], beyond)
 
 
 def small(engine: Engine) -> dict[str, Case]:
@@ -105,7 +106,7 @@ def moved(engine: Engine, sources: dict[str, Case], rows: list[Tried]) -> Iterat
         if is_choice(group[0].changes.get(path)):
             parts = [[p] for p in group[:CHOICES]]
         for best in filter(None, (clearest(engine, part) for part in parts)):
-            if best.effect <= VISIBLE:
+            if best.effect <= VISIBLE and not isinstance(best.proposal.changes.get(path), list):
                 only_starts.setdefault(path, best)
             elif (path, word) in seen:
                 again.append(best)

@@ -79,7 +79,7 @@ def test_what_is_on_file_is_what_a_case_reaches_now(name):
     case = engine.cases[SMALL[name]]
     now = coverage_of(engine, [(case, None, case.steps)])
     assert kept.limits([SMALL[name]]).reached() == now.reached()
-    assert set(kept.reached) == {n for n, c in engine.cases.items() if c.quick} | {INPUTS}
+    assert set(kept.inputs) == {n for n, c in engine.cases.items() if c.quick} | {INPUTS}
 
 
 @pytest.mark.parametrize("name", ENGINES)
