@@ -27,7 +27,9 @@ RULES = (  # of validation/: packages and modules that hold rules, whole
     "records/digests.py",
 )  # fmt: skip
 NO_RULES = {  # in these: how work is organized and kept; whatever is new holds rules
-    "golden/manifest.py", "golden/run_cache.py", "judge/divergence.py", "judge/verdicts.py",
+    "golden/coverage.py", "golden/manifest.py", "golden/run_cache.py", "inputs/aimed.py",
+    "inputs/covering.py", "inputs/features.py", "inputs/freeze_variants.py", "inputs/selection.py",
+    "judge/divergence.py", "judge/verdicts.py", "reference/limits.py",
     "worker/allocator.py", "worker/forkserver.py", "worker/preload/gc_off.py",
     "worker/preload/inductor.py", "worker/preload/numba_jit.py",
 }  # fmt: skip
@@ -172,6 +174,7 @@ def rules_of_the_judge() -> list[Path]:
 
 PASSED = ("exact verified", "rounding verified", "approximate verified")
 REJECTED = ("rounding rejected",)
+THREADS = "exact rejected"  # also of right code in several threads
 JUDGE = Protocol(
     "judge",
     (
@@ -195,6 +198,12 @@ JUDGE = Protocol(
         Change(10, "a field of a few numbers is held to a rounding floor measured anew", REJECTED),
         Change(11, "a cell that rounding decides may be on another right branch", REJECTED),
         Change(12, "a run on another branch is held to baseline calls along that branch", REJECTED),
+        Change(
+            13,
+            "what the cases never vary, combine or reach is tried; states, threads, compilers and "
+            "the harness are watched at every call; own errors leave out the preparation",
+            (*PASSED, *REJECTED, THREADS),
+        ),
     ),
     rules_of_the_judge,
     digests.ROOT / "validation" / "judge.lock",

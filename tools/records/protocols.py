@@ -26,6 +26,7 @@ CLOCK = Protocol(
         Change(5, "the baseline is timed in isolation too, so that who slows it is found"),
         Change(6, "the allocator's settings are fixed in timed processes", ("cpu",)),
         Change(7, "work put off until a state is read is judged by the median over processes"),
+        Change(8, "compilers start afresh for each case and may not give up in silence"),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     digests.ROOT / "tools" / "clock.lock",

@@ -3,9 +3,9 @@
 What the small named cases and the inputs chosen so far reach is measured. Then random moves are
 made, one after the other, and an input that reaches something new is kept and moved further. At
 last lines are searched, from a few of all these, for starts from which a place that is still
-missing comes out otherwise (`thresholds.Aim`): clear of the change, and on both sides of it. A start
-counts only if its values lie within those that runs from admitted starts take: what no run comes to
-an optimization need not answer.
+missing comes out otherwise (`thresholds.Aim`): clear of the change, and on both sides of it. A
+start counts only if its values lie within those that runs from admitted starts take: what no run
+comes to an optimization need not answer.
 
 Coverage as the guide of random changes: M. Böhme, V.-T. Pham, A. Roychoudhury, IEEE Trans. Softw.
 Eng. 45, 489 (2019), doi:10.1109/TSE.2017.2785841.

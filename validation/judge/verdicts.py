@@ -13,6 +13,7 @@ from pathlib import Path
 
 from validation import discovery, machine
 from validation.golden import manifest
+from validation.inputs.frozen_variants import variants_seal
 from validation.judge.findings import (
     BITS,
     BUDGET,
@@ -57,7 +58,7 @@ class Conclusion(Part):
     made: str = ""
     protocol: int  # of the judge
     modified: str = ""  # names rules that no protocol number stands for: see `Protocol.modified`
-    baseline: str = ""  # seal of its manifest
+    baseline: str = ""  # seal of its manifest and its variants
     torch: str = ""  # release
     files: dict[str, str] = {}  # every file of the project that it ran, and its claim, with digests
 
@@ -220,10 +221,16 @@ def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, obj
     return {
         "protocol": JUDGE.number,
         "modified": JUDGE.modified(),
-        "baseline": manifest.manifest(engine).seal,
+        "baseline": seal_of(engine),
         "torch": machine.torch_version(),
         "files": code_of(name, ran),
     }
+
+
+def seal_of(engine: str) -> str:
+    """What is frozen of a baseline: its manifest, and its variants where there are any."""
+    seals = [manifest.manifest(engine).seal, variants_seal(engine)]
+    return digests.of_plain(seals) if seals[1] else seals[0]
 
 
 def stale(found: Conclusion, here: bool = True) -> list[str]:
