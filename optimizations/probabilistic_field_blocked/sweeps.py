@@ -174,7 +174,7 @@ def decay(case: FieldCase):
                 cost.mul_(r > POPULATED)
             over = e.sub_(cost).clamp_(0, ENERGY_CAP) - PEAK
             peaked += int(torch.count_nonzero(over > 0))
-            e.sub_(over.clamp_(min=0).mul_(PEAK_RATE * case.dt))
+            e.sub_(over.clamp_(min=0).mul_(PEAK_RATE * case.dt)).clamp_(min=0)
         return peaked
 
     return run

@@ -28,6 +28,7 @@ from validation.reference.distance import floating
 from validation.reference.limits import Limits, reached_by
 from validation.reference.operator_count import operators
 
+EQUAL = "equal"  # an outcome that rounding decides, whatever two runs of it say
 MOVES, WORK = 2000, 500_000  # at random; operators of one call of each
 SOURCES = 12  # inputs from which moves and lines begin
 COSTLY = 20_000  # operators of one call; a line takes some hundred calls
@@ -135,10 +136,10 @@ def along_lines(engine: Engine, begin: Tried, total: Limits) -> Iterator[Tried]:
         recipes: Iterable[Recipe] = ()
         if outcome in within.get(place, ()):
             recipes = aim.at(place, outcome)
-        elif outcome == "equal" and place in within and ties:
+        elif outcome == EQUAL and place in within and ties:
             ties -= 1
             recipes = filter(None, [aim.tie(place)])
-        yield from admitted(engine, begin.proposal, recipes)
+        yield from admitted(engine, replace(begin.proposal, aim=outcome), recipes)
 
 
 def admitted(engine: Engine, near: Proposal, recipes: Iterable[Recipe]) -> Iterator[Tried]:

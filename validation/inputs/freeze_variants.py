@@ -5,7 +5,7 @@ from collections.abc import Callable
 import baselines
 from baselines.engine import Engine
 from validation.golden import coverage, manifest
-from validation.inputs.aimed import from_own
+from validation.inputs.aimed import EQUAL, from_own
 from validation.inputs.frozen_variants import (
     INPUTS,
     FrozenVariant,
@@ -58,8 +58,10 @@ def unmoved(engine: Engine, chosen: list[Tried]) -> list[str]:
 def measured(one: Tried) -> FrozenVariant:
     """What the engine answers, and how far right answers may be off."""
     of, run = one.proposal, one.want
-    true = run if one.case.is_truth else wide_run(one.engine, one.case, one.start, list(run))
-    allowed = allowances(one.engine, one.case, one.start, run, true)
+    allowed = {}
+    if of.aim != EQUAL:
+        true = run if one.case.is_truth else wide_run(one.engine, one.case, one.start, list(run))
+        allowed = allowances(one.engine, one.case, one.start, run, true)
     return FrozenVariant(
         kind=of.kind,
         case=of.case,
