@@ -58,7 +58,8 @@ class Conclusion(Part):
     made: str = ""
     protocol: int  # of the judge
     modified: str = ""  # names rules that no protocol number stands for: see `Protocol.modified`
-    baseline: str = ""  # seal of its manifest and its variants
+    baseline: str = ""  # seal of its manifest
+    inputs: str = ""  # seal of the variants that are frozen with it
     torch: str = ""  # release
     files: dict[str, str] = {}  # every file of the project that it ran, and its claim, with digests
 
@@ -221,16 +222,11 @@ def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, obj
     return {
         "protocol": JUDGE.number,
         "modified": JUDGE.modified(),
-        "baseline": seal_of(engine),
+        "baseline": manifest.manifest(engine).seal,
+        "inputs": variants_seal(engine),
         "torch": machine.torch_version(),
         "files": code_of(name, ran),
     }
-
-
-def seal_of(engine: str) -> str:
-    """What is frozen of a baseline: its manifest, and its variants where there are any."""
-    seals = [manifest.manifest(engine).seal, variants_seal(engine)]
-    return digests.of_plain(seals) if seals[1] else seals[0]
 
 
 def stale(found: Conclusion, here: bool = True) -> list[str]:
@@ -246,6 +242,8 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
     changes = []
     if now["baseline"] != found.baseline:
         changes.append(f"baseline {found.engine} changed")
+    if now["inputs"] != found.inputs:
+        changes.append(f"variants of {found.engine} changed")
     files = {*now["files"], *found.files}
     changes += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
     if here and now["torch"] != found.torch:
