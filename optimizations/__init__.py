@@ -103,8 +103,13 @@ def as_text(spec: ModuleSpec) -> ModuleSpec:
 
 def refuse_link_out(module: str, place: str | None) -> None:
     """Raise where a module lies behind a link out of the folder of its optimization."""
-    leaf = os.path.realpath(os.path.join(UNDER_TEST, __name__, module.split(".")[1]))
-    if place and os.path.commonpath([leaf, os.path.realpath(place)]) != leaf:
+    if not place:
+        return
+    name = module.split(".")[1]
+    inside = os.path.join(__name__, name)
+    package = place[: place.rindex(inside) + len(__name__)] if inside in place else UNDER_TEST
+    leaf = os.path.join(os.path.realpath(package), name)  # of the tree in which it was found
+    if os.path.commonpath([leaf, os.path.realpath(place)]) != leaf:
         raise ImportError(
             f"{module} lies behind a link out of its folder; allowed: files of its own, which its "
             "verdict covers; copy what the link points to"

@@ -82,6 +82,9 @@ class InProcess:
     def stop(self) -> None:
         """It has no process of its own."""
 
+    def uses_threads(self) -> bool:
+        return False
+
     def after(self, case: str, state: State, at: list[int], changes=None, **_) -> dict[int, State]:
         changed = replace(self.engine.cases[case], **(changes or {}))
         return along(self.engine, changed, state, at)

@@ -1,5 +1,6 @@
 """Manifest of a baseline: digests of what was frozen, and their verification."""
 
+import json
 from pathlib import Path
 
 import baselines
@@ -59,6 +60,16 @@ def manifest(name: str) -> Manifest:
         ) from None
     except BrokenRecord as error:
         raise Sealed(f"{error}; restore it: git checkout -- baselines/{name}/frozen") from None
+
+
+def variants_seal(name: str) -> str:
+    """Seal of the variants that are frozen with a baseline; "" where there are none."""
+    return seal_at(path) if (path := place(name) / "variants.json").exists() else ""
+
+
+@digests.per_version
+def seal_at(path: Path) -> str:
+    return json.loads(path.read_text(encoding="utf-8")).get("seal", "")
 
 
 manifest_at = digests.per_version(Manifest.read)

@@ -190,11 +190,3 @@ def frozen_variants(engine: str) -> list[FrozenVariant]:
     if found.baseline != manifest.manifest(engine).seal:
         raise Sealed(f"{path.name} of {engine} belongs to another seal; {again}")
     return found.variants
-
-
-def variants_seal(engine: str) -> str:
-    """Seal of the variants of an engine; "" where there are none, or no readable ones."""
-    try:
-        return read(place(engine)).seal
-    except (FileNotFoundError, BrokenRecord):
-        return ""

@@ -199,6 +199,8 @@ def racing_cases(base: Engine, agreement: Agreement, full: bool = True) -> list[
     """Cases on which races are sought: the largest whose runs are affordable, and some that can be
     run often, or one where each shape is compiled for seconds."""
     covered = agreement.covered_of(base)
+    if len(covered) == 1:
+        return list(covered)
     total = {name: sum(sizes(base.name, name)) for name in covered}
     able = sorted((count, -covered[n].steps, n) for n, count in total.items() if count <= RACED)
     often = [name for count, _, name in able if count <= RACED_OFTEN][-RACING:]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from validation import discovery, machine
 from validation.golden import manifest
-from validation.inputs.frozen_variants import variants_seal
 from validation.judge.findings import (
     BITS,
     BUDGET,
@@ -223,7 +222,7 @@ def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, obj
         "protocol": JUDGE.number,
         "modified": JUDGE.modified(),
         "baseline": manifest.manifest(engine).seal,
-        "inputs": variants_seal(engine),
+        "inputs": manifest.variants_seal(engine),
         "torch": machine.torch_version(),
         "files": code_of(name, ran),
     }

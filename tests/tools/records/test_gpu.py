@@ -69,7 +69,7 @@ def test_what_a_gpu_found_is_evidence_like_that_of_any_machine():
         assert one.verdict.made[:10] in row
         assert "nvidia-h200" in row
         assert one.timing is None or "× [" in row
-    assert sum(one.timing is not None for one in found.values()) >= 5
+        assert one.status is not Status.STALE or "judge protocol" in one.reason
 
 
 def test_each_engine_has_its_own_on_a_gpu():
