@@ -99,7 +99,7 @@ def replay(name: str, as_json: bool = JSON) -> int:
 @verb("tools.selftest.command")
 def selftest(
     as_json: bool = JSON,
-    part: str = Option("", help="Only one part of the corpus, such as must_accept, or calibration."),
+    part: str = Option("", help="Only one part, such as must_accept or calibration."),
 ) -> int:
     """Test the judge with known right and wrong candidates."""
 
