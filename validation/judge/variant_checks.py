@@ -6,7 +6,7 @@ that is compiled takes seconds for each new shape and is tried on the first few.
 """
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 
@@ -21,6 +21,7 @@ from validation.tiers import Coverage
 from validation.worker.messages import CandidateFailed, Raised, StateSource, Unfinished
 
 SMOKE = 75  # of the variants, where a few cases are judged
+FEW = 3  # values of a whole number that is a choice
 COMPILED = 8  # of them, where each shape is compiled anew, for seconds
 ORIGIN = "4 times the worst of frozen, one-ulp and randomly rounded runs"
 
@@ -67,9 +68,19 @@ class VariantChecks:
         variant = self.frozen[place]
         if variant.case not in claim.cases:
             return False
-        covered = [choices(self.base.cases[name]) for name in claim.cases]
-        own = choices(self.run(place, 1).case)
+        covered = [choices(self.base.cases[name], self.counts) for name in claim.cases]
+        own = choices(self.run(place, 1).case, self.counts)
         return all(any(other.get(path) == kind for other in covered) for path, kind in own.items())
+
+    @cached_property
+    def counts(self) -> set[str]:
+        """Whole numbers of a case that take so few values in all cases that they are a choice."""
+        held: dict[str, set[int]] = {}
+        for case in self.base.cases.values():
+            for name, value in case_fields.parts(case):
+                if type(value) is int and name not in ("seed", *case_fields.WORKING):
+                    held.setdefault(name, set()).add(value)
+        return {name for name, values in held.items() if len(values) <= FEW}
 
     def check(
         self, claim: Agreement, candidate: StateSource, coverage: Coverage
@@ -132,11 +143,11 @@ def leave(result: VariantsResult, why: str, count: int) -> None:
         result.left_out[why] = count
 
 
-def choices(case: Case) -> dict[str, str]:
+def choices(case: Case, counts: set[str]) -> dict[str, str]:
     """What of a case is chosen and not a size or a number: options, names, types, lengths."""
     found = {}
     for path, value in case_fields.everything(case):
-        if isinstance(value, bool | str | None | torch.dtype):
+        if isinstance(value, bool | str | None | torch.dtype) or path in counts:
             found[path] = str(value)
         elif isinstance(value, tuple):
             found[path] = f"{len(value)} entries"
