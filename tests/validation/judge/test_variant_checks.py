@@ -1,0 +1,103 @@
+"""Frozen variants are asked of every claim that they concern, and the first failure ends it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import baselines
+from baselines.engine import Engine
+from validation.claims import Agreement
+from validation.inputs.frozen_variants import frozen_variants
+from validation.judge.variant_checks import COMPILED, SMOKE, VariantChecks
+from validation.reference.case_fields import changed
+from validation.reference.trajectory import along
+from validation.tiers import Coverage
+from validation.worker.messages import Raised
+
+EVERY = Coverage.EVERYDAY
+
+
+@pytest.fixture(scope="module")
+def checks() -> VariantChecks:
+    torch.set_num_threads(1)
+    engine = baselines.load("lattice_field_v1")
+    return VariantChecks(engine, frozen_variants(engine.name)[:90])
+
+
+class Here:
+    """A candidate that answers in this process, or raises."""
+
+    def __init__(self, engine: Engine, refusal=lambda case: ""):
+        self.engine, self.refusal = engine, refusal
+
+    def after(self, name, state, at, changes):
+        case = changed(self.engine.cases[name], changes, self.engine.cases)
+        if self.refusal(case):
+            raise Raised(self.refusal(case))
+        return along(self.engine, case, state, at)
+
+
+def claim(checks, **more) -> Agreement:
+    return Agreement(**{"engine": checks.base, "level": "exact", "because": "a test"} | more)
+
+
+def forgets(engine: Engine, field: str) -> Engine:
+    """The engine with one number of every case taken for 1."""
+    return replace(engine, stepper=lambda case: engine.prepare(replace(case, **{field: 1.0})))
+
+
+def test_the_engine_itself_passes_them_all(checks):
+    for level in ("exact", "rounding"):
+        result, failed = checks.check(claim(checks, level=level), Here(checks.base), EVERY)
+        assert (result.broken, failed) == ("", None)
+        assert result.tried + sum(result.left_out.values()) == result.frozen == 90
+
+
+@pytest.mark.parametrize("level", ["exact", "rounding"])
+@pytest.mark.parametrize("field", ["dx", "c"])
+def test_a_number_that_is_forgotten_is_found_and_named(checks, field, level):
+    wrong = Here(forgets(checks.base, field))
+    result, failed = checks.check(claim(checks, level=level), wrong, EVERY)
+    assert "off by" in result.broken
+    assert result.broken.startswith(failed.label)
+    assert result.tried < 90, "the first failure ends it"
+
+
+def test_a_value_error_declines_and_any_other_rejects(checks):
+    def walls(case):
+        return "ValueError: walls; allowed: none" if case.boundary == "reflective" else ""
+
+    result, _ = checks.check(claim(checks), Here(checks.base, walls), EVERY)
+    assert result.broken == ""
+    assert result.declined > 0
+    assert result.declined == len(result.refusals)
+    result, _ = checks.check(
+        claim(checks), Here(checks.base, lambda case: walls(case) and "KeyError: walls"), EVERY
+    )
+    assert "KeyError: walls" in result.broken
+
+
+def test_a_claim_of_named_cases_is_asked_only_for_what_occurs_in_them(checks):
+    named = claim(checks, cases=("odd_2d", "damped"))
+    asked = []
+
+    def look(case):
+        asked.append(case)
+        return ""
+
+    result, _ = checks.check(named, Here(checks.base, look), EVERY)
+    assert result.left_out["the claim's cases have nothing of that kind"] > 0
+    assert asked
+    assert {(len(c.shape), c.order, c.boundary, c.dtype) for c in asked} == {
+        (2, 2, "periodic", torch.float64)
+    }
+
+
+def test_few_are_tried_of_what_is_compiled_or_judged_on_few_cases(checks):
+    compiled = claim(checks, engine=replace(checks.base, needs=("compiler",)))
+    assert checks.check(compiled, Here(checks.base), EVERY)[0].tried == COMPILED
+    assert checks.check(claim(checks), Here(checks.base), Coverage.SMALL)[0].tried == SMOKE
+    other = claim(checks, level="approximate", budget={"E": 0.1})
+    result, _ = checks.check(other, Here(checks.base), EVERY)
+    assert (result.tried, sum(result.left_out.values())) == (0, 90)
