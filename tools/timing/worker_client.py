@@ -6,17 +6,22 @@ they took must be what passed here.
 """
 
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
 from tools.process import PATIENCE_S, Worker
+from tools.timing import charges
 from tools.timing.isolated_baseline import IsolatedBaseline
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
+LOOKS = 1 / 8  # of the rounds within a pass, after which states are read
+SEED_BITS = 31
+DRAW = random.SystemRandom()
 
 
 class Times(NamedTuple):
@@ -61,6 +66,65 @@ class TimedCase:
         return ""
 
 
+@dataclass
+class Heard:
+    """What is told of a case while it runs, seconds as they are taken, and what is drawn for it."""
+
+    steps: int = 0  # a block
+    times: dict[str, Times] = field(default_factory=dict)
+    rounds: list[dict[str, list[float]]] = field(default_factory=list)
+    adopted: list[dict] = field(default_factory=list)
+    reads: list[dict] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)  # of the passes
+    looked: list[list[int]] = field(default_factory=list)  # of each, steps made when it is read
+    made: int = 0  # steps of the pass that is under way
+
+    def seed(self, what: str) -> int:
+        """Of a fresh start, of a pass or another one."""
+        seed = DRAW.getrandbits(SEED_BITS)
+        if what == "pass":
+            self.pass_over()
+            self.seeds.append(seed)
+            self.looked.append([])
+        return seed
+
+    def pass_over(self) -> None:
+        """Whatever was drawn, its last block is looked at."""
+        if self.made and self.made not in self.looked[-1]:
+            self.looked[-1].append(self.made)
+        self.made = 0
+
+    def times_of(self, who: str, seconds: float, message: dict) -> None:
+        """What the worker's timer says of the blocks since a mark, and what passed here."""
+        took, expected = message["end"], message.get("expected", 0.0)
+        held = "control" if "injected" in took else ""  # the injected block holds it
+        told = sum(wall for name, (wall, _) in took.items() if name != held)
+        found = Times(told, seconds, 1, expected)
+        if who not in self.times or (expected and found.agree):
+            self.times[who] = found
+        elif not expected:
+            self.times[who] = Times(*map(add, self.times[who], found))
+
+    def round_over(self, took: dict[str, list[float]]) -> bool:
+        """Whether states are looked at after it."""
+        self.rounds.append(took)
+        self.made += self.steps
+        look = DRAW.random() < LOOKS
+        if look:
+            self.looked[-1].append(self.made)
+        return look
+
+    def row(self, told: dict) -> dict:
+        """All that is known of the case: rounds in seconds a step, everything charged."""
+        self.pass_over()
+        steps, extra = told["steps"], told["extra"]
+        made = len(self.rounds) * steps
+        shares = charges.of_case(told["length"], self.adopted, self.reads, made)
+        found = [charges.with_shares(took, shares, steps, extra) for took in self.rounds]
+        more = {"rounds": found, "charged": shares, "seeds": self.seeds, "looked": self.looked}
+        return told | more
+
+
 def timed_cases_of(
     module: str,
     asked: dict,
@@ -76,36 +140,46 @@ def timed_cases_of(
     with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
         if isolated:
             isolated.follow(worker.process.pid)
-        yield from follow(answered(worker), isolated)
-
-
-def answered(worker: Worker) -> Iterator[tuple[float, dict]]:
-    """Each word; who asks for the next one has done with it, and the worker is told so."""
-    for now, message in worker.answers:
-        yield now, message
-        if "begin" not in message:
-            worker.tell(None)
+        yield from follow(worker.answers, worker.tell, isolated)
 
 
 def follow(
-    messages: Iterator[tuple[float, dict]], isolated: IsolatedBaseline | None = None
+    messages: Iterator[tuple[float, dict]],
+    tell: Callable[[object], None] = lambda answer: None,
+    isolated: IsolatedBaseline | None = None,
 ) -> Iterator[TimedCase]:
-    """Pair the marks; hand on a case where it is complete."""
-    times: dict[str, Times] = {}
-    who, began = "", 0.0
+    """Pair the marks, and answer; hand on a case where it is complete. Who asks for the next one
+    has done with it, and the worker is told so."""
+    heard, who, began = Heard(), "", 0.0
     for now, message in messages:
+        answer = None
         if "begin" in message:
             who, began = message["begin"], now
+        elif "adopted" in message:
+            heard.adopted.append(message)
+        elif "read" in message:
+            heard.reads.append(message)
+        elif "frozen" in message:
+            heard = Heard(message["steps"])
+            if isolated:
+                isolated.begin(message)
+        elif "fresh" in message:
+            answer = heard.seed(message["fresh"])
+            if isolated and message["fresh"] == "pass":
+                isolated.restart(answer)
         elif "end" in message:
-            found = Times(message["end"], now - began, 1, message.get("expected", 0.0))
-            if who not in times or (found.expected_s and found.agree):
-                times[who] = found
-            elif not found.expected_s:
-                times[who] = Times(*map(add, times[who], found))
-            if isolated and who == "rounds":
-                isolated.round_over()
-        elif "frozen" in message and isolated:
-            isolated.begin(message)
+            heard.times_of(who, now - began, message)
+            if who == "rounds":
+                answer = heard.round_over(message["end"])
+                if isolated:
+                    isolated.round_over()
         elif "case" in message:
-            yield TimedCase(message, times, isolated.end(message["rounds"]) if isolated else [])
-            times = {}
+            pairs = isolated.end(heard.rounds) if isolated else []
+            yield TimedCase(heard.row(message), heard.times, pairs)
+        if waits(message):
+            tell(answer)
+
+
+def waits(message: dict) -> bool:
+    """Whether the worker waits for an answer; there is none to marks and to what it only tells."""
+    return not {"begin", "adopted", "read"} & set(message)
