@@ -70,6 +70,7 @@ class TimedCase:
 class Heard:
     """What is told of a case while it runs, seconds as they are taken, and what is drawn for it."""
 
+    isolated: IsolatedBaseline | None = None
     steps: int = 0  # a block
     times: dict[str, Times] = field(default_factory=dict)
     rounds: list[dict[str, list[float]]] = field(default_factory=list)
@@ -78,6 +79,25 @@ class Heard:
     seeds: list[int] = field(default_factory=list)  # of the passes
     looked: list[list[int]] = field(default_factory=list)  # of each, steps made when it is read
     made: int = 0  # steps of the pass that is under way
+    mark: tuple[str, float] = "", 0.0  # what began, and when
+
+    def hear(self, now: float, message: dict) -> object:
+        """One message; its answer, where the worker waits for one."""
+        if "begin" in message:
+            self.mark = message["begin"], now
+        elif "adopted" in message:
+            self.adopted.append(message)
+        elif "read" in message:
+            self.reads.append(message)
+        elif "frozen" in message:
+            self.__init__(self.isolated, message["steps"])
+            if self.isolated:
+                self.isolated.begin(message)
+        elif "fresh" in message:
+            return self.seed(message["fresh"])
+        elif "end" in message:
+            return self.end(now, message)
+        return None
 
     def seed(self, what: str) -> int:
         """Of a fresh start, of a pass or another one."""
@@ -86,6 +106,8 @@ class Heard:
             self.pass_over()
             self.seeds.append(seed)
             self.looked.append([])
+            if self.isolated:
+                self.isolated.restart(seed)
         return seed
 
     def pass_over(self) -> None:
@@ -94,19 +116,24 @@ class Heard:
             self.looked[-1].append(self.made)
         self.made = 0
 
-    def times_of(self, who: str, seconds: float, message: dict) -> None:
-        """What the worker's timer says of the blocks since a mark, and what passed here."""
-        took, expected = message["end"], message.get("expected", 0.0)
+    def end(self, now: float, message: dict) -> bool | None:
+        """What the worker's timer says of the blocks since a mark, and what passed here; after a
+        round, whether states are looked at."""
+        (who, began), took = self.mark, message["end"]
+        expected = message.get("expected", 0.0)
         held = "control" if "injected" in took else ""  # the injected block holds it
         told = sum(wall for name, (wall, _) in took.items() if name != held)
-        found = Times(told, seconds, 1, expected)
+        found = Times(told, now - began, 1, expected)
         if who not in self.times or (expected and found.agree):
             self.times[who] = found
         elif not expected:
             self.times[who] = Times(*map(add, self.times[who], found))
+        return None if expected else self.round_over(took)
 
     def round_over(self, took: dict[str, list[float]]) -> bool:
         """Whether states are looked at after it."""
+        if self.isolated:
+            self.isolated.round_over()
         self.rounds.append(took)
         self.made += self.steps
         look = DRAW.random() < LOOKS
@@ -114,15 +141,16 @@ class Heard:
             self.looked[-1].append(self.made)
         return look
 
-    def row(self, told: dict) -> dict:
-        """All that is known of the case: rounds in seconds a step, everything charged."""
+    def case(self, told: dict) -> TimedCase:
+        """The case when it is complete: rounds in seconds a step, everything charged."""
         self.pass_over()
         steps, extra = told["steps"], told["extra"]
         made = len(self.rounds) * steps
         shares = charges.of_case(told["length"], self.adopted, self.reads, made)
         found = [charges.with_shares(took, shares, steps, extra) for took in self.rounds]
-        more = {"rounds": found, "charged": shares, "seeds": self.seeds, "looked": self.looked}
-        return told | more
+        drawn = {"seeds": self.seeds, "looked": self.looked}
+        pairs = self.isolated.end(self.rounds) if self.isolated else []
+        return TimedCase(told | drawn | {"rounds": found, "charged": shares}, self.times, pairs)
 
 
 def timed_cases_of(
@@ -148,34 +176,13 @@ def follow(
     tell: Callable[[object], None] = lambda answer: None,
     isolated: IsolatedBaseline | None = None,
 ) -> Iterator[TimedCase]:
-    """Pair the marks, and answer; hand on a case where it is complete. Who asks for the next one
-    has done with it, and the worker is told so."""
-    heard, who, began = Heard(), "", 0.0
+    """Each case where it is complete, and answers meanwhile. Who asks for the next case has done
+    with this one, and the worker is told so."""
+    heard = Heard(isolated)
     for now, message in messages:
-        answer = None
-        if "begin" in message:
-            who, began = message["begin"], now
-        elif "adopted" in message:
-            heard.adopted.append(message)
-        elif "read" in message:
-            heard.reads.append(message)
-        elif "frozen" in message:
-            heard = Heard(message["steps"])
-            if isolated:
-                isolated.begin(message)
-        elif "fresh" in message:
-            answer = heard.seed(message["fresh"])
-            if isolated and message["fresh"] == "pass":
-                isolated.restart(answer)
-        elif "end" in message:
-            heard.times_of(who, now - began, message)
-            if who == "rounds":
-                answer = heard.round_over(message["end"])
-                if isolated:
-                    isolated.round_over()
-        elif "case" in message:
-            pairs = isolated.end(heard.rounds) if isolated else []
-            yield TimedCase(heard.row(message), heard.times, pairs)
+        if "case" in message:
+            yield heard.case(message)
+        answer = heard.hear(now, message)
         if waits(message):
             tell(answer)
 
