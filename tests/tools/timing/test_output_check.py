@@ -5,7 +5,6 @@ import itertools
 import json
 import sys
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -209,35 +208,44 @@ def test_a_start_that_no_seed_moves_stays_in_its_range():
 
 
 def test_a_pass_in_which_rounding_decides_says_nothing_and_the_others_count(tmp_path, monkeypatch):
-    """Wrong in one pass only: excused where the frozen engine's own runs part there, too."""
     row = timed(tmp_path, lambda step, case: step)
     answers = session.right_answers(right.name, row, {})
-    own = aggregate.part(row, "it")
-    own["passes"][0][-1][1]["E"]["cells"][3] += 1
-    own["passes"][0][-1][1]["E"]["bits"] += 1
-    asked = []
-    monkeypatch.setattr(output_check.Answers, "undecided", lambda self, n, allow: asked.append(n))
+    own, undecided = aggregate.part(row, "it"), set()
+    monkeypatch.setattr(
+        output_check.Answers, "own_error", lambda self, n: None if n in undecided else {}
+    )
+
+    def spoil(blocks):
+        blocks[-1][1]["E"]["cells"][3] += 1
+        blocks[-1][1]["E"]["bits"] += 1
+
+    spoil(own["passes"][0])
     assert "off after" in sanity.wrong_answers(verdict("rounding"), own, answers)
-    undecided = {0}
-    monkeypatch.setattr(output_check.Answers, "undecided", lambda self, n, allow: n in undecided)
+    undecided.add(0)
     assert sanity.wrong_answers(verdict("rounding"), own, answers) == ""
     assert "off after" in sanity.wrong_answers(verdict("exact"), own, answers)
     for blocks in own["passes"]:
-        blocks[-1][1]["E"]["cells"][3] += 1
-        blocks[-1][1]["E"]["bits"] += 1
-    undecided = set(range(len(own["passes"])))
+        spoil(blocks)
+    undecided |= set(range(len(own["passes"])))
     assert "off after" in sanity.wrong_answers(verdict("rounding"), own, answers)
-    assert asked == [0]
 
 
-def test_rounding_decides_where_the_frozen_engines_own_runs_part(tmp_path, monkeypatch):
+def test_what_rounding_does_from_a_fresh_start_is_measured_in_every_cell(tmp_path, monkeypatch):
     answers = session.right_answers(right.name, timed(tmp_path, lambda step, case: step), {})
-    allow = partial(output_check.allowances, verdict("rounding"), CASE, right.cases[CASE])
-    assert not answers.undecided(0, allow)
-    states = answers.run.states
-    parted = lambda start, at: (s._replace(E=s.E + 1e-6) for s in states(start, at))  # noqa: E731
-    monkeypatch.setattr(answers.run, "states", parted)
-    assert answers.undecided(0, allow)
+    last, states = right.cases[CASE].steps, answers.run.neighbours
+
+    def parted(start, at):
+        for made, state in states(start, at):
+            state.E[3, 5] += 1e-6  # in one cell that no fingerprint shows
+            yield made, state
+
+    assert 0 < answers.own_error(0)[last]["E"].largest < 1e-9
+    monkeypatch.setattr(answers.run, "neighbours", parted)
+    own = answers.own_error(0)
+    assert own[last]["E"].largest == pytest.approx(1e-6, rel=1e-3)
+    allowed = output_check.widened(lambda made: {}, own, last)
+    assert allowed["E"] == own[last]["E"].scaled(2 * output_check.SLACK)
+    assert "chi" not in allowed
 
 
 def test_one_wrong_cell_that_a_fingerprint_overlooks_is_found_whole():
