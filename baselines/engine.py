@@ -107,8 +107,8 @@ class Engine:
         cases: named sizes and scenarios.
         initial: the canonical state in which a case starts (seeded; checks its input).
         stages: ordered parts whose composition is the step.
-        stepper: does all one-off work and returns the step; only that step is ever
-            timed. ``None`` means the composition of the stages.
+        stepper: does all one-off work and returns the step; only that step is timed, with
+            ``adopt`` and ``observe``. ``None`` means the composition of the stages.
         laws: what the physics conserves or obeys.
         fixed: fields that the step may read and must hand back untouched.
         adopt: working state from a canonical one (another layout, a pool, a box).

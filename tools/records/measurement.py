@@ -46,6 +46,7 @@ class Timing(Part):
     pairs: int  # of baseline and candidate, over all processes
     baseline_s: float  # median seconds a step, for scale only
     candidate_s: float
+    charged_s: float = 0.0  # of those, its share of adopting and reading a state
     first_call_s: float  # one-off work and the first step, of the candidate
     pays_back_after: float | None  # steps, against the baseline's one-off work
     peak_bytes: dict[str, int]  # of one call, beyond the state: {"baseline": …, "candidate": …}

@@ -1,10 +1,11 @@
 """Controls that only the clock can reject: they are wrong only while they are timed."""
 
-import os
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
+from time import perf_counter
 
 import baselines
 from validation.judge.verdicts import CaseSummary, Summary
@@ -13,72 +14,81 @@ from validation.worker.client import scratch_folder
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
 PATIENCE_S = 60.0
+GAIN = 0.8  # of the frozen engine's time: below it a control gets a number
 
 
 def timed(part: str, entry) -> str:
-    """Why the clock rejects a control; empty if it accepts it."""
+    """Why the clock gives a control no gain; empty if it gives one."""
     from tools.timing import aggregate, sanity, session
 
     folder = scratch_folder()
     try:
-        whole = in_a_fork(f"{part}/{entry.name}", folder)
-        if lost := whole["lost"].get(entry.name):
+        found = in_a_fork(f"{part}/{entry.name}", entry.engine, folder)
+        if lost := found.row["lost"].get(entry.name):
             return f"{entry.name}: {lost}"
-        right = session.right_answers(entry.engine, whole, entry.level, {})
-        own = aggregate.part(whole, entry.name)
+        right = session.right_answers(entry.engine, found.row, {})
+        own = aggregate.part(found.row, entry.name)
+        own |= {"moved": right.moved, "written": right.written}
         about = {"optimization": entry.name, "engine": entry.engine, "level": entry.level}
         verdict = Summary.model_construct(**about, cases={entry.case: CaseSummary()})
+        where = f"{entry.name}/{entry.case}"
+        ratio = max(aggregate.medians([own["rounds"]], "candidate", clock)[0] for clock in (0, 1))
         return (
             sanity.wrong_answers(verdict, own, right)
-            or sanity.work_put_off(entry.name, entry.case, [own])
-            or sanity.slowing(f"{entry.name}/{entry.case}", [isolated_pairs(entry, whole)])
+            or sanity.slowing(where, [found.isolated_pairs])
+            or sanity.impossible_speed(entry.name, entry.case, [own])
+            or (f"{where}: takes {ratio:.3g} times as long, no gain" if ratio > GAIN else "")
         )
     finally:
         rmtree(folder, ignore_errors=True)
 
 
-def isolated_pairs(entry, whole: dict) -> list[list[float]]:
-    """Baseline time beside the control over its time alone, block by block."""
+def in_a_fork(key: str, engine: str, folder: Path):
+    """The case as the parent hears of it (`tools.timing.worker_client.TimedCase`), timed in a
+    forked process."""
     from tools.timing.isolated_baseline import IsolatedBaseline
+    from tools.timing.worker_client import TimedCase, follow
 
-    words = {"frozen": entry.case, "steps": whole["steps"], "level": entry.level, "device": "cpu"}
-    with closing(IsolatedBaseline(entry.engine)) as isolated:
-        isolated.follow(os.getpid())
-        isolated.begin(words | {"rounds": [ROUNDS, ROUNDS + 1]})
-        for _ in whole["rounds"]:
-            isolated.round_over()
-        return isolated.end(whole["rounds"])
-
-
-def in_a_fork(key: str, folder: Path) -> dict:
-    """What the timing worker measures of the control, in a forked process."""
     context = get_context("forkserver")
     context.set_forkserver_preload(
         ["validation.worker.server", "validation.corpus.must_reject", __name__]
     )
-    ours, theirs = context.Pipe(duplex=False)
+    ours, theirs = context.Pipe()
     process = context.Process(target=time_entry, args=(key, folder, theirs))
     process.start()
     theirs.close()
-    with suppress(EOFError):
-        if ours.poll(PATIENCE_S):
-            return ours.recv()
+
+    def messages() -> Iterator[tuple[float, dict]]:
+        while ours.poll(PATIENCE_S):
+            yield perf_counter(), ours.recv()
+
+    heard = []
+    with closing(IsolatedBaseline(engine)) as isolated, suppress(EOFError):
+        isolated.follow(process.pid)
+        for found in follow(messages(), ours.send, isolated):
+            heard.append(found)
     process.kill()
     process.join()
+    if heard:
+        return heard[0]
     died = f"the timing process ended with {process.exitcode}"
-    return {"lost": {key.partition("/")[2]: died}}
+    return TimedCase({"lost": {key.partition("/")[2]: died}})
 
 
-def time_entry(key: str, folder: Path, answer) -> None:
+def time_entry(key: str, folder: Path, parent) -> None:
     """In the forked process: a fixed number of blocks and steps, however busy the machine is."""
     import torch
 
-    from tools.timing import runners, worker
+    from tools.timing import runners, worker, worker_client
     from validation import corpus
+
+    def tell(words: dict) -> object:
+        parent.send(words)
+        return parent.recv() if worker_client.waits(words) else None
 
     torch.set_num_threads(1)
     runners.collect()
     entry = corpus.find(key)
     steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
-    words = ({entry.name: entry.candidate()}, entry.case, 1, 0.0, lambda said: None, entry.level)
-    answer.send(worker.measure_case(*words, folder, (ROUNDS, steps), memory=False))
+    words = ({entry.name: entry.candidate()}, entry.case, 1, 0.0, tell, folder)
+    tell(worker.measure_case(*words, (ROUNDS, steps), memory=False))

@@ -12,7 +12,8 @@ from tools.timing import intervals
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
 SHARED = ("case", "steps", "extra", "stream_bytes", "least_bytes")  # by all candidates of a row
-RAW = (*SHARED, "rounds", "warm_up", "first_call_s", "peak_bytes", "beside")  # makes the figures
+EACH = ("charged", "warm_up", "first_call_s", "peak_bytes")  # by contender
+RAW = (*SHARED, *EACH, "rounds", "beside")  # makes the figures
 OWN = ("baseline", "control", "injected", "stream")  # runners that are no candidates
 PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
 
@@ -30,7 +31,7 @@ def part(row: dict, name: str) -> dict:
         "beside": [other for other in row["trails"] if other != name],
         "rounds": [renamed(found) for found in row["rounds"] if name in found],
         **row["trails"][name],
-        **{k: renamed(row[k]) for k in ("warm_up", "first_call_s", "peak_bytes")},
+        **{k: renamed(row[k]) for k in EACH},
     }
 
 
@@ -216,8 +217,15 @@ def costs(rows: list[dict]) -> dict:
         "extra": rows[0]["extra"],
         "baseline_s": base,
         "candidate_s": ours,
+        "charged_s": charged(rows),
         "first_call_s": first,
         "pays_back_after": (first - base_first) / (base - ours) if base > ours else None,
         "stream_gb_s": stream / 1e9,
         "share_of_limit": least / stream / ours if least else None,
     }
+
+
+def charged(rows: list[dict]) -> float:
+    """Of the candidate's seconds a step, those of adopting and reading; samples of older clocks
+    hold none."""
+    return median(row.get("charged", {}).get("candidate", (0.0, 0.0))[1] for row in rows)

@@ -4,6 +4,8 @@ Large fields are gone through in pieces that stay in the cache: one pass over me
 no copies of a field's size, which would cost the system more than the sums themselves.
 """
 
+from collections.abc import Callable
+
 import torch
 
 from baselines.engine import State, fields
@@ -81,9 +83,13 @@ def floored(name: str, allowed: dict[str, Distance], floor: dict[str, Distance])
     return limit if limit == ZERO else widest(limit, floor[name])
 
 
-def refuse_beyond(what: str, made: int, off: float, limit: float) -> None:
+def refuse_beyond(
+    what: str, made: int, off: float, limit: float, more: Callable[[], str] = lambda: ""
+) -> None:
+    """Raises where it is further off than allowed; ``more`` says what else is to be said then."""
     if not off <= limit:
-        raise WrongAnswer(f"{what} was {off:.3g} off after {made} timed steps, allowed {limit:.3g}")
+        words = f"{what} was {off:.3g} off after {made} timed steps, allowed {limit:.3g}"
+        raise WrongAnswer(words + more())
 
 
 def moved(before: State, after: State) -> float:
@@ -93,8 +99,18 @@ def moved(before: State, after: State) -> float:
     optimization may rightly pass it by, and be faster than a stream over all of it.
     """
     largest = max(field.numel() for field in after)
-    pairs = [(a, b) for a, b in zip(before, after, strict=True) if b.numel() == largest]
-    if any(a.shape != b.shape for a, b in pairs):
-        return 1.0
-    cells = (zip(pieces(a), pieces(b), strict=True) for a, b in pairs)
-    return max(sum(int((p != q).sum()) for p, q in parts) for parts in cells) / largest
+    pairs = zip(before, after, strict=True)
+    return max(cells_changed(a, b) for a, b in pairs if b.numel() == largest) / largest
+
+
+def changed_bytes(before: State, after: State) -> int:
+    """What was written at the least: the bytes of the cells that differ."""
+    pairs = zip(before, after, strict=True)
+    return sum(cells_changed(a, b) * b.element_size() for a, b in pairs)
+
+
+def cells_changed(before: torch.Tensor, after: torch.Tensor) -> int:
+    """Cells that differ; all of them where the shapes do."""
+    if before.shape != after.shape:
+        return after.numel()
+    return sum(int((p != q).sum()) for p, q in zip(pieces(before), pieces(after), strict=True))

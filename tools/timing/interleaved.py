@@ -1,7 +1,8 @@
 """Interleaved rounds of one case: every runner makes as many steps, in random order.
 
-What the timed calls of a candidate left behind is noted after each block, outside the timed
-windows, and so is global state that it changed.
+What the timed calls of a candidate left behind is read outside the timed windows, at the end of
+each pass and after blocks that the parent draws; seconds are told to the parent as they are taken.
+Global state that a candidate changed is noted after each block.
 """
 
 from __future__ import annotations
@@ -14,12 +15,9 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from torch import Tensor
-
-from baselines.device import moved
 from baselines.engine import State, clone, fields
 from tools.timing.fingerprints import Fingerprint, fingerprint
-from tools.timing.runners import Block, Runner, Stream, start_of_pass
+from tools.timing.runners import Block, Runner, Seconds, Starts, Stream
 from validation import discovery
 from validation.records import tensor_files
 from validation.worker.global_state import settings
@@ -33,8 +31,7 @@ AUDIT_BLOCKS = 100
 AUDITS = 3  # of a contender; of long blocks one, where it took less than SUSPECT times as expected
 SUSPECT = 2.0
 
-Tell = Callable[[dict], None]
-Seconds = tuple[float, float]  # of a block: wall and processor seconds
+Tell = Callable[[dict], object]  # gives what the parent answers
 Runners = dict[str, Runner | Stream]
 Limits = tuple[int, int]  # fewest and most rounds
 
@@ -99,16 +96,18 @@ class Rounds:
     steps: int
     seed: int
     tell: Tell
-    level: str  # of the weakest claim: it decides how passes start
+    starts: Starts
     before: dict[str, object]  # settings before any candidate was called
 
     def __post_init__(self):
         self.baseline = self.runners_by_name["baseline"]
-        self.rng, self.passes = random.Random(self.seed), 0
-        self.found: list[dict[str, Seconds]] = []
+        self.rng, self.since = random.Random(self.seed), 0
+        self.fastest: dict[str, float] = {}  # wall seconds of a block
         self.lost: dict[str, str] = {}
         self.watched = {
-            name: Watched(self.runners_by_name[name], random.Random(f"block of {name} {self.seed}"))
+            name: Watched(
+                name, self.runners_by_name[name], random.Random(f"block of {name} {self.seed}")
+            )
             for name in self.candidates
         }
 
@@ -124,19 +123,35 @@ class Rounds:
         for made in positions(length, self.steps, self.begin, limits, budget_s):
             self.tell({"begin": "rounds"})
             found = self.one_round()
-            held = "control" if "injected" in found else ""  # the injected block holds it
-            self.tell({"end": sum(wall for who, (wall, _) in found.items() if who != held)})
-            self.found.append(found)
-            self.each(partial(Watched.note, made=made))
+            for name, (wall, _) in found.items():
+                self.fastest[name] = min(wall, self.fastest.get(name, wall))
+            asked = self.tell({"end": found})
+            self.since += self.steps
+            if asked or made + self.steps > length:
+                self.look(made)
+        if self.since:
+            self.look(made)
         self.each(Watched.end)
 
+    def fresh(self, what: str) -> State:
+        """A start of which nobody here has heard before: the parent draws its seed now."""
+        return self.starts.fresh(self.tell({"fresh": what}))
+
     def begin(self) -> None:
-        """All to the start of the next pass."""
-        engine, start = self.baseline.engine, self.baseline.start
-        fresh = start_of_pass(engine, start, self.level, self.passes)
-        self.passes += 1
-        restart(self.runners_by_name, fresh)
+        """All to the start of the next pass; what taking it over costs is told."""
+        start, took = self.fresh("pass"), {}
+        for name, runner in list(self.runners_by_name.items()):
+            took[name] = self.at_own_risk(name, partial(runner.restart, start))
         self.each(Watched.begin)
+        counted = {name: took[name] for name in ("baseline", *self.watched)}
+        self.tell({"adopted": counted, "copy": self.baseline.copy_s})
+
+    def look(self, made: int) -> None:
+        """Each candidate's state is read, and its seconds are told beside those of the baseline."""
+        took = {"baseline": self.baseline.read()[1]}
+        self.each(lambda watched: took.update({watched.name: watched.note(made)}))
+        self.tell({"read": took, "steps": self.since})
+        self.since = 0
 
     def each(self, act: Callable[[Watched], None]) -> None:
         """Something that asks each candidate for its state, at its own risk."""
@@ -178,7 +193,7 @@ class Rounds:
         around the rounds.
         """
         runner = self.runners_by_name[name]
-        expected = max(1e-6, min(r[name][0] for r in self.found if name in r))
+        expected = max(1e-6, self.fastest[name])
         if expected > SLOW_BLOCK_S:
             return
         passes = self.baseline.case.steps // self.steps
@@ -186,12 +201,12 @@ class Rounds:
         fits = max(1, passes - first)
         blocks = min(fits, AUDIT_BLOCKS, math.ceil(AUDIT_S / expected))
         for _ in range(AUDITS):
-            runner.restart()
+            runner.restart(self.fresh("audit"))
             for _ in range(first):
                 runner.make(self.steps)
             self.tell({"begin": name})
             spent = sum(runner.make(self.steps)[0] for _ in range(blocks))
-            self.tell({"end": spent, "expected": expected * blocks})
+            self.tell({"end": {name: (spent, 0.0)}, "expected": expected * blocks})
             if expected > AUDIT_S and spent < SUSPECT * expected * blocks:
                 return
 
@@ -200,40 +215,29 @@ class Rounds:
 class Watched:
     """What the timed calls of a candidate left behind on one case, noted outside their windows."""
 
+    name: str
     runner: Runner
     draw: random.Random
 
     def __post_init__(self):
         self.passes: list[list[tuple[int, Fingerprint]]] = []
         self.kept: dict[Block, State] = {}  # whole: one drawn at random, and the last
-        self.observing: list[float] = []
         self.changed: dict[str, None] = {}  # global state, as it was found after its blocks
 
     def begin(self) -> None:
         """Another pass."""
         self.passes.append([])
-        self.at_rest = self.look()[1]
 
-    def note(self, made: int) -> None:
-        """After a block: its fingerprint; each block is the one kept with equal chances."""
-        state, took = self.look()
-        self.observing.append(took - self.at_rest)
+    def note(self, made: int) -> dict[str, Seconds]:
+        """The fingerprint of its state, and what reading it took; each block that is looked at
+        is the one kept with equal chances."""
+        state, took = self.runner.read()
         self.passes[-1].append((made, fingerprint(state)))
         block = len(self.passes) - 1, made
         self.last = block, state
         if self.draw.random() * sum(map(len, self.passes)) < 1:
             self.kept = {block: clone(state)}
-
-    def look(self) -> tuple[State, float]:
-        """The canonical state, and the wall seconds that it took to give it where it is.
-
-        A copy from a device takes many times as long as a step, and never twice as long.
-        """
-        before = perf_counter()
-        state = self.runner.observed()
-        took = perf_counter() - before
-        plain = all(type(t) is Tensor for t in state)  # a lazy one would compute as it is copied
-        return moved(state, self.runner.case.device) if plain else state, took
+        return took
 
     def end(self) -> None:
         """The last state is kept too; the same block is not kept twice."""
@@ -252,7 +256,6 @@ class Watched:
             "passes": self.passes,
             "whole": whole,
             "stride": self.runner.engine.stride,
-            "observing_s": sorted(self.observing)[len(self.observing) // 2],
             "changed": list(self.changed),
         }
 

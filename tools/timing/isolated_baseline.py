@@ -28,9 +28,14 @@ class IsolatedBaseline:
         """A case: its steps a block, and how many rounds it has at least and at most."""
         least, most = message["rounds"]
         slow = least == most
-        self.steps, self.left = message["steps"], self.draw.randint(1 if slow else least, most)
+        self.left = self.draw.randint(1 if slow else least, most)
         self.own: list[tuple[float, float]] = []
         self.ask(message | {"alone": slow})
+
+    def restart(self, seed: int) -> None:
+        """A pass begins."""
+        if self.left:
+            self.ask({"fresh": seed})
 
     def round_over(self) -> None:
         """The worker has made a round and waits: the same steps from the same state, over there."""
@@ -39,10 +44,10 @@ class IsolatedBaseline:
             self.own.append(tuple(self.ask({"beside": self.worker})))
 
     def end(self, rounds: list[dict]) -> list[list[float]]:
-        """The worker's over its own, of each round that was followed: [wall, processor]."""
+        """The worker's block over its own, of each round that was followed: [wall, processor]."""
         there = [found["baseline"] for found in rounds[: len(self.own)]]
         return [
-            [float(f"{one * self.steps / max(other, 1e-12):.4g}") for one, other in pairs]
+            [float(f"{one / max(other, 1e-12):.4g}") for one, other in pairs]
             for pairs in (zip(*both, strict=True) for both in zip(there, self.own, strict=True))
         ]
 

@@ -18,7 +18,7 @@ import torch
 import baselines
 from baselines.device import on_device
 from tools.process import serve
-from tools.timing.runners import Runner, Stream, collect, start_of_pass
+from tools.timing.runners import Runner, Starts, Stream, collect
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 
@@ -30,9 +30,12 @@ class Turns:
         self.frozen = baselines.load(engine)
 
     def answer(self, request: dict) -> tuple[float, float] | None:
-        """A case has an answer when it is ready, a round has wall and processor seconds."""
-        if "beside" not in request:
+        """A case and a pass have an answer when they are ready, a round has wall and processor
+        seconds."""
+        if "frozen" in request:
             return self.begin(request)
+        if "fresh" in request:
+            return self.restart(request["fresh"])
         to_the_processor_of(request["beside"])
         return self.block()
 
@@ -43,28 +46,23 @@ class Turns:
         device = message["device"]
         engine = self.frozen if device == "cpu" else on_device(self.frozen, device)
         case = engine.cases[message["frozen"]]
-        self.level, self.steps, self.start = (
-            message["level"],
-            message["steps"],
-            engine.initial(case),
-        )
-        self.baseline = Runner(engine, case, self.start, cold=message["alone"])
+        self.steps, self.starts = message["steps"], Starts(self.frozen, case)
+        self.baseline = Runner(engine, case, self.starts.own, cold=message["alone"])
         if not message["alone"]:
-            self.warming = Runner(engine, case, self.start, cold=True)
+            self.warming = Runner(engine, case, self.starts.own, cold=True)
             self.memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
-        self.passes, self.made = 0, case.steps
+
+    def restart(self, seed: int) -> None:
+        """A pass begins, with the start that the worker has too."""
+        start = self.starts.fresh(seed)
+        for runner in filter(None, (self.baseline, self.warming)):
+            runner.restart(start)
 
     def block(self) -> tuple[float, float]:
-        """The next steps; a trajectory starts anew at its end."""
-        if self.made + self.steps > self.baseline.case.steps:
-            first = start_of_pass(self.frozen, self.start, self.level, self.passes)
-            for runner in filter(None, (self.baseline, self.warming)):
-                runner.restart(first)
-            self.passes, self.made = self.passes + 1, 0
+        """The next steps."""
         if self.warming:
             self.warming.make(self.steps)
             self.memory.make(1)
-        self.made += self.steps
         return self.baseline.make(self.steps)
 
 

@@ -6,15 +6,19 @@ On a GPU calls return before they are done, so a block ends when its device has 
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter, process_time
 
 import torch
 
+from baselines.device import moved
 from baselines.engine import Case, Engine, State, clone, fields
 from tools.timing.fingerprints import pieces
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
+OFF = 2.0**-12  # of a number, by which a fresh start differs where the seed moves nothing
 
+Seconds = tuple[float, float]  # of a block: wall and processor seconds
 Block = tuple[int, int]  # the number of its pass, and of the steps made of it by its end
 
 
@@ -29,41 +33,66 @@ def device_of(engine: Engine) -> str:
     return "cuda" if "cuda" in engine.needs else "cpu"
 
 
+def timed(act: Callable[[], State], finish: Callable[[], None]) -> tuple[State, Seconds]:
+    """What a call gives, and its seconds until the device has done all."""
+    wall, cpu = perf_counter(), process_time()
+    found = act()
+    finish()
+    cpu, wall = process_time() - cpu, perf_counter() - wall
+    return found, (wall, cpu)
+
+
 def finishing(device: str) -> Callable[[], None]:
     """Waits until that device has done all that it was given."""
     return torch.cuda.synchronize if device == "cuda" else lambda: None
 
 
-def start_of_pass(engine: Engine, start: State, level: str, number: int) -> State:
-    """The start of that pass: values moved by at most one unit in the last place, new memory.
+@dataclass
+class Starts:
+    """Starts of a case that no candidate has seen: those of other seeds.
 
-    Fields that the engine lists as fixed keep their values, and so does everything where a
-    decision may turn on the last place: claims weaker than "exact" on engines that decide.
+    Where the seed moves nothing, the case's own start with each number of what moves smaller by
+    up to ``OFF`` of itself: more than rounding claims allow, so no remembered answer serves for
+    it, and as little as keeps it within the range of the start. Zeros stay zeros.
     """
-    fresh = clone(start)
-    decides = any(
-        not (f.is_floating_point() or f.is_complex()) and name not in engine.fixed
-        for name, f in fields(start).items()
-    )
-    if number == 0 or (decides and level != "exact"):
-        return fresh
-    generator = torch.Generator("cpu").manual_seed(number)
-    for name, values in fields(fresh).items():
-        if name not in engine.fixed and values.numel():
-            nudge(values, generator)
-    return fresh
+
+    engine: Engine
+    case: Case
+
+    def __post_init__(self):
+        self.own = self.engine.initial(self.case)
+        self.seeded = differs(self.of_seed(self.case.seed + 1), self.own)
+
+    def of_seed(self, seed: int) -> State:
+        return self.engine.initial(replace(self.case, seed=seed))
+
+    def fresh(self, seed: int) -> State:
+        """The start that a seed stands for, in memory of its own."""
+        if self.seeded:
+            return self.of_seed(seed)
+        start, generator = clone(self.own), torch.Generator("cpu").manual_seed(seed)
+        for name, values in fields(start).items():
+            if name not in self.engine.fixed and values.numel() > 1:
+                disturb(values, generator)
+        return start
 
 
-def nudge(values: torch.Tensor, generator: torch.Generator) -> None:
-    """Multiply by 1 − ε, 1 or 1 + ε at random, in place; whole numbers stay."""
+def differs(one: State, other: State) -> bool:
+    """Whether two states of the same shapes hold other numbers; no if the shapes differ too."""
+    pairs = list(zip(one, other, strict=True))
+    alike = all(a.shape == b.shape for a, b in pairs)
+    return alike and any(not torch.equal(a, b) for a, b in pairs)
+
+
+def disturb(values: torch.Tensor, generator: torch.Generator) -> None:
+    """Multiply by 1 − OFF·u with u uniform in [0, 1), in place; whole numbers stay."""
     if values.is_complex():
         values = torch.view_as_real(values)
     if not values.is_floating_point():
         return
-    flat, eps = values.reshape(-1), torch.finfo(values.dtype).eps
+    flat = values.reshape(-1)
     for part in pieces(flat):
-        moves = torch.randint(-1, 2, part.shape, generator=generator).to(part.dtype)
-        part.mul_(1 + moves * eps)
+        part.mul_(1 - OFF * torch.rand(part.shape, generator=generator).to(part.dtype))
     if not values.is_contiguous():  # then those were the pieces of a copy
         values.copy_(flat.view(values.shape))
 
@@ -93,12 +122,15 @@ class Runner:
             self.restart()
             self.once_s = self.make(self.engine.stride)[0] / self.engine.stride
 
-    def restart(self, start: State | None = None) -> None:
-        """To a start of its own: the last one is let go only after the next has its memory."""
-        self.state = self.engine.adopt(self.case, clone(self.start if start is None else start))
-        self.finish()
+    def restart(self, start: State | None = None) -> Seconds:
+        """To a start of its own, and what adopting it takes: the last one is let go only after
+        the next has its memory."""
+        given = self.start if start is None else start
+        mine, self.copy_s = timed(partial(clone, given), self.finish)
+        self.state, took = timed(partial(self.engine.adopt, self.case, mine), self.finish)
+        return took
 
-    def make(self, steps: int) -> tuple[float, float]:
+    def make(self, steps: int) -> Seconds:
         """Wall and processor seconds for that many steps of the baseline."""
         step, state = self.step, self.state
         calls = range(steps // self.engine.stride)
@@ -110,11 +142,19 @@ class Runner:
         self.state = state
         return wall, cpu
 
-    def observed(self) -> State:
-        """The canonical state, on the device where the engine works."""
-        state = self.engine.observe(self.there, self.state)
-        self.finish()
-        return state
+    def read(self) -> tuple[State, dict[str, Seconds]]:
+        """The canonical state where its case has it, and what reading it takes: where the engine
+        works, once more without a step between, and the way from there.
+
+        A lazy tensor is not copied: it would compute as it is.
+        """
+        see = partial(self.engine.observe, self.there, self.state)
+        state, first = timed(see, self.finish)
+        _, again = timed(see, self.finish)
+        plain = all(type(t) is torch.Tensor for t in state)
+        home = partial(moved, state, self.case.device) if plain else lambda: state
+        state, way = timed(home, self.finish)
+        return state, {"first": first, "again": again, "way": way}
 
 
 @dataclass
@@ -123,7 +163,7 @@ class Control(Runner):
 
     extra: int = 0
 
-    def make(self, steps: int) -> tuple[float, float]:
+    def make(self, steps: int) -> Seconds:
         start = self.state
         wall, cpu = super().make(steps)
         if self.extra:
@@ -153,7 +193,7 @@ class Stream:
     def bytes(self) -> int:
         return 3 * self.a.numel() * self.a.element_size()
 
-    def make(self, steps: int) -> tuple[float, float]:
+    def make(self, steps: int) -> Seconds:
         a, b = self.a, self.b
         wall, cpu = perf_counter(), process_time()
         for _ in range(steps):

@@ -37,7 +37,7 @@ PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time
 RETRIES = 2  # further processes for a case whose controls are off
 
-Known = dict[tuple[str, str], output_check.Replays]
+Known = dict[str, output_check.Replays]
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,9 @@ class Session:
         What the worker leaves of a case is in memory, so it waits while that is looked at.
         """
         names = sorted({name for here in cases.values() for name in here})
-        levels = {case: self.weakest(here) for case, here in cases.items()}
         folder, left, isolated = scratch_folder(), dict(cases), IsolatedBaseline(self.engine)
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
-        asked |= {"cases": cases, "levels": levels, "folder": str(folder)}
+        asked |= {"cases": cases, "folder": str(folder)}
         isolated_pairs: dict[str, Pairs] = {}
         for name in names:
             self.isolated_pairs[name].append(isolated_pairs)
@@ -127,7 +126,7 @@ class Session:
             for one in timed_cases_of("tools.timing.worker", asked, isolated=isolated):
                 case = one.row["case"]
                 isolated_pairs[case] = one.isolated_pairs
-                self.keep(one, levels[case])
+                self.keep(one)
                 left.pop(case, None)
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
@@ -142,20 +141,15 @@ class Session:
             isolated.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    def weakest(self, names: list[str]) -> str:
-        """Level of the claims that share a case: it decides how passes start."""
-        exact = all(self.verdicts[name].level == "exact" for name in names)
-        return "exact" if exact else "rounding"
-
-    def keep(self, timed: TimedCase, level: str) -> None:
+    def keep(self, timed: TimedCase) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
         row = timed.row
         for name, why in row["lost"].items():
             self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
-        right = right_answers(self.engine, row, level, self.frozen)
+        right = right_answers(self.engine, row, self.frozen)
 
         def look(name: str) -> None:
-            own = aggregate.part(row, name) | {"moved": right.moved}
+            own = aggregate.part(row, name) | {"moved": right.moved, "written": right.written}
             if why := sanity.wrong_answers(self.verdicts[name], own, right):
                 self.refused[name] = why
             self.rows[name, row["case"]].add(own, timed.off(name))
@@ -192,7 +186,6 @@ class Session:
             if name in slowed and len(self.verdicts) == 1:
                 reasons.append(f"{name}/{slowed[name]}")
             for case, rows in mine.items():
-                reasons.append(sanity.work_put_off(name, case, rows.every))
                 reasons.append(sanity.impossible_speed(name, case, rows.kept))
             if any(reasons):
                 self.refused.setdefault(name, next(filter(None, reasons)))
@@ -257,15 +250,12 @@ def apart(session: Session, before: Conditions) -> dict[str, Measurement]:
     return found
 
 
-def right_answers(engine: str, row: dict, level: str, known: Known) -> output_check.Answers:
-    """The frozen engine over the passes of a case that started as that level says.
-
-    ``known`` holds what it made of them for earlier processes, by case and level.
-    """
+def right_answers(engine: str, row: dict, known: Known) -> output_check.Answers:
+    """The frozen engine over the passes of a case; ``known`` keeps it ready, by case."""
     if not row["trails"]:
         return output_check.Answers()
     torch.set_num_threads(1)
-    key = row["case"], level
-    if key not in known:
-        known[key] = output_check.Replays(baselines.load(engine), *key)
-    return output_check.answers(known[key], list(row["trails"].values()))
+    case = row["case"]
+    if case not in known:
+        known[case] = output_check.Replays(baselines.load(engine), case)
+    return output_check.answers(known[case], row)

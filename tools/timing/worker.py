@@ -1,7 +1,7 @@
 """One timing process: a baseline, its candidates and controls, interleaved.
 
     python -m tools.timing.worker '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
-                                "levels": {CASE: LEVEL}, "folder": PATH, "memory": true}'
+                                "folder": PATH, "memory": true}'
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
@@ -12,9 +12,10 @@ random order, and each block is timed by wall clock and by processor time. Conte
     injected   the control's block and a known number of steps more: a slowdown of known size
     stream     a = b − a in place over arrays of the state's size: the machine's limit
 
-Prints a JSON object for each case, and between them marks at which the parent reads a clock of its
-own. After a case, and after each round, it waits for a line on standard input: the parent looks
-at what was left, or lets the frozen engine make the same steps in its own process.
+Prints a JSON object for each case. Before it marks at which the parent reads a clock of its own,
+and the seconds of each round, adoption and reading as soon as they are taken: code under test can
+edit none afterwards. After a round it waits for a line on standard input, which says whether the
+states are read now; so it does before a pass, whose seed is drawn only then, and after a case.
 `tools.timing.worker_client` starts these and listens; `tools.timing.session` draws the conclusions.
 """
 
@@ -39,7 +40,8 @@ from tools.timing.interleaved import (
     fewest,
     per_step,
 )
-from tools.timing.runners import Control, Runner, Stream, collect, device_of
+from tools.timing.runners import Control, Runner, Starts, Stream, collect, device_of
+from tools.timing.worker_client import waits
 from validation import discovery
 from validation.worker import compilers
 from validation.worker.global_state import settings
@@ -53,16 +55,15 @@ def measure_case(
     seed: int,
     budget_s: float,
     tell: Tell,
-    level: str,
     folder: Path,
     fixed: tuple[int, int] | None = None,
     memory: bool = True,
 ) -> dict:
     """All rounds of one case, and what the timed calls of the candidates computed.
 
-    ``level`` is the weakest claim among them, ``folder`` where whole states are left;
-    ``fixed`` gives rounds and steps a block where they must not depend on the machine, and
-    ``memory`` says whether allocations are traced too, which is slow and the same every time.
+    ``tell`` hands words to the parent and gives what it answers; whole states are left in
+    ``folder``. ``fixed`` gives rounds and steps a block where they must not depend on the machine,
+    and ``memory`` says whether allocations are traced too, which is slow and the same every time.
     """
     (device,) = {device_of(candidate) for candidate in candidates.values()}
     baseline = baselines.load(next(iter(candidates.values())).name)
@@ -70,7 +71,8 @@ def measure_case(
         baseline = on_device(baseline, device)
     case = baseline.cases[case_name]
     compilers.start_afresh()
-    start, before = baseline.initial(case), settings()
+    starts, before = Starts(baseline, case), settings()
+    start = starts.own
     runners_by_name: dict[str, Runner | Stream] = {"baseline": Runner(baseline, case, start)}
     lost = {}
     for name, candidate in candidates.items():
@@ -89,10 +91,10 @@ def measure_case(
         runners_by_name["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())
     runners_by_name["stream"] = Stream(largest, device)
-    rounds = Rounds(runners_by_name, able, steps, seed, tell, level, before)
+    rounds = Rounds(runners_by_name, able, steps, seed, tell, starts, before)
     least = wanted or fewest(block_s)
     most = least if slow else MOST
-    words = {"frozen": case_name, "steps": steps, "level": level, "device": device}
+    words = {"frozen": case_name, "steps": steps, "device": device}
     tell(words | {"rounds": [least, most]})
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
     for name in ("baseline", *rounds.watched):
@@ -111,7 +113,7 @@ def results_of(rounds: Rounds, place: Path, memory: bool) -> dict:
         "case": place.name,
         "steps": steps,
         "extra": rounds.runners_by_name["control"].extra,
-        "rounds": [per_step(found, steps) for found in rounds.found],
+        "length": case.steps,
         "warm_up": per_step(rounds.warm_up, steps),
         "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
@@ -139,13 +141,12 @@ def working_memory(runner: Runner) -> int:
 
 
 def speaker() -> Tell:
-    """Writes to the parent, and waits for a word of it, but where something begins."""
+    """Writes to the parent, and waits for its answer where it gives one."""
     requests, out = pipes()
 
-    def tell(words: dict) -> None:
+    def tell(words: dict) -> object:
         print(json.dumps(words), file=out, flush=True)
-        if "begin" not in words:
-            requests.readline()
+        return json.loads(requests.readline()) if waits(words) else None
 
     return tell
 
@@ -163,9 +164,9 @@ def main() -> None:
         able = {name: engines[name] for name in here if name in engines}
         if not able:
             raise RuntimeError(next(broken[name] for name in here))
-        words = (able, case, asked["seed"], asked["budget_s"], tell, asked["levels"][case])
+        words = (able, case, asked["seed"], asked["budget_s"], tell, Path(asked["folder"]))
         collect()
-        found = measure_case(*words, Path(asked["folder"]), memory=asked["memory"])
+        found = measure_case(*words, memory=asked["memory"])
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
 

@@ -6,17 +6,22 @@ they took must be what passed here.
 """
 
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
 from tools.process import PATIENCE_S, Worker
+from tools.timing import charges
 from tools.timing.isolated_baseline import IsolatedBaseline
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
 LATENCY_S = 3e-3  # of a mark on its way here
+LOOKS = 1 / 8  # of the rounds within a pass, after which states are read
+SEED_BITS = 31
+DRAW = random.SystemRandom()
 
 
 class Times(NamedTuple):
@@ -61,6 +66,93 @@ class TimedCase:
         return ""
 
 
+@dataclass
+class Heard:
+    """What is told of a case while it runs, seconds as they are taken, and what is drawn for it."""
+
+    isolated: IsolatedBaseline | None = None
+    steps: int = 0  # a block
+    times: dict[str, Times] = field(default_factory=dict)
+    rounds: list[dict[str, list[float]]] = field(default_factory=list)
+    adopted: list[dict] = field(default_factory=list)
+    reads: list[dict] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)  # of the passes
+    looked: list[list[int]] = field(default_factory=list)  # of each, steps made when it is read
+    made: int = 0  # steps of the pass that is under way
+    mark: tuple[str, float] = "", 0.0  # what began, and when
+
+    def hear(self, now: float, message: dict) -> object:
+        """One message; its answer, where the worker waits for one."""
+        if "begin" in message:
+            self.mark = message["begin"], now
+        elif "adopted" in message:
+            self.adopted.append(message)
+        elif "read" in message:
+            self.reads.append(message)
+        elif "frozen" in message:
+            self.__init__(self.isolated, message["steps"])
+            if self.isolated:
+                self.isolated.begin(message)
+        elif "fresh" in message:
+            return self.seed(message["fresh"])
+        elif "end" in message:
+            return self.end(now, message)
+        return None
+
+    def seed(self, what: str) -> int:
+        """Of a fresh start, of a pass or another one."""
+        seed = DRAW.getrandbits(SEED_BITS)
+        if what == "pass":
+            self.pass_over()
+            self.seeds.append(seed)
+            self.looked.append([])
+            if self.isolated:
+                self.isolated.restart(seed)
+        return seed
+
+    def pass_over(self) -> None:
+        """Whatever was drawn, its last block is looked at."""
+        if self.made and self.made not in self.looked[-1]:
+            self.looked[-1].append(self.made)
+        self.made = 0
+
+    def end(self, now: float, message: dict) -> bool | None:
+        """What the worker's timer says of the blocks since a mark, and what passed here; after a
+        round, whether states are looked at."""
+        (who, began), took = self.mark, message["end"]
+        expected = message.get("expected", 0.0)
+        held = "control" if "injected" in took else ""  # the injected block holds it
+        told = sum(wall for name, (wall, _) in took.items() if name != held)
+        found = Times(told, now - began, 1, expected)
+        if who not in self.times or (expected and found.agree):
+            self.times[who] = found
+        elif not expected:
+            self.times[who] = Times(*map(add, self.times[who], found))
+        return None if expected else self.round_over(took)
+
+    def round_over(self, took: dict[str, list[float]]) -> bool:
+        """Whether states are looked at after it."""
+        if self.isolated:
+            self.isolated.round_over()
+        self.rounds.append(took)
+        self.made += self.steps
+        look = DRAW.random() < LOOKS
+        if look:
+            self.looked[-1].append(self.made)
+        return look
+
+    def case(self, told: dict) -> TimedCase:
+        """The case when it is complete: rounds in seconds a step, everything charged."""
+        self.pass_over()
+        steps, extra = told["steps"], told["extra"]
+        made = len(self.rounds) * steps
+        shares = charges.of_case(told["length"], self.adopted, self.reads, made)
+        found = [charges.with_shares(took, shares, steps, extra) for took in self.rounds]
+        drawn = {"seeds": self.seeds, "looked": self.looked}
+        pairs = self.isolated.end(self.rounds) if self.isolated else []
+        return TimedCase(told | drawn | {"rounds": found, "charged": shares}, self.times, pairs)
+
+
 def timed_cases_of(
     module: str,
     asked: dict,
@@ -76,36 +168,25 @@ def timed_cases_of(
     with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
         if isolated:
             isolated.follow(worker.process.pid)
-        yield from follow(answered(worker), isolated)
-
-
-def answered(worker: Worker) -> Iterator[tuple[float, dict]]:
-    """Each word; who asks for the next one has done with it, and the worker is told so."""
-    for now, message in worker.answers:
-        yield now, message
-        if "begin" not in message:
-            worker.tell(None)
+        yield from follow(worker.answers, worker.tell, isolated)
 
 
 def follow(
-    messages: Iterator[tuple[float, dict]], isolated: IsolatedBaseline | None = None
+    messages: Iterator[tuple[float, dict]],
+    tell: Callable[[object], None] = lambda answer: None,
+    isolated: IsolatedBaseline | None = None,
 ) -> Iterator[TimedCase]:
-    """Pair the marks; hand on a case where it is complete."""
-    times: dict[str, Times] = {}
-    who, began = "", 0.0
+    """Each case where it is complete, and answers meanwhile. Who asks for the next case has done
+    with this one, and the worker is told so."""
+    heard = Heard(isolated)
     for now, message in messages:
-        if "begin" in message:
-            who, began = message["begin"], now
-        elif "end" in message:
-            found = Times(message["end"], now - began, 1, message.get("expected", 0.0))
-            if who not in times or (found.expected_s and found.agree):
-                times[who] = found
-            elif not found.expected_s:
-                times[who] = Times(*map(add, times[who], found))
-            if isolated and who == "rounds":
-                isolated.round_over()
-        elif "frozen" in message and isolated:
-            isolated.begin(message)
-        elif "case" in message:
-            yield TimedCase(message, times, isolated.end(message["rounds"]) if isolated else [])
-            times = {}
+        if "case" in message:
+            yield heard.case(message)
+        answer = heard.hear(now, message)
+        if waits(message):
+            tell(answer)
+
+
+def waits(message: dict) -> bool:
+    """Whether the worker waits for an answer; there is none to marks and to what it only tells."""
+    return not {"begin", "adopted", "read"} & set(message)

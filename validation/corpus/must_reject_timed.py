@@ -1,14 +1,16 @@
-"""Candidates that are wrong only while they are timed: the clock must reject each."""
+"""Candidates that the clock must give no number or no gain: they are wrong only while they are
+timed, or work where a clock may not look."""
 
 import gc
 import inspect
+import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
-from baselines.engine import Case, Engine, State, Step
+from baselines.engine import Case, Engine, State, Step, clone
 from validation.corpus import Entry, common
 from validation.corpus.common import (
     FLOW,
@@ -28,14 +30,17 @@ from validation.corpus.common import (
     stepping,
     wrapped,
 )
+from validation.records import digests
 
 SLOWED = "in its process the frozen engine takes .* times as long as in one without it"
 WRONG = "after .* timed steps, allowed .*; it computes something else while it is timed"
-PUT_OFF = "put off until the clock has stopped"
+NO_GAIN = "takes .* times as long, no gain"  # right, and charged with all that it does
 
 
-def entry(name: str, engine: str, build: Build, reason: str = WRONG) -> Entry:
-    return common.entry(name, engine, build, reason)
+def entry(
+    name: str, engine: str, build: Build, reason: str = WRONG, case: str = "", **others
+) -> Entry:
+    return common.entry(name, engine, build, reason, case, **others)
 
 
 def when(sign: Callable[[], bool], spoil: Spoil) -> Build:
@@ -47,28 +52,79 @@ class Lazy(torch.Tensor):
     """Not computed until somebody looks."""
 
 
-def put_off(right: Engine) -> Engine:
-    """A step only counts; whoever reads the state makes the steps."""
+def lagging(at_once: Callable[[int], int]) -> Build:
+    """Of the steps that it owes, a call makes as many as that says; whoever reads the state, the
+    rest."""
+
+    def build(right: Engine) -> Engine:
+        ready: dict[Case, Step] = {}
+
+        def make(case: Case, owed: list, count: int) -> None:
+            for _ in range(count):
+                owed[0], owed[1] = ready[case](owed[0]), owed[1] - 1
+
+        def stepper(case: Case) -> Step:
+            ready[case], calls = right.prepare(case), itertools.count()
+
+            def step(owed: list) -> list:
+                make(case, owed, min(owed[1], at_once(next(calls))))
+                owed[1] += 1
+                return owed
+
+            return step
+
+        def observe(case: Case, owed: list) -> State:
+            make(case, owed, owed[1])
+            return right.observe(case, owed[0])
+
+        def adopt(case: Case, state: State) -> list:
+            return [right.adopt(case, state), 0]
+
+        return replace(right, stepper=stepper, adopt=adopt, observe=observe)
+
+    return build
+
+
+def ahead(right: Engine) -> Engine:
+    """All steps are made as a state is taken over; a call turns a page."""
     ready: dict[Case, Step] = {}
 
     def stepper(case: Case) -> Step:
         ready[case] = right.prepare(case)
-
-        def count(owed: list) -> list:
-            owed[1] += 1
-            return owed
-
-        return count
-
-    def observe(case: Case, owed: list) -> State:
-        while owed[1]:
-            owed[0], owed[1] = ready[case](owed[0]), owed[1] - 1
-        return right.observe(case, owed[0])
+        return lambda pages: pages[1:]
 
     def adopt(case: Case, state: State) -> list:
-        return [right.adopt(case, state), 0]
+        pages = [right.adopt(case, state)]
+        for _ in range(case.steps):
+            pages.append(ready[case](pages[-1]))
+        return pages
+
+    def observe(case: Case, pages: list) -> State:
+        return clone(right.observe(case, pages[0]))
 
     return replace(right, stepper=stepper, adopt=adopt, observe=observe)
+
+
+def editing(name: str) -> Build:
+    """One call of many goes through memory for seconds beside the stream's, and takes a tenth
+    of its own wherever they are kept."""
+
+    def edit() -> None:
+        for kept in gc.get_objects():
+            if type(kept) is dict and "stream" in kept and type(kept.get(name)) is tuple:
+                kept[name] = tuple(t / 10 for t in kept[name])
+
+    def wrap(step: Step, case: Case) -> Step:
+        calls = itertools.count(1)
+
+        def run(state: State) -> State:
+            if next(calls) % 150 == 0:
+                edit()
+            return step(state)
+
+        return run
+
+    return wrapped(wrap)
 
 
 def outside(enter: Callable[[], None], leave: Callable[[], None]) -> Build:
@@ -117,14 +173,21 @@ ENTRIES = [
     entry("wrong on every seventh call", TENSOR, on_calls(lambda n: n % 7 == 0, slightly_off)),
     entry("idle on every eleventh call", PROBABILISTIC, on_calls(lambda n: n % 11 == 0, idle)),
     entry("remembers by shape", FLOW, memoized(lambda s: s[0].shape)),
-    entry("remembers six digits", LATTICE, memoized(digits(6))),
-    entry("remembers six digits, complex", TENSOR, memoized(digits(6))),
+    entry("remembers two digits", LATTICE, memoized(digits(1))),
+    entry("remembers two digits, complex", TENSOR, memoized(digits(1))),
+    *on_all("remembers every bit", memoized(digests.of_state), NO_GAIN,
+            (PROBABILISTIC, FLOW, TENSOR), level="rounding"),
     entry("gives a lazy tensor", LATTICE, changed(lambda x: x.as_subclass(Lazy)), "E was Lazy"),
     entry("more threads after a while", LATTICE,
           on_calls(lambda n: n == 10, meddling(lambda: torch.set_num_threads(2))),
           "number of threads"),
-    entry("puts the work off", LATTICE, put_off, PUT_OFF),
-    entry("puts the work off, complex", TENSOR, put_off, PUT_OFF),
+    entry("puts all work off", LATTICE, lagging(lambda call: 0), NO_GAIN),
+    entry("puts all work off, complex", TENSOR, lagging(lambda call: 0), NO_GAIN),
+    entry("puts every third step off", LATTICE, lagging(lambda call: int(call % 3 > 0)), NO_GAIN),
+    entry("is always a step behind", PROBABILISTIC, lagging(lambda call: 1), NO_GAIN,
+          "seeding_only_128x120"),
+    entry("makes the steps ahead", LATTICE, ahead, NO_GAIN),
+    entry("edits its seconds", LATTICE, editing("edits its seconds"), NO_GAIN),
     entry("slows what the frozen engine calls", LATTICE, patching, SLOWED),
     entry("profiles the frozen engine", PROBABILISTIC,
           outside(lambda: sys.setprofile(None), lambda: sys.setprofile(look)), SLOWED),

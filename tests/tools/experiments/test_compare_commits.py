@@ -24,7 +24,12 @@ def timing(ours: float, width: float = 0.004) -> Timing:
         times = {"baseline": 1.0, "control": 1.0, "stream": 0.1, "idea": ours * math.exp(off)}
         whole = {"case": "small", "steps": 20, "extra": 0, "trails": {"idea": {}}}
         whole |= {"rounds": [{k: [t, t] for k, t in times.items()}] * 40, "stream_bytes": 3}
-        whole |= {"least_bytes": None, "first_call_s": times, "peak_bytes": dict.fromkeys(times, 1)}
+        whole |= {
+            "least_bytes": None,
+            "charged": {},
+            "first_call_s": times,
+            "peak_bytes": dict.fromkeys(times, 1),
+        }
         found.add(part(whole | {"warm_up": whole["rounds"][0]}, "idea"))
     return found.timing(least=3)
 

@@ -40,34 +40,35 @@ def told(monkeypatch, tmp_path):
     monkeypatch.setattr(isolated, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
     candidate = baselines.load(LATTICE)
 
+    heard = worker_client.Heard(isolated)
+
     def tell(said):
         here[0] = True
+        answer = heard.hear(0.0, said)
+        here[0] = False
         if "frozen" in said:
-            isolated.begin(said)
             made[True].clear()
             made[False].clear()
-        elif "end" in said and "expected" not in said:
-            isolated.round_over()
-        here[0] = False
+        return answer
 
     steps = candidate.cases["odd_2d"].steps // 2  # a pass is two rounds
-    row = timing_worker.measure_case(
-        {"idea": candidate}, "odd_2d", 0, 0.0, tell, "exact", tmp_path, (9, steps), memory=False
+    timing_worker.measure_case(
+        {"idea": candidate}, "odd_2d", 0, 0.0, tell, tmp_path, (9, steps), memory=False
     )
     os.sched_setaffinity(0, before)
     gc.enable()
-    return made, isolated, row
+    return made, isolated, heard
 
 
 def test_it_makes_the_blocks_of_the_rounds_from_the_same_states(told):
-    made, isolated, row = told
+    made, isolated, heard = told
     ours, theirs = made[True], made[False][2:]  # the round before the first is the warm-up
     assert len(ours) == len(isolated.own) >= 9
     starts = [block[1:] for block in ours]
     rounds = {tuple(block[1:]) for block in theirs}
     assert set(starts) <= rounds
     assert len(set(starts)) == len(starts), "each pass has a start of its own"
-    assert len(isolated.end(row["rounds"])) == len(ours)
+    assert len(isolated.end(heard.rounds)) == len(ours)
 
 
 def pairs(ratio: float, count: int = 9) -> list[list[float]]:
@@ -110,7 +111,8 @@ def test_only_the_processes_that_it_was_in_are_held_against_a_candidate(monkeypa
 
 def test_each_block_starts_with_cold_caches():
     turns, order = Turns(LATTICE), []
-    turns.begin({"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu", "alone": False})
+    turns.begin({"frozen": "odd_2d", "steps": 2, "device": "cpu", "alone": False})
+    turns.restart(seed=1)
     gc.enable()
     memory, block = turns.memory.make, turns.baseline.make
     turns.memory.make = lambda steps: order.append("memory") or memory(steps)
@@ -147,8 +149,9 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
     with closing(isolated):
         isolated.follow(os.getpid())
         process = isolated.process.process
-        said = {"frozen": "odd_2d", "steps": 2, "level": "exact", "device": "cpu"}
+        said = {"frozen": "odd_2d", "steps": 2, "device": "cpu"}
         isolated.begin(said | {"rounds": [3, 9]})
+        isolated.restart(seed=1)
         for _ in range(9):
             isolated.round_over()
         environment = Path(f"/proc/{process.pid}/environ").read_text().split("\0")
@@ -156,7 +159,7 @@ def test_its_process_answers_with_the_same_steps_and_ends_when_it_is_closed():
     found = isolated.end([block] * 9)
     assert 3 <= len(found) <= 9
     wall, processor = isolated.own[0]
-    assert found[0] == pytest.approx([2 / wall, 4 / processor], rel=1e-3)
+    assert found[0] == pytest.approx([1 / wall, 2 / processor], rel=1e-3)
     assert process.poll() is not None
     for name, value in ALLOCATOR.items():
         assert f"{name}={value}" in environment, "the memory of the worker's own processes"
@@ -187,7 +190,7 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch,
         row = {
             "case": "small", "steps": 1, "extra": 0, "stream_bytes": 1, "least_bytes": None,
             "rounds": [block] * 9, "warm_up": block, "lost": {},
-            "trails": {name: {"observing_s": 0.0} for name in names},
+            "trails": {name: {} for name in names}, "charged": {},
             "first_call_s": dict.fromkeys(("baseline", *names), 1.0),
             "peak_bytes": dict.fromkeys(("baseline", *names), 1),
         }  # fmt: skip
