@@ -27,6 +27,11 @@ CLOCK = Protocol(
         Change(6, "the allocator's settings are fixed in timed processes", ("cpu",)),
         Change(7, "work put off until a state is read is judged by the median over processes"),
         Change(8, "compilers start afresh for each case and may not give up in silence"),
+        Change(
+            9,
+            "adopting and reading a state are charged, and every pass has a start of its own",
+            ("cpu", "cuda"),
+        ),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     digests.ROOT / "tools" / "clock.lock",

@@ -136,7 +136,7 @@ def test_a_contender_that_raises_is_lost_with_its_author_s_line():
     path = discovery.folder("an_idea") / "implementation.py"
     scope = {}
     exec(compile("def make(steps):\n    return steps.nonsense", path, "exec"), scope)
-    many, _ = rounds(8, 2, [])
+    many, _ = rounds(8, 2, [], [])
     many.runners_by_name["an_idea"] = many.watched["an_idea"] = SimpleNamespace(make=scope["make"])
     assert many.block("an_idea") is None
     assert many.lost == {
