@@ -95,7 +95,7 @@ def answers(protocol: Protocol) -> dict[str, str]:
     with console.progress(f"asking the {protocol.name}") as tell:
         if protocol is COUNTER:
             return budgets(tell)
-        parts = ("must_reject_timed",) if protocol is CLOCK else ("must_reject", "must_accept")
+        parts = [p for p in corpus.PARTS if (p == "must_reject_timed") == (protocol is CLOCK)]
         run = timed_controls.timed if protocol is CLOCK else judged_controls.judged
         found = {}
         for part in parts:
