@@ -38,8 +38,8 @@ def verb(module: str, name: str | None = None, function: str = "run") -> Callabl
 
 
 @verb("tools.cli.listing", "list")
-def list_(as_json: bool = JSON) -> int:
-    """List engines, optimizations, verdicts and speedups."""
+def list_(names: list[str] = NAMES, as_json: bool = JSON) -> int:
+    """List engines, optimizations, verdicts and speedups; of named ones everything on file."""
 
 
 @verb("tools.create.command")

@@ -136,8 +136,5 @@ def show_results() -> None:
     """The table that ends the job, and where to look further."""
     print()
     listing.run()
-    settled = [View().of(name).status for name in discovery.names()]
-    counts = ", ".join(f"{settled.count(s)} {s}" for s in Status if s in settled)
-    print(f"{len(baselines.names())} engines frozen, {len(settled)} optimizations: {counts}")
     for what, path in (("report", pages.LOCAL / "reports" / "index.md"), ("site  ", SITE)):
         print(f"{what}  {path.relative_to(digests.ROOT)}")

@@ -6,7 +6,7 @@ whole 1/(1 − p) times as fast.
 """
 
 from tools.profiling.profile_record import Advice, HotLine, Profile
-from tools.rendering.templates import size
+from tools.records.quantities import size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
 PRECISION = "Memory: reduced precision where safe"

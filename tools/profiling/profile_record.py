@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import median
 
 from tools.records.conditions import Conditions
-from tools.rendering.templates import size
+from tools.records.quantities import size
 from tools.roofline.model import Ceilings
 from validation.records import digests
 from validation.records.base import Part, Record

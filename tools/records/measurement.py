@@ -6,6 +6,7 @@ The pairs themselves are samples (`validation.records.samples`); the digest of t
 from __future__ import annotations
 
 from tools.records.conditions import Conditions
+from tools.records.quantities import duration, spread, times
 from validation.records import results
 from validation.records.base import Part, today
 
@@ -18,6 +19,13 @@ class Discarded(Part):
     why: str
     control: float
     injected: float | None
+
+
+class StepTime(Part):
+    """Seconds a step by wall clock, over all rounds of all processes."""
+
+    mean: float
+    deviation: float  # standard deviation of the rounds
 
 
 class Timing(Part):
@@ -46,6 +54,7 @@ class Timing(Part):
     pairs: int  # of baseline and candidate, over all processes
     baseline_s: float  # median seconds a step, for scale only
     candidate_s: float
+    times: dict[str, StepTime] = {}  # {"baseline": …, "candidate": …}; none of older clocks
     charged_s: float = 0.0  # of those, its share of adopting and reading a state
     first_call_s: float  # one-off work and the first step, of the candidate
     pays_back_after: float | None  # steps, against the baseline's one-off work
@@ -76,9 +85,21 @@ class Timing(Part):
         return as_speedup(self.ratio, self.low, self.high)
 
     @property
+    def interval(self) -> str:
+        """That interval alone: 4.59 to 5.66."""
+        return f"{times(1 / self.high)} to {times(1 / self.low) if self.low > 0 else '∞'}"
+
+    @property
     def cpu(self) -> str:
         """The speedup by processor time."""
         return as_speedup(self.cpu_ratio, self.cpu_low, self.cpu_high)
+
+    def step_time(self, who: str) -> str:
+        """Of the baseline or the candidate, with its standard deviation; of older clocks the
+        median alone."""
+        if who in self.times:
+            return spread(self.times[who].mean, self.times[who].deviation)
+        return duration(self.baseline_s if who == "baseline" else self.candidate_s)
 
     @property
     def headline(self) -> float:
@@ -88,8 +109,8 @@ class Timing(Part):
 
 def as_speedup(ratio: float, low: float, high: float) -> str:
     """A time ratio with its interval, the other way up."""
-    largest = f"{1 / low:.2f}" if low > 0 else "∞"
-    return f"{1 / ratio:.2f}× [{1 / high:.2f}, {largest}]"
+    value, smallest, largest = (times(1 / r) if r > 0 else "∞" for r in (ratio, high, low))
+    return f"{value}× [{smallest}, {largest}]"
 
 
 class Measurement(Part):

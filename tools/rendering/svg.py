@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from tools.records.measurement import Measurement
+from tools.records.measurement import Timing
 from validation.protocol import syntax_digest
 from validation.records import digests
 from validation.records.base import write_atomic
@@ -18,36 +18,42 @@ INK = "#7d8590"  # mid grey: enough contrast with white and with black
 COLOURS = {"FASTER": "#2f9e6e", "SLOWER": "#d1495b", "INCONCLUSIVE": "#8d99ae"}
 
 
-def speedups(measured: list[Measurement], folder: Path) -> list[Path]:
-    """One plot an engine: speedup of each optimization and case with its interval."""
-    engines = sorted({m.engine for m in measured})
-    return [one_engine(e, [m for m in measured if m.engine == e], folder) for e in engines]
-
-
-def one_engine(engine: str, measured: list[Measurement], folder: Path) -> Path:
-    """A row a case, on a logarithmic axis; the band is the widest control."""
-    rows = [(m.optimization, case, t) for m in measured for case, t in m.cases.items()]
+def speedups(engine: str, case: str, found: dict[str, Timing], folder: Path) -> Path:
+    """Speedup of each optimization on one case with its interval, largest first, on a logarithmic
+    axis; the band is the widest control."""
+    rows = sorted(found.items(), key=lambda one: one[1].ratio)
+    timings = [timing for _, timing in rows]
 
     def paint(axes) -> None:
-        for y, (_, _, t) in enumerate(rows):
+        for y, t in enumerate(timings):
             low, high = 1 / t.high, 1 / max(t.low, 1e-9)
             colour = COLOURS[t.word]
             axes.plot([low, high], [y, y], color=colour, lw=2.5, solid_capstyle="round")
             axes.plot([1 / t.ratio], [y], "o", color=colour, ms=5)
-        noise = max(max(t.control_high, 1 / max(t.control_low, 1e-9)) for _, _, t in rows)
+        noise = max(max(t.control_high, 1 / max(t.control_low, 1e-9)) for t in timings)
         axes.axvspan(1 / min(noise, 2), min(noise, 2), color=INK, alpha=0.2, lw=0)
         axes.axvline(1, color=INK, lw=0.8)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}×"))
         axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-        named_rows(axes, [f"{name}  {case}" for name, case, _ in rows])
+        named_rows(axes, [f"{name}  {t.speedup:.3g}×" for name, t in rows])
         axes.grid(axis="x", alpha=0.25)
         axes.set_xlabel("speedup over the frozen baseline, with its 95 % interval")
-        axes.set_title(engine, loc="left")
+        axes.set_title(f"{engine}, {case}", loc="left")
+        axes.legend(handles=outcomes({t.word for t in timings}), loc="best")
 
-    shown = [(name, case, t.model_dump()) for name, case, t in rows]
-    size = (9, 1 + 0.26 * len(rows))
+    shown = [(name, case, t.model_dump()) for name, t in rows]
+    size = (9, 1.2 + 0.28 * len(rows))
     return picture(folder / f"speedups_{engine}.svg", shown, size, paint)
+
+
+def outcomes(words: set[str]) -> list:
+    """What the colours mean."""
+    from matplotlib.lines import Line2D
+
+    named = [(word.lower(), colour) for word, colour in COLOURS.items() if word in words]
+    return [Line2D([], [], color=c, lw=2.5, marker="o", ms=5, label=n) for n, c in named]
 
 
 def named_rows(axes, names: list[str]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jinja2
 
+from tools.records.quantities import duration, reduction, size, times
 from validation.records.atomic import write_atomic
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
@@ -28,15 +29,10 @@ def code(text: str) -> str:
     return cell(text).replace("`", "'")
 
 
-def size(count: float) -> str:
-    """Bytes for people: 1.5 MiB."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if abs(count) >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.3g} B"
-
-
-PAGES.filters |= {"cell": cell, "code": code, "size": size}
+PAGES.filters |= {
+    "cell": cell, "code": code, "size": size, "duration": duration, "reduction": reduction,
+    "times": times,
+}  # fmt: skip
 
 
 def with_block(text: str, block: str, start: str = START, end: str = END) -> str:

@@ -16,6 +16,7 @@ from tools.records import evidence
 from tools.records.evidence import View
 from tools.rendering.templates import PAGES, with_block, write
 from tools.reporting import proposals, targets, tolerances
+from tools.reporting.league import leagues
 from tools.roofline import model
 from tools.selftest import selftest_record
 from validation import discovery
@@ -103,15 +104,19 @@ def index(view: View, folder: Path) -> str:
     from tools.roofline import plot  # late: matplotlib
 
     found = [row(name, view) for name in discovery.names()]
-    measured = [r["best"].timing for r in found if r["best"].timing]
-    figures = svg.speedups(measured, folder) if measured else []
+    every = leagues(view)
+    figures = {
+        own.engine: svg.speedups(own.engine, own.headline, own.compared, folder).name
+        for own in every
+        if own.compared
+    }
     roofs = [p for name in baselines.names() if (p := plot.draw(name, folder, view))]
     return PAGES.get_template("index.md").render(
         engines=[engine_row(name, view) for name in baselines.names()],
         machines=[machine_row(on, found) for on in view.machines],
-        rows=found,
+        leagues=every,
         first=view.machines[0] if view.machines else "",
-        figures=[p.relative_to(folder) for p in figures],
+        figures=figures,
         roofs=[p.relative_to(folder) for p in roofs],
         ceilings={on: c for on in view.machines if (c := model.on_file(on))},
     )

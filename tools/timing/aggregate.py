@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import fmean, median, pstdev
 
-from tools.records.measurement import Discarded, Timing
+from tools.records.measurement import Discarded, StepTime, Timing
 from tools.timing import intervals
+from tools.timing.remarks import remark
 
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
@@ -190,19 +191,6 @@ def known_slowdown(rows: list[dict]) -> tuple[float | None, float | None]:
     return truth, intervals.between(shown).value
 
 
-def remark(found: dict) -> str:
-    """Why the word is no stronger, and what is odd about the processes."""
-    reasons = []
-    least = 1 + found["least_effect"]
-    clear = found["high"] < 1 / least or found["low"] > least
-    if found["word"] == "INCONCLUSIVE" and clear:
-        reasons.append(f"processor time ({found['cpu_ratio']:.3f}) does not confirm the wall clock")
-    if found["modes"]:
-        low, high = found["modes"]
-        reasons.append(f"the processes fall into two groups, at {low:.3f} and {high:.3f}")
-    return "; ".join(reasons)
-
-
 def costs(rows: list[dict]) -> dict:
     """Absolute times, for scale only; memory; the machine's limit."""
     processes = [row["rounds"] for row in rows]
@@ -217,12 +205,19 @@ def costs(rows: list[dict]) -> dict:
         "extra": rows[0]["extra"],
         "baseline_s": base,
         "candidate_s": ours,
+        "times": {who: step_time(processes, who) for who in ("baseline", "candidate")},
         "charged_s": charged(rows),
         "first_call_s": first,
         "pays_back_after": (first - base_first) / (base - ours) if base > ours else None,
         "stream_gb_s": stream / 1e9,
         "share_of_limit": least / stream / ours if least else None,
     }
+
+
+def step_time(processes: list[Rounds], who: str) -> StepTime:
+    """Mean and standard deviation of its rounds, by wall clock."""
+    seconds = [r[who][0] for rounds in processes for r in rounds]
+    return StepTime(mean=fmean(seconds), deviation=pstdev(seconds))
 
 
 def charged(rows: list[dict]) -> float:

@@ -52,7 +52,7 @@ def test_wrong_use_gives_one_clear_line(scratch, what):
 def test_a_mistake_of_ours_is_no_wrong_use(monkeypatch):
     """A KeyError from inside must be seen as the bug that it is."""
     monkeypatch.setattr(sys, "argv", ["groundspeed", "list"])
-    monkeypatch.setattr(listing, "run", lambda as_json: {}[96])
+    monkeypatch.setattr(listing, "run", lambda names, as_json: {}[96])
     with pytest.raises(KeyError):
         __main__.main()
 

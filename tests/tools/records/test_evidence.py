@@ -10,6 +10,7 @@ from tools.records import evidence
 from tools.records.evidence import View
 from tools.records.measurement import Measurement
 from tools.records.protocols import CLOCK
+from tools.reporting import league
 from validation import machine, protocol
 from validation.judge import judge, verdicts
 from validation.judge.verdicts import Status, Summary
@@ -83,10 +84,10 @@ def test_on_another_kind_of_machine_the_evidence_is_shown_as_what_it_is(file, mo
     assert (best.status, best.machine != "another-kind", best.timing is not None) == (
         Status.VERIFIED, True, True,
     )  # fmt: skip
-    row = listing.row(NAME, View())
-    assert (row["status"], row["here"]) == ("VERIFIED", "UNJUDGED")
-    assert row["words"].startswith(f"[{best.machine}, 2026-01-02]")
-    assert row["words"].endswith("here: UNJUDGED")
+    (entry,) = [e for own in league.leagues(View()) for e in own.entries if e.name == NAME]
+    row = listing.row(entry)
+    assert (row["status"], row["here"], row["made"]) == ("VERIFIED", "UNJUDGED", "2026-01-02")
+    assert best.machine in listing.cells_of(entry)[-1]
     assert "this machine is another-kind: 0 of" in listing.missing()
     assert "groundspeed run --here" in listing.missing()
 

@@ -1,0 +1,94 @@
+"""The optimizations of a baseline, best first, on one case."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tools.cli import listing
+from tools.records.evidence import Evidence
+from tools.reporting import league, targets
+from tools.reporting.league import one
+from validation.judge.verdicts import Status
+
+ENGINE = "lattice_field_v1"
+
+
+def timing(ratio, baseline_s=1.0, word="FASTER"):
+    return SimpleNamespace(
+        ratio=ratio, headline=1 / (1.1 * ratio), baseline_s=baseline_s, word=word,
+        wall=f"{1 / ratio:.2f}× [1, 2]", peak_bytes={},
+    )  # fmt: skip
+
+
+def found(name, cases=None, status=Status.VERIFIED, level="exact", reason="3 comparisons"):
+    verdict = SimpleNamespace(level=level, engine=ENGINE, made="2026-01-02", cases={})
+    measured = SimpleNamespace(cases=cases, made="2026-01-03") if cases else None
+    return Evidence(name, "this", status, verdict, reason, measured)
+
+
+@pytest.fixture
+def view():
+    return SimpleNamespace(kinds=lambda name: "")
+
+
+def names(every, view, engine=ENGINE):
+    return [entry.name for entry in one(engine, every, view).entries]
+
+
+def test_numbers_come_first_best_first_and_refusals_last(view, monkeypatch):
+    declare(monkeypatch, {ENGINE: "big"})
+    every = [
+        found("refused", status=Status.REJECTED),
+        found("stale", status=Status.STALE),
+        found("slow", {"big": timing(0.9)}),
+        found("verified"),
+        found("other_physics", {"big": timing(0.01)}, level="approximate"),
+        found("fast", {"big": timing(0.1), "small": timing(0.5)}),
+        found("elsewhere", {"small": timing(0.01)}),
+    ]
+    order = ["fast", "slow", "elsewhere", "other_physics", "verified", "refused", "stale"]
+    assert names(every, view) == order
+
+
+def declare(monkeypatch, headline):
+    file = targets.Targets(headline=headline, alternatives={}, target=[])
+    monkeypatch.setattr(targets, "targets", lambda: file)
+
+
+def test_without_a_declaration_the_case_is_the_one_that_compares_most(view, monkeypatch):
+    declare(monkeypatch, {})
+    every = [
+        found("a", {"rare": timing(0.1, 9.0), "quick": timing(0.5), "long": timing(0.5, 2.0)}),
+        found("b", {"quick": timing(0.5), "long": timing(0.5, 2.0)}),
+    ]
+    assert one(ENGINE, every, view).headline == "long"
+    declare(monkeypatch, {ENGINE: "not timed"})
+    assert one(ENGINE, every, view).headline == "long"
+
+
+def test_one_that_was_not_timed_on_it_names_its_own_case(view, monkeypatch):
+    declare(monkeypatch, {ENGINE: "big"})
+    every = [found("a", {"big": timing(0.5)}), found("b", {"x": timing(0.5), "y": timing(0.5, 2)})]
+    own = one(ENGINE, every, view)
+    assert [(e.case, e.elsewhere) for e in own.entries] == [("big", ""), ("y", "y")]
+    assert list(own.compared) == ["a"]
+    assert "on y" in listing.cells_of(own.entries[1])[-1]
+
+
+def test_a_line_of_the_list_ends_with_the_page(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    listing.print_clipped("x" * 39 + " end")
+    assert capsys.readouterr().out == "x" * 39 + "…\n"
+
+
+def test_the_whole_list_fits_a_hundred_columns_and_shows_every_number(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    assert listing.run() == 0
+    lines = capsys.readouterr().out.splitlines()
+    everything = [e for own in league.leagues(listing.View()) for e in own.entries]
+    assert all(len(line) <= 100 for line in lines[:-2])
+    for entry in everything:
+        (line,) = (line for line in lines if line.split()[:1] == [entry.name])
+        assert entry.evidence.status.value in line
+        assert entry.timing is None or entry.timing.wall in line
+    assert f"{len(everything)} optimizations: " in lines[-2]
