@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from signal import SIGINT, signal
 
 INTERRUPTED = 130  # as shells have it; the command line library returns it too
@@ -20,6 +21,7 @@ def main() -> None:
 
     signal(SIGINT, interrupt)
     try:
+        refuse_another_checkout(Path.cwd(), Path(__file__).resolve().parents[1])
         from tools.cli.app import app
 
         code = app(standalone_mode=False)
@@ -29,6 +31,20 @@ def main() -> None:
     if code == INTERRUPTED:
         complain("interrupted; every record is whole or absent, run again to go on")
     sys.exit(code)
+
+
+def refuse_another_checkout(here: Path, own: Path) -> None:
+    """Raise LookupError where the working folder lies in a checkout whose code this is not: its
+    edits would not be judged."""
+    for folder in (here, *here.parents):
+        if (folder / "tools" / "__main__.py").exists() and (folder / "validation").is_dir():
+            if not folder.samefile(own):
+                raise LookupError(
+                    f"this command runs the code of {own}, and the working folder is another "
+                    f"checkout, {folder}; work in {own}, use an environment of its own (make "
+                    f"test), or set PYTHONPATH={folder}"
+                )
+            return
 
 
 def failure(error: BaseException) -> int:

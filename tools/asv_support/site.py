@@ -25,6 +25,7 @@ from asv.util import load_json
 from validation import discovery, machine
 from validation.records.atomic import write_atomic
 from validation.records.errors import Refused
+from validation.records.git import history_is_cut
 from validation.records.results import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,19 +126,34 @@ def run() -> int:
     if changed := record_measured():
         print(f"the tree differs from HEAD ({changed[0]}, …): nothing is filed under it")
     print(publish())
-    return 0
+    if lost := lost_history():
+        print(lost)
+    return int(bool(lost))
+
+
+def lost_history(root: Path = ROOT, config: str = CONFIG) -> str:
+    """Which recorded commits the site lacks, since this clone does not have them; "" if none."""
+    shown = load_json(root / "reports" / "asv" / "html" / "index.json")["revision_to_hash"].values()
+    found = {path.name.split("-")[0] for path in results_folder(config, root).glob("*/*-*.json")}
+    lacking = [commit for commit in found if not any(full.startswith(commit) for full in shown)]
+    if not lacking or not history_is_cut(root):
+        return ""
+    return (
+        f"the site lacks {len(lacking)} of {len(found)} commits with results: this clone is "
+        "shallow; run: git fetch --unshallow, and publish again"
+    )
 
 
 def record_measured(config: str = CONFIG) -> list[str]:
     """File under HEAD what was measured of it; the changed files where the tree is another."""
     from tools.records import evidence
-    from tools.records.conditions import changes
+    from tools.records.conditions import code_now
 
-    changed = changes()
-    clean = [n for n in discovery.names() if (m := evidence.measured(n)) and not m.conditions.dirty]
-    if clean and not changed:
+    code, timed = code_now(), {n: evidence.measured(n) for n in discovery.names()}
+    clean = [n for n, found in timed.items() if found and found.conditions.dirty is False]
+    if clean and code.dirty is False:
         record(clean, config=config)
-    return changed
+    return list(code.changed)
 
 
 def publish(root: Path = ROOT, config: str = CONFIG) -> Path:
@@ -159,12 +175,15 @@ def record(names: list[str], config: str = CONFIG) -> None:
     Raises:
         Refused: the tree differs from HEAD, or a measurement is about something else.
     """
-    from tools.records.conditions import changes
+    from tools.records.conditions import code_now
 
-    if changed := changes():
+    code = code_now()
+    if code.unknown:
+        raise Refused(f"{code.unknown}: asv files results under a commit; mend that, record again")
+    if code.changed:
         raise Refused(
-            f"the tree differs from HEAD in {len(changed)} files ({changed[0]}, …): asv files "
-            "results under a commit; commit, and record again"
+            f"the tree differs from HEAD in {len(code.changed)} files ({code.changed[0]}, …): asv "
+            "files results under a commit; commit, and record again"
         )
     kinds: dict[str, list[str]] = {}
     for name in names:

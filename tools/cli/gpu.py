@@ -5,7 +5,7 @@ Its evidence lies in the folder of that kind of GPU, like that of any other mach
 
 from tools.cli import bench, validate
 from tools.records import evidence
-from tools.records.conditions import changes
+from tools.records.conditions import code_now
 from validation import discovery
 from validation.judge.verdicts import Status
 from validation.machine import missing
@@ -22,5 +22,5 @@ def run(names: list[str], full: bool = False) -> int:
     code = validate.run(chosen, Coverage.of(full), again=False)
     right = [name for name in chosen if evidence.judged(name)[0] is Status.VERIFIED]
     if right:
-        code |= bench.run(right, full, bool(changes()), again=False)
+        code |= bench.run(right, full, bool(code_now().dirty), again=False)
     return code

@@ -14,7 +14,7 @@ from tools.asv_support import site
 from tools.cli import bench, check, listing, validate
 from tools.costs import count
 from tools.records import evidence
-from tools.records.conditions import changes
+from tools.records.conditions import code_now
 from tools.records.evidence import View
 from tools.reporting import pages, targets
 from tools.roofline import model
@@ -43,7 +43,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
         due = [n for n in chosen if n in wanted or not judged_anywhere(n, Coverage.of(large))]
         code |= validate.run(due, Coverage.of(large), again=False) if due else 0
     say("bench", "how much faster is it, really?")
-    changed = [] if dirty else changes()
+    changed = () if dirty else code_now().changed
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
     dirty = dirty or bool(changed)
@@ -130,6 +130,8 @@ def publish_results() -> None:
         site.record_measured(config)
         if site.has_results(config):
             site.publish(config=config)
+            if lost := site.lost_history(config=config):
+                print(lost)
 
 
 def show_results() -> None:

@@ -18,13 +18,13 @@ from tools import console
 from tools.asv_support.checkout import UNDER_TEST, measurable
 from tools.process import Died, Worker
 from tools.records import evidence, measurement
-from tools.records.conditions import git
 from tools.records.measurement import Measurement
 from tools.timing import intervals
 from tools.timing.intervals import Interval
 from validation import discovery
 from validation.records import digests, results
 from validation.records.errors import BrokenRecord, NotMeasured, Refused
+from validation.records.git import git, history_is_cut
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
 BUDGET_S = 3.0  # of rounds for each case in each process
@@ -89,7 +89,7 @@ def record(asked: str) -> Measurement | None:
     machines = sorted({own, *results.machines()}, key=lambda m: (m != own, m))
     places = [results.path(name, on).relative_to(digests.ROOT) for on in machines]
     for place in places:
-        if at and (text := git(digests.ROOT, "show", f"{commit}:./{place.as_posix()}")):
+        if at and (text := git(digests.ROOT, "show", f"{commit}:./{place.as_posix()}").text):
             return in_text(text, f"{commit}:{place}")
         if not at and (digests.ROOT / place).exists():
             return in_text((digests.ROOT / place).read_text(encoding="utf-8"), str(place))
@@ -186,7 +186,9 @@ def tree(asked: str) -> Iterator[Path]:
         if asked != ".":
             git(root, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
             if not Path(packed.name).stat().st_size:
-                raise LookupError(f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}")
+                cut = "; this clone is shallow: git fetch --unshallow" * history_is_cut(root)
+                known = f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}"
+                raise LookupError(f"{known}{cut}")
             shutil.unpack_archive(packed.name, place, "tar", filter="data")
         with measurable(root if asked == "." else Path(place), root) as whole:
             yield whole

@@ -6,7 +6,7 @@ a user chooses and that move ratios: allocator, threads, treatment of denormals,
 
 import os
 import platform
-import subprocess
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import psutil
 from validation import machine
 from validation.records import digests
 from validation.records.base import Part
+from validation.records.git import WorkingTree, working_tree
 
 # Of processes in which frozen engines and optimizations are timed together: what glibc's own rule
 # comes to once 32 MiB have been freed in one piece, and nothing is given back. Else the same step
@@ -63,8 +64,8 @@ class Conditions(Part):
     python: str
     torch: str  # release
     packages: dict[str, str]
-    commit: str
-    dirty: bool
+    commit: str  # "" where git does not tell
+    dirty: bool | None  # None where git does not tell
     load_before: float
     beside: Beside | None = None  # what else the machine did, sampled before a timing
     accelerator: str = ""  # the GPU and its driver, where there is one
@@ -85,6 +86,7 @@ def conditions(
 ) -> Conditions:
     """As they are now; ``memory`` are allocator settings beside those of the environment."""
     gpu, driver = machine.accelerator()
+    code = code_now()
     return Conditions(
         machine=machine.kind(),
         instance=machine.instance(),
@@ -100,8 +102,8 @@ def conditions(
         python=platform.python_version(),
         torch=machine.torch_version(),
         packages={name: v for name in PACKAGES if (v := installed(name))},
-        commit=git(digests.ROOT, "rev-parse", "HEAD"),
-        dirty=bool(changes()),
+        commit=code.commit,
+        dirty=code.dirty,
         load_before=round(os.getloadavg()[0], 2),
         beside=beside,
         accelerator=f"{gpu}, driver {driver}" if gpu else "",
@@ -128,13 +130,12 @@ def allocator(settings: dict[str, str]) -> str:
     return " ".join([platform.libc_ver()[0] or "libc", preload, *pairs])
 
 
-def git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+def code_now() -> WorkingTree:
+    """The commit, and the files that differ from it and that a number rests on."""
+    tree = working_tree(digests.ROOT)
+    return replace(tree, changed=tuple(filter(measured, tree.changed)))
 
 
-def changes() -> list[str]:
-    """Files of the working tree that differ from the commit and that a number rests on."""
-    lines = git(digests.ROOT, "status", "--porcelain", "--untracked-files=all").splitlines()
-    paths = [line.strip().split(" ", 1)[-1].strip() for line in lines]
-    return [p for p in paths if not p.startswith(("reports/", "tests/")) and not p.endswith(".md")]
+def measured(path: str) -> bool:
+    """Whether a number can rest on that file of the project."""
+    return not path.startswith(("reports/", "tests/")) and not path.endswith(".md")

@@ -15,7 +15,7 @@ import torch
 import baselines
 from tools.console import Tell
 from tools.process import Died
-from tools.records.conditions import Conditions, changes, timing_conditions
+from tools.records.conditions import Conditions, code_now, timing_conditions
 from tools.records.evidence import here, timed_cases
 from tools.records.machine_load import wait_for_quiet
 from tools.records.measurement import Measurement
@@ -61,7 +61,7 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
     status, verdict, reason = verdicts.current_status(name)
     if status is not Status.VERIFIED or verdict is None:
         raise NotMeasured(f"{name} is {status}: {reason}")
-    changed = [] if dirty else changes()
+    changed = () if dirty else code_now().changed
     if changed:
         raise NotMeasured(
             f"the tree differs from the commit in {len(changed)} files ({changed[0]}, …): a number "

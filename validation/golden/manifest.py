@@ -81,7 +81,21 @@ def check_sources(name: str, seal: Manifest) -> None:
         if now.get(path) != seal.sources.get(path):
             what = "was edited" if path in now else "is gone"
             what = what if path in seal.sources else "is new"
+            if other_line_ends(BASELINES.parent / path, seal.sources.get(path, "")):
+                raise Sealed(
+                    f"{path} has other line ends than when {name} was frozen, and is the same "
+                    "otherwise; run: git config core.autocrlf false, delete the file, and restore "
+                    f"it: git checkout -- {path}"
+                )
             raise Sealed(
                 f"{path} {what} since {name} was frozen on {seal.made[:10]}; restore it "
                 f"(git checkout -- {path}), or make new physics a new version of the engine"
             )
+
+
+def other_line_ends(path: Path, sealed: str) -> bool:
+    """Whether a file is the sealed one but for the ends of its lines."""
+    if not sealed or not path.exists():
+        return False
+    plain = path.read_bytes().replace(b"\r\n", b"\n")
+    return sealed in (digests.of_bytes(plain), digests.of_bytes(plain.replace(b"\n", b"\r\n")))

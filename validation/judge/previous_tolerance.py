@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import PurePath
 
 from validation.claims import LEVELS, Agreement
@@ -10,6 +9,7 @@ from validation.judge import verdicts
 from validation.judge.verdicts import Status
 from validation.records import digests, results
 from validation.records.base import BrokenRecord, Part
+from validation.records.git import git
 
 NOTHING_HELD = (Status.UNAVAILABLE,)  # a machine that could not run it held it to nothing
 
@@ -54,26 +54,16 @@ def last(name: str) -> Standard | None:
 def committed(name: str) -> list[verdicts.Summary]:
     """The verdicts in the last commit; none where there is no history."""
     place = f"{results.FOLDER.as_posix()}/*/{name}.json"
-    listed = git("ls-files", "--", place)
+    listed = git(digests.ROOT, "ls-files", "-z", "--", place)
     found = []
-    for path in listed.splitlines():
-        text, on = git("show", f"HEAD:./{path}"), PurePath(path).parent.name
+    for path in listed.paths:
+        text, on = git(digests.ROOT, "show", f"HEAD:./{path}").text, PurePath(path).parent.name
         try:
             section = results.parsed(text, path, name, on)[verdicts.SECTION]
             found.append(results.as_model(verdicts.Summary, section, path))
         except (BrokenRecord, KeyError):
             continue
     return found
-
-
-def git(*words: str) -> str:
-    """The output of a git command in this folder; "" if it fails."""
-    try:
-        asked = ["git", *words]
-        done = subprocess.run(asked, cwd=digests.ROOT, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def refusal(agreement: Agreement, before: Standard | None) -> str:

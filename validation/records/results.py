@@ -6,8 +6,10 @@ can be read. Machines never overwrite one another: each kind has a folder of its
 `machine.json` beside the results, which says what that kind is.
 """
 
+import errno
 import fcntl
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,7 +126,7 @@ def put(key: str, value: Part | None, name: str, on: str, root: Path = digests.R
     """Replace one section, or drop it where there is no value, and the file with its last one;
     what other instruments have left stays."""
     head = {"schema": SCHEMA, "name": name, "machine": on}
-    with alone(root):
+    with told_if_read_only(path(name, on, root)), alone(root):
         describe_machine(on, root)
         try:
             found = read(name, on, root)
@@ -205,6 +207,20 @@ def joined(entries: list[str], indent: str, share: bool) -> Iterator[str]:
         fits = share and "\n" not in entry and len(entry) < room
         yield f" {entry}{comma}" if fits else f"{indent}{entry}{comma}"
         room = (room if fits else WIDTH) - len(entry)
+
+
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def told_if_read_only(where: Path) -> Iterator[None]:
+    """In a checkout that may only be read, an answer is said and not filed: one line says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        print(f"not filed: {where} cannot be written ({error.strerror})", file=sys.stderr)
 
 
 @contextmanager

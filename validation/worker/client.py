@@ -19,6 +19,7 @@ from validation import discovery
 from validation.discovery import BrokenLeaf
 from validation.machine import cores
 from validation.records import tensor_files
+from validation.records.errors import Refused
 from validation.worker.forkserver import Forked
 from validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
 
@@ -28,9 +29,13 @@ CROWD = 6  # threads more than processors: the system takes some off at any poin
 AWAKE = 0.02  # share of the time that a process which is alive gets even on a crowded machine
 
 
-def scratch_folder() -> Path:
-    """A new folder, in memory where possible; folders of dead judges are removed."""
-    base = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+def in_memory() -> Path:
+    """Where files stay in memory, if there is such a place."""
+    return Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+
+
+def scratch_folder(base: Path) -> Path:
+    """A new folder below ``base``; folders of dead judges are removed."""
     for left in base.glob("groundspeed-*-*"):
         owner = left.name.split("-")[1]
         if not psutil.pid_exists(int(owner)):
@@ -55,7 +60,8 @@ class Candidate:
 
     def __enter__(self) -> Self:
         self.beside = ExitStack()
-        self.scratch = scratch_folder()
+        self.scratch = scratch_folder(in_memory())
+        self.on_disk = scratch_folder(Path(tempfile.gettempdir()))
         self.log = (self.scratch / "log").open("w+")
         self.process = self.start()
         return self
@@ -87,6 +93,7 @@ class Candidate:
         self.process.communicate()
         self.log.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.on_disk, ignore_errors=True)
 
     def claim(self) -> dict:
         """Its claim, as plain data: `claims.described`.
@@ -169,8 +176,15 @@ class Candidate:
         return self.request(case, state, more, PATIENCE_S)
 
     def request(self, case: str, state: State, more: dict, patience_s: float) -> dict:
-        """The candidate's answer to a state, as named tensors."""
-        given, out = self.scratch / "given", self.scratch / "out"
+        """The candidate's answer to a state, as named tensors.
+
+        Raises:
+            CandidateFailed: with the reason, in one line.
+            Refused: there is no room for the states, whoever computes them.
+        """
+        states = sum(t.numel() * t.element_size() for t in state) * (2 + 2 * len(more["at"]))
+        place = self.roomy(states, case)
+        given, out = place / "given", place / "out"
         out.unlink(missing_ok=True)  # an old answer is none
         tensor_files.save(given, fields(state))
         kind = f"{type(state).__module__}.{type(state).__qualname__}"
@@ -189,6 +203,18 @@ class Candidate:
             raise CandidateFailed(
                 f"left no readable answer: {type(error).__name__}, on {case}"
             ) from None
+
+    def roomy(self, need: int, case: str) -> Path:
+        """The first of its folders that has room for so many bytes, in memory or else on disk."""
+        free = {place: shutil.disk_usage(place).free for place in (self.scratch, self.on_disk)}
+        found = next((place for place in free if free[place] >= need), None)
+        if found is None:
+            left = ", ".join(f"{n / 1e6:.0f} MB in {p.parent}" for p, n in free.items())
+            raise Refused(
+                f"states of {case} need {need / 1e6:.0f} MB of files, free are {left}; make room, "
+                "name another folder in TMPDIR, or give a container more (docker run --shm-size=2g)"
+            )
+        return found
 
     def ask(self, request: dict, patience_s: float) -> dict:
         try:
