@@ -20,8 +20,10 @@ def main() -> None:
         raise KeyboardInterrupt
 
     signal(SIGINT, interrupt)
+    own = Path(__file__).resolve().parents[1]
+    if (there := checkout(Path.cwd(), own)) != own:
+        hand_over(there)
     try:
-        refuse_another_checkout(Path.cwd(), Path(__file__).resolve().parents[1])
         from tools.cli.app import app
 
         code = app(standalone_mode=False)
@@ -33,18 +35,20 @@ def main() -> None:
     sys.exit(code)
 
 
-def refuse_another_checkout(here: Path, own: Path) -> None:
-    """Raise LookupError where the working folder lies in a checkout whose code this is not: its
-    edits would not be judged."""
-    for folder in (here, *here.parents):
-        if (folder / "tools" / "__main__.py").exists() and (folder / "validation").is_dir():
-            if not folder.samefile(own):
-                raise LookupError(
-                    f"this command runs the code of {own}, and the working folder is another "
-                    f"checkout, {folder}; work in {own}, use an environment of its own (make "
-                    f"test), or set PYTHONPATH={folder}"
-                )
-            return
+def checkout(here: Path, own: Path) -> Path:
+    """The checkout in which the working folder lies; where that is none, the one of this code."""
+    found = (p for p in (here, *here.parents) if (p / "tools" / "__main__.py").exists())
+    folder = next((p for p in found if (p / "validation" / "protocol.py").exists()), own)
+    return own if folder.samefile(own) else folder
+
+
+def hand_over(folder: Path) -> None:
+    """Run the same command with the code of another checkout: a copy or a worktree may use an
+    environment in which this one is installed, and its own edits must be judged."""
+    complain(f"working with the code of this checkout, {folder}, in the environment of another")
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", "tools", *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | {"PYTHONPATH": os.pathsep.join(paths)})
 
 
 def failure(error: BaseException) -> int:

@@ -38,7 +38,7 @@ def scratch_folder(base: Path) -> Path:
     """A new folder below ``base``; folders of dead judges are removed."""
     for left in base.glob("groundspeed-*-*"):
         owner = left.name.split("-")[1]
-        if not psutil.pid_exists(int(owner)):
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
 
