@@ -364,3 +364,20 @@ def test_a_measurement_just_made_is_filed_under_its_commit(stubbed):
     stubbed.write("baselines/decay_v1/__init__.py", ENGINE + "\n")
     assert "the tree differs from HEAD" in file().stderr
     stubbed.git("checkout", "-q", ".")
+
+
+def test_a_shallow_clone_says_which_commits_its_site_lacks(tmp_path, monkeypatch):
+    results = tmp_path / "results" / "this"
+    results.mkdir(parents=True)
+    (tmp_path / "asv.conf.json").write_text('{"results_dir": "results"}')
+    html = tmp_path / "reports" / "asv" / "html"
+    html.mkdir(parents=True)
+    (html / "index.json").write_text('{"revision_to_hash": {"1": "aaaa0000ffff"}}')
+    for commit in ("aaaa0000", "bbbb1111"):
+        (results / f"{commit}-commit.json").touch()
+    monkeypatch.setattr(asv_support_site, "history_is_cut", lambda root: True)
+    lost = asv_support_site.lost_history(tmp_path)
+    assert "the site lacks 1 of 2 commits with results" in lost
+    assert "git fetch --unshallow" in lost
+    monkeypatch.setattr(asv_support_site, "history_is_cut", lambda root: False)
+    assert asv_support_site.lost_history(tmp_path) == "", "a commit of another history is no loss"

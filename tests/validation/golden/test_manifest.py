@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 from validation.records import tensor_files
+from validation.records.git import git
 
 FROZEN = ("baselines", "lattice_field_v1", "frozen")
 EXTENDED = ("baselines", "lattice_field_v0", "frozen")
@@ -151,3 +152,21 @@ def test_any_state_survives_a_file(tmp_path, dtype):
     assert torch.equal(found["a"], tensor)
     assert found["a"].dtype == kind
     assert found["b"].shape == ()
+
+
+def test_other_line_ends_are_told_from_an_edit(scratch):
+    path = scratch.file("baselines", "lattice_field_v1", "scheme.py")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    said = refused(scratch)
+    assert "scheme.py has other line ends than when lattice_field_v1 was frozen" in said
+    assert "core.autocrlf" in said
+    path.write_bytes(path.read_bytes() + b"# faster\r\n")
+    assert "scheme.py was edited" in refused(scratch)
+
+
+def test_git_changes_no_line_end_of_a_checkout():
+    """With core.autocrlf every sealed file would differ from its seal."""
+    asked = git(ROOT, "check-attr", "text", "--", "baselines/engine.py", "reports/index.md")
+    if asked.failed:
+        pytest.skip(asked.failed)
+    assert [line.split()[-1] for line in asked.text.splitlines()] == ["unset", "unset"]

@@ -115,7 +115,7 @@ def test_a_corrupted_verdict_counts_as_none(scratch):
     path.write_text('{"status": "VERIFIED"}')
     listed = scratch.run("list").stdout
     assert "UNJUDGED" in listed
-    assert listed.count("lattice_field_null.json is truncated or no summary") == 2
+    assert "lattice_field_null.json is truncated or no summary" in listed
     assert f"no evidence: {path}" in listed
     refused = scratch.run("bench", "lattice_field_null")
     assert refused.returncode == 1

@@ -1,5 +1,6 @@
 """Files of evidence: whole, sealed, about what their place says, and never overwritten."""
 
+import errno
 import json
 import threading
 
@@ -146,3 +147,16 @@ def test_samples_are_named_by_what_they_hold(tmp_path, monkeypatch):
         samples.load(digest)
     with pytest.raises(FileNotFoundError):
         samples.load("0" * 32)
+
+
+def test_what_cannot_be_filed_is_one_line_and_no_error(tmp_path, capsys, monkeypatch):
+    def read_only(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(results, "write_atomic", read_only)
+    path = put(tmp_path)
+    said = capsys.readouterr().err
+    assert said == f"not filed: {path} cannot be written (Read-only file system)\n"
+    monkeypatch.setattr(results, "write_atomic", lambda *_: (_ for _ in ()).throw(OSError(28, "")))
+    with pytest.raises(OSError, match="28"):
+        put(tmp_path)
