@@ -9,7 +9,7 @@ from time import perf_counter
 
 import baselines
 from validation.judge.verdicts import CaseSummary, Summary
-from validation.worker.client import in_memory, scratch_folder
+from validation.worker.client import scratch_folder
 
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
@@ -21,7 +21,7 @@ def timed(part: str, entry) -> str:
     """Why the clock gives a control no gain; empty if it gives one."""
     from tools.timing import aggregate, sanity, session
 
-    folder = scratch_folder(in_memory())
+    folder = scratch_folder()
     try:
         found = in_a_fork(f"{part}/{entry.name}", entry.engine, folder)
         if lost := found.row["lost"].get(entry.name):

@@ -34,8 +34,9 @@ def in_memory() -> Path:
     return Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
 
 
-def scratch_folder(base: Path) -> Path:
-    """A new folder below ``base``; folders of dead judges are removed."""
+def scratch_folder(base: Path | None = None) -> Path:
+    """A new folder, in memory where no ``base`` is named; folders of dead judges are removed."""
+    base = base or in_memory()
     for left in base.glob("groundspeed-*-*"):
         owner = left.name.split("-")[1]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
@@ -60,7 +61,7 @@ class Candidate:
 
     def __enter__(self) -> Self:
         self.beside = ExitStack()
-        self.scratch = scratch_folder(in_memory())
+        self.scratch = scratch_folder()
         self.on_disk = scratch_folder(Path(tempfile.gettempdir()))
         self.log = (self.scratch / "log").open("w+")
         self.process = self.start()
