@@ -49,10 +49,11 @@ def processes(
     except BrokenProcessPool:
         raise RuntimeError(f"a {work} process was killed (out of memory?); run it again") from None
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in active_children():
             if process not in others:
                 process.kill()
+        # else the interpreter, where it ends, may write into a pipe that the pool's thread closes
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def begin(prepare: Callable[..., object] | None, given: tuple) -> None:

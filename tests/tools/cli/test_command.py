@@ -113,7 +113,7 @@ def test_a_new_optimization_shows_its_engine_and_computes_the_same(baseline):
         assert any(line.startswith(f"# {words}") for line in comments), words
     assert all(re.search(rf"\b{name}\b", "".join(comments)) for name in base.cases)
     assert max(map(len, text.splitlines())) <= 100
-    case = min(base.cases.values(), key=lambda case: sum(t.numel() for t in base.initial(case)))
+    case = next(case for case in base.cases.values() if case.stored)  # a small one
     start = base.initial(case)
     one, other = (e.runner(case)(start, 1) for e in (engine, base))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

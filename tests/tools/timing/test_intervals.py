@@ -2,6 +2,8 @@
 
 import math
 import random
+from itertools import accumulate
+from statistics import stdev
 
 import pytest
 
@@ -85,3 +87,17 @@ def test_one_spread_is_hardly_ever_taken_for_two():
 
 def test_few_processes_have_no_modes():
     assert intervals.modes([0.5, 0.5, 0.6, 0.6]) is None
+
+
+def test_the_quantiles_are_those_of_the_tables():
+    """Of the binomial and of t: exact counts, and t of 1, 4 and 30 degrees at 97.5 %."""
+    for n in range(1, 300):
+        ways = accumulate(math.comb(n, k) for k in range(n + 1))
+        rank = max(0, next(k for k, all_ways in enumerate(ways) if 40 * all_ways >= 2**n) - 1)
+        ratios = [math.exp(k) for k in range(n)]
+        assert intervals.within(ratios).low == ratios[rank]
+    for count, quantile in ((2, 12.7062047362), (5, 2.7764451052), (31, 2.0422724563)):
+        logs = [k % 2 for k in range(count)]
+        found = intervals.between([math.exp(x) for x in logs])
+        half = quantile * stdev(logs) / math.sqrt(count)
+        assert math.log(found.high / found.value) == pytest.approx(half, rel=1e-9)

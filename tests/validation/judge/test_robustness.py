@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -235,6 +236,17 @@ def test_a_judging_process_that_is_killed_is_one_line():
 
     with pytest.raises(RuntimeError, match="was killed"):
         list(side_by_side(end_at_once, [["a"], ["b"]], False, lambda name, line: None))
+
+
+def test_no_thread_of_a_pool_outlives_its_block():
+    from validation.parallel.process_pool import processes
+
+    before = set(threading.enumerate())
+    with processes("judging", 1) as pool:
+        assert pool.submit(abs, -1).result() == 1
+        assert set(threading.enumerate()) > before
+        pool.submit(time.sleep, 600)
+    assert not set(threading.enumerate()) - before
 
 
 PARENT = """
