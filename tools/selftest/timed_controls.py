@@ -1,7 +1,9 @@
 """Controls that only the clock can reject: they are wrong only while they are timed."""
 
+import atexit
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
@@ -46,7 +48,6 @@ def timed(part: str, entry) -> str:
 def in_a_fork(key: str, engine: str, folder: Path):
     """The case as the parent hears of it (`tools.timing.worker_client.TimedCase`), timed in a
     forked process."""
-    from tools.timing.isolated_baseline import IsolatedBaseline
     from tools.timing.worker_client import TimedCase, follow
 
     context = get_context("forkserver")
@@ -62,9 +63,9 @@ def in_a_fork(key: str, engine: str, folder: Path):
         while ours.poll(PATIENCE_S):
             yield perf_counter(), ours.recv()
 
-    heard = []
-    with closing(IsolatedBaseline(engine)) as isolated, suppress(EOFError):
-        isolated.follow(process.pid)
+    heard, isolated = [], isolated_baseline(engine)
+    isolated.follow(process.pid)
+    with suppress(EOFError):
         for found in follow(messages(), ours.send, isolated):
             heard.append(found)
     process.kill()
@@ -73,6 +74,16 @@ def in_a_fork(key: str, engine: str, folder: Path):
         return heard[0]
     died = f"the timing process ended with {process.exitcode}"
     return TimedCase({"lost": {key.partition("/")[2]: died}})
+
+
+@cache
+def isolated_baseline(engine: str):
+    """One for all controls of an engine: none of them ever enters its process."""
+    from tools.timing.isolated_baseline import IsolatedBaseline
+
+    made = IsolatedBaseline(engine)
+    atexit.register(made.close)
+    return made
 
 
 def time_entry(key: str, folder: Path, parent) -> None:

@@ -13,7 +13,8 @@ from tools.process import Died, Worker
 
 
 class IsolatedBaseline:
-    """Turn about with the rounds of a worker; a process of its own from `follow` to `close`."""
+    """Turn about with the rounds of a worker, or of one after another; a process of its own from
+    the first `follow` to `close`."""
 
     def __init__(self, engine: str):
         self.engine, self.draw = engine, random.Random()
@@ -21,8 +22,9 @@ class IsolatedBaseline:
 
     def follow(self, worker: int) -> None:
         """The process of that number is the one whose rounds are told from now on."""
-        self.worker = worker  # while it starts: both import torch
-        self.process = Worker("tools.timing.isolated_baseline_worker", self.engine)
+        self.worker = worker
+        if self.process is None:  # while it starts: both import torch
+            self.process = Worker("tools.timing.isolated_baseline_worker", self.engine)
 
     def begin(self, message: dict) -> None:
         """A case: its steps a block, and how many rounds it has at least and at most."""
