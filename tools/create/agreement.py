@@ -11,20 +11,19 @@ def refuse_nothing(where: str, recording: Recording) -> None:
     """Raise where a run left nothing that could be compared."""
     if recording.fields:
         return
-    if recording.not_finite:
-        raise NotABaseline(
-            f"{where}: {recording.not_finite[0]} is not finite; allowed: finite numbers; "
-            "name others with --output NAME"
-        )
     hint = "keep one in a variable, return it, or watch a function: --watch module:function"
-    if recording.others:
-        hint = f"it leaves {recording.others}: name one with --output"
+    if recording.left_out:
+        rows = [f"{name} {why}" for name, why in list(recording.left_out.items())[:6]]
+        hint = f"{'; '.join(rows)}: name one with --output"
     raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
 
 
 def refuse_difference(where: str, first: Recording, second: Recording) -> None:
     """Raise where two runs with one seed did not give the same; says which and how far apart."""
-    one, other = first.fields, second.fields
+    one, other = dict(first.fields), dict(second.fields)
+    for fields, windows in ((one, first.windows), (other, second.windows)):
+        for call, window in windows.items():
+            fields |= {f"{name} after {call}": t for name, t in window["fields"].items()}
     wrong = [n for n in one if n not in other or not same(one[n], other[n])]
     if not wrong:
         return
@@ -47,3 +46,16 @@ def apart(one: torch.Tensor, other: torch.Tensor | None) -> str:
     if one.is_floating_point() or one.is_complex():
         return f"{distance(one, other).largest:.3g} apart"
     return f"another in {int((one != other).sum())} of {one.numel()} values"
+
+
+def refuse_other(where: str, first: Recording, other: Recording) -> None:
+    """Raise where a further run has another state than the first one."""
+    kinds = [{n: (t.dtype, t.ndim) for n, t in r.fields.items()} for r in (first, other)]
+    rules = [[(f["name"], f["how"]) for f in r.step["fields"]] if r.step else []
+             for r in (first, other)]  # fmt: skip
+    for name in sorted(set(kinds[0]) ^ set(kinds[1])):
+        raise NotABaseline(f"{where}: {name} is not in every case; allowed: cases with the same "
+                           "fields; make a baseline of its own, or name --output")  # fmt: skip
+    if kinds[0] != kinds[1] or rules[0] != rules[1]:
+        raise NotABaseline(f"{where}: its fields are of another type or come about otherwise than "
+                           "in the first case; make a baseline of its own")  # fmt: skip
