@@ -38,6 +38,12 @@ class AnswerFiles:
         return {name: contents(path) for name, path in self.files.items()}
 
 
+def in_folder(folder: Path) -> dict[str, int]:
+    """Files that may hold numbers, by their path from the folder, and when they were written."""
+    found = (path for kind in KINDS for path in folder.rglob(f"*{kind}"))
+    return {str(path.relative_to(folder)): written(path) for path in found}
+
+
 def written(path: Path) -> int:
     """When, in nanoseconds; 0 where there is no such file."""
     return path.stat().st_mtime_ns if path.is_file() else 0

@@ -1,10 +1,15 @@
 """Whether two runs of one program agree, and what to say where they do not."""
 
+from dataclasses import replace
+from time import time
+
 import torch
 
 from baselines.foreign.numeric_leaves import same
 from tools.create.recording import NotABaseline, Recording
 from validation.reference.distance import distance
+
+DAY_S = 86400.0
 
 
 def refuse_nothing(where: str, recording: Recording) -> None:
@@ -18,6 +23,37 @@ def refuse_nothing(where: str, recording: Recording) -> None:
     raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
 
 
+def without_seconds(first: Recording, second: Recording) -> Recording:
+    """The first recording, without fields that differ between the two as seconds of a clock do: all
+    of them positive, and none longer than the run, or all of them dates of today."""
+    held = first.step["fields"] if first.step else []
+    made = {f["name"] for f in held if f["how"] in ("output", "changed")}
+    fields = dict(first.fields)
+    for name, one in first.fields.items():
+        other = second.fields.get(name)
+        if other is None or same(one, other) or (first.step and name not in made):
+            continue
+        longest = 1.1 * max(first.wall_s, second.wall_s)
+        if all(seconds(t, longest) for t in (one, other)) and len(fields) > 1:
+            del fields[name]
+            first.left_out[name] = "is another time in each run: seconds of a clock"
+    gone = set(first.fields) - set(fields)
+    step = first.step and first.step | {"fields": [f for f in held if f["name"] not in gone]}
+    windows = {call: w | {part: {n: t for n, t in w[part].items() if n not in gone}
+                          for part in ("start", "fields", "seen", "tables")}
+               for call, w in first.windows.items()}  # fmt: skip
+    start = {n: t for n, t in first.start.items() if n not in gone}
+    return replace(first, fields=fields, start=start, step=step, windows=windows)
+
+
+def seconds(values: torch.Tensor, longest: float) -> bool:
+    """Whether numbers may be durations within a run, or times of day."""
+    if not values.is_floating_point():
+        return False
+    lengths = bool((values > 0).all() and (values <= longest).all())
+    return lengths or bool(((values - time()).abs() < DAY_S).all())
+
+
 def refuse_difference(where: str, first: Recording, second: Recording) -> None:
     """Raise where two runs with one seed did not give the same; says which and how far apart."""
     one, other = dict(first.fields), dict(second.fields)
@@ -27,8 +63,7 @@ def refuse_difference(where: str, first: Recording, second: Recording) -> None:
     wrong = [n for n in one if n not in other or not same(one[n], other[n])]
     if not wrong:
         return
-    good = [n for n in one if n not in wrong]
-    keep = f" or keep only what is: {' '.join(f'--output {n}' for n in good[:3])}" if good else ""
+    keep = f", or leave it out: --ignore {wrong[0]}=REASON" if len(one) > len(wrong) else ""
     raise NotABaseline(
         f"{where}: not deterministic under a fixed seed: {wrong[0]} is "
         f"{apart(one[wrong[0]], other.get(wrong[0]))}"

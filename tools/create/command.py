@@ -67,12 +67,18 @@ def recorded_twice(
     where = request.target.text + (f", case {request.case}" if recordings else "")
     tell("recording")
     first = record(request, folder / str(number))
-    from tools.create.agreement import refuse_difference, refuse_nothing, refuse_other  # late
+    from tools.create.agreement import (
+        refuse_difference,
+        refuse_nothing,
+        refuse_other,
+        without_seconds,
+    )  # late: torch
 
     refuse_nothing(where, first)
     tell("recording once more")
     opening = first.step["opening"] if first.step else None
     second = record(replace(request, opening=opening), folder / str(number + 1))
+    first = without_seconds(first, second)
     refuse_difference(where, first, second)
     for other in list(recordings.values())[:1]:
         refuse_other(where, other, first)

@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 import numpy  # noqa: F401 before the program, so that its generator is seeded
 import torch
 
-from baselines.foreign.answer_files import AnswerFiles
+from baselines.foreign.answer_files import AnswerFiles, in_folder
 from baselines.foreign.outputs import CallWatch
 from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
@@ -51,7 +51,8 @@ def recorded(request: Request, mirror: Path) -> dict:
     sandbox = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
     hook = AuditHook(mirror, request)
     step = Capture(request.step, request.seed, request.opening)
-    files = AnswerFiles(sandbox.folder / program.cwd, request.outputs)
+    where = sandbox.folder / program.cwd
+    files, before = AnswerFiles(where, request.outputs), in_folder(where)
     watches = {name: CallWatch(name) for name in request.watch}
     wraps = {name: watch.wrap for name, watch in watches.items()}
     boundaries = Boundaries(wraps | ({request.step: step.wrap} if request.step else {}))
@@ -74,6 +75,9 @@ def recorded(request: Request, mirror: Path) -> dict:
         numbers = rule(step, ignored)
     else:
         numbers = chosen(left | files.read(), watches.values(), request.outputs, ignored)
+        wrote = [n for n, when in in_folder(where).items() if before.get(n) != when]
+        numbers["left_out"] |= {n: f"is a file that it writes: --output {n} compares it"
+                                for n in wrote if n not in request.outputs}  # fmt: skip
     names, roots, used = inventory(sandbox, hook, request, known)
     program = replace(
         program,
