@@ -25,6 +25,7 @@ from validation.records import digests
 if TYPE_CHECKING:
     from tools.create.writer import Baseline, Findings
 
+FOLDERS = 4  # of the first run; those of further ones come after
 SHOWN = 12  # of what is not compared, on the command line
 
 
@@ -34,8 +35,8 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
     with console.progress(f"creating {request.name}") as tell, scratch() as folder:
         tell("recording")
         recordings, plain = {}, None
-        for number, asked in enumerate(runs_of(request)):
-            plain = recorded_twice(asked, folder, 10 * (number + 1), recordings, tell)
+        for asked in runs_of(request):
+            plain = recorded_twice(asked, folder, recordings, tell)
         first = recordings[request.case]
         if request != request.unwatched:
             tell("measuring")
@@ -57,7 +58,7 @@ def runs_of(request: Request) -> list[Request]:
 
 
 def recorded_twice(
-    request: Request, folder: Path, number: int, recordings: dict[str, Recording], tell
+    request: Request, folder: Path, recordings: dict[str, Recording], tell
 ) -> Recording:
     """The second of two recordings, which agree; the first is put among the others.
 
@@ -65,8 +66,9 @@ def recorded_twice(
         NotABaseline: they do not, or it is another step than the first named run's.
     """
     where = request.target.text + (f", case {request.case}" if recordings else "")
+    number = 2 * len(recordings) + FOLDERS * bool(recordings)
     tell("recording")
-    first = record(request, folder / str(number))
+    first = record(request, folder / f"{number + 1}")
     from tools.create.agreement import (
         refuse_difference,
         refuse_nothing,
@@ -77,7 +79,7 @@ def recorded_twice(
     refuse_nothing(where, first)
     tell("recording once more")
     opening = first.step["opening"] if first.step else None
-    second = record(replace(request, opening=opening), folder / str(number + 1))
+    second = record(replace(request, opening=opening), folder / f"{number + 2}")
     first = without_seconds(first, second)
     refuse_difference(where, first, second)
     for other in list(recordings.values())[:1]:

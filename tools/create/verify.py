@@ -49,7 +49,7 @@ def tried(made: Baseline) -> Findings:
     steps = min(STEPS, case.steps)
     end = engine.runner(case)(engine.initial(case), steps)
     depends = moved_by(engine, case, made.folder, request.step, end, steps)
-    rounds = request.step != "" or survives_rounding(engine, case)
+    rounds = request.step != "" or bool(engine.opaque) or survives_rounding(engine, case)
     findings = Findings(rounds, dropped, depends)
     refuse_inputs(made, findings)
     return findings
@@ -97,7 +97,8 @@ def hidden_state(engine: Engine, case: Case, start: State, end: State) -> str:
     """
     step, half = engine.prepare(case), case.steps // 2
     run = replace(engine, stepper=lambda _: step).runner(case)
-    for begin, count in ((start, case.steps), (run(start, half), case.steps - half)):
+    halfway = [(run(start, half), case.steps - half)] if half else []
+    for begin, count in ((start, case.steps), *halfway):
         again = run(begin, count)
         if field := differing(again, fields(end)):
             return (f"started again from a state of its own it gives another {field} ("
