@@ -99,10 +99,7 @@ def starts(root: dict[str, Any]) -> list[Place]:
         (("item", "arguments"),),
         (("item", "attributes"),),
         *((("item", "closure"), ("item", k), ("attr", "cell_contents")) for k in root["closure"]),
-        *(
-            (("item", MODULES), ("item", module), ("item", name))
-            for module, name in root["names"]
-        ),
+        *((("item", MODULES), ("item", module), ("item", name)) for module, name in root["names"]),
     ]
 
 

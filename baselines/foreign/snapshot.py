@@ -66,9 +66,7 @@ class Snapshot:
         for held, then in self.lists:
             held[:] = copy.deepcopy(then) if numeric_leaves.is_list(then) else then
         for queue, then in self.queues:
-            if len(queue) != len(then) or any(
-                a is not b for a, b in zip(queue, then, strict=True)
-            ):
+            if len(queue) != len(then) or any(a is not b for a, b in zip(queue, then, strict=True)):
                 queue.clear()
                 queue.extend(then)
         for array, then in self.arrays:

@@ -91,9 +91,13 @@ def defined(body: list[ast.stmt], outer: str) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.ClassDef):
             yield from defined(node.body, f"{outer}{node.name}.")
-        elif isinstance(node, ast.FunctionDef) and not node.name.startswith(("__", "test_")):
-            if not node.decorator_list:  # properties, fixtures, compiled functions: not by name
-                yield f"{outer}{node.name}"
+        elif isinstance(node, ast.FunctionDef) and may_be_moved(node):
+            yield f"{outer}{node.name}"
+
+
+def may_be_moved(node: ast.FunctionDef) -> bool:
+    """Whether it is bound by its name alone: no property, fixture or compiled function."""
+    return not node.decorator_list and not node.name.startswith(("__", "test_"))
 
 
 def moved_by(

@@ -9,7 +9,6 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
 
 import torch
 
@@ -91,9 +90,7 @@ class Capture:
     def in_window(self, number: int) -> bool:
         """Whether a later call is kept."""
         small = self.bytes <= WINDOW_BYTES * len(self.calls)
-        begins = next(
-            (number - k for k in range(WINDOW) if is_power(number - k)), 0
-        )
+        begins = next((number - k for k in range(WINDOW) if is_power(number - k)), 0)
         return small and begins >= (self.opening or 0) > 0
 
     def keep(self, number: int, function: Callable, args: tuple, kwargs: dict) -> tuple:

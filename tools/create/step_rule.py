@@ -148,9 +148,7 @@ class History:
         enough = len(self.pairs) > 2 or self.calls[0].before.numbers[place].numel() > 1
         varied = any(not same(a.before.numbers[other], b.before.numbers[other])
                      for a, b in self.pairs) or self.changes(other)  # fmt: skip
-        return enough and varied and self.follows(
-            place, lambda a: getattr(a, when).numbers[other]
-        )
+        return enough and varied and self.follows(place, lambda a: getattr(a, when).numbers[other])
 
     def follows(self, place: Place, source: Callable[[RecordedCall], torch.Tensor]) -> bool:
         return all(same(b.before.numbers[place], source(a)) for a, b in self.pairs)

@@ -17,7 +17,7 @@ from baselines.foreign.external_engine import engine as external
 from baselines.foreign.live_step import MARKS
 from baselines.foreign.numeric_leaves import same
 from tools.create.agreement import apart
-from tools.create.influence import COUNTERS, STEPS, moved_by
+from tools.create.influence import STEPS, moved_by
 from tools.create.writer import Baseline, Findings, finish, starts
 from validation.golden import freeze
 from validation.reference.trajectory import rounded_run
@@ -77,9 +77,7 @@ def survives_rounding(engine: Engine, case: Case) -> bool:
     return True
 
 
-def problem_of(
-    engine: Engine, case: Case, start: State, expected: dict[str, torch.Tensor]
-) -> str:
+def problem_of(engine: Engine, case: Case, start: State, expected: dict[str, torch.Tensor]) -> str:
     """Why it is no baseline; or nothing."""
     end = engine.runner(case)(start, case.steps)
     if field := differing(end, expected):

@@ -131,8 +131,9 @@ def counted(step: dict, numbers: Mapping[str, torch.Tensor], calls: int) -> dict
 
 def refuse_zeros(request: Request, recording: Recording) -> None:
     if not recording.step and not any(t.any() for t in recording.fields.values()):
-        raise NotABaseline(f"{request.target.text}: all of {', '.join(list(recording.fields)[:5])} "
-                     "are zero, so zeros would pass; name others with --output or --watch")  # fmt: skip
+        names = ", ".join(list(recording.fields)[:5])
+        raise NotABaseline(f"{request.target.text}: all of {names} are zero, so zeros would pass; "
+                           "name others with --output or --watch")  # fmt: skip
 
 
 def fixed(made: Baseline) -> list[str]:

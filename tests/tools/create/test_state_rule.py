@@ -43,7 +43,7 @@ def test_what_caller_and_step_both_change_is_given_and_compared():
 
     found = recorded(step, calls)
     assert hows(found) == {"state_u": "input", "state_u_after": "changed"}
-    assert len(found["tables"]["u"]) == 6
+    assert len(found["tables"]["state_u"]) == 6
 
 
 def two_levels(step):
