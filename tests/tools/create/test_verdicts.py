@@ -74,7 +74,7 @@ def made(tmp_path_factory, project, warm):
 
 
 @pytest.fixture
-def said(warm):
+def said(made, warm):
     """Exit code and words of `groundspeed WORDS` there."""
     return lambda *words: ended(warm, made, *words)
 
