@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -91,7 +91,8 @@ class Live:
                 if field["how"] == "kept":
                     given = self.whole(field, values)
                     for place, part in zip(field["places"], pieces(field, given), strict=True):
-                        numeric_leaves.fill(self.root, place, part, taken)
+                        with what_is_kept(field):
+                            numeric_leaves.fill(self.root, place, part, taken)
 
     def whole(self, field: dict, values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The numbers of a field, with those that are not finite; rounded where all is."""
@@ -155,7 +156,8 @@ class Live:
         """The canonical state, copied out of the program's objects."""
         values = {}
         for field in self.fields:
-            found = rounded(self.now(field))
+            with what_is_kept(field):
+                found = rounded(self.now(field))
             if field["marks"]:
                 values[field["name"] + MARKS] = numeric_leaves.marks(found)
                 found = numeric_leaves.without_marks(found)
@@ -176,6 +178,20 @@ class Live:
         root = self.result if how == "output" else self.root
         found = [numeric_leaves.tensor(numeric_leaves.get(root, p)) for p in field["places"]]
         return torch.stack(found) if len(found) > 1 else found[0]
+
+
+@contextmanager
+def what_is_kept(field: dict) -> Iterator[None]:
+    """Raises Broken where a field has no place any more: a function that stands in for another does
+    not keep what that one kept."""
+    try:
+        yield
+    except (AttributeError, LookupError):
+        where = ".".join(str(key) for _, key in field["places"][0])
+        raise Broken(
+            f"{field['name']} is not kept any more (at {where}); allowed: a function that keeps and "
+            "returns what the one in whose place it stands does"
+        ) from None
 
 
 def rounded(given: torch.Tensor) -> torch.Tensor:

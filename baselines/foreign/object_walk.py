@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from numbers import Number
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from baselines.foreign.numeric_leaves import DENSE, Place, is_number
 
 DEPTH = 8  # of the walk through objects
 MANY = 1 << 16  # entries of a container that are looked at
-CLOSED = (sys.stdlib_module_names - {"types", "__main__"}) | {"numpy"}
+CLOSED = (sys.stdlib_module_names - {"types", "__main__"}) | {"numpy", "numba", "llvmlite"}
 PLAIN_KEYS = str | int | float | None
 
 
@@ -82,11 +82,15 @@ def parts(value: Any) -> list[tuple[tuple[str, Any], Any]]:
         return [(("item", n), v) for n, v in enumerate(value)]
     if is_numpy(value):
         return array_parts(value)
+    if isinstance(value, FunctionType):  # what a function keeps as its own attributes
+        held = vars(value).items()
+        return [(("attr", k), v) for k, v in held if not k.startswith("__")]
     if isinstance(value, type | ModuleType) or is_generator(value):
         return []
     if type(value).__module__.split(".")[0] in CLOSED:
         return []
-    slots = [s for c in type(value).__mro__ for s in getattr(c, "__slots__", ()) or ()]
+    declared = [vars(c).get("__slots__", ()) for c in type(value).__mro__]
+    slots = [s for names in declared if isinstance(names, tuple | list) for s in names]
     held = {s: getattr(value, s) for s in slots if isinstance(s, str) and hasattr(value, s)}
     held |= getattr(value, "__dict__", {})
     return [(("attr", k), v) for k, v in held.items() if isinstance(k, str)]

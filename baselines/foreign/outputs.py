@@ -15,7 +15,7 @@ LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # calls 
 
 SINGLE = bool | int | float | complex
 ANY = "*"  # a key that numbers of one field may differ in
-ROOTS = {"arguments", "attributes", "closure"}
+ROOTS = {"arguments", "closure"}
 RESERVED = {"count", "index", "runs", "calls", "lambda", "in", "is", "from", "for", "if", "as"}
 Rows = dict[str, tuple[list[numeric_leaves.Place], list[Any]]]
 

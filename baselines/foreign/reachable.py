@@ -28,8 +28,8 @@ def bind(function: Callable, args: tuple, kwargs: dict) -> inspect.BoundArgument
 
 
 def roots(function: Callable, bound: inspect.BoundArguments) -> dict[str, Any]:
-    """Where the walk begins: arguments, the function's own attributes and closure, and of each
-    module the variables that the function, or one that it calls, names."""
+    """Where the walk begins: arguments, the function's closure, and of each module the variables
+    that the function, or one that it calls, names."""
     inner = inspect.unwrap(getattr(function, "__func__", function))
     inner = getattr(inner, "py_func", inner)
     code = getattr(inner, "__code__", None)
@@ -41,7 +41,6 @@ def roots(function: Callable, bound: inspect.BoundArguments) -> dict[str, Any]:
         names.append((space["__name__"], name))
     return {
         "arguments": bound.arguments,
-        "attributes": getattr(inner, "__dict__", {}),
         "closure": dict(cells),
         MODULES: modules,
         "names": names,
@@ -97,7 +96,6 @@ def starts(root: dict[str, Any]) -> list[Place]:
     """Where the walk through all that a call can reach begins: not at a module's whole table."""
     return [
         (("item", "arguments"),),
-        (("item", "attributes"),),
         *((("item", "closure"), ("item", k), ("attr", "cell_contents")) for k in root["closure"]),
         *((("item", MODULES), ("item", module), ("item", name)) for module, name in root["names"]),
     ]

@@ -143,7 +143,7 @@ def limits(recording: Recording, findings: Findings) -> Iterator[str]:
     """What this baseline cannot tell, a line each."""
     if not recording.step:
         yield "one run was compared: what other inputs would give is unknown"
-    if findings.unmoved:
+    if findings.unmoved and not recording.step:
         yield (f"only inputs or constants, which no function of the program moves: "
                f"{', '.join(findings.unmoved[:SHOWN])}")  # fmt: skip
     rows = [f"{name} {why}" for name, why in recording.left_out.items()]

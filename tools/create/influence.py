@@ -18,7 +18,7 @@ from baselines.foreign.external_engine import COPIES, wrapped
 from baselines.foreign.numeric_leaves import same
 from baselines.foreign.object_walk import Walk
 from baselines.foreign.outputs import LADDER
-from baselines.foreign.reachable import bind
+from baselines.foreign.reachable import bind, reach, roots
 
 SHARES = (1e-3, 1e-9)  # by which a result is moved: the smaller where the larger stops the program
 SPENT_S = 4.0  # processor time for the functions one by one
@@ -40,12 +40,12 @@ class Moved:
             count = self.calls[name] = self.calls.get(name, 0) + 1
             if count not in LADDER:
                 return function(*args, **kwargs)
-            given = {"given": dict(bind(function, args, kwargs).arguments)}
-            before = snapshot(given)
+            given = roots(function, bind(function, args, kwargs))
+            before = reach(given).numbers
             result = function(*args, **kwargs)
             held = {"result": result}
             self.move(held, snapshot(held))
-            after = snapshot(given)
+            after = reach(given).numbers
             self.move(given, {p: t for p, t in after.items()
                               if p not in before or not same(t, before[p])})  # fmt: skip
             return held["result"]

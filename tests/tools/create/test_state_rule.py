@@ -191,8 +191,15 @@ for k in range(9):
 OTHER = """
 import numpy as np
 
+SEEN = {"n": 0}
+
 def laplacian(u):
-    return np.roll(u, 1) + np.roll(u, -1) - 2 * u
+    SEEN["n"] += 1
+    laplacian.calls = getattr(laplacian, "calls", 0) + 1
+    return roll(u, 1) + roll(u, -1) - 2 * u
+
+def roll(u, by):
+    return np.roll(u, by)
 """
 
 
@@ -203,8 +210,9 @@ def program(tmp_path) -> Program:
     return Program(kind="script", file="wave.py", paths=(".",), names=("other",))
 
 
-def live(folder: Path, program: Program, found: dict, wraps: dict, first: int = 0) -> Live:
-    return Live(Sandbox(folder, program), found["step"], wraps, found["tables"], first)
+def live(folder: Path, program: Program, found: dict, wraps: dict) -> Live:
+    step = found["step"]
+    return Live(Sandbox(folder, program), step, wraps, found["tables"], step["skip"])
 
 
 def from_run(folder: Path, program: Program) -> dict:
@@ -220,8 +228,14 @@ def from_run(folder: Path, program: Program) -> dict:
 def state_of(found: dict):
     from collections import namedtuple
 
-    start = found["start"] | {"calls": torch.tensor(0)}
+    start = found["start"] | {"calls": torch.tensor(found["step"]["skip"])}
     return namedtuple("State", start)(**start)
+
+
+def test_what_other_modules_and_functions_keep_is_state(tmp_path, program):
+    found = from_run(tmp_path, program)
+    assert {"SEEN_n", "laplacian_calls", "rng", "now", "before"} <= set(hows(found))
+    assert found["step"]["skip"] == 1  # before its first call the function keeps nothing
 
 
 def test_a_program_stepped_from_its_start_gives_what_was_seen(tmp_path, program):
@@ -241,11 +255,18 @@ def test_a_substitute_is_in_place_in_every_step_and_its_calls_are_counted(
     monkeypatch.setitem(call_counts.state, "counting", True)
     monkeypatch.setattr(call_counts, "calls", {})
     found = from_run(tmp_path, program)
-    wrap = lambda old: call_counts.counted("other:laplacian", lambda u: 0 * u)  # noqa: E731
-    plain, other = (live(tmp_path, program, found, w) for w in ({}, {"other:laplacian": wrap}))
+    wraps = {"other:roll": lambda old: call_counts.counted("other:roll", lambda u, by: 0 * u)}
+    plain, other = (live(tmp_path, program, found, w) for w in ({}, wraps))
     ends = []
     for one in (plain, other):
         working = Working(state_of(found)).advanced(one)
         ends.append(working.advanced(one).observed().now)
     assert not torch.equal(*ends)
-    assert call_counts.calls == {"other:laplacian": 2}
+    assert call_counts.calls == {"other:roll": 4}
+
+
+def test_a_substitute_that_does_not_keep_what_the_function_kept_is_refused(tmp_path, program):
+    found = from_run(tmp_path, program)
+    forgetful = live(tmp_path, program, found, {"other:laplacian": lambda old: lambda u: 0 * u})
+    with pytest.raises(Broken, match="laplacian_calls is not kept any more"):
+        Working(state_of(found)).advanced(forgetful).observed()
