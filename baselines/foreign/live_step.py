@@ -189,8 +189,8 @@ def what_is_kept(field: dict) -> Iterator[None]:
     except (AttributeError, LookupError):
         where = ".".join(str(key) for _, key in field["places"][0])
         raise Broken(
-            f"{field['name']} is not kept any more (at {where}); allowed: a function that keeps and "
-            "returns what the one in whose place it stands does"
+            f"{field['name']} is not kept any more (at {where}); allowed: a function that keeps "
+            "and returns what the one in whose place it stands does"
         ) from None
 
 
