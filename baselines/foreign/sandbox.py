@@ -77,6 +77,7 @@ class Boundaries:
         self.met: set[str] = set()
         self.seen: dict[str, list[str]] = {}  # functions of the modules asked for, to suggest
         self.undo: list[Callable[[], None]] = []
+        self.placed: list[tuple[Any, str, Any]] = []  # holder, name, what was put there
 
     def of(self, module: str) -> list[tuple[str, str]]:
         """(boundary, qualified name) of those in a module, by its name or the end of it."""
@@ -102,7 +103,31 @@ class Boundaries:
         else:
             new = wrap(getattr(holder, last))
         self.undo.append(lambda: setattr(holder, last, found))
+        self.placed.append((holder, last, new))
         setattr(holder, last, new)
+
+    def absent(self) -> list[str]:
+        """Names that nothing in the program answered to."""
+        return [name for name in self.wraps if name not in self.met]
+
+    def keep(self, own: Callable[[str], bool]) -> None:
+        """Put what was bound back into the program's own modules, for good."""
+        for holder, last, new in [p for p in self.placed if own(home(p[0]))]:
+            setattr(holder, last, new)
+        self.placed = [p for p in self.placed if not own(home(p[0]))]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """What was bound in installed packages, bound again for a while."""
+        before = [(holder, last, inspect.getattr_static(holder, last))
+                  for holder, last, _ in self.placed]  # fmt: skip
+        for holder, last, new in self.placed:
+            setattr(holder, last, new)
+        try:
+            yield
+        finally:
+            for holder, last, found in reversed(before):
+                setattr(holder, last, found)
 
     def meet_installed(self, copies: tuple[str, ...]) -> None:
         """Wrap what is asked for in installed packages: before the program imports them."""
@@ -113,6 +138,11 @@ class Boundaries:
                 spec = importlib.util.find_spec(where.split(".")[0])
                 if spec and spec.origin and "site-packages" in spec.origin:
                     self.meet(importlib.import_module(where), where)
+
+
+def home(holder: Any) -> str:
+    """Name of the module that is, or has, a holder of functions."""
+    return getattr(holder, "__module__", "") or getattr(holder, "__name__", "")
 
 
 class Sandbox:

@@ -6,12 +6,14 @@ state is taken, or results would depend on what was computed before.
 """
 
 import copy
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from baselines.foreign import numeric_leaves
+from baselines.foreign.object_walk import DEPTH, is_numpy, parts
 
 
 class Snapshot:
@@ -20,6 +22,7 @@ class Snapshot:
     def __init__(self, roots: Iterable[Any]):
         self.dicts: list[tuple[dict, dict]] = []
         self.lists: list[tuple[list, list]] = []
+        self.queues: list[tuple[deque, list]] = []
         self.arrays: list[tuple[Any, torch.Tensor]] = []
         seen: set[int] = set()
         waiting = [(root, 0) for root in roots]
@@ -27,20 +30,28 @@ class Snapshot:
             value, depth = waiting.pop()
             if id(value) not in seen:
                 seen.add(id(value))
-                inner = self.keep(value) if depth < numeric_leaves.DEPTH else []
+                inner = self.keep(value) if depth < DEPTH else []
                 waiting += [(each, depth + 1) for each in inner]
 
     def keep(self, value: Any) -> list[Any]:
         """Note one object; what is inside it."""
-        if isinstance(value, torch.Tensor) or numeric_leaves.is_array(value):
+        if numeric_leaves.is_shared(value) or numeric_leaves.is_generator(value):
             if numeric_leaves.is_number(value):
                 self.arrays.append((value, numeric_leaves.tensor(value)))
             return []
         if type(value) is list:
             numbers = numeric_leaves.is_list(value)
             self.lists.append((value, copy.deepcopy(value) if numbers else value[:]))
-            return [] if numbers else [inner for _, inner in numeric_leaves.parts(value)]
-        inner = [each for _, each in numeric_leaves.parts(value)]
+            return [] if numbers else [inner for _, inner in parts(value)]
+        inner = [each for _, each in parts(value)]
+        if isinstance(value, deque):
+            self.queues.append((value, list(value)))
+            return inner
+        if is_numpy(value):
+            if value.dtype.names is not None:  # its columns are made anew at each look
+                self.arrays += [(each, numeric_leaves.tensor(each)) for each in inner
+                                if numeric_leaves.is_number(each)]  # fmt: skip
+            return inner
         held = value if isinstance(value, dict) else getattr(value, "__dict__", None)
         if isinstance(held, dict) and (inner or held is value):
             self.dicts.append((held, dict(held)))
@@ -54,6 +65,10 @@ class Snapshot:
             held.update({k: v for k, v in then.items() if held.get(k, held) is not v})
         for held, then in self.lists:
             held[:] = copy.deepcopy(then) if numeric_leaves.is_list(then) else then
+        for queue, then in self.queues:
+            if len(queue) != len(then) or any(a is not b for a, b in zip(queue, then, strict=True)):
+                queue.clear()
+                queue.extend(then)
         for array, then in self.arrays:
             if not numeric_leaves.same(numeric_leaves.tensor(array), then):
-                numeric_leaves.overwrite(array, then)
+                numeric_leaves.fill({"at": array}, (("item", "at"),), then, set())

@@ -8,10 +8,12 @@ run from the copies, sealed, and only then moved into place.
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,10 @@ from tools.create.request import Request, place, read
 from validation.records import digests
 
 if TYPE_CHECKING:
-    from tools.create.writer import Baseline
+    from tools.create.writer import Baseline, Findings
+
+FOLDERS = 4  # of the first run; those of further ones come after
+SHOWN = 12  # of what is not compared, on the command line
 
 
 def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
@@ -29,23 +34,58 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
     request = read(text, name, **asked)
     with console.progress(f"creating {request.name}") as tell, scratch() as folder:
         tell("recording")
-        first = record(request, folder / "1")
-        from tools.create.agreement import refuse_difference, refuse_nothing  # late: torch
-        from tools.create.writer import write
-
-        refuse_nothing(text, first)
-        tell("recording once more")
-        second = plain = record(request, folder / "2")
-        refuse_difference(text, first, second)
+        recordings, plain = {}, None
+        for asked in runs_of(request):
+            plain = recorded_twice(asked, folder, recordings, tell)
+        first = recordings[request.case]
         if request != request.unwatched:
             tell("measuring")
             plain = record(request.unwatched, folder / "3")
         tell("running from the copies, and sealing")
-        baseline = write(request, first, plain, folder / "4")
-        verify(baseline)
+        from tools.create.writer import write  # late: torch
+
+        baseline = write(request, recordings, plain, folder / "4")
+        findings = verify(baseline)
         install(baseline)
-    show(request, first, as_json)
+    show(request, first, findings, as_json)
     return 0
+
+
+def runs_of(request: Request) -> list[Request]:
+    """What is recorded: the run itself, and each further one that is named."""
+    more = [replace(request, case=name, arguments=words) for name, words in request.more]
+    return [request, *more]
+
+
+def recorded_twice(
+    request: Request, folder: Path, recordings: dict[str, Recording], tell
+) -> Recording:
+    """The second of two recordings, which agree; the first is put among the others.
+
+    Raises:
+        NotABaseline: they do not, or it is another step than the first named run's.
+    """
+    where = request.target.text + (f", case {request.case}" if recordings else "")
+    number = 2 * len(recordings) + FOLDERS * bool(recordings)
+    tell("recording")
+    first = record(request, folder / f"{number + 1}")
+    from tools.create.agreement import (
+        refuse_difference,
+        refuse_nothing,
+        refuse_other,
+        without_seconds,
+    )  # late: torch
+
+    refuse_nothing(where, first)
+    tell("recording once more")
+    opening = first.step["opening"] if first.step else None
+    second = record(replace(request, opening=opening), folder / f"{number + 2}")
+    first = without_seconds(first, second)
+    refuse_difference(where, first, second)
+    for other in list(recordings.values())[:1]:
+        refuse_other(where, other, first)
+    recordings[request.case] = first
+    return second
 
 
 @contextmanager
@@ -58,13 +98,15 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def verify(baseline: Baseline) -> None:
+def verify(baseline: Baseline) -> Findings:
     """Run it from the copies and seal it; raises where it does not give what was seen."""
     request, repository = baseline.request, baseline.repository
+    (repository / "made").write_bytes(pickle.dumps(baseline))
     patience_s, path = 10 * request.patience_s, str(digests.ROOT)
     run_apart(
         "tools.create.verify", request, repository, patience_s, cwd=repository, PYTHONPATH=path
     )
+    return pickle.loads((repository / "answer").read_bytes())
 
 
 def install(baseline: Baseline) -> None:
@@ -81,13 +123,35 @@ def install(baseline: Baseline) -> None:
         shutil.rmtree(waiting, ignore_errors=True)
 
 
-def show(request: Request, recording: Recording, as_json: bool) -> None:
-    """What was frozen, and what to do next."""
+def show(request: Request, recording: Recording, findings: Findings, as_json: bool) -> None:
+    """What was frozen, what is not compared, and what to do next."""
     following = f"groundspeed new {request.stem}_idea --baseline {request.name}"
     if as_json:
         console.as_json({"engine": request.name, "fields": sorted(recording.fields),
-                         "files": sorted(recording.files), "next": following})  # fmt: skip
+                         "files": sorted(recording.files), "left_out": recording.left_out,
+                         "unmoved": findings.unmoved, "dropped": findings.dropped,
+                         "next": following})  # fmt: skip
         return
     kind = f"step {request.step}" if request.step else "whole run"
     words = f"{len(recording.files)} files, {len(recording.fields)} fields, {kind}"
     console.line(request.name, "FROZEN", "", f"{words}; next: {following}")
+    for line in limits(recording, findings):
+        console.line("", "", "", line)
+
+
+def limits(recording: Recording, findings: Findings) -> Iterator[str]:
+    """What this baseline cannot tell, a line each."""
+    if not recording.step:
+        yield "one run was compared: what other inputs would give is unknown"
+    if findings.unmoved and not recording.step:
+        yield (f"only inputs or constants, which no function of the program moves: "
+               f"{', '.join(findings.unmoved[:SHOWN])}")  # fmt: skip
+    rows = [f"{name} {why}" for name, why in recording.left_out.items()]
+    for row in rows[:SHOWN]:
+        yield f"not compared: {row}"
+    if len(rows) > SHOWN:
+        yield f"not compared: {len(rows) - SHOWN} more; report.md of the baseline names them"
+    for name in findings.dropped:
+        yield f"not judged: the later calls {name}, which need more than their numbers"
+    if not findings.rounds:
+        yield "it stops under random rounding: claim exact or approximate"

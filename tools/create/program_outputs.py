@@ -6,46 +6,100 @@ from typing import Any
 import torch
 
 from baselines.foreign import numeric_leaves
-from baselines.foreign.outputs import CallWatch, numbers_left, outputs, public
+from baselines.foreign.live_step import MARKS
+from baselines.foreign.outputs import (
+    CallWatch,
+    Rows,
+    field_name,
+    numbers_left,
+    outputs,
+    public,
+    stacked,
+)
 from baselines.foreign.sandbox import Broken
+
+SINGLE = bool | int | float | complex
 
 
 def chosen(
-    left: Mapping[str, Any], watches: Collection[CallWatch], wanted: Collection[str]
+    left: Mapping[str, Any],
+    watches: Collection[CallWatch],
+    wanted: Collection[str],
+    ignored: Mapping[str, str],
 ) -> dict:
     """The numbers asked for, or those of watched calls, or else all arrays, or else all floats.
 
     Raises:
-        Broken: the run leaves no number of a name that was asked for.
+        Broken: the run leaves no number of a name that was asked for, or none that can be compared.
     """
+    left_out: dict[str, str] = {}
+    rows = numbers_left(left, left_out)
     found = outputs(left, watches)
     if wanted:
         named = {n: v for n, v in found.items() if any(starts(n, w) for w in wanted)}
         for name in wanted:
-            if not any(starts(n, name) for n in named):
-                raise Broken(f"the run leaves no number {name!r}; it leaves {sorted(found)[:12]}")
+            refuse_absent(name, named, found, left_out)
+        left_out |= dict.fromkeys(set(found) - set(named), "was not asked for")
     elif watches:
-        named = {n: v for w in watches for n, v in w.stacked().items()}
+        named = {n: [v] for w in watches for n, v in w.stacked().items()}
+        left_out |= dict.fromkeys(set(found) - set(named), "is not of a watched call")
     else:
-        named = plain_outputs(left)
-    tensors = {n: numeric_leaves.tensor(v) for n, v in named.items()}
-    not_finite = [n for n, t in tensors.items() if not torch.isfinite(t).all()]
-    fields = {n: t for n, t in tensors.items() if n not in not_finite and t.numel()}
-    others = sorted(set(found) - set(fields))[:12]
-    return {"step": None, "fields": fields, "start": {}, "tables": {},
-            "not_finite": not_finite, "others": others}  # fmt: skip
+        named = plain_outputs(rows, left_out)
+    for name in [n for n in named if any(starts(n, i) for i in ignored)]:
+        why = next(why for i, why in ignored.items() if starts(name, i))
+        left_out[name] = f"was to be left out: {why}"
+        del named[name]
+    fields: dict[str, torch.Tensor] = {}
+    for name, numbers in named.items():
+        fields |= finite_parts(name, stacked(numbers), left_out)
+    return {"step": None, "fields": fields, "start": {}, "tables": {}, "seen": {}, "windows": {},
+            "left_out": left_out}  # fmt: skip
+
+
+def refuse_absent(
+    name: str, named: Collection[str], found: Mapping, left_out: Mapping[str, str]
+) -> None:
+    """Raise where nothing that can be compared has the name."""
+    if any(starts(n, name) for n in named):
+        return
+    for other, why in left_out.items():
+        if starts(other, name):
+            raise Broken(f"--output {name}: it {why}, so it cannot be compared; it leaves "
+                         f"{sorted(found)[:12]}")  # fmt: skip
+    raise Broken(f"the run leaves no number {name!r}; it leaves {sorted(found)[:12]}")
+
+
+def finite_parts(name: str, value: torch.Tensor, left_out: dict[str, str]) -> dict:
+    """The number as fields: where some of it is not finite, that is a decision of its own."""
+    if not value.numel():
+        left_out[name] = "is empty"
+        return {}
+    finite = torch.isfinite(value)
+    if finite.all():
+        return {name: value}
+    if value.is_complex() or not finite.any():
+        left_out[name] = "is not finite"
+        return {}
+    return {name + MARKS: numeric_leaves.marks(value), name: numeric_leaves.without_marks(value)}
 
 
 def starts(name: str, wanted: str) -> bool:
     """Whether a number is the one asked for, or lies inside of it."""
-    return f"{name}_".startswith(f"{wanted}_")
+    return f"{name}_".startswith(f"{field_name((('item', wanted),))}_")
 
 
-def plain_outputs(left: Mapping[str, Any]) -> dict[str, Any]:
+def plain_outputs(rows: Rows, left_out: dict[str, str]) -> dict[str, list[Any]]:
     """Arrays that variables hold, else those inside objects, else floats; nothing private."""
-    found = {name: row for name, row in numbers_left(left).items() if public(row[0])}
-    scalar = bool | int | float | complex
-    large = {name: value for name, (_, value) in found.items() if not isinstance(value, scalar)}
-    flat = [name for name in large if all(how == "item" for how, _ in found[name][0])]
-    floats = {n: value for n, (_, value) in found.items() if isinstance(value, float | complex)}
-    return {name: large[name] for name in flat} or large or floats
+    shown = {name: row for name, row in rows.items() if public(row[0][0])}
+    large = {name: numbers for name, (_, numbers) in shown.items() if is_large(numbers)}
+    flat = [n for n in large if all(how != "attr" for how, _ in shown[n][0][0])]
+    floats = {n: v for n, (_, v) in shown.items() if isinstance(v[0], float | complex)}
+    found = {name: large[name] for name in flat} or large or floats
+    for name in set(rows) - set(found):
+        why = "is a single number beside arrays" if name not in large else "lies inside an object"
+        left_out[name] = why if name in shown else "has a private name"
+    return found
+
+
+def is_large(numbers: list[Any]) -> bool:
+    return len(numbers) > 1 or not isinstance(numbers[0], SINGLE)

@@ -45,7 +45,9 @@ class Recording:
         fields: numbers at the end, by name.
         start: the same before the first step.
         tables: what the caller sets anew for each call, a row a call.
-        not_finite, others: names of the numbers that are no fields.
+        seen: least and largest value of the fields from which others follow, over the calls.
+        windows: start, fields and tables of later calls, by name.
+        left_out: names of the numbers that are seen and no fields, and why.
         wall_s, cpu_s: of the program, without starting Python and torch.
         tests_s: of that in the tests themselves, by pytest's own report.
         peak_bytes, mean_bytes: of the process.
@@ -59,9 +61,10 @@ class Recording:
     step: dict | None
     fields: dict[str, torch.Tensor]
     start: dict[str, torch.Tensor]
-    tables: dict[str, torch.Tensor]
-    not_finite: list[str]
-    others: list[str]
+    tables: dict[str, list[torch.Tensor]]
+    seen: dict[str, tuple[float, float]]
+    windows: dict[str, dict]
+    left_out: dict[str, str]
     wall_s: float
     cpu_s: float
     tests_s: float | None

@@ -9,6 +9,7 @@ import baselines
 from tools.target import Target, resolve
 from validation.records import digests
 
+TAKEN = ("recorded", "another_seed")  # names of cases that every baseline may have
 NO_PROJECT = Path("/nowhere")  # of an installed program: nothing of it is the user's own
 
 
@@ -19,7 +20,11 @@ class Request:
     Attributes:
         step: "module:function" that computes one step; without it a step is the whole run.
         watch: "module:function" whose calls are compared.
-        outputs: variables that are compared.
+        outputs: variables, or files, that are compared.
+        ignored: fields that are not compared, each with the reason.
+        opening: how many of the first calls of the step are kept; None: the run decides.
+        case: name of the run.
+        more: further runs that are judged, by name, with their arguments.
         extra: files that the program needs.
         allow: "network", "processes".
         cwd: where the command was given.
@@ -31,6 +36,10 @@ class Request:
     step: str = ""
     watch: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
+    opening: int | None = None
+    case: str = "recorded"
+    more: tuple[tuple[str, tuple[str, ...]], ...] = ()
     extra: tuple[Path, ...] = ()
     allow: tuple[str, ...] = ()
     seed: int = 0
@@ -51,7 +60,7 @@ class Request:
     @property
     def unwatched(self) -> Request:
         """The same program with nothing recorded inside of it."""
-        return replace(self, step="", watch=(), outputs=())
+        return replace(self, step="", watch=(), outputs=(), ignored=(), more=())
 
     @property
     def stem(self) -> str:
@@ -68,6 +77,10 @@ def read(text: str, name: str, **asked) -> Request:
     target = resolve(text)
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.items() if v is not None}
     given["extra"] = tuple(path.resolve() for path in given.get("extra", ()))
+    given["ignored"] = tuple(map(reasoned, given.pop("ignore", ())))
+    first = given.pop("case", "")
+    given["arguments"], given["more"] = cases(given.get("arguments", ()), first)
+    given["case"] = first or "recorded"
     request = Request(target, name or f"{target.name}_v1", Path.cwd(), **given)
     if not request.name.isidentifier():
         raise ValueError(
@@ -88,6 +101,37 @@ def read(text: str, name: str, **asked) -> Request:
     if unknown := set(request.allow) - {"network", "processes"}:
         raise ValueError(f"--allow is {min(unknown)!r}; allowed: network, processes")
     return request
+
+
+def reasoned(text: str) -> tuple[str, str]:
+    """Field and reason of an ``--ignore``."""
+    name, _, why = text.partition("=")
+    if not name or not why.strip():
+        raise ValueError(f"--ignore is {text!r}; allowed: FIELD=REASON, the report shows both")
+    return name, why.strip()
+
+
+def cases(words: tuple[str, ...], first: str) -> tuple[tuple[str, ...], tuple]:
+    """The arguments of the run, and those of further runs: ``--case NAME -- ARGUMENTS`` each.
+
+    The first named case stands before the first ``--``, further ones among the words after it.
+    """
+    groups: list[tuple[str, list[str]]] = [("", [])]
+    rest = list(words)
+    while rest:
+        if len(rest) > 1 and rest[0] == "--case":
+            groups.append((rest[1], []))
+            rest = rest[3 if rest[2:3] == ["--"] else 2 :]
+        else:
+            groups[-1][1].append(rest.pop(0))
+    groups[0] = (first, groups[0][1])
+    (_, own), *more = groups
+    names = [name for name, _ in groups if name]
+    for name in names:
+        if not name.isidentifier() or name in TAKEN or names.count(name) > 1:
+            raise ValueError(f"--case is {name!r}; allowed: each name once, like small, and none "
+                             f"of {', '.join(TAKEN)}")  # fmt: skip
+    return tuple(own), tuple((name, tuple(words)) for name, words in more)
 
 
 def place(request: Request) -> Path:

@@ -1,32 +1,90 @@
-"""Runs a new baseline from its frozen copies, compares, and freezes it.
+"""Runs a new baseline from its frozen copies, compares, tries what moves it, and freezes it.
 
 Started by `tools.create.command` where ``baselines`` holds nothing but the new baseline.
 """
 
+import pickle
 import sys
 import warnings
+from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-import baselines
 from baselines.engine import Case, Engine, State, fields
+from baselines.foreign.external_engine import engine as external
+from baselines.foreign.live_step import MARKS
 from baselines.foreign.numeric_leaves import same
 from tools.create.agreement import apart
+from tools.create.influence import STEPS, moved_by
+from tools.create.writer import Baseline, Findings, finish, starts
 from validation.golden import freeze
+from validation.reference.trajectory import rounded_run
 
 
-def problem_of(name: str, expected: dict[str, torch.Tensor]) -> str:
+class Unfit(RuntimeError):
+    """It is no baseline; the message says why, in one line."""
+
+
+def tried(made: Baseline) -> Findings:
+    """What running it from its copies shows.
+
+    Raises:
+        Unfit: it is no baseline.
+    """
+    digest, held = finish(made, Findings()), starts(made)
+    own, request = held[made.request.case], made.request
+    state = namedtuple("State", own["start"])
+    engine = external(request.name, made.folder, state, digest)
+    dropped = {}
+    for name, one in held.items():
+        case = engine.cases[name]
+        start = engine.initial(case)
+        if problem := problem_of(engine, case, start, one["fields"]):
+            if name in made.recordings:
+                raise Unfit(problem)
+            dropped[name] = problem
+    case = engine.cases[request.case]
+    steps = min(STEPS, case.steps)
+    end = engine.runner(case)(engine.initial(case), steps)
+    depends = moved_by(engine, case, made.folder, request.step, end, steps)
+    rounds = request.step != "" or bool(engine.opaque) or survives_rounding(engine, case)
+    findings = Findings(rounds, dropped, depends)
+    refuse_inputs(made, findings)
+    return findings
+
+
+def refuse_inputs(made: Baseline, findings: Findings) -> None:
+    """Raise where nothing that the program computes is compared."""
+    every = [n for n in findings.moved_by or {} if not n.endswith(MARKS)]
+    if made.request.step or not every or set(every) - set(findings.unmoved):
+        return
+    raise Unfit(
+        f"all that would be compared ({', '.join(every[:5])}) are only inputs or constants: no "
+        "function of the program that was perturbed moves them; name what it computes with "
+        "--output, or a function with --watch or --step"
+    )
+
+
+def survives_rounding(engine: Engine, case: Case) -> bool:
+    """Whether a whole run comes to its end though every result is rounded at random."""
+    try:
+        for seed in range(2):
+            rounded_run(engine, case, engine.initial(case), [1], seed)
+    except Exception:  # a test's assertion, a solver that does not converge
+        return False
+    return True
+
+
+def problem_of(engine: Engine, case: Case, start: State, expected: dict[str, torch.Tensor]) -> str:
     """Why it is no baseline; or nothing."""
-    engine = baselines.load(name)
-    case = next(iter(engine.cases.values()))
-    start = engine.initial(case)
     end = engine.runner(case)(start, case.steps)
     if field := differing(end, expected):
         return (f"run from its frozen copies it gives another {field} ("
                 f"{apart(fields(end)[field], expected[field])}): it rests on something that is not "
-                "among them; name it with --with FILE")  # fmt: skip
+                "among its numbers or its files, such as an object that a call changes or a file "
+                "that is not seen (--with FILE)")  # fmt: skip
     return hidden_state(engine, case, start, end)
 
 
@@ -37,7 +95,8 @@ def hidden_state(engine: Engine, case: Case, start: State, end: State) -> str:
     """
     step, half = engine.prepare(case), case.steps // 2
     run = replace(engine, stepper=lambda _: step).runner(case)
-    for begin, count in ((start, case.steps), (run(start, half), case.steps - half)):
+    halfway = [(run(start, half), case.steps - half)] if half else []
+    for begin, count in ((start, case.steps), *halfway):
         again = run(begin, count)
         if field := differing(again, fields(end)):
             return (f"started again from a state of its own it gives another {field} ("
@@ -58,17 +117,23 @@ def main(folder: Path) -> None:
     """Freeze the baseline in the folder, and leave ``answer`` there; or leave ``error``."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    (name,) = baselines.names()
+    made: Baseline = pickle.loads((folder / "made").read_bytes())
+    problem = ""
     try:
-        problem = problem_of(name, torch.load(folder / "expected", weights_only=True))
+        findings = tried(made)
+        finish(made, findings)
+    except Unfit as error:
+        problem = str(error)
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         problem = (f"run from its frozen copies it fails: {type(error).__name__}: "
                    f"{lines[0][:300]}; a file it reads may not have been seen: name it with "
                    "--with FILE")  # fmt: skip
     if not problem:
-        freeze.freeze(name)
-    (folder / ("error" if problem else "answer")).write_text(problem)
+        freeze.freeze(made.request.name)
+        (folder / "answer").write_bytes(pickle.dumps(findings))
+    else:
+        (folder / "error").write_text(problem)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from time import perf_counter, process_time
 import numpy  # noqa: F401 before the program, so that its generator is seeded
 import torch
 
+from baselines.foreign.answer_files import AnswerFiles, in_folder
 from baselines.foreign.outputs import CallWatch
 from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
@@ -21,7 +22,8 @@ from tools.create.audit_hook import AuditHook
 from tools.create.program_outputs import chosen
 from tools.create.request import Request
 from tools.create.source_files import inventory
-from tools.create.step_capture import Capture, rule
+from tools.create.step_capture import Capture
+from tools.create.step_rule import rule
 
 OURS = ("tools", "baselines", "validation", "optimizations")
 CONFIGURATIONS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -48,7 +50,9 @@ def recorded(request: Request, mirror: Path) -> dict:
     program = located(request, mirror)
     sandbox = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
     hook = AuditHook(mirror, request)
-    step = Capture(request.step, request.seed)
+    step = Capture(request.step, request.seed, request.opening)
+    where = sandbox.folder / program.cwd
+    files, before = AnswerFiles(where, request.outputs), in_folder(where)
     watches = {name: CallWatch(name) for name in request.watch}
     wraps = {name: watch.wrap for name, watch in watches.items()}
     boundaries = Boundaries(wraps | ({request.step: step.wrap} if request.step else {}))
@@ -66,7 +70,14 @@ def recorded(request: Request, mirror: Path) -> dict:
     if hook.refused:  # and the program went on
         raise Broken(hook.refused[0])
     refuse_absent(boundaries)
-    numbers = rule(step) if request.step else chosen(left, watches.values(), request.outputs)
+    ignored = dict(request.ignored)
+    if request.step:
+        numbers = rule(step, ignored)
+    else:
+        numbers = chosen(left | files.read(), watches.values(), request.outputs, ignored)
+        wrote = [n for n, when in in_folder(where).items() if before.get(n) != when]
+        numbers["left_out"] |= {n: f"is a file that it writes: --output {n} compares it"
+                                for n in wrote if n not in request.outputs}  # fmt: skip
     names, roots, used = inventory(sandbox, hook, request, known)
     program = replace(
         program,

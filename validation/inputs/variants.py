@@ -48,7 +48,8 @@ from validation.reference.trajectory import Reference, like
 WORK = 60_000  # operator calls that the envelopes of one case's variants may take
 SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope
 RUNS = SENSITIVE + 8 * ROUNDED  # that it takes; random rounding is that much slower
-SMALL = 1 << 13  # elements of the largest field; larger cases are tried from their start only
+SMALL = 1 << 13  # elements of the largest field; larger cases are tried from fresh starts alone
+FEW, BRIEFLY = 2, 2  # of these, and steps of each
 AT = (1, 2, 3, 4, 6, 8)  # steps after which a variant is compared
 RACED, RACED_OFTEN = 1 << 23, 1 << 18  # elements of a state on which races are sought, and often
 RACING = 6  # cases on which they are sought often
@@ -112,9 +113,11 @@ class InputVariant:
         return tuple(name for name in self.base.fixed if not run.evolving(name))
 
 
-def variant(label: str, base: Engine, case: Case, start: State, **more) -> InputVariant | None:
-    """The variant, if the baseline admits it."""
-    at = [n for n in AT if n <= case.steps]
+def variant(
+    label: str, base: Engine, case: Case, start: State, most: int = AT[-1], **more
+) -> InputVariant | None:
+    """The variant over at most so many steps, if the baseline admits it."""
+    at = [n for n in AT if n <= min(case.steps, most)]
     try:
         want = run_cache.along(base, case, start, at)
     except REFUSALS:
@@ -125,9 +128,18 @@ def variant(label: str, base: Engine, case: Case, start: State, **more) -> Input
 
 
 def input_variants(base: Engine, run: Reference) -> Iterator[InputVariant]:
-    """Every variant of a small case, each made when it is asked for; none of a larger one."""
+    """Every variant of a small case, each made when it is asked for; of a larger one some fresh
+    starts over a call or two."""
     small = max(t.numel() for t in run.start) <= SMALL
-    return filter(None, attempts(base, run) if small else ())
+    return filter(None, attempts(base, run) if small else few_attempts(base, run))
+
+
+def few_attempts(base: Engine, run: Reference) -> Iterator[InputVariant | None]:
+    """Fresh starts of a case whose state is large."""
+    still = tuple(name for name in base.fixed if not run.evolving(name))
+    brief = {"most": BRIEFLY if sum(t.numel() for t in run.start) <= RACED else 1}
+    for k, state in enumerate(islice(seeds(base, run, still), FEW), 1):
+        yield variant(f"seed {k}", base, run.case, state, **brief)
 
 
 def attempts(base: Engine, run: Reference) -> Iterator[InputVariant | None]:
@@ -185,12 +197,15 @@ def sizes(engine: str, case: str) -> tuple[int, ...]:
 
 
 def informative_cases(base: Engine, agreement: Agreement, full: bool = True) -> list[str]:
-    """Small cases that the claim covers, of which variants are made: three by size, or one."""
+    """Cases that the claim covers of which variants are made: of the small ones three by size, or
+    one; where all are large the smallest."""
     names = list(agreement.covered_of(base))
     if len(names) == 1:
         return names
     small = sorted((max(sizes(base.name, n)), n) for n in names if base.cases[n].stored)
     small = [n for count, n in small if count <= SMALL]
+    if not small:
+        return [min(names, key=lambda n: (max(sizes(base.name, n)), n))]
     middle = small[len(small) // 2 :][:1]
     return sorted({*small[:1], *middle, *small[-1:]}) if full else middle
 

@@ -151,6 +151,8 @@ def judge_engine(
             reason = f"{reason}, {unreached}"
         if status is Status.VERIFIED and (idle := idle_compiler(claim, clients[name])):
             status, reason = Status.REJECTED, idle
+        if status is Status.VERIFIED and (calls := clients[name].calls()):
+            status, reason = of_substitutes(calls, reason)
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
@@ -203,6 +205,19 @@ def idle_compiler(claim: Agreement, client: Candidate) -> str:
         f"it says that it needs {min(idle)!r}, and nothing was compiled on these cases; allowed: "
         "compiled code is seen to run; compile, or leave that out of needs"
     )
+
+
+def of_substitutes(calls: dict[str, int], reason: str) -> tuple[Status, str]:
+    """What follows from how often functions ran that stand in for ones of a user's program: one
+    that never ran shows nothing."""
+    for name, count in calls.items():
+        if count == 0:
+            return Status.REJECTED, (
+                f"{name} was replaced and never called in a step, so nothing of it was compared; "
+                "allowed: a function that the step calls from Python; name another"
+            )
+    told = [f"{name} in place" + f", called {n} times" * (n > 0) for name, n in calls.items()]
+    return Status.VERIFIED, f"{reason}, {', '.join(told)}"
 
 
 def changed_meanwhile(before: dict, after: dict, ran: dict[str, str]) -> str:

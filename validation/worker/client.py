@@ -118,6 +118,11 @@ class Candidate:
         """Compilers that its process had at hand and has compiled nothing with."""
         return self.about_itself().get("idle", [])
 
+    def calls(self) -> dict[str, int]:
+        """Of functions that stand in for ones of a user's program, how often each was called in the
+        steps that it has made; -1 where that is not counted."""
+        return self.about_itself().get("calls", {})
+
     def about_itself(self) -> dict:
         """What its process says of itself; nothing if it is dead."""
         try:

@@ -18,6 +18,7 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, State, Step, clone, replace
+from baselines.foreign import call_counts
 from validation import discovery
 from validation.claims import described
 from validation.mutation import mutants
@@ -42,6 +43,7 @@ def serve(name: str) -> None:
     torch.set_num_threads(int(os.environ.get("GROUNDSPEED_THREADS", "1")))
     before, functions = global_state.settings(), global_state.Functions()
     compiled = compilers.counts()
+    call_counts.start()
     steps: dict[str, object] = {}
     files, own = LoadedFiles(), OwnCode(name)
     engine = cache(lambda: own.watched(subject(name)))
@@ -52,6 +54,7 @@ def serve(name: str) -> None:
                 answer = {"claim": claim_of(name)}
             elif request["case"] == FILES:
                 answer = {"files": files.seen, "idle": compilers.idle_since(compiled)}
+                answer["calls"] = call_counts.calls
             else:
                 answer = respond(engine(), steps, request)
         except Exception as error:

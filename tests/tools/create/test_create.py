@@ -22,7 +22,8 @@ from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from baselines.foreign.snapshot import Snapshot
 from tools.__main__ import main
-from tools.create.step_capture import Capture, rule
+from tools.create.step_capture import Capture
+from tools.create.step_rule import rule
 from validation.records import digests
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -227,7 +228,7 @@ def test_what_is_not_deterministic_is_named_with_its_size(repository, project, g
         done = groundspeed("create", "dice.py")
         assert done.returncode == 1
         assert "dice.py: not deterministic under a fixed seed: x is" in done.stderr
-        assert "--output y" in done.stderr
+        assert "--ignore x=REASON" in done.stderr
         assert not (repository / "baselines" / "dice_v1").exists()
     finally:
         path.unlink()
@@ -269,9 +270,10 @@ def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, 
                   "tier/test_wave.py", "data/dt.txt")
     }  # fmt: skip
     step = origin["step"]
-    assert {f["name"] for f in step["fields"]} == {"wave_0", "wave_1", "result_value_1"}
+    assert {f["name"]: f["how"] for f in step["fields"]} == {
+        "wave_0": "returned", "wave_1": "returned", "n": "input", "result_value_1": "output",
+    }  # fmt: skip
     assert step["random"]
-    assert [s["name"] for s in step["scheduled"]] == ["n"]
     assert origin["program"]["writes"]
     assert set(origin["cases"]) == {"recorded", "another_seed"}
     assert "wall time" in (folder / "report.md").read_text()
@@ -344,8 +346,9 @@ def test_a_rule_is_plain_data_whatever_the_program_calls_its_numbers():
     for _ in range(3):
         step(state)
     (field,) = rule(capture)["step"]["fields"]
-    assert field["place"] == [["item", "arguments"], ["item", "state"], ["item", "u"]]
-    assert {type(key) for _, key in field["place"]} == {str}
+    (place,) = field["places"]
+    assert place == [["item", "arguments"], ["item", "state"], ["item", "u"]]
+    assert {type(key) for _, key in place} == {str}
 
 
 class Neighbours:

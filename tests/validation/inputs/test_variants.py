@@ -126,6 +126,18 @@ def test_trials_are_the_same_every_time(bench):
         assert all(torch.equal(a, b) for a, b in zip(one.start, two.start, strict=True))
 
 
+def test_a_large_state_is_tried_from_fresh_starts_for_a_call_or_two(bench, monkeypatch):
+    monkeypatch.setattr(variants, "SMALL", 16)
+    found = list(input_variants(base, bench.reference))
+    assert [(one.label, list(one.want)) for one in found] == [
+        ("seed 1", [1, 2]),
+        ("seed 2", [1, 2]),
+    ]
+    assert not any(one.optional for one in found)
+    (name,) = variants.informative_cases(base, Agreement(engine=base, level="exact", because="a"))
+    assert name in base.cases
+
+
 @pytest.fixture
 def made(monkeypatch):
     """Labels of the variants that are made meanwhile."""

@@ -9,7 +9,7 @@ from validation import discovery, machine
 from validation.claims import Agreement, described, from_description
 from validation.judge import verdicts
 from validation.judge.findings import CaseResult, Mutation
-from validation.judge.judge import conclude, continues
+from validation.judge.judge import conclude, continues, of_substitutes
 from validation.judge.verdicts import Status
 from validation.records import digests
 from validation.records.errors import BrokenLeaf
@@ -119,3 +119,12 @@ def test_a_link_out_of_a_folder_is_refused(leaf, tmp_path, target):
 def test_a_link_within_a_folder_is_a_file_like_others(leaf):
     (leaf / "again.py").symlink_to(leaf / "implementation.py")
     assert "optimizations/leaf/again.py" in verdicts.code_of("leaf")
+
+
+def test_a_function_that_stands_in_and_never_ran_is_refused_and_others_are_told():
+    status, reason = of_substitutes({"core:lap": 3, "core:Grid": -1}, "12 comparisons")
+    assert status is Status.VERIFIED
+    assert reason == "12 comparisons, core:lap in place, called 3 times, core:Grid in place"
+    status, reason = of_substitutes({"core:lap": 3, "core:never": 0}, "12 comparisons")
+    assert status is Status.REJECTED
+    assert "core:never was replaced and never called in a step" in reason
