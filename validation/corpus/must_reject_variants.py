@@ -293,13 +293,8 @@ MISSED = {
     "balls that overlap count once",
     "a cell has the volume of two dimensions",
     "logarithms of twenty steps",
-    "frequencies of the default type",
-    "diffuses at the gate",
-    "half populated is not dense",
-    "who does not move stands still",
-    "nearly done counts as not done",
     "samples in seven bits",
-    "half a cell rounds up",
+    "half a cell rounds up",  # one ulp decides otherwise: no claim but an exact one is asked there
 }
 ENTRIES = [control.entry for control in CONTROLS if control.entry.name not in MISSED]
 WITNESSES = {control.entry.name: control.witness for control in CONTROLS}

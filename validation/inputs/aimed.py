@@ -12,26 +12,32 @@ Eng. 45, 489 (2019), doi:10.1109/TSE.2017.2785841.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 
 from baselines.engine import Case, Engine, State
+from validation.inputs.extremes import extremes
 from validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind
 from validation.inputs.starts import Recipe
 from validation.inputs.thresholds import Aim
 from validation.inputs.tried import REFUSALS, Tried, tried
+from validation.records.errors import Sealed
 from validation.reference import case_fields
 from validation.reference.distance import floating
 from validation.reference.limits import Limits, reached_by
 from validation.reference.operator_count import operators
 
+EDGE = "edge"
 EQUAL = "equal"  # an outcome that rounding decides, whatever two runs of it say
 MOVES, WORK = 2000, 500_000  # at random; operators of one call of each
 SOURCES = 12  # inputs from which moves and lines begin
 COSTLY = 20_000  # operators of one call; a line takes some hundred calls
+EDGES = 2  # lines for one branch
 TIES = 4  # of one input, for which equal elements are sought, some hundred calls each
 STEPS = 24  # of the named cases
 EACH = 3  # starts for one outcome: clear of the change, and on either side of it
@@ -47,18 +53,21 @@ class Aimed(NamedTuple):
 
 def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Aimed:
     """Admitted inputs that reach what is missing."""
-    total, beyond = reached(engine, sources, chosen), Limits()
+    told = [tried_or_refused(engine, proposal) for proposal in extremes(engine.name)]
+    total, beyond = reached(engine, sources, chosen + told), Limits()
     named = list(filter(None, (tried(engine, Proposal(LIMIT, name)) for name in sources)))
     found = explored(engine, cheapest(engine, named, SOURCES), total)
-    inputs, seen = list(found), Ranges()
-    for one in (*named, *chosen, *found):
+    inputs, seen, edges = told + found, Ranges(), Counter()
+    for one in (*named, *chosen, *inputs):
         seen.add(one.start, *one.want.values())
     for one in found:
         total |= reached_by(engine, one.case, max(one.want), from_own(one))
     far = [t for t in chosen if t.proposal.kind == MOVED and " x1000 " in t.proposal.aim]
     for group in (named, far, found):
         for begin in cheapest(engine, group, SOURCES // 2):
-            for one in along_lines(engine, begin, total):
+            aim = Aim(engine, begin.case, begin.start, farthest(engine, begin))
+            lines = along_lines(engine, begin, aim, total), on_edges(engine, begin, aim, edges)
+            for one in chain(*lines):
                 limits = reached_by(engine, one.case, max(one.want), one.start)
                 if seen.hold(one.start):
                     total |= limits
@@ -66,6 +75,21 @@ def aimed(engine: Engine, sources: dict[str, Case], chosen: list[Tried]) -> Aime
                 else:
                     beyond |= limits
     return Aimed(inputs, beyond)
+
+
+def tried_or_refused(engine: Engine, proposal: Proposal) -> Tried:
+    """What an author lists, tried.
+
+    Raises:
+        Sealed: the engine does not admit it, or it tells nothing.
+    """
+    one = tried(engine, proposal)
+    if one is None:
+        raise Sealed(
+            f"baselines/{engine.name}/frozen/extremes.toml lists {proposal.label}; allowed: what "
+            "the engine admits and answers with finite numbers; correct it"
+        )
+    return one
 
 
 class Ranges:
@@ -124,13 +148,31 @@ def from_own(one: Tried) -> State | None:
     return one.start if one.proposal.begin else None
 
 
-def along_lines(engine: Engine, begin: Tried, total: Limits) -> Iterator[Tried]:
+def farthest(engine: Engine, begin: Tried) -> int:
+    """How many lines from there are looked at."""
+    return min(FARTHEST, LINES // max(1, calls(engine, begin)))
+
+
+def on_edges(engine: Engine, begin: Tried, aim: Aim, count: Counter) -> Iterator[Tried]:
+    """Inputs on both sides of the very place at which a branch in Python turns over.
+
+    A share of cells changes there by one cell, a sum by its last place: on one side it is equal to
+    what it is compared with, where any start is.
+    """
+    for place in sorted(aim.here):
+        if place.operator != "branch" or count[place] >= EDGES:
+            continue
+        near = replace(begin.proposal, aim=EDGE)
+        found = list(admitted(engine, near, list(aim.at(place, "true"))[-2:]))
+        count[place] += len(found) == 2
+        yield from found
+
+
+def along_lines(engine: Engine, begin: Tried, aim: Aim, total: Limits) -> Iterator[Tried]:
     """Inputs on lines from one start that reach what is missing in ``total``."""
     missing = total.missing()
     if not missing:
         return
-    most = min(FARTHEST, LINES // max(1, calls(engine, begin)))
-    aim = Aim(engine, begin.case, begin.start, most)
     within, ties = aim.outcomes(), TIES
     for place, outcome in missing:
         recipes: Iterable[Recipe] = ()

@@ -1,6 +1,6 @@
 """Selects the variants of an engine, measures them, and freezes them beside its seal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import baselines
 from baselines.engine import Engine
@@ -15,11 +15,12 @@ from validation.inputs.frozen_variants import (
     read,
     wide_run,
 )
-from validation.inputs.selection import selected, small
+from validation.inputs.selection import selected
 from validation.inputs.tried import Tried
 from validation.records import digests
 from validation.records.errors import BrokenRecord
 from validation.reference import case_fields
+from validation.reference.case_fields import Changes
 from validation.reference.limits import Limits, reached_by
 
 
@@ -36,7 +37,10 @@ def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Frozen
         reached |= reached_by(engine, one.case, max(one.want), from_own(one))
     coverage.add(name, {INPUTS: reached, coverage.BEYOND: beyond})
     return FrozenVariants(
-        engine=name, baseline=seal.seal, unmoved=unmoved(engine, chosen), variants=found
+        engine=name,
+        baseline=seal.seal,
+        unmoved=unmoved(engine, (v.changes for v in found)),
+        variants=found,
     ).write(place(name))
 
 
@@ -48,11 +52,24 @@ def lacking(name: str) -> bool:
         return manifest.place(name).joinpath("manifest.json").exists()
 
 
-def unmoved(engine: Engine, chosen: list[Tried]) -> list[str]:
-    """Fields of the small cases that none of the inputs changes."""
-    paths = {p.split(".")[0] for one in chosen for p in one.proposal.changes}
-    held = {path for case in small(engine).values() for path, _ in case_fields.everything(case)}
-    return sorted(path for path in held if "." not in path and path not in paths)
+def unmoved(engine: Engine, changes: Iterable[Changes]) -> list[str]:
+    """Fields of the named cases, nested ones included, that none of the changes moves; entries of
+    a tuple are no fields of their own."""
+    moved = {outline(path) for change in changes for path in change}
+    held = {
+        outline(path) for case in engine.cases.values() for path, _ in case_fields.everything(case)
+    }
+
+    def stands_still(path: str) -> bool:
+        within = (m for m in moved if f"{m}.".startswith(f"{path}.") or path.startswith(f"{m}."))
+        return not any(within)
+
+    return sorted(filter(stands_still, held))
+
+
+def outline(path: str) -> str:
+    """The path without the places in tuples: "bodies.position" of "bodies.position.1.0"."""
+    return ".".join(name for name in path.split(".") if not name.isdigit())
 
 
 def measured(one: Tried) -> FrozenVariant:

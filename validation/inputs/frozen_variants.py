@@ -174,7 +174,20 @@ def read(path: Path) -> FrozenVariants:
 
 
 def frozen_variants(engine: str) -> list[FrozenVariant]:
-    """The variants of an engine; none where none were frozen with it.
+    """The variants of an engine; none where none were frozen with it."""
+    found = sealed(engine)
+    return found.variants if found else []
+
+
+def never_moved(engine: str) -> list[str]:
+    """Fields of the engine's cases that none of its variants moves; none where it has none."""
+    found = sealed(engine)
+    return found.unmoved if found else []
+
+
+def sealed(engine: str) -> FrozenVariants | None:
+    """What is frozen beside the engine's seal.
+
 
     Raises:
         Sealed: the file is damaged, or belongs to another seal.
@@ -184,9 +197,9 @@ def frozen_variants(engine: str) -> list[FrozenVariant]:
     try:
         found = read(path)
     except FileNotFoundError:
-        return []
+        return None
     except BrokenRecord as error:
         raise Sealed(f"{error}; {again}") from None
     if found.baseline != manifest.manifest(engine).seal:
         raise Sealed(f"{path.name} of {engine} belongs to another seal; {again}")
-    return found.variants
+    return found

@@ -12,6 +12,7 @@ Pairs are combined in `covering`.
 """
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,12 +22,12 @@ import torch
 from baselines.engine import WIDER, Case, Engine, State, plain
 from validation.inputs.features import kind as kind_of
 from validation.reference import case_fields
-from validation.reference.case_fields import LIKE, Changes
+from validation.reference.case_fields import LIKE, MADE, Changes
 
 PAIR, LIMIT, SHAPE, MOVED, COUNTER = KINDS = ("pair", "limit", "shape", "moved", "counter")
 FACTORS = (0.7, 1.5, 0.1, 10.0, 0.001, 1000.0)
 SIZES = (1, 2, 7, 31, 32, 33, 63, 64, 65, 127, 128, 129, 200)
-TWO_SIZES = (33, 65)
+TWO_SIZES = ((65, 33), (33, 65), (33, 33), (65, 65))
 NARROW = (7, 5, 3)  # other sizes, where one is large
 LIMITS = (1 << 7, 1 << 8, 1 << 15, 1 << 16, 1 << 24, 1 << 31)  # of integers, and of float32's
 OTHERS = 4  # values of other cases that a field is given
@@ -60,9 +61,8 @@ class Proposal:
 
 def shown(value: object) -> str:
     if isinstance(value, dict):
-        return (
-            f"of {value[LIKE]}" if LIKE in value else " ".join(f"{k} {v}" for k, v in value.items())
-        )
+        words = " ".join(f"{k} {v}" for k, v in value.items())
+        return f"of {value[LIKE]}" if LIKE in value else words
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
@@ -112,6 +112,8 @@ def moves(
                     yield str(other), {path: str(other).removeprefix("torch.")}
     elif isinstance(value, tuple) and value:
         yield from longer(case, path, value)
+    for name in unused(path, case, others):
+        yield name, {path: {MADE: name}}
     if not isinstance(value, bool | float | torch.dtype):
         found = list(borrowed(path, value, others))
         if not isinstance(value, int) or len(found) < OTHERS:  # else it is no choice, but a size
@@ -197,14 +199,35 @@ def borrowed(path: str, value: object, others: dict[str, Case]) -> Iterator[tupl
             yield f"of {name}", {path: {LIKE: name}}
 
 
+def unused(path: str, case: Case, others: dict[str, Case]) -> list[str]:
+    """Classes that the field is declared for and that it has in none of the cases."""
+    held = {type(getattr(other, path, None)).__name__ for other in (case, *others.values())}
+    declared = case_fields.classes(case, path)
+    return [name for name in declared if name not in held and needs_nothing(declared[name])]
+
+
+def needs_nothing(kind: type) -> bool:
+    """Whether every field of a dataclass has a default."""
+    missing = dataclasses.MISSING
+    return all(f.default is not missing or f.default_factory is not missing
+               for f in dataclasses.fields(kind))  # fmt: skip
+
+
 def plain_or_none(value: object) -> object:
     return repr(plain(value))
 
 
 def shapes(engine: Engine, sources: dict[str, Case]) -> Iterator[Proposal]:
-    """Each size of each source case, alone and with the others of its tuple small."""
-    for name, case in sources.items():
-        paths = list(sizes(engine, case))
+    """Two sizes of each source case that belong together, both large; then each size, alone and
+    with the others of its tuple small."""
+    known = {name: list(sizes(engine, case)) for name, case in sources.items()}
+    for name, paths in known.items():
+        for one, other in itertools.combinations(paths, 2):
+            if belong_together(engine, sources[name], one, other):
+                for two in TWO_SIZES:
+                    changes = dict(zip((one, other), two, strict=True))
+                    yield Proposal(SHAPE, name, changes, aim=f"{one}, {other} are {two}")
+    for name, paths in known.items():
         for path in paths:
             beside = [
                 p for p in paths if p != path and p.rpartition(".")[0] == path.rpartition(".")[0]
@@ -233,6 +256,26 @@ def sizes(engine: Engine, case: Case) -> Iterator[str]:
                     break
             except (ValueError, RuntimeError, IndexError, TypeError):
                 continue
+
+
+def belong_together(engine: Engine, case: Case, one: str, other: str) -> bool:
+    """Whether two sizes are of one tuple, or the length of some axis is not the sum of what each
+    adds, as that of cells in rows and columns."""
+    if "." in one and one.rpartition(".")[0] == other.rpartition(".")[0]:
+        return True
+
+    def lengths(*paths: str) -> list[int] | None:
+        more = {path: case_fields.at(case, path.split(".")) + 1 for path in paths}
+        try:
+            state = engine.initial(case_fields.changed(case, more, {}))
+        except (ValueError, RuntimeError, IndexError, TypeError):
+            return None
+        return [n for shape in shape_of(state) for n in shape]
+
+    found = [lengths(), lengths(one), lengths(other), lengths(one, other)]
+    if None in found or len(set(map(len, found))) > 1:
+        return False
+    return any(d - c != b - a for a, b, c, d in zip(*found, strict=True))
 
 
 def shape_of(state: State) -> list[tuple[int, ...]]:

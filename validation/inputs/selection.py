@@ -19,12 +19,15 @@ from validation.inputs.covering import Covering
 from validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
 from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
 from validation.reference import case_fields
-from validation.reference.limits import Limits
+from validation.reference.case_fields import MADE
+from validation.reference.limits import Limits, reached_by
 from validation.reference.trajectory import along
 
 MOST = 360
 TRIES = 6  # proposals of one aim
-CHOICES = 3  # cases on which a choice is made otherwise
+CHOICES, TYPES = 3, 6  # cases on which a choice is made otherwise, and the type
+ROUNDS = 3  # cases on which sizes are changed
+STEPS = 24  # of a case, by which it is told what it reaches
 LATER = 24  # steps after which some parameters show only
 CLEAR = 1e-3  # of a field: an effect that no tolerance hides
 VISIBLE = 1e-9
@@ -41,10 +44,12 @@ def selected(engine: Engine, tell: Callable[[str], None] = lambda line: None) ->
     tell(f"inputs: {PAIR}")
     found[PAIR] = list(combined(engine, sources))
     tell(f"inputs: {MOVED}")
-    found[MOVED] = list(moved(engine, sources, found[PAIR]))
-    for kind, make in {SHAPE: shaped, COUNTER: counting}.items():
-        tell(f"inputs: {kind}")
-        found[kind] = list(make(engine, sources))
+    order = most_telling(engine, sources)
+    found[MOVED] = list(moved(engine, sources, found[PAIR], order))
+    tell(f"inputs: {SHAPE}")
+    found[SHAPE] = list(shaped(engine, sources, order))
+    tell(f"inputs: {COUNTER}")
+    found[COUNTER] = list(counting(engine, sources))
     tell(f"inputs: {LIMIT}")
     found[LIMIT], beyond = aimed(engine, sources, list(chain(*found.values())))
     turns = zip_longest(*(found[kind] for kind in KINDS))
@@ -66,6 +71,16 @@ def says_more(case: Case) -> bool:
     """Whether a case has numbers or choices of its own."""
     common = {f.name for f in dataclasses.fields(Case)}
     return any(name not in common and not isinstance(v, str) for name, v in case_fields.parts(case))
+
+
+def most_telling(engine: Engine, sources: dict[str, Case]) -> list[str]:
+    """Names of the cases; each reaches most of the conditions that those before it do not."""
+    left = {n: reached_by(engine, c, min(c.steps, STEPS)).reached() for n, c in sources.items()}
+    order, seen = [], set()
+    while left:
+        order.append(max(left, key=lambda name: len(left[name] - seen)))
+        seen |= left.pop(order[-1])
+    return order
 
 
 def begun(engine: Engine, proposal: Proposal) -> Iterator[Tried]:
@@ -92,9 +107,11 @@ def clearest(engine: Engine, group: list[Proposal]) -> Tried | None:
     return best
 
 
-def moved(engine: Engine, sources: dict[str, Case], rows: list[Tried]) -> Iterator[Tried]:
-    """Each field moved in each way, choices on several cases; of fields that only the start is
-    made of, one way."""
+def moved(
+    engine: Engine, sources: dict[str, Case], rows: list[Tried], order: list[str]
+) -> Iterator[Tried]:
+    """Each field moved in each way, choices on several cases, in that order; of fields that only
+    the start is made of, one way, and each class."""
     groups: dict[str, list[Proposal]] = {}
     near = [(row.proposal, row.case) for row in rows]
     for proposal in moves.moved(engine, sources, near):
@@ -104,10 +121,12 @@ def moved(engine: Engine, sources: dict[str, Case], rows: list[Tried]) -> Iterat
         path, word, _ = aim.split(" ", 2)
         parts = [group]
         if is_choice(group[0].changes.get(path)):
-            parts = [[p] for p in group[:CHOICES]]
+            group = sorted(group, key=lambda p: order.index(p.case))
+            parts = [[p] for p in group[: TYPES if path == "dtype" else CHOICES]]
         for best in filter(None, (clearest(engine, part) for part in parts)):
             if best.effect <= VISIBLE and not isinstance(best.proposal.changes.get(path), list):
-                only_starts.setdefault(path, best)
+                made = MADE in str(best.proposal.changes.get(path))
+                only_starts.setdefault((path, word if made else ""), best)
             elif (path, word) in seen:
                 again.append(best)
             else:
@@ -122,16 +141,16 @@ def is_choice(value: object) -> bool:
     return isinstance(value, bool | str | None | dict)
 
 
-def shaped(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
-    """Each size, on the smallest case and on the one with the most features."""
+def shaped(engine: Engine, sources: dict[str, Case], order: list[str]) -> Iterator[Tried]:
+    """Two sizes, and each size, on the cases that come first in that order: those that collect
+    and those that move, say."""
     groups: dict[str, dict[str, list[Proposal]]] = {}
     for proposal in moves.shapes(engine, sources):
         groups.setdefault(proposal.aim, {}).setdefault(proposal.case, []).append(proposal)
-    rounds = ([], [])
-    for group in groups.values():
-        ordered = [*group]
-        dense = max(ordered, key=lambda name: density(sources[name]))
-        for place, name in enumerate(dict.fromkeys((ordered[0], dense))):
+    rounds = [[] for _ in range(ROUNDS)]
+    for aim, group in groups.items():
+        most = ROUNDS if "," in aim else ROUNDS - 1
+        for place, name in enumerate(sorted(group, key=order.index)[:most]):
             one = next(filter(None, (first(engine, p) for p in group[name])), None)
             if one is not None:
                 rounds[place].append(one)
@@ -140,12 +159,6 @@ def shaped(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:
 
 def first(engine: Engine, proposal: Proposal) -> Tried | None:
     return next(begun(engine, proposal), None)
-
-
-def density(case: Case) -> int:
-    """How many fields of a case are not as by default."""
-    held = case_fields.parts(case)
-    return sum(moves.default(case, name) != value for name, value in held)
 
 
 def combined(engine: Engine, sources: dict[str, Case]) -> Iterator[Tried]:

@@ -89,6 +89,7 @@ class VariantsSummary(Part):
     tried: int = 0  # of them, answered and compared
     declined: int = 0  # that the candidate refuses to do
     left_out: dict[str, int] = {}  # how many were not asked, by the reason
+    unmoved: list[str] = []  # fields of the cases that no variant moves
     checks: int = 0
     broken: str = ""  # the first failure, with its input
     unfinished: str = ""
@@ -96,6 +97,7 @@ class VariantsSummary(Part):
     def __str__(self) -> str:
         more = [f"{self.declined} declined"] if self.declined else []
         more += [f"{count} left out: {why}" for why, count in self.left_out.items()]
+        more += [f"none moves {', '.join(self.unmoved)}"] if self.unmoved else []
         words = f"{self.tried} of {self.frozen} frozen variants"
         return f"{words} ({'; '.join(more)})" if more else words
 

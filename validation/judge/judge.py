@@ -17,7 +17,7 @@ from validation.claims import Agreement, from_description
 from validation.discovery import BrokenLeaf, engine_family
 from validation.golden import manifest
 from validation.golden.coverage import never_reached
-from validation.inputs.frozen_variants import INPUTS, frozen_variants
+from validation.inputs.frozen_variants import INPUTS, frozen_variants, never_moved
 from validation.inputs.variants import sizes
 from validation.judge import checks, previous_tolerance, verdicts
 from validation.judge.case_checks import CaseChecks
@@ -138,7 +138,7 @@ def judge_engine(
             found = pool.map(partial(run, CaseChecks(data)), asked)
             for name, result in zip(asked, found, strict=True):
                 results[name][case_name] = result
-        others = VariantChecks(base, frozen_variants(engine))
+        others = VariantChecks(base, frozen_variants(engine), never_moved(engine))
         passed = [n for n in able if continues(results[n]) and results[n]]
         found = pool.map(partial(try_variants, others, able, clients, before, coverage), passed)
         variants = dict(zip(passed, found, strict=True))

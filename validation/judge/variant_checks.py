@@ -5,7 +5,7 @@ asked only for what occurs in these: their choices, options, types and numbers o
 that is compiled takes seconds for each new shape and is tried on the first few.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
 import torch
@@ -32,10 +32,11 @@ class VariantChecks:
     Args:
         base: the engine.
         frozen: its variants, in their order.
+        unmoved: fields of its cases that none of them moves.
     """
 
-    def __init__(self, base: Engine, frozen: list[FrozenVariant]):
-        self.base, self.frozen = base, frozen
+    def __init__(self, base: Engine, frozen: list[FrozenVariant], unmoved: Sequence[str] = ()):
+        self.base, self.frozen, self.unmoved = base, frozen, list(unmoved)
         self.runs: dict[tuple[int, int], VariantRun] = {}
 
     def run(self, place: int, stride: int) -> VariantRun:
@@ -86,7 +87,7 @@ class VariantChecks:
         self, claim: Agreement, candidate: StateSource, coverage: Coverage
     ) -> tuple[VariantsResult, VariantRun | None]:
         """What the candidate makes of the variants, and the one on which it failed."""
-        result = VariantsResult(frozen=len(self.frozen))
+        result = VariantsResult(frozen=len(self.frozen), unmoved=self.unmoved)
         for place in self.chosen(claim, coverage, result):
             run = self.run(place, claim.engine.stride)
             try:

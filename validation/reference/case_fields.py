@@ -2,11 +2,13 @@
 
 A path is a text such as "dt", "shape.0" or "bodies.position.1.0". Changes are plain data, so that
 they can be filed and sent to a candidate's process: {path: value}, applied in their order, where a
-value is a number, a text, None, a list for a tuple, the name of a torch dtype, or {"like": CASE}
-for what the named case of that engine holds at that path.
+value is a number, a text, None, a list for a tuple, the name of a torch dtype, {"like": CASE} for
+what the named case of that engine holds at that path, or {"made": CLASS} for an object of a class
+that the field is declared for, made without arguments.
 """
 
 import dataclasses
+import typing
 from collections.abc import Iterator, Mapping
 from functools import reduce
 
@@ -15,7 +17,7 @@ import torch
 from baselines.engine import Case, replace
 
 WORKING = ("steps", "device", "timed", "quick", "stored")  # of a case: no physics
-LIKE = "like"
+LIKE, MADE = "like", "made"
 Changes = dict[str, object]
 
 
@@ -70,12 +72,20 @@ def changed(case: Case, changes: Mapping[str, object], cases: Mapping[str, Case]
     for path, value in changes.items():
         name, *rest = path.split(".")
         whole = new.get(name, at(case, [name]))
-        if isinstance(value, dict):
+        if isinstance(value, dict) and MADE in value:
+            value = classes(case, path)[value[MADE]]()
+        elif isinstance(value, dict):
             value = at(cases[value[LIKE]], [name, *rest])
         else:
             value = as_held(value, at(whole, rest))
         new[name] = put(whole, rest, value)
     return replace(case, **new)
+
+
+def classes(case: Case, path: str) -> dict[str, type]:
+    """The dataclasses that a field of the case itself is declared for, by their names."""
+    kind = typing.get_type_hints(type(case)).get(path)
+    return {c.__name__: c for c in typing.get_args(kind) if dataclasses.is_dataclass(c)}
 
 
 def as_held(value: object, old: object) -> object:

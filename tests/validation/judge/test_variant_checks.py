@@ -64,6 +64,12 @@ def test_a_number_that_is_forgotten_is_found_and_named(checks, field, level):
     assert result.tried < 90, "the first failure ends it"
 
 
+def test_a_field_that_none_moves_is_named(checks):
+    idle = VariantChecks(checks.base, checks.frozen[:1], ["bodies.width"])
+    result, _ = idle.check(claim(checks), Here(checks.base), EVERY)
+    assert "none moves bodies.width" in str(result)
+
+
 def test_a_value_error_declines_and_any_other_rejects(checks):
     def walls(case):
         return "ValueError: walls; allowed: none" if case.boundary == "reflective" else ""
