@@ -28,7 +28,8 @@ RULES = (  # of validation/: packages and modules that hold rules, whole
 )  # fmt: skip
 NO_RULES = {  # in these: how work is organized and kept; whatever is new holds rules
     "golden/coverage.py", "golden/manifest.py", "golden/run_cache.py", "inputs/aimed.py",
-    "inputs/covering.py", "inputs/features.py", "inputs/freeze_variants.py", "inputs/selection.py",
+    "inputs/covering.py", "inputs/extremes.py", "inputs/features.py", "inputs/freeze_variants.py",
+    "inputs/selection.py",
     "judge/divergence.py", "judge/verdicts.py", "reference/limits.py",
     "worker/allocator.py", "worker/forkserver.py", "worker/preload/gc_off.py",
     "worker/preload/inductor.py", "worker/preload/numba_jit.py",
@@ -203,6 +204,12 @@ JUDGE = Protocol(
             "what the cases never vary, combine or reach is tried; states, threads, compilers and "
             "the harness are watched at every call; own errors leave out the preparation",
             (*PASSED, *REJECTED, THREADS),
+        ),
+        Change(
+            14,
+            "sizes are raised together, both sides of a branch's edge and an author's extremes are "
+            "tried; of a program's functions the replaced ones must be called",
+            PASSED,
         ),
     ),
     rules_of_the_judge,

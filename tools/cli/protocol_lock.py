@@ -66,7 +66,9 @@ def lock_raised(protocol: Protocol) -> None:
             f"the {protocol.name} protocol is {protocol.number} and {before} is locked; allowed: a "
             f"higher one; add a line to the history in {history_of(protocol)}"
         )
-    protocol.write_lock(answers=protocol.locked().get("answers", {}) | answers(protocol))
+    before = protocol.locked().get("answers", {})
+    protocol.write_lock(answers=before)  # what is judged now is judged under these rules, and filed
+    protocol.write_lock(answers=before | answers(protocol, file=True))
 
 
 def lock_same(protocol: Protocol) -> None:
@@ -87,9 +89,9 @@ def lock_same(protocol: Protocol) -> None:
     protocol.write_lock(answers=before | now)
 
 
-def answers(protocol: Protocol) -> dict[str, str]:
+def answers(protocol: Protocol, file: bool = False) -> dict[str, str]:
     """What an instrument says of everything whose answer is known, as far as this machine can ask:
-    controls by part and name, optimizations by name."""
+    controls by part and name, optimizations by name; verdicts are filed if that is asked for."""
     from validation import corpus  # late: torch
 
     with console.progress(f"asking the {protocol.name}") as tell:
@@ -102,14 +104,14 @@ def answers(protocol: Protocol) -> dict[str, str]:
             for name, entry in corpus.entries(part).items():
                 tell(f"{part}: {name}")
                 found[f"{part}/{name}"] = "rejected" if run(part, entry) else "accepted"
-        return found | (verdicts(tell) if protocol is JUDGE else {})
+        return found | (verdicts(tell, file) if protocol is JUDGE else {})
 
 
-def verdicts(tell: console.Tell) -> dict[str, str]:
+def verdicts(tell: console.Tell, file: bool) -> dict[str, str]:
     """Status and mutation score of every optimization that this machine can judge."""
     from validation.judge.judge import judge  # late: torch
 
-    found = judge(discovery.names(), tell=lambda name, case: tell(f"{name} on {case}"), file=False)
+    found = judge(discovery.names(), tell=lambda name, case: tell(f"{name} on {case}"), file=file)
     return {v.optimization: score(v) for v in found if v.status != "UNAVAILABLE"}
 
 

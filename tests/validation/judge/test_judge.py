@@ -103,7 +103,7 @@ def test_a_changed_byte_makes_a_verdict_stale(scratch):
     assert "VERIFIED" in scratch.run("list").stdout
     path = scratch.file("optimizations", "lattice_field_null", "implementation.py")
     path.write_text(path.read_text() + "\n# a remark\n")
-    listed = scratch.run("list").stdout
+    listed = scratch.run("list", "lattice_field_null").stdout
     assert "STALE" in listed
     assert "optimizations/lattice_field_null/implementation.py changed" in listed
 
