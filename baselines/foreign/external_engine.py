@@ -81,8 +81,25 @@ def program_run(case: dict) -> ProgramRun:
 
 
 def over_state(baseline: Engine, stepper: Callable[[Case], Step]) -> Engine:
-    """An optimization written from scratch: its step takes and returns the canonical state."""
-    return replace(baseline, stepper=stepper, adopt=same, observe=same, in_place=False)
+    """An optimization written from scratch: its step takes and returns the canonical state.
+
+    What the caller of the program's step sets for the next call is put into the state after each.
+    """
+    own = baseline.stepper
+
+    def build(case: Case) -> Step:
+        step, given = stepper(case), own.given(case) if isinstance(own, Stepper) else {}
+        if not given:
+            return step
+        return lambda state: set_next(step(state), int(state.calls) + 1 - case.first, given)
+
+    return replace(baseline, stepper=build, adopt=same, observe=same, in_place=False)
+
+
+def set_next(state: State, number: int, given: Mapping[str, list[torch.Tensor]]) -> State:
+    """The state with what is set for call ``number``; after the last that was seen, the same."""
+    rows = {name: table[min(number, len(table) - 1)].clone() for name, table in given.items()}
+    return state._replace(**rows)
 
 
 def substitute(baseline: Engine, functions: Mapping[str, Callable]) -> Engine:
@@ -163,6 +180,12 @@ class Stepper:
         if (absent := boundaries.absent()) and not self.absent:
             raise Broken(f"nothing in the program answers to {absent[0]}, so nothing is replaced; "
                          "allowed: module:function of a module that it imports")  # fmt: skip
+
+    def given(self, case: ProgramRun) -> dict[str, list[torch.Tensor]]:
+        """Fields of the state that the program's caller sets for each call, with their values."""
+        file = self.folder / "schedule.pt"
+        tables = torch.load(file, weights_only=True)[case.start] if file.exists() else {}
+        return {name: table for name, table in tables.items() if name in self.state._fields}
 
     def whole_run(self, program: Program, origin: dict, state: State) -> State:
         """The whole program once more, with the next seed.

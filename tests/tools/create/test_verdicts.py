@@ -37,6 +37,19 @@ EDGE = """
 RIGHT = """
     return np.roll(u, 1, 0) + np.roll(u, -1, 0) + np.roll(u, 1, 1) + np.roll(u, -1, 1) - 4 * u
 """
+OVER = """
+
+def stepper(case):
+    def step(state):
+        u = state.u
+        lap = np.roll(u, 1, 0) + np.roll(u, -1, 0) + np.roll(u, 1, 1) + np.roll(u, -1, 1) - 4 * u
+        return state._replace(u=u + 0.1 * lap + state.kick, calls=state.calls + 1)
+
+    return step
+
+
+engine = over_state(baseline, stepper)
+"""
 # of a function: its body, and what the verdict must say
 CANDIDATES = {
     "right": ("core:lap", RIGHT, "VERIFIED", "core:lap in place, called"),
@@ -102,6 +115,20 @@ def test_a_verdict_rests_on_functions_that_ran_and_on_other_starts(made, said, w
     assert f" {status} " in text, text
     assert words in text
     assert code == (status != "VERIFIED")
+
+
+def test_a_step_from_state_to_state_is_given_what_the_caller_sets(made, said):
+    folder = made / "optimizations" / "over"
+    said("new", "over", "--baseline", "blob_v1")
+    body = OVER.replace("np.roll", "torch.roll")
+    (folder / "implementation.py").write_text(
+        '"""A candidate.\n\nOf a test.\n"""\n\nimport torch\n\n'
+        "from baselines.blob_v1 import engine as baseline\n"
+        f"from baselines.foreign import over_state\n{body}"
+    )
+    code, text = said("validate", "over")
+    assert code == 0, text
+    assert " VERIFIED exact" in text
 
 
 def test_a_run_of_which_only_inputs_are_left_is_refused(said, project):
