@@ -208,7 +208,8 @@ JUDGE = Protocol(
         Change(
             14,
             "sizes are raised together, both sides of a branch's edge and an author's extremes are "
-            "tried; of a program's functions the replaced ones must be called",
+            "tried; large states are tried from fresh starts; a function that stands in for one of "
+            "a program must be called",
             PASSED,
         ),
     ),
