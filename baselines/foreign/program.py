@@ -7,11 +7,11 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib.machinery import PathFinder
 from typing import Any
 
-from baselines.foreign.frame_locals import with_locals
+from baselines.foreign.frame_locals import locals_told
 from baselines.foreign.pytest_runner import Tests, run_tests
 from baselines.foreign.sandbox import Boundaries, Broken, Sandbox
 
@@ -51,7 +51,7 @@ def run_script(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     setattr(module, BOUNDARY, boundaries.wraps.__getitem__)
     sys.modules["__main__"] = module
     try:
-        exec(compile(tree, sandbox.original(str(path)), "exec"), module.__dict__)
+        exec(compile(tree, sandbox.original(str(path)), "exec", dont_inherit=True), vars(module))
     except SystemExit as left:
         if left.code not in (None, 0):
             raise Broken(f"it ended with exit code {left.code}") from None
@@ -90,7 +90,8 @@ def run_callable(sandbox: Sandbox) -> dict[str, Any]:
         function = getattr(owner(), program.part.rpartition(".")[2])
     refuse_arguments(function, program.part)
     left: dict[str, Any] = {}
-    value = with_locals(function, left.update)()
+    with locals_told(function, left.update):
+        value = function()
     return left if value is None else {"result": value, **left}
 
 
@@ -135,15 +136,20 @@ class BoundedTests(Tests):
         super().__init__()
         self.boundaries = boundaries
         self.left: dict[str, dict] = {}
+        self.told = ExitStack()
 
     def pytest_collection_finish(self, session):
         for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
             self.boundaries.meet(module)
 
-    def pytest_pyfunc_call(self, pyfuncitem):
-        left: dict[str, Any] = {}
-        self.left[pyfuncitem.name] = left
-        pyfuncitem.obj = with_locals(pyfuncitem.obj, left.update)
+    def pytest_runtest_protocol(self, item):
+        """Of every kind of test: functions, methods, and those of unittest."""
+        self.left[item.nodeid.partition("::")[2]] = left = {}
+        if callable(function := getattr(item, "obj", None)):
+            self.told.enter_context(locals_told(function, left.update))
+
+    def pytest_runtest_logfinish(self):
+        self.told.close()
 
 
 def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
@@ -153,14 +159,11 @@ def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
         Broken: pytest is missing, or a test did not pass.
     """
     program, tests = sandbox.program, BoundedTests(boundaries)
-    options = [
-        f"--basetemp={sandbox.folder}/.basetemp",
-        f"--rootdir={sandbox.folder / program.cwd}",
-    ]
+    options = [f"--basetemp={sandbox.folder}/.basetemp"]
     options += ["-c", str(sandbox.folder / program.config)] if program.config else []
     if problem := run_tests(str(sandbox.folder / program.file), program.part, options, tests):
         raise Broken(problem)
-    sandbox.seconds = tests.seconds
+    sandbox.seconds, sandbox.config = tests.seconds, tests.config
     if len(tests.left) == 1:
         return next(iter(tests.left.values()))
     return {f"{t}.{k}": v for t, left in tests.left.items() for k, v in left.items()}

@@ -156,6 +156,7 @@ class Sandbox:
         self.program = program
         self.modules: dict[str, types.ModuleType] = {}
         self.seconds: float | None = None  # in the tests themselves, by pytest's own report
+        self.config: Path | None = None  # the configuration file that pytest has found
         self.folder = files
         if stands_for is None:
             base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()

@@ -157,6 +157,7 @@ class WholeRun:
         self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
 
     def test(self) -> None:
+        reach(self.target["root"])  # as where tests are started with python -m pytest
         plain = ("--assert=plain",)  # lines are those of the file
         if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
             raise Unfit(problem)
