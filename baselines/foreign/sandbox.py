@@ -14,6 +14,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,8 @@ from typing import Any
 import torch
 
 Wrap = Callable[[Callable], Callable]
+# Modules, working folder, generators and output are the process's: one thread has them at a time.
+RUNNING = threading.RLock()
 
 
 class Broken(RuntimeError):
@@ -181,7 +184,7 @@ class Sandbox:
     @contextmanager
     def open(self, boundaries: Boundaries, seed: int) -> Iterator[None]:
         """Everything as the program expects it, and as it was found afterwards."""
-        with kept_settings(), self.with_modules(fresh=True):
+        with RUNNING, kept_settings(), self.with_modules(fresh=True):
             os.chdir(self.folder / self.program.cwd)
             sys.dont_write_bytecode = True
             sandbox, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
@@ -202,6 +205,11 @@ class Sandbox:
     @contextmanager
     def with_modules(self, fresh: bool = False) -> Iterator[None]:
         """The program's modules in place of others of the same names; cheap."""
+        with RUNNING, self.own_modules(fresh):
+            yield
+
+    @contextmanager
+    def own_modules(self, fresh: bool) -> Iterator[None]:
         if fresh:
             self.modules = {}
             others = {n: m for n, m in sys.modules.items() if self.own(n)}

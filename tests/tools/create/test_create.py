@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -325,6 +326,43 @@ def test_a_name_that_is_taken_gives_one_clear_line(refused, project, what):
         for name in files:
             (project / name).unlink()
         shutil.rmtree(project / "signal", ignore_errors=True)
+
+
+def test_a_program_waits_until_another_of_the_process_has_ended(tmp_path):
+    """Both have a module of one name, a folder to run in, and random numbers."""
+    rooms, left, begun = {}, {}, threading.Event()
+    for name, size in (("first", 1), ("second", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "size.py").write_text(f"SIZE = {size}\n")
+        (folder / "main.py").write_text(
+            "import os, random\n"
+            "def meet(): pass\n"
+            "meet()\n"
+            "from size import SIZE\n"
+            "draws, here = [random.random() for _ in range(SIZE)], os.getcwd()\n"
+        )
+        rooms[name] = Sandbox(
+            folder, Program(kind="script", file="main.py", paths=(".",), names=("size",))
+        )
+
+    def whole_run(name, meet):
+        left[name] = run(rooms[name], Boundaries({"main:meet": lambda _: meet}), 3)
+
+    other = threading.Thread(target=whole_run, args=("second", begun.set), daemon=True)
+
+    def meet():
+        other.start()
+        assert not begun.wait(1.0), "the second program began inside of the first"
+
+    where, out = os.getcwd(), sys.stdout
+    whole_run("first", meet)
+    other.join(60)
+    assert begun.is_set()
+    assert [left[name]["SIZE"] for name in rooms] == [1, 2]
+    assert left["first"]["draws"] == left["second"]["draws"][:1]
+    assert [left[name]["here"] for name in rooms] == [str(r.folder) for r in rooms.values()]
+    assert (os.getcwd(), sys.stdout, "size" in sys.modules) == (where, out, False)
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(()), None])
