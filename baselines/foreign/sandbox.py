@@ -18,7 +18,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -170,6 +170,12 @@ class Sandbox:
         (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
         self.paths = [str(self.folder / p) for p in program.paths]
 
+    @property
+    def compiled_code(self) -> AbstractContextManager:
+        """Where numba keeps it: among our copies; who brings copies says it in the environment."""
+        ours = self.copies == self.folder
+        return numba_cache(self.folder / ".caches") if ours else nullcontext()
+
     def original(self, path: str) -> str:
         """The file that a copy in this room stands for."""
         inside = f"{self.copies}{os.sep}"
@@ -184,7 +190,7 @@ class Sandbox:
     @contextmanager
     def open(self, boundaries: Boundaries, seed: int) -> Iterator[None]:
         """Everything as the program expects it, and as it was found afterwards."""
-        with RUNNING, kept_settings(), self.with_modules(fresh=True):
+        with RUNNING, kept_settings(), self.compiled_code, self.with_modules(fresh=True):
             os.chdir(self.folder / self.program.cwd)
             sys.dont_write_bytecode = True
             sandbox, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
@@ -270,6 +276,24 @@ def sow(seed: int) -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(seed % (1 << 32))
+
+
+@contextmanager
+def numba_cache(folder: Path) -> Iterator[None]:
+    """``numba.njit(cache=True)`` keeps machine code there, not beside the source that it names."""
+    variable = "NUMBA_CACHE_DIR"
+    before = os.environ.get(variable, "")
+
+    def set_to(value: str) -> None:
+        os.environ[variable] = value
+        if numba := sys.modules.get("numba.core.config"):  # it reads the variable when imported
+            numba.CACHE_DIR = value
+
+    set_to(str(folder))
+    try:
+        yield
+    finally:
+        set_to(before)
 
 
 SETTINGS = (

@@ -365,6 +365,31 @@ def test_a_program_waits_until_another_of_the_process_has_ended(tmp_path):
     assert (os.getcwd(), sys.stdout, "size" in sys.modules) == (where, out, False)
 
 
+CACHED = """
+import numpy as np
+from numba import njit
+
+@njit(cache=True)
+def kick(v):
+    return v - 0.1 * v
+
+v = kick(np.ones(4))
+"""
+
+
+def test_compiled_code_is_kept_in_a_folder_of_the_run(tmp_path):
+    """numba names the frozen file as the source, and would keep its machine code beside it."""
+    numba = pytest.importorskip("numba")
+    before = numba.config.CACHE_DIR
+    (tmp_path / "main.py").write_text(CACHED)
+    room = Sandbox(tmp_path, Program(kind="script", file="main.py"))
+    left = run(room, Boundaries({}), 0)
+    assert left["v"].tolist() == [0.9] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["main.py"]
+    assert [*room.folder.rglob("main.kick*.nbi")]
+    assert before == numba.config.CACHE_DIR
+
+
 @pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(()), None])
 def test_a_step_is_random_if_it_draws_a_number(draw):
     capture = Capture("program:step", seed=0)
