@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import torch
+
 import baselines
 from validation.claims import Agreement
 from validation.corpus import Entry
@@ -36,6 +38,7 @@ def judged(part: str, entry: Entry, coverage: Coverage = Coverage.EVERYDAY) -> s
 
     What is right on every case is tried on the frozen variants alone.
     """
+    torch.set_num_threads(1)
     claim = Agreement(engine=entry.candidate(), level=entry.level, because=entry.name)
     with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as client:
         if part != REJECTED:

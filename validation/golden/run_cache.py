@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import torch
+
 import baselines
 from baselines.engine import Case, Engine, State, describe, fields
 from validation import machine
@@ -41,6 +43,7 @@ def place(engine: Engine, case: Case, start: State, at: list[int], what: str) ->
         return None
     harness = digests.harness()
     rests_on = [harness, sealed, describe(case), digests.of_state(start), at, machine.machine()]
+    rests_on.append(torch.get_num_threads())  # other sums: another bit
     return FOLDER / harness[:16] / f"{digests.of_plain(rests_on)}.{what}"
 
 
