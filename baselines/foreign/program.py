@@ -7,11 +7,12 @@ import inspect
 import sys
 import types
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from functools import partial
 from importlib.machinery import PathFinder
 from typing import Any
 
-from baselines.foreign.frame_locals import locals_told
+from baselines.foreign.frame_locals import kept_locals
 from baselines.foreign.pytest_runner import Tests, run_tests
 from baselines.foreign.sandbox import Boundaries, Broken, Sandbox
 
@@ -90,7 +91,7 @@ def run_callable(sandbox: Sandbox) -> dict[str, Any]:
         function = getattr(owner(), program.part.rpartition(".")[2])
     refuse_arguments(function, program.part)
     left: dict[str, Any] = {}
-    with locals_told(function, left.update):
+    with kept_locals(function, program.part.rpartition(".")[2], left):
         value = function()
     return left if value is None else {"result": value, **left}
 
@@ -136,20 +137,19 @@ class BoundedTests(Tests):
         super().__init__()
         self.boundaries = boundaries
         self.left: dict[str, dict] = {}
-        self.told = ExitStack()
 
     def pytest_collection_finish(self, session):
         for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
             self.boundaries.meet(module)
 
-    def pytest_runtest_protocol(self, item):
-        """Of every kind of test: functions, methods, and those of unittest."""
-        self.left[item.nodeid.partition("::")[2]] = left = {}
-        if callable(function := getattr(item, "obj", None)):
-            self.told.enter_context(locals_told(function, left.update))
+        for item in session.items:  # of every kind: functions, methods, those of unittest
+            item.runtest = partial(self.watched, item, item.runtest)
 
-    def pytest_runtest_logfinish(self):
-        self.told.close()
+    def watched(self, item, runtest: Callable[[], None]) -> None:
+        left = self.left[item.nodeid.partition("::")[2]] = {}
+        function = getattr(item, "obj", None)
+        with kept_locals(function, getattr(item, "originalname", None) or item.name, left):
+            runtest()
 
 
 def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:

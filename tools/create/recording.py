@@ -120,17 +120,13 @@ def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
     Raises:
         ValueError: too many; it is no project.
     """
-    count, entered = 0, {os.path.realpath(project)}
+    count = 0
     for folder, folders, files in os.walk(project, followlinks=True):
         here = Path(folder)
         folders[:] = [f for f in folders if f not in SKIPPED and not f.endswith(".egg-info")]
-        for name in [f for f in folders if (here / f).is_symlink()]:
-            real = os.path.realpath(here / name)
-            if real in entered or f"{os.path.realpath(project)}{os.sep}".startswith(
-                f"{real}{os.sep}"
-            ):
-                folders.remove(name)  # a ring
-            entered.add(real)
+        folders[:] = [
+            f for f in folders if not (here / f).is_symlink() or not ring(project, here, f)
+        ]
         count += len(files)
         if count > ENTRIES:
             raise ValueError(
@@ -140,6 +136,14 @@ def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
         for source in (here / file for file in files):
             if source.suffix != ".pyc" and source.is_file():
                 yield source, source.relative_to(project)
+
+
+def ring(project: Path, here: Path, name: str) -> bool:
+    """Whether a link leads to a folder through which the way there has gone."""
+    way = [here, *here.parents]
+    passed = {os.path.realpath(p) for p in way[: way.index(project) + 1]}
+    target = os.path.realpath(here / name)
+    return any(f"{p}{os.sep}".startswith(f"{target}{os.sep}") for p in passed)
 
 
 def copy(source: Path, place: Path) -> None:
@@ -162,15 +166,17 @@ def stamps(project: Path) -> dict[Path, tuple[int, int, int]]:
 def unchanged(request: Request) -> Iterator[None]:
     """Raise where the project is not as it was: the program has reached it by a full path."""
     before = stamps(request.project)
-    yield
-    after = stamps(request.project)
-    changed = sorted(p for p in {*before, *after} if before.get(p) != after.get(p))
-    if changed:
-        raise NotABaseline(
-            f"{request.target.text}: {changed[0]} of the project is another file than before the "
-            f"run{f', and {len(changed) - 1} more' if len(changed) > 1 else ''}; let the program "
-            "write by a path relative to its own folder"
-        )
+    try:
+        yield
+    finally:
+        after = stamps(request.project)
+        changed = sorted(p for p in {*before, *after} if before.get(p) != after.get(p))
+        if changed:  # whatever else went wrong, this is what its owner must know
+            raise NotABaseline(
+                f"{request.target.text}: {changed[0]} of the project is another file than before "
+                f"the run{f', and {len(changed) - 1} more' if len(changed) > 1 else ''}; let the "
+                "program write by a path relative to its own folder"
+            )
 
 
 def run_apart(
