@@ -1,6 +1,7 @@
 """Terminal output: aligned lines and a progress bar."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,7 +28,17 @@ def answer(
 
 
 def as_json(value: object) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))
+    """JSON as every reader takes it: what is no finite number is null."""
+    print(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: object) -> object:
+    """Plain data with null for every number that is infinite or none."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

@@ -36,10 +36,24 @@ class Target:
         return self.file.parents[self.module.count(".") + (self.file.name == "__init__.py")]
 
     @property
+    def main(self) -> str:
+        """The function of a script that it calls where it is started, if it has one; else ""."""
+        if self.kind != "script":
+            return ""
+        body = ast.parse(self.file.read_bytes()).body
+        defined = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+        guarded = [node for node in body if isinstance(node, ast.If | ast.Expr)]
+        calls = (n.func for g in guarded for n in ast.walk(g) if isinstance(n, ast.Call))
+        called = [func.id for func in calls if isinstance(func, ast.Name)]
+        return next((name for name in called if name in defined), "")
+
+    @property
     def name(self) -> str:
         """Of the baseline: the file's, or the part's, without ``test_``."""
         words = self.part.split("::")[-1] or (self.module.rpartition(".")[2] or self.file.stem)
         plain = re.sub(r"\W+", "_", words.removeprefix("test_").removesuffix("_test")).strip("_")
+        if plain[:1].isdigit():
+            plain = f"run_{plain}"  # Python imports no name that begins with a digit
         return plain.lower() if plain and not keyword.iskeyword(plain) else "program"
 
 
@@ -57,6 +71,11 @@ def resolve(text: str) -> Target:
         raise LookupError(f"{path} is a folder; name a script, a test file, or module::callable")
     if not file.exists() and (os.sep in path or file.suffix == ".py"):
         raise LookupError(f"no such file: {path}{suggestion(file)}")
+    if file.suffix == ".ipynb" and file.exists():
+        raise LookupError(
+            f"{path} is a notebook; make a script of it: jupyter nbconvert --to script {path}, "
+            f"then name {file.with_suffix('.py')}"
+        )
     if file.exists() and file.suffix != ".py":
         raise LookupError(f"{path} is no Python file; name a script, a test or module::callable")
     file = (file if file.exists() else module_file(path)).resolve()

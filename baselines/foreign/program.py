@@ -8,10 +8,11 @@ import sys
 import types
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.machinery import PathFinder
 from typing import Any
 
-from baselines.foreign.frame_locals import with_locals
+from baselines.foreign.frame_locals import kept_locals
 from baselines.foreign.pytest_runner import Tests, run_tests
 from baselines.foreign.sandbox import Boundaries, Broken, Sandbox
 
@@ -51,7 +52,7 @@ def run_script(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     setattr(module, BOUNDARY, boundaries.wraps.__getitem__)
     sys.modules["__main__"] = module
     try:
-        exec(compile(tree, sandbox.original(str(path)), "exec"), module.__dict__)
+        exec(compile(tree, sandbox.original(str(path)), "exec", dont_inherit=True), vars(module))
     except SystemExit as left:
         if left.code not in (None, 0):
             raise Broken(f"it ended with exit code {left.code}") from None
@@ -90,7 +91,8 @@ def run_callable(sandbox: Sandbox) -> dict[str, Any]:
         function = getattr(owner(), program.part.rpartition(".")[2])
     refuse_arguments(function, program.part)
     left: dict[str, Any] = {}
-    value = with_locals(function, left.update)()
+    with kept_locals(function, program.part.rpartition(".")[2], left):
+        value = function()
     return left if value is None else {"result": value, **left}
 
 
@@ -140,10 +142,14 @@ class BoundedTests(Tests):
         for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
             self.boundaries.meet(module)
 
-    def pytest_pyfunc_call(self, pyfuncitem):
-        left: dict[str, Any] = {}
-        self.left[pyfuncitem.name] = left
-        pyfuncitem.obj = with_locals(pyfuncitem.obj, left.update)
+        for item in session.items:  # of every kind: functions, methods, those of unittest
+            item.runtest = partial(self.watched, item, item.runtest)
+
+    def watched(self, item, runtest: Callable[[], None]) -> None:
+        left = self.left[item.nodeid.partition("::")[2]] = {}
+        function = getattr(item, "obj", None)
+        with kept_locals(function, getattr(item, "originalname", None) or item.name, left):
+            runtest()
 
 
 def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
@@ -153,14 +159,11 @@ def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
         Broken: pytest is missing, or a test did not pass.
     """
     program, tests = sandbox.program, BoundedTests(boundaries)
-    options = [
-        f"--basetemp={sandbox.folder}/.basetemp",
-        f"--rootdir={sandbox.folder / program.cwd}",
-    ]
+    options = [f"--basetemp={sandbox.folder}/.basetemp"]
     options += ["-c", str(sandbox.folder / program.config)] if program.config else []
     if problem := run_tests(str(sandbox.folder / program.file), program.part, options, tests):
         raise Broken(problem)
-    sandbox.seconds = tests.seconds
+    sandbox.seconds, sandbox.config = tests.seconds, tests.config
     if len(tests.left) == 1:
         return next(iter(tests.left.values()))
     return {f"{t}.{k}": v for t, left in tests.left.items() for k, v in left.items()}

@@ -14,10 +14,11 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
@@ -31,6 +32,8 @@ from typing import Any
 import torch
 
 Wrap = Callable[[Callable], Callable]
+# Modules, working folder, generators and output are the process's: one thread has them at a time.
+RUNNING = threading.RLock()
 
 
 class Broken(RuntimeError):
@@ -156,6 +159,7 @@ class Sandbox:
         self.program = program
         self.modules: dict[str, types.ModuleType] = {}
         self.seconds: float | None = None  # in the tests themselves, by pytest's own report
+        self.config: Path | None = None  # the configuration file that pytest has found
         self.folder = files
         if stands_for is None:
             base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
@@ -165,6 +169,12 @@ class Sandbox:
         self.copies, self.originals = stands_for or (self.folder, files)
         (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
         self.paths = [str(self.folder / p) for p in program.paths]
+
+    @property
+    def compiled_code(self) -> AbstractContextManager:
+        """Where numba keeps it: among our copies; who brings copies says it in the environment."""
+        ours = self.copies == self.folder
+        return numba_cache(self.folder / ".caches") if ours else nullcontext()
 
     def original(self, path: str) -> str:
         """The file that a copy in this room stands for."""
@@ -180,7 +190,7 @@ class Sandbox:
     @contextmanager
     def open(self, boundaries: Boundaries, seed: int) -> Iterator[None]:
         """Everything as the program expects it, and as it was found afterwards."""
-        with kept_settings(), self.with_modules(fresh=True):
+        with RUNNING, kept_settings(), self.compiled_code, self.with_modules(fresh=True):
             os.chdir(self.folder / self.program.cwd)
             sys.dont_write_bytecode = True
             sandbox, hooks, finders = str(self.folder), sys.path_hooks[:], sys.meta_path[:]
@@ -201,6 +211,11 @@ class Sandbox:
     @contextmanager
     def with_modules(self, fresh: bool = False) -> Iterator[None]:
         """The program's modules in place of others of the same names; cheap."""
+        with RUNNING, self.own_modules(fresh):
+            yield
+
+    @contextmanager
+    def own_modules(self, fresh: bool) -> Iterator[None]:
         if fresh:
             self.modules = {}
             others = {n: m for n, m in sys.modules.items() if self.own(n)}
@@ -261,6 +276,24 @@ def sow(seed: int) -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         numpy.random.seed(seed % (1 << 32))
+
+
+@contextmanager
+def numba_cache(folder: Path) -> Iterator[None]:
+    """``numba.njit(cache=True)`` keeps machine code there, not beside the source that it names."""
+    variable = "NUMBA_CACHE_DIR"
+    before = os.environ.get(variable, "")
+
+    def set_to(value: str) -> None:
+        os.environ[variable] = value
+        if numba := sys.modules.get("numba.core.config"):  # it reads the variable when imported
+            numba.CACHE_DIR = value
+
+    set_to(str(folder))
+    try:
+        yield
+    finally:
+        set_to(before)
 
 
 SETTINGS = (

@@ -53,6 +53,7 @@ def create(
     ignore: list[str] = Option([], help="FIELD=REASON: not compared, and the report says why."),
     case: str = Option("", help="Name of the run; more runs: --case NAME -- ARGUMENTS, again."),
     extra: list[Path] = Option([], "--with", help="File that the program needs."),
+    project_folder: Path | None = Option(None, "--project", help="Folder of its project."),
     allow: list[str] = Option([], help="Allow: network, processes."),
     seed: int = Option(0, help="Seed of every random generator."),
     patience_s: float = Option(300.0, help=LIMIT),

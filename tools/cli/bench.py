@@ -118,14 +118,16 @@ def lines(found: Measurement) -> Iterator[tuple[str, ...]]:
         mark = "  (dirty)" if found.conditions.dirty else ""
         other = "  other physics" if found.level == "approximate" else ""
         thrown = f"  {len(t.discarded)} discarded" if t.discarded else ""
-        seen = f", ×{t.injected_truth:.2f} seen as ×{t.injected:.2f}" if t.injected else ""
+        seen = ""
+        if t.injected:
+            seen = f", {1 / t.injected_truth:.2f}x seen as {1 / t.injected:.2f}x"
         low = 1 / t.low if t.low else math.inf
         yield (
             found.optimization,
             t.word,
             case,
             f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
-            f"{between(t)}  control {1 / t.control:.2f}{seen}"
+            f"{between(t)}  control {1 / t.control:.2f}x{seen}"
             f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
         )
         if t.note:

@@ -22,5 +22,5 @@ def run(names: list[str], full: bool = False) -> int:
     code = validate.run(chosen, Coverage.of(full), again=False)
     right = [name for name in chosen if evidence.judged(name)[0] is Status.VERIFIED]
     if right:
-        code |= bench.run(right, full, bool(code_now().dirty), again=False)
+        code |= bench.run(right, full, code_now().dirty is not False, again=False)
     return code

@@ -150,6 +150,15 @@ def compared(name: str, outgrown: list[str]) -> Compared:
     ).file()
 
 
+def blind(shown: list[Compared]) -> dict[str, str]:
+    """Optimizations of whose step nothing can be seen, and why."""
+    return {
+        record.optimization: next(iter(record.candidate.values())).opaque
+        for record in shown
+        if record.candidate and all(total.opaque for total in record.candidate.values())
+    }
+
+
 def lines(outcomes: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[str, ...]]:
     """A line a case, baseline → here; then what has outgrown its budget."""
     for record in shown:
@@ -162,5 +171,9 @@ def lines(outcomes: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[st
             yield name, "NO BUDGET", found["no budget"]
         for line in found.get("outgrown", []):
             yield name, "OUTGROWN", line
-    clean = sum(found == {"outgrown": []} for found in outcomes.values())
+    for name, why in blind(shown).items():
+        yield name, "NOT COUNTED", f"its budget says nothing: {why}"
+    clean = sum(
+        found == {"outgrown": []} for name, found in outcomes.items() if name not in blind(shown)
+    )
     yield "costs", "WITHIN" if clean else "", f"{clean} of {len(outcomes)} within their budget"

@@ -12,11 +12,14 @@ from validation.reference.distance import distance
 DAY_S = 86400.0
 
 
-def refuse_nothing(where: str, recording: Recording) -> None:
-    """Raise where a run left nothing that could be compared."""
+def refuse_nothing(where: str, recording: Recording, main: str = "") -> None:
+    """Raise where a run left nothing that could be compared; ``main`` names a function of the
+    program that does all of its work, where it has one."""
     if recording.fields:
         return
     hint = "keep one in a variable, return it, or watch a function: --watch module:function"
+    if main:
+        hint = f"if all is done in {main}(), name it: groundspeed create {where}::{main}"
     if recording.left_out:
         rows = [f"{name} {why}" for name, why in list(recording.left_out.items())[:6]]
         hint = f"{'; '.join(rows)}: name one with --output"

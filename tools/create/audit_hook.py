@@ -5,7 +5,6 @@ the line that tried.
 """
 
 import os
-import shutil
 import sys
 import sysconfig
 import traceback
@@ -62,10 +61,6 @@ class AuditHook:
         if (flags or 0) & WRITING:
             self.keep_out(full)
             self.written.add(full)
-            if self.mirrored(full) and os.path.islink(full):
-                real = os.path.realpath(full)  # the user's own: a copy of it is written instead
-                os.unlink(full)
-                shutil.copy(real, full)
         elif full.endswith(".py") and full.startswith(self.project):
             return  # shown in a message or looked up; what is imported is known from the modules
         elif full not in self.written:

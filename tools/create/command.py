@@ -76,7 +76,7 @@ def recorded_twice(
         without_seconds,
     )  # late: torch
 
-    refuse_nothing(where, first)
+    refuse_nothing(where, first, request.target.main)
     tell("recording once more")
     opening = first.step["opening"] if first.step else None
     second = record(replace(request, opening=opening), folder / f"{number + 2}")

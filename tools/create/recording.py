@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +24,11 @@ SKIPPED = {
     *(".git", ".venv", "venv", "node_modules", "site-packages", ".groundspeed", ".foreign"),
     *("__pycache__", ".tox", ".asv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
 }
-COPIED = 1 << 20  # files up to here are copied into the mirror, larger ones linked
+# Of libraries that would write beside a source, or into the folder of the user.
+CACHES = ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR")
 ENTRIES = 50_000  # of a project
-EXTRA_COPIES = (".py", ".toml", ".cfg", ".ini", ".json", ".yaml", ".yml", ".txt")
+MOST_BYTES = 8 << 30
+SHARE_BLOCKS = 0x40049409  # FICLONE of Linux
 
 
 class NotABaseline(RuntimeError):
@@ -78,9 +83,10 @@ def record(request: Request, folder: Path) -> Recording:
     Raises:
         NotABaseline: with what went wrong.
     """
-    mirror(request, folder / "mirror" / "project")
+    mirror(request, folder / "mirror" / request.home)
     (folder / "request").write_bytes(pickle.dumps(request))
-    memory = run_apart("tools.create.worker", request, folder, request.patience_s)
+    with unchanged(request):
+        memory = run_apart("tools.create.worker", request, folder, request.patience_s)
     import torch  # late: what is refused is refused at once
 
     return Recording(
@@ -91,26 +97,86 @@ def record(request: Request, folder: Path) -> Recording:
 
 
 def mirror(request: Request, top: Path) -> None:
-    """A copy of the project to run in: small files copied, large ones linked."""
+    """A copy of the project to run in. Nothing in it is the user's own: where a file system can
+    share the blocks of a copy until it is written, that costs nothing."""
+    files = [*project_files(request.project)]
+    total = sum(source.stat().st_size for source, _ in files)
+    if total > MOST_BYTES:
+        largest = max(files, key=lambda one: one[0].stat().st_size)[1]
+        raise ValueError(
+            f"{request.project} holds {total / 1e9:.1f} GB, and a copy of at most "
+            f"{MOST_BYTES / 1e9:.0f} GB is made to run in; the largest is {largest}; say where the "
+            "project begins with --project DIR, or keep such files outside of it"
+        )
     top.mkdir(parents=True)
+    for source, place in files:
+        (top / place).parent.mkdir(parents=True, exist_ok=True)
+        copy(source, top / place)
+
+
+def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
+    """Every file that may be the program's, and its place; links to folders are followed.
+
+    Raises:
+        ValueError: too many; it is no project.
+    """
     count = 0
-    for folder, folders, files in os.walk(request.project):
+    for folder, folders, files in os.walk(project, followlinks=True):
+        here = Path(folder)
         folders[:] = [f for f in folders if f not in SKIPPED and not f.endswith(".egg-info")]
-        here = top / os.path.relpath(folder, request.project)
-        here.mkdir(exist_ok=True)
+        folders[:] = [
+            f for f in folders if not (here / f).is_symlink() or not ring(project, here, f)
+        ]
         count += len(files)
         if count > ENTRIES:
             raise ValueError(
-                f"{request.project} holds more than {ENTRIES} files; put a pyproject.toml or an "
-                "empty pytest.ini beside the program to say where its project begins"
+                f"{project} holds more than {ENTRIES} files; say where the project begins with "
+                "--project DIR, or put a pyproject.toml or an empty pytest.ini beside the program"
             )
-        for source in (Path(folder, file) for file in files):
-            if source.suffix == ".pyc" or not source.exists():
-                continue
-            if source.suffix in EXTRA_COPIES and source.stat().st_size <= COPIED:
-                shutil.copy(source, here)
-            else:
-                (here / source.name).symlink_to(source.resolve())
+        for source in (here / file for file in files):
+            if source.suffix != ".pyc" and source.is_file():
+                yield source, source.relative_to(project)
+
+
+def ring(project: Path, here: Path, name: str) -> bool:
+    """Whether a link leads to a folder through which the way there has gone."""
+    way = [here, *here.parents]
+    passed = {os.path.realpath(p) for p in way[: way.index(project) + 1]}
+    target = os.path.realpath(here / name)
+    return any(f"{p}{os.sep}".startswith(f"{target}{os.sep}") for p in passed)
+
+
+def copy(source: Path, place: Path) -> None:
+    """A file of the same bytes, sharing them where the file system can."""
+    with source.open("rb") as one, place.open("wb") as other:
+        try:
+            fcntl.ioctl(other, SHARE_BLOCKS, one.fileno())
+        except OSError:
+            shutil.copyfileobj(one, other, 1 << 20)
+    shutil.copystat(source, place)
+
+
+def stamps(project: Path) -> dict[Path, tuple[int, int, int]]:
+    """Size, time and identity of every file of the project."""
+    found = {place: source.stat() for source, place in project_files(project)}
+    return {p: (s.st_size, s.st_mtime_ns, s.st_ino) for p, s in found.items()}
+
+
+@contextmanager
+def unchanged(request: Request) -> Iterator[None]:
+    """Raise where the project is not as it was: the program has reached it by a full path."""
+    before = stamps(request.project)
+    try:
+        yield
+    finally:
+        after = stamps(request.project)
+        changed = sorted(p for p in {*before, *after} if before.get(p) != after.get(p))
+        if changed:  # whatever else went wrong, this is what its owner must know
+            raise NotABaseline(
+                f"{request.target.text}: {changed[0]} of the project is another file than before "
+                f"the run{f', and {len(changed) - 1} more' if len(changed) > 1 else ''}; let the "
+                "program write by a path relative to its own folder"
+            )
 
 
 def run_apart(
@@ -131,7 +197,8 @@ def run_apart(
     """
     where, log = request.target.text, folder / "log"
     env = environment() | {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": folder.name}
-    env |= {"PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg"} | more
+    env |= {"PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "Agg"}
+    env |= {name: str(folder / "caches" / name) for name in CACHES} | more
     words = [sys.executable, "-m", module, str(folder)]
     try:
         code, samples = watched(words, log, patience_s, env, cwd or digests.ROOT)

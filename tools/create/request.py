@@ -25,6 +25,7 @@ class Request:
         opening: how many of the first calls of the step are kept; None: the run decides.
         case: name of the run.
         more: further runs that are judged, by name, with their arguments.
+        project_folder: where the project begins, if that was told.
         extra: files that the program needs.
         allow: "network", "processes".
         cwd: where the command was given.
@@ -41,6 +42,7 @@ class Request:
     case: str = "recorded"
     more: tuple[tuple[str, tuple[str, ...]], ...] = ()
     extra: tuple[Path, ...] = ()
+    project_folder: Path | None = None  # where it is told; else what looks like its project
     allow: tuple[str, ...] = ()
     seed: int = 0
     patience_s: float = 300.0
@@ -48,7 +50,15 @@ class Request:
 
     @property
     def project(self) -> Path:
-        return NO_PROJECT if self.target.installed else self.target.project
+        if self.target.installed:
+            return NO_PROJECT
+        return self.project_folder or self.target.project
+
+    @property
+    def home(self) -> str:
+        """Name of the folder that holds the copy of the project: its own, for programs that import
+        it, or that look where they are."""
+        return "installed" if self.target.installed else self.project.name or "project"
 
     @property
     def freeze(self) -> tuple[str, ...]:
@@ -76,6 +86,8 @@ def read(text: str, name: str, **asked) -> Request:
     """
     target = resolve(text)
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.items() if v is not None}
+    if folder := given.get("project_folder"):
+        given["project_folder"] = folder.resolve()
     given["extra"] = tuple(path.resolve() for path in given.get("extra", ()))
     given["ignored"] = tuple(map(reasoned, given.pop("ignore", ())))
     first = given.pop("case", "")
@@ -96,8 +108,11 @@ def read(text: str, name: str, **asked) -> Request:
     for path in request.extra:
         if not path.is_file():
             raise LookupError(f"--with: no such file: {path}")
-        if not path.is_relative_to(target.project):
-            raise ValueError(f"--with {path} is not in the project {target.project}")
+        if not path.is_relative_to(request.project):
+            raise ValueError(f"--with {path} is not in the project {request.project}")
+    if not target.file.is_relative_to(request.project) and not target.installed:
+        raise ValueError(f"--project {request.project} does not hold {target.file}; name a folder "
+                         "above it")  # fmt: skip
     if unknown := set(request.allow) - {"network", "processes"}:
         raise ValueError(f"--allow is {min(unknown)!r}; allowed: network, processes")
     return request

@@ -10,6 +10,7 @@ from tools.create.audit_hook import STANDARD, AuditHook
 from tools.create.request import Request
 
 HARNESS = f"{Path(__file__).resolve().parents[2]}{os.sep}"
+PACKAGES = "installed packages"  # folder of their copies; no project has that name
 INSTALLED = f"{os.sep}site-packages{os.sep}"
 
 
@@ -34,8 +35,10 @@ def inventory(
         if is_frozen or full.startswith(hook.mirror):
             used.add(full)
         elif is_local(full) and name not in known and full not in hook.written:
+            if not its_own(name, full):
+                continue  # made by a compiler in a cache, under a name of a package's inside
             base = Path(full).parents[name.count(".") + full.endswith("__init__.py")]
-            label = roots.setdefault(base, f"root{len(roots) + 1}")
+            label = roots.setdefault(base, f"beside {len(roots) + 1}")
             files[f"{label}/{os.path.relpath(full, base)}"] = full
         else:
             continue
@@ -45,20 +48,27 @@ def inventory(
         if hook.mirrored(path):
             place = path.removeprefix(hook.mirror)
         elif path.startswith(hook.project):
-            place = f"project/{path.removeprefix(hook.project)}"
+            place = f"{request.home}/{path.removeprefix(hook.project)}"
         elif installed and inner.split(os.sep)[0].removesuffix(".py") in set(frozen) - native:
-            place = f"packages/{inner}"
+            place = f"{PACKAGES}/{inner}"
         else:
             continue
         if not place.endswith((".pyc", ".so")):
-            files[place] = path
+            own = sandbox.original(path)  # as it was before the run wrote into its copy
+            files[place] = own if os.path.isfile(own) else path
     tops = packages_distributions()
     imported = {name.split(".")[0] for name in loaded} & set(tops)
-    return tuple(sorted(names - native)), (*roots.values(), *(["packages"] if frozen else [])), {
+    return tuple(sorted(names - native)), (*roots.values(), *([PACKAGES] if frozen else [])), {
         "files": files,
         "packages": {t: version(tops[t][0]) for t in sorted(imported - (names - native))},
         "native": sorted(native),
     }  # fmt: skip
+
+
+def its_own(name: str, file: str) -> bool:
+    """Whether the package that a module's name begins with lies where the module does."""
+    top = getattr(sys.modules.get(name.split(".")[0]), "__file__", None)
+    return "." not in name or top is None or is_local(os.path.abspath(top))
 
 
 def is_local(file: str) -> bool:

@@ -26,7 +26,6 @@ from tools.create.step_capture import Capture
 from tools.create.step_rule import rule
 
 OURS = ("tools", "baselines", "validation", "optimizations")
-CONFIGURATIONS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
 def main(folder: Path) -> None:
@@ -48,7 +47,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         Broken: it cannot be a baseline; the message says why.
     """
     program = located(request, mirror)
-    sandbox = Sandbox(mirror, program, stands_for=(mirror / "project", request.project))
+    sandbox = Sandbox(mirror, program, stands_for=(mirror / request.home, request.project))
     hook = AuditHook(mirror, request)
     step = Capture(request.step, request.seed, request.opening)
     where = sandbox.folder / program.cwd
@@ -78,6 +77,9 @@ def recorded(request: Request, mirror: Path) -> dict:
         wrote = [n for n, when in in_folder(where).items() if before.get(n) != when]
         numbers["left_out"] |= {n: f"is a file that it writes: --output {n} compares it"
                                 for n in wrote if n not in request.outputs}  # fmt: skip
+    if sandbox.config and sandbox.config.is_relative_to(mirror):
+        config = str(sandbox.config.relative_to(mirror))
+        sandbox.program = program = replace(program, config=config)
     names, roots, used = inventory(sandbox, hook, request, known)
     program = replace(
         program,
@@ -92,20 +94,18 @@ def recorded(request: Request, mirror: Path) -> dict:
 
 def located(request: Request, mirror: Path) -> Program:
     """The program, and where it lies in the mirror."""
-    target, project = request.target, request.project
+    target, project, home = request.target, request.project, request.home
     common = {"kind": target.kind, "module": target.module, "part": target.part, "names": OURS,
               "arguments": request.arguments, "seed": request.seed}  # fmt: skip
     if target.installed:
-        return Program(cwd="project", **common)
-    inside = lambda path: os.path.normpath(Path("project", os.path.relpath(path, project)))  # noqa: E731
+        return Program(cwd=request.home, **common)
+    inside = lambda path: os.path.normpath(Path(home, os.path.relpath(path, project)))  # noqa: E731
     own = [p for p in map(os.path.abspath, sys.path)
            if Path(p).is_relative_to(project) and "site-packages" not in p]  # fmt: skip
-    config = next((c for c in CONFIGURATIONS if (project / c).exists()), "")
     return Program(
         file=inside(target.file),
-        paths=tuple(dict.fromkeys([inside(target.import_folder), "project", *map(inside, own)])),
-        cwd=inside(request.cwd) if request.cwd.is_relative_to(project) else "project",
-        config=inside(project / config) if config and target.kind == "pytest" else "",
+        paths=tuple(dict.fromkeys([inside(target.import_folder), home, *map(inside, own)])),
+        cwd=inside(request.cwd) if request.cwd.is_relative_to(project) else home,
         **common,
     )
 

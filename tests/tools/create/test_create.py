@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -325,6 +326,68 @@ def test_a_name_that_is_taken_gives_one_clear_line(refused, project, what):
         for name in files:
             (project / name).unlink()
         shutil.rmtree(project / "signal", ignore_errors=True)
+
+
+def test_a_program_waits_until_another_of_the_process_has_ended(tmp_path):
+    """Both have a module of one name, a folder to run in, and random numbers."""
+    rooms, left, begun = {}, {}, threading.Event()
+    for name, size in (("first", 1), ("second", 2)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "size.py").write_text(f"SIZE = {size}\n")
+        (folder / "main.py").write_text(
+            "import os, random\n"
+            "def meet(): pass\n"
+            "meet()\n"
+            "from size import SIZE\n"
+            "draws, here = [random.random() for _ in range(SIZE)], os.getcwd()\n"
+        )
+        rooms[name] = Sandbox(
+            folder, Program(kind="script", file="main.py", paths=(".",), names=("size",))
+        )
+
+    def whole_run(name, meet):
+        left[name] = run(rooms[name], Boundaries({"main:meet": lambda _: meet}), 3)
+
+    other = threading.Thread(target=whole_run, args=("second", begun.set), daemon=True)
+
+    def meet():
+        other.start()
+        assert not begun.wait(1.0), "the second program began inside of the first"
+
+    where, out = os.getcwd(), sys.stdout
+    whole_run("first", meet)
+    other.join(60)
+    assert begun.is_set()
+    assert [left[name]["SIZE"] for name in rooms] == [1, 2]
+    assert left["first"]["draws"] == left["second"]["draws"][:1]
+    assert [left[name]["here"] for name in rooms] == [str(r.folder) for r in rooms.values()]
+    assert (os.getcwd(), sys.stdout, "size" in sys.modules) == (where, out, False)
+
+
+CACHED = """
+import numpy as np
+from numba import njit
+
+@njit(cache=True)
+def kick(v):
+    return v - 0.1 * v
+
+v = kick(np.ones(4))
+"""
+
+
+def test_compiled_code_is_kept_in_a_folder_of_the_run(tmp_path):
+    """numba names the frozen file as the source, and would keep its machine code beside it."""
+    numba = pytest.importorskip("numba")
+    before = numba.config.CACHE_DIR
+    (tmp_path / "main.py").write_text(CACHED)
+    room = Sandbox(tmp_path, Program(kind="script", file="main.py"))
+    left = run(room, Boundaries({}), 0)
+    assert left["v"].tolist() == [0.9] * 4
+    assert [path.name for path in tmp_path.iterdir()] == ["main.py"]
+    assert [*room.folder.rglob("main.kick*.nbi")]
+    assert before == numba.config.CACHE_DIR
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand, lambda: torch.rand(()), None])

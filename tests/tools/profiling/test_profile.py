@@ -33,7 +33,7 @@ from tools.profiling.instruments.torch_trace import union
 from tools.profiling.instruments.value_hash import Unknown, of_array, update
 from tools.profiling.profile_record import HotLine, Profile, folder
 from tools.profiling.program import profile_target, stacks
-from tools.profiling.program.launch import NoInstrument, ProgramFailed, died
+from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed, died
 from tools.profiling.program.source_scope import Own
 from tools.records.conditions import conditions
 from tools.roofline.model import Ceiling, Ceilings, limit
@@ -504,6 +504,28 @@ def test_a_program_that_forks_and_prints_binary_is_profiled(repository, tmp_path
     assert "numpy cannot be observed" in profile.unavailable["operators"]
     assert (place / "report.md").read_text().startswith("# Profile: program")
     assert [p.name for p in project.iterdir()] == ["program.py"]
+
+
+CACHED = """
+import numpy as np
+from numba import njit
+
+@njit(cache=True)
+def kick(v):
+    return v - 0.1 * v
+
+v = kick(np.ones(4))
+"""
+
+
+def test_a_profiled_program_keeps_its_compiled_code_elsewhere(tmp_path):
+    pytest.importorskip("numba")
+    file = tmp_path / "program.py"
+    file.write_text(CACHED)
+    runs = InstrumentRuns(profile_target.parse(str(file)), 100.0, 1)
+    runs.run("bare", seconds=0.1)
+    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
+    assert [*runs.scratch.rglob("program.kick*.nbi")]
 
 
 class Denied:

@@ -41,7 +41,7 @@ class InstrumentRuns:
         try:
             with Graphics() as graphics:
                 code, samples = watched(
-                    words, log, self.patience_s, environment(self.threads), look=graphics.sample
+                    words, log, self.patience_s, self.environment(), look=graphics.sample
                 )
         except TimeoutError:
             raise ProgramFailed(
@@ -54,6 +54,11 @@ class InstrumentRuns:
         if "error" in found:
             raise ProgramFailed(found["error"])
         return found["found"] | {"samples": samples, "graphics": graphics.samples}
+
+    def environment(self) -> dict[str, str]:
+        """With numba's compiled code in the scratch folder, else it is kept in the user's own."""
+        cache = {"NUMBA_CACHE_DIR": str(self.scratch / "numba")}
+        return environment(self.threads) | cache
 
 
 def environment(threads: int) -> dict[str, str]:

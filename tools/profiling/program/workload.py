@@ -154,9 +154,11 @@ class WholeRun:
         main.__file__, main.__builtins__ = path, builtins
         main.__package__ = module.rpartition(".")[0] or None  # relative imports start there
         sys.modules["__main__"] = main
-        self.execute(compile(Path(path).read_bytes(), path, "exec"), main.__dict__)
+        code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
+        self.execute(code, main.__dict__)
 
     def test(self) -> None:
+        reach(self.target["root"])  # as where tests are started with python -m pytest
         plain = ("--assert=plain",)  # lines are those of the file
         if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
             raise Unfit(problem)
