@@ -19,6 +19,7 @@ from baselines.foreign.numeric_leaves import same
 from baselines.foreign.object_walk import Walk
 from baselines.foreign.outputs import LADDER
 from baselines.foreign.reachable import bind, reach, roots
+from tools.create.source_files import PACKAGES
 
 SHARES = (1e-3, 1e-9)  # by which a result is moved: the smaller where the larger stops the program
 SPENT_S = 4.0  # processor time for the functions one by one
@@ -31,6 +32,7 @@ class Moved:
 
     def __init__(self, share: float):
         self.share, self.calls = share, {}
+        self.changed: set[str] = set()  # functions of which a result was moved
 
     def wrap(self, name: str, function: Callable) -> Callable:
         """The function, with what some of its calls give moved."""
@@ -44,24 +46,29 @@ class Moved:
             before = reach(given).numbers
             result = function(*args, **kwargs)
             held = {"result": result}
-            self.move(held, snapshot(held))
+            done = self.move(held, snapshot(held))
             after = reach(given).numbers
-            self.move(given, {p: t for p, t in after.items()
-                              if p not in before or not same(t, before[p])})  # fmt: skip
+            done |= self.move(given, {p: t for p, t in after.items()
+                                      if p not in before or not same(t, before[p])})  # fmt: skip
+            self.changed |= {name} if done else set()
             return held["result"]
 
         return moving
 
-    def move(self, root: Any, numbers: dict) -> None:
+    def move(self, root: Any, numbers: dict) -> bool:
+        """Whether any of the numbers could be moved."""
         taken: set[int] = set()
+        done = False
         for place, value in numbers.items():
             if value.is_floating_point() or value.is_complex():
                 least = value.abs().max() if value.numel() else 0.0
                 given = value * (1 + self.share) + self.share * least
                 try:
                     numeric_leaves.fill(root, place, given.to(value.dtype), taken)
+                    done = True
                 except (TypeError, AttributeError, ValueError):
                     continue  # what cannot be set is left as it is
+        return done
 
 
 def snapshot(root: Any) -> dict:
@@ -74,15 +81,16 @@ def snapshot(root: Any) -> dict:
     return found
 
 
-def own_functions(folder: Path, skip: str) -> list[str]:
-    """ "module:function" of every function and method in the frozen sources but the step."""
+def own_functions(folder: Path, skip: tuple[str, ...]) -> list[str]:
+    """ "module:function" of every function and method in the frozen sources but the step and what
+    is run itself."""
     names = []
     for path in sorted((folder / COPIES).rglob("*.py")):
         parts = path.relative_to(folder / COPIES).with_suffix("").parts
-        if parts[0] == "packages" or path.stem in ("conftest", "__init__"):
+        if parts[0] == PACKAGES or path.stem in ("conftest", "__init__"):
             continue
         inside = defined(ast.parse(path.read_bytes()).body, "")
-        names += [name for what in inside if (name := f"{path.stem}:{what}") != skip]
+        names += [name for what in inside if (name := f"{path.stem}:{what}") not in skip]
     return list(dict.fromkeys(names))
 
 
@@ -101,10 +109,10 @@ def may_be_moved(node: ast.FunctionDef) -> bool:
 
 
 def moved_by(
-    engine: Engine, case: Case, folder: Path, step: str, end: State, steps: int
+    engine: Engine, case: Case, folder: Path, skip: tuple[str, ...], end: State, steps: int
 ) -> dict[str, list[str]] | None:
     """Of each output the functions that move it; None where nothing could be tried."""
-    names = own_functions(folder, step)
+    names = own_functions(folder, skip)
     together = tried(engine, case, names, steps)
     if together is None:
         return None
@@ -131,8 +139,8 @@ COUNTERS = ("runs", "calls")
 
 
 def tried(engine: Engine, case: Case, names: list[str], steps: int) -> tuple | None:
-    """(share, functions that were called, end) of a run in which their results are moved; None
-    where every such run stops."""
+    """(share, functions of which results were moved, end) of a run; None where every such run
+    stops."""
     for share in SHARES:
         moved = Moved(share)
         wraps = {n: functools.partial(moved.wrap, n) for n in names}
@@ -140,7 +148,7 @@ def tried(engine: Engine, case: Case, names: list[str], steps: int) -> tuple | N
             end = wrapped(engine, wraps, absent=True).runner(case)(engine.initial(case), steps)
         except Exception:  # whatever it raises: its results were not to its liking
             continue
-        return share, [n for n in names if moved.calls.get(n)], end
+        return share, [n for n in names if n in moved.changed], end
     return None
 
 

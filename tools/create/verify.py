@@ -48,7 +48,8 @@ def tried(made: Baseline) -> Findings:
     case = engine.cases[request.case]
     steps = min(STEPS, case.steps)
     end = engine.runner(case)(engine.initial(case), steps)
-    depends = moved_by(engine, case, made.folder, request.step, end, steps)
+    whole = f"{request.target.file.stem}:{request.target.part.replace('::', '.')}"
+    depends = moved_by(engine, case, made.folder, (request.step, whole), end, steps)
     rounds = request.step != "" or bool(engine.opaque) or survives_rounding(engine, case)
     findings = Findings(rounds, dropped, depends)
     refuse_inputs(made, findings)

@@ -110,23 +110,6 @@ BAD_WORDS = {
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
-    """The harness with one baseline's folder, to be in the way."""
-    root = tmp_path_factory.mktemp("repository")
-    for package in ("tools", "validation"):
-        shutil.copytree(
-            ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    for package in ("baselines", "optimizations"):
-        (root / package).mkdir()
-        for file in (ROOT / package).glob("*.py"):
-            shutil.copy(file, root / package)
-    shutil.copytree(ROOT / "baselines" / "foreign", root / "baselines" / "foreign")
-    (root / "baselines" / "lattice_field_v1").mkdir()
-    return root
-
-
-@pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """Somebody's project: a package, tests with fixtures, scripts, data."""
     root = tmp_path_factory.mktemp("project")
@@ -255,7 +238,9 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
     assert not (repository / "baselines" / "slow_v1").exists()
 
 
-def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, groundspeed):
+def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(
+    repository, project, groundspeed
+):
     """Fixtures, a parametrized id, data, random numbers, tuples, given arguments, own files,
     and no module that it wrote itself and threw away."""
     test = "tier/test_wave.py::test_wave[0.1]"
@@ -266,7 +251,7 @@ def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, 
     origin = json.loads((folder / "origin.json").read_text())
     copies = {p for p in origin["files"] if p.startswith("frozen_sources/")}
     assert copies == {
-        f"frozen_sources/project/{p}"
+        f"frozen_sources/{project.name}/{p}"
         for p in ("physics/__init__.py", "physics/wave.py", "pytest.ini", "tier/conftest.py",
                   "tier/test_wave.py", "data/dt.txt")
     }  # fmt: skip
@@ -278,7 +263,7 @@ def test_a_test_becomes_a_stepping_engine_with_all_that_it_rests_on(repository, 
     assert origin["program"]["writes"]
     assert set(origin["cases"]) == {"recorded", "another_seed"}
     assert "wall time" in (folder / "report.md").read_text()
-    data = folder / "frozen_sources" / "project" / "data" / "dt.txt"
+    data = folder / "frozen_sources" / project.name / "data" / "dt.txt"
     data.write_text("0.2")
     digest = hashlib.sha256((folder / "origin.json").read_bytes()).hexdigest()
     with pytest.raises(Broken, match="dt.txt was edited"):
@@ -309,7 +294,7 @@ def test_a_file_with_the_name_of_a_built_in_module_becomes_a_baseline(
     try:
         done = groundspeed("create", "time.py::go")
         assert done.returncode == 0, done.stderr
-        assert (repository / "baselines/go_v1/frozen_sources/project/time.py").exists()
+        assert (repository / "baselines/go_v1/frozen_sources" / project.name / "time.py").exists()
     finally:
         path.unlink()
 

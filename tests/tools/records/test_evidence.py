@@ -257,6 +257,6 @@ def test_a_file_that_only_the_running_process_shows_is_part_of_the_verdict(scrat
     assert "optimizations/lattice_field_null/implementation.py" in files
     assert not [path for path in files if path.startswith(("validation", "tools"))]
     hidden.write_text("ONE = 2\n")
-    listed = scratch.run("list").stdout
+    listed = scratch.run("list", "lattice_field_null").stdout
     assert "STALE" in listed
     assert "numbers_of_mine.py changed" in listed
