@@ -162,8 +162,8 @@ class Sandbox:
         self.config: Path | None = None  # the configuration file that pytest has found
         self.folder = files
         if stands_for is None:
-            base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
-            self.folder = Path(tempfile.mkdtemp(prefix=f"groundspeed-{os.getpid()}-", dir=base))
+            prefix = f"groundspeed-{os.getpid()}-"
+            self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=roomy(files)))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             shutil.copytree(files, self.folder, dirs_exist_ok=True)
         self.copies, self.originals = stands_for or (self.folder, files)
@@ -261,6 +261,14 @@ class Sandbox:
             return FileFinder(path, (Loader, [".py"]), (ExtensionFileLoader, EXTENSION_SUFFIXES))
 
         return only_here
+
+
+def roomy(files: Path) -> str:
+    """In memory, where that has room for a copy of the files and as much again; else on disk."""
+    need = 2 * sum(path.stat().st_size for path in files.rglob("*") if path.is_file())
+    memory = "/dev/shm"
+    fits = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= need
+    return memory if fits else tempfile.gettempdir()
 
 
 @functools.cache

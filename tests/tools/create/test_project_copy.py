@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from baselines.foreign import pytest_runner
+from baselines.foreign import pytest_runner, sandbox
 from baselines.foreign.frame_locals import kept_locals
 from baselines.foreign.program import run
 from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
@@ -195,6 +195,14 @@ def test_pytest_itself_finds_its_configuration(tmp_path):
     assert sandbox.config == sandbox.folder / "project" / "tox.ini"
     again = Sandbox(tmp_path, replace(program, config="project/tox.ini"))
     assert run(again, Boundaries({}), 0)["root"] == "project"
+
+
+def test_copies_that_do_not_fit_into_memory_lie_on_disk(project, tmp_path, monkeypatch):
+    size = sum(path.stat().st_size for path in project.rglob("*") if path.is_file())
+    for free, folder in ((2 * size, "/dev/shm"), (2 * size - 1, str(tmp_path))):
+        monkeypatch.setattr(sandbox.shutil, "disk_usage", lambda _, n=free: SimpleNamespace(free=n))
+        monkeypatch.setattr(sandbox.tempfile, "gettempdir", lambda: str(tmp_path))
+        assert sandbox.roomy(project) == folder
 
 
 def test_annotations_of_a_script_stay_what_they_are(tmp_path):
