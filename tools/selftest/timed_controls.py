@@ -16,11 +16,18 @@ from validation.worker.client import scratch_folder
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
 PATIENCE_S = 60.0
+PROCESSES = 3
 GAIN = 0.8  # of the frozen engine's time: below it a control gets a number
 
 
 def timed(part: str, entry) -> str:
-    """Why the clock gives a control no gain; empty if it gives one."""
+    """Why the clock gives a control no gain; empty if it gives one in each of several processes,
+    as a number needs them."""
+    return next(filter(None, (one_process(part, entry) for _ in range(PROCESSES))), "")
+
+
+def one_process(part: str, entry) -> str:
+    """What one process shows of it."""
     from tools.timing import aggregate, sanity, session
 
     folder = scratch_folder()
