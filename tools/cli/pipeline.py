@@ -43,7 +43,10 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
         due = [n for n in chosen if n in wanted or not judged_anywhere(n, Coverage.of(large))]
         code |= validate.run(due, Coverage.of(large), again=False) if due else 0
     say("bench", "how much faster is it, really?")
-    changed = () if dirty else code_now().changed
+    tree = code_now()
+    changed = () if dirty else tree.changed
+    if tree.unknown:
+        print(f"{tree.unknown}: no commit is recorded with the numbers")
     if changed:
         print(f"the tree differs from the commit ({changed[0]}, …): numbers will be marked dirty")
     dirty = dirty or bool(changed)

@@ -60,6 +60,8 @@ class AuditHook:
             return
         if (flags or 0) & WRITING:
             self.keep_out(full)
+            if not flags & os.O_TRUNC and full not in self.written and os.path.exists(full):
+                self.read.add(full)  # it goes on from what stands there
             self.written.add(full)
         elif full.endswith(".py") and full.startswith(self.project):
             return  # shown in a message or looked up; what is imported is known from the modules

@@ -89,13 +89,16 @@ def starts(name: str, wanted: str) -> bool:
 
 
 def plain_outputs(rows: Rows, left_out: dict[str, str]) -> dict[str, list[Any]]:
-    """Arrays that variables hold, else those inside objects, else floats; nothing private."""
+    """Arrays that variables hold, else those inside objects, else floats; nothing private. What
+    its owner calls ``_`` is thrown away, and nobody needs to hear of it."""
     shown = {name: row for name, row in rows.items() if public(row[0][0])}
     large = {name: numbers for name, (_, numbers) in shown.items() if is_large(numbers)}
     flat = [n for n in large if all(how != "attr" for how, _ in shown[n][0][0])]
     floats = {n: v for n, (_, v) in shown.items() if isinstance(v[0], float | complex)}
     found = {name: large[name] for name in flat} or large or floats
     for name in set(rows) - set(found):
+        if not str(rows[name][0][0][0][1]).strip("_"):
+            continue
         why = "is a single number beside arrays" if name not in large else "lies inside an object"
         left_out[name] = why if name in shown else "has a private name"
     return found

@@ -15,7 +15,7 @@ import torch
 
 import baselines
 from baselines.engine import clone
-from tools import __main__
+from tools import __main__, console
 from tools.cli import app, listing
 from tools.cli.scaffold import files, implementation
 from validation.records import digests
@@ -185,3 +185,9 @@ def test_the_scripts_of_the_documents_are_the_verbs(scratch):
 def test_validate_starts_the_fork_server_before_it_imports_torch():
     command = "import sys, tools.cli.validate; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_json_has_no_number_that_readers_refuse(capsys):
+    console.as_json({"high": float("inf"), "pairs": [(1.5, float("nan"))], "n": 3})
+    said = json.loads(capsys.readouterr().out, parse_constant=lambda word: pytest.fail(word))
+    assert said == {"high": None, "pairs": [[1.5, None]], "n": 3}

@@ -1,6 +1,7 @@
 """The counter on functions whose costs are known by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, Stage
-from tools.costs import dispatch_counter, minimum_work
+from tools.costs import count, dispatch_counter, minimum_work
 from tools.costs.dispatch_counter import HostAccess, Operators
 
 HERE = "tests/tools/costs/test_dispatch_counter.py"
@@ -195,3 +196,21 @@ def test_a_counted_step_moves_no_less_than_the_declared_least():
     assert dispatch_counter.count(base, base.cases["slab"]).moved > base.least_bytes(
         base.cases["slab"]
     )
+
+
+def test_a_step_of_which_nothing_is_seen_is_not_called_within_its_budget():
+    total = SimpleNamespace(opaque="numpy inside: operators are not seen")
+    seen = SimpleNamespace(opaque="")
+    records = [
+        SimpleNamespace(optimization="hidden", candidate={"a": total}),
+        SimpleNamespace(optimization="partly", candidate={"a": total, "b": seen}),
+    ]
+    assert count.blind(records) == {"hidden": total.opaque}
+    rows = list(count.lines({"hidden": {"outgrown": []}, "partly": {"outgrown": []}}, []))
+    assert rows[-1][1:] == ("WITHIN", "2 of 2 within their budget")
+    shown = [SimpleNamespace(optimization="hidden", candidate={"a": total}, baseline={"a": total})]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(count, "words", lambda *_: "")
+        rows = list(count.lines({"hidden": {"outgrown": []}}, shown))
+    assert ("hidden", "NOT COUNTED", f"its budget says nothing: {total.opaque}") in rows
+    assert rows[-1][1:] == ("", "0 of 1 within their budget")

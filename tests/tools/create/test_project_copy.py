@@ -272,3 +272,37 @@ def test_nothing_of_a_project_is_changed(repository, warm, tmp_path):
 def contents(folder: Path) -> dict[str, bytes]:
     walk = [Path(here, f) for here, _, files in os.walk(folder) for f in files]
     return {str(path): path.read_bytes() for path in walk if path.suffix != ".stdout"}
+
+
+GOES_ON = """
+import numpy as np
+
+for _ in range(2):
+    pass
+mapped = np.memmap("field.dat", dtype="f8", mode="r+", shape=(8,))
+mapped[:] = mapped * 0.5 + 1
+with open("log.txt", "a+") as log:
+    log.seek(0)
+    before = float(log.read())
+    log.write("5")
+with open("fresh.txt", "w") as fresh:
+    fresh.write("1")
+u = np.array(mapped) + before
+"""
+
+
+def test_a_file_that_a_program_goes_on_from_is_a_source_as_it_was(repository, warm, tmp_path):
+    """Opened for reading and writing, or for more of it; not one that it begins anew."""
+    project = tmp_path / "goes_on"
+    project.mkdir()
+    (project / "pytest.ini").touch()
+    (project / "run.py").write_text(GOES_ON)
+    (project / "field.dat").write_bytes(torch.arange(8.0).double().numpy().tobytes())
+    (project / "log.txt").write_text("2")
+    (project / "fresh.txt").write_text("old")
+    done = warm.run(repository, tmp_path, ["create", str(project / "run.py"), "--name", "on_v1"])
+    assert done.returncode == 0, done.stderr
+    assert "private name" not in done.stdout, "nobody needs to hear of _"
+    copies = repository / "baselines/on_v1/frozen_sources/goes_on"
+    assert {p.name for p in copies.iterdir()} == {"run.py", "field.dat", "log.txt"}
+    assert (copies / "log.txt").read_text() == "2"

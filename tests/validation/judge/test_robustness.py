@@ -137,6 +137,25 @@ def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
     assert len(asked) == 2
 
 
+def test_what_another_number_of_threads_has_made_is_another_run(tmp_path, monkeypatch):
+    """Two threads add in another order, and exact claims are held to every bit."""
+    import torch
+
+    from baselines.lattice_field_v1 import engine
+    from validation.golden import run_cache
+
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    case = engine.cases["odd_2d"]
+    begin, before = engine.initial(case), torch.get_num_threads()
+    try:
+        for threads in (1, 2, 1):
+            torch.set_num_threads(threads)
+            run_cache.along(engine, case, begin, [1])
+    finally:
+        torch.set_num_threads(before)
+    assert len([*tmp_path.glob("*/*")]) == 2
+
+
 def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeypatch):
     import torch
 
