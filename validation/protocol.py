@@ -31,6 +31,7 @@ NO_RULES = {  # in these: how work is organized and kept; whatever is new holds 
     "inputs/covering.py", "inputs/extremes.py", "inputs/features.py", "inputs/freeze_variants.py",
     "inputs/selection.py",
     "judge/divergence.py", "judge/verdicts.py", "reference/limits.py",
+    "reference/places.py",
     "worker/allocator.py", "worker/forkserver.py", "worker/preload/gc_off.py",
     "worker/preload/inductor.py", "worker/preload/numba_jit.py",
 }  # fmt: skip

@@ -21,7 +21,8 @@ from baselines.engine import Case, Engine
 from validation.golden.manifest import place as folder_of
 from validation.records.base import Part, Record, read_toml
 from validation.records.errors import Sealed
-from validation.reference.limits import Limits, Place, outcomes, reached_by
+from validation.reference.limits import reached_by
+from validation.reference.places import Limits, Place, outcomes
 
 SMALL = 1 << 20  # elements times steps: so much of a case is run
 FEW = 3  # steps of a larger one

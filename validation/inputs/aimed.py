@@ -29,8 +29,9 @@ from validation.inputs.tried import REFUSALS, Tried, tried
 from validation.records.errors import Sealed
 from validation.reference import case_fields
 from validation.reference.distance import floating
-from validation.reference.limits import Limits, reached_by
+from validation.reference.limits import reached_by
 from validation.reference.operator_count import operators
+from validation.reference.places import Limits
 
 EDGE = "edge"
 EQUAL = "equal"  # an outcome that rounding decides, whatever two runs of it say

@@ -21,7 +21,8 @@ from validation.records import digests
 from validation.records.errors import BrokenRecord
 from validation.reference import case_fields
 from validation.reference.case_fields import Changes
-from validation.reference.limits import Limits, reached_by
+from validation.reference.limits import reached_by
+from validation.reference.places import Limits
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:

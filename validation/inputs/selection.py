@@ -20,7 +20,8 @@ from validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, P
 from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
 from validation.reference import case_fields
 from validation.reference.case_fields import MADE
-from validation.reference.limits import Limits, reached_by
+from validation.reference.limits import reached_by
+from validation.reference.places import Limits
 from validation.reference.trajectory import along
 
 MOST = 360

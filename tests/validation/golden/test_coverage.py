@@ -11,7 +11,8 @@ from validation.golden.freeze import freeze
 from validation.golden.manifest import manifest
 from validation.inputs.frozen_variants import INPUTS
 from validation.records.errors import Sealed
-from validation.reference.limits import Limits, Place, coverage_of
+from validation.reference.limits import coverage_of
+from validation.reference.places import Limits, Place
 
 CLAMP = Place("some_v1/a.py", 3, "clamp", "x.clamp(0, 1)")
 LESS = Place("some_v1/a.py", 2, "lt", "x < 1")

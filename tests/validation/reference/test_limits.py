@@ -9,7 +9,8 @@ import torch
 
 import baselines
 from baselines.engine import Case, Engine, Stage
-from validation.reference.limits import Conditions, Limits, Place
+from validation.reference.limits import Conditions
+from validation.reference.places import Limits, Place
 
 
 class Cells(NamedTuple):
