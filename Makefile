@@ -18,7 +18,7 @@ full: .venv/installed ## the same with the large cases
 	@$(BIN)/groundspeed run --full
 
 gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/installed) ## what runs on a GPU, where there is one
-	@$(GPU_PYTHON) -m tools gpu
+	@$(GPU_PYTHON) -m groundspeed gpu
 
 test: .venv/installed ## lint and every test
 	@echo "test: lint"
@@ -39,7 +39,7 @@ test-foreign: .venv/installed ## public codes from the package index, made basel
 	@$(BIN)/pip install -q --no-compile "$(TORCH)" -e ".[dev]" 2>.venv/pip.log || \
 		{ tail -5 .venv/pip.log; exit 1; }
 	@echo "setup: torch's compiler, which reads its headers once"
-	@TORCHINDUCTOR_VEC_ISA_OK=1 $(BIN)/python -m validation.worker.preload.inductor
+	@TORCHINDUCTOR_VEC_ISA_OK=1 $(BIN)/python -m groundspeed.validation.worker.preload.inductor
 	@touch $@
 
 clean:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
-HERE = Path(__file__).parent
+from groundspeed import project  # and with it the short names of the contract
+
+HERE = project.ROOT / "baselines"
 NOT_ENGINES = {"foreign"}  # a package of ours between them
 
 
@@ -23,4 +24,5 @@ def load(name: str):
     """
     if name not in names():
         raise LookupError(f"no baseline {name!r} in baselines/; have {names()}")
+    project.make_importable()
     return importlib.import_module(f"baselines.{name}").engine

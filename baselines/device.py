@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-
-from baselines.engine import Case, Engine, State
+from groundspeed.baselines.engine import Case, Engine, State
 
 
 def moved(state: State, device: str) -> State:

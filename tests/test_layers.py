@@ -11,9 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-
-from tools.records.protocols import CLOCK
-from validation.records.digests import of_file
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.validation.records.digests import of_file
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("baselines", "validation", "optimizations", "tools")
@@ -101,7 +100,7 @@ def test_no_file_imports_what_it_must_not(what):
 @pytest.mark.parametrize(
     ("what", "file", "module"),
     [
-        ("a layer above", "validation/claims.py", "tools.suite"),
+        ("a layer above", "validation/claims.py", "groundspeed.tools.suite"),
         ("a layer above", "baselines/engine.py", "validation"),
         ("a clock", "optimizations/x/implementation.py", "torch.profiler"),
         ("more than torch", "baselines/x_v1/__init__.py", "numpy.linalg"),
@@ -207,12 +206,12 @@ def test_an_upward_import_is_found(tmp_path):
     late = "\n\ndef upward():\n    from validation.judge import checks\n"
     planted.write_text(planted.read_text() + late)
     found = cycle(Harness(tmp_path).packages())
-    assert {"validation.judge", "validation.reference"} <= set(found)
+    assert {"groundspeed.validation.judge", "groundspeed.validation.reference"} <= set(found)
 
 
 def test_a_candidate_s_process_imports_nothing_that_judges():
-    reached = HARNESS.reached("validation.worker.server")
-    assert not [m for m in reached if m.startswith(("validation.judge", "tools"))]
+    reached = HARNESS.reached("groundspeed.validation.worker.server")
+    assert not [m for m in reached if m.startswith(("groundspeed.validation.judge", "tools"))]
 
 
 def test_folders_are_small_enough_to_be_read():
@@ -236,9 +235,17 @@ def parts_of(package, files):
 
 def test_what_refuses_a_number_and_what_makes_one_is_locked_under_the_clocks_protocol():
     """The rest that the clock imports says when and where, and files what it found."""
-    about = {"tools.records", "tools.process", "tools.console", "tools.experiments.sweep_sizes"}
+    about = {
+        "groundspeed.tools.records",
+        "groundspeed.tools.process",
+        "groundspeed.tools.console",
+        "groundspeed.tools.experiments.sweep_sizes",
+    }
     locked = {HARNESS.module(path) for path in CLOCK.modules()}
-    for module in ("tools.timing.session", "tools.experiments.sweep_worker"):
+    for module in (
+        "groundspeed.tools.timing.session",
+        "groundspeed.tools.experiments.sweep_worker",
+    ):
         used = parts_of("tools", [HARNESS.files[module]]) - locked
         assert {m for m in used if m not in about and HARNESS.package(m) not in about} == set()
 

@@ -1,8 +1,9 @@
 """An interpreter that has imported the libraries, and forks for every command that is run.
 
 Importing torch takes longer than most commands of a test. Nothing of groundspeed is imported
-here: each child takes it from the folder in which it is run, as ``python -m tools`` would. So are
-the fork server of a command and its judging processes, which would import the libraries once more.
+here: each child takes it from the folder in which it is run, as ``python -m groundspeed`` would.
+So are the fork server of a command and its judging processes, which would import the libraries
+once more.
 
     python warm.py FD    reads a request a line on standard input, answers on FD
 """
@@ -53,7 +54,7 @@ class Warm:
         self.answers = os.fdopen(read)
 
     def run(self, root: Path, folder: Path, words: list[str]) -> subprocess.CompletedProcess:
-        """``python -m tools WORDS`` in the root, as `subprocess.run` would tell of it."""
+        """``python -m groundspeed WORDS`` in the root, as `subprocess.run` would tell of it."""
         if self.process is None:
             self.start()
         files = {name: str(folder / name) for name in ("stdout", "stderr")}

@@ -16,10 +16,9 @@ from time import perf_counter, sleep
 from typing import Self, TextIO
 
 import psutil
-
-from tools.records.conditions import ALLOCATOR
-from validation.machine import SWITCH
-from validation.records import digests
+from groundspeed.tools.records.conditions import ALLOCATOR
+from groundspeed.validation.machine import SWITCH
+from groundspeed.validation.records import digests
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PATIENCE_S = 300.0  # without a line from the process

@@ -17,13 +17,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
+from groundspeed.tools.asv_support.checkout import measurable
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.errors import NotMeasured
 
-from tools.asv_support.checkout import measurable
-from validation.records import digests
-from validation.records.atomic import write_atomic
-from validation.records.errors import NotMeasured
+from groundspeed import project
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = project.ROOT
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}
 
 
@@ -120,19 +121,20 @@ def timed_cases() -> dict[str, list[str] | None]:
 def code_under_test() -> Path:
     """asv's checkout of the commit, or the working tree where asv made none."""
     room = os.environ.get("ASV_ENV_DIR")
-    return Path(room) / "project" if room else ROOT
+    return Path(room) / "project" / project.prefix() if room else ROOT
 
 
 def ask(tree: Path, *words: str) -> dict:
-    """What `python -m tools.asv_support.worker WORD...` answers there; torch stays out of here.
+    """What `tools.asv_support.worker` answers there to these words; torch stays out of here.
 
     Raises:
         NotMeasured: with the last line that it wrote.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tools.asv_support.worker", *words],
+        [sys.executable, "-m", "groundspeed.tools.asv_support.worker", *words],
         cwd=tree,
-        env={k: v for k, v in os.environ.items() if k != "ASV_ENV_DIR"},
+        env={k: v for k, v in os.environ.items() if k != "ASV_ENV_DIR"}
+        | {project.VARIABLE: str(tree)},
         capture_output=True,
         text=True,
     )
@@ -148,9 +150,9 @@ def reuse(handed: Path, name: str, tree: Path) -> Found:
         BrokenRecord: the file cannot be trusted, or is about something else.
         NotMeasured: it is not about the bytes of this commit.
     """
-    from validation import discovery, machine
-    from validation.judge.verdicts import digest_now
-    from validation.records import results
+    from groundspeed.validation import discovery, machine
+    from groundspeed.validation.judge.verdicts import digest_now
+    from groundspeed.validation.records import results
 
     here = machine.kind(discovery.device(name, tree))
     place = handed / here / f"{name}.json"

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
-import baselines
-from baselines.engine import Case, Engine, Stage, Step
-from validation.tiers import Coverage
+from groundspeed.baselines.engine import Case, Engine, Stage, Step
+from groundspeed.validation.tiers import Coverage
+
+from groundspeed import baselines
 
 LEVELS = {
     "exact": "bit for bit, on one device and thread count",

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from validation.records import digests
-from validation.records.errors import BrokenLeaf
+from groundspeed.validation import leaf_imports
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.errors import BrokenLeaf
+
+from groundspeed import project
 
 if TYPE_CHECKING:
-    from baselines.engine import Engine
-    from validation.claims import Agreement
+    from groundspeed.baselines.engine import Engine
+    from groundspeed.validation.claims import Agreement
 
 MOST_WORDS = 300  # characters of an error's own; compilers say the cause after their first line
 
@@ -132,6 +135,7 @@ def part(name: str, module: str):
         BrokenLeaf: a file is missing, or fails to import.
     """
     refuse_absent(name)
+    leaf_imports.install()
     try:
         found = importlib.import_module(f"optimizations.{name}.{module}")
         own_files(folder(name))  # what it made on the way may be a link
@@ -149,7 +153,7 @@ def raised(error: Exception, own: Path, otherwise: str = "") -> str:
     """The error in one line, with the innermost line under the folder ``own`` that led to it."""
     text = " ".join(str(error).split())[:MOST_WORDS] or "it said nothing"
     frames = traceback.extract_tb(error.__traceback__)
-    places = [f"{path.relative_to(digests.ROOT)}:{f.lineno}"
+    places = [f"{project.place_of(path)}:{f.lineno}"
               for f in frames if (path := Path(f.filename)).is_relative_to(own)]  # fmt: skip
     place = places[-1] if places else otherwise
     return f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")

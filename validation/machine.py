@@ -18,6 +18,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from groundspeed import project
+
 
 def torch_version() -> str:
     """Release of torch without the build's local part."""
@@ -79,13 +81,14 @@ def accelerator() -> tuple[str, str]:
 def kind(device: str = "cpu") -> str:
     """Kind of this machine for what works on that device.
 
-    GROUNDSPEED_MACHINE names it otherwise, for machines that their owner can tell apart better.
+    GROUNDSPEED_MACHINE, or ``machine`` in groundspeed.toml, names it otherwise, for machines that
+    their owner can tell apart better.
     """
-    named = os.environ.get("GROUNDSPEED_MACHINE", "")
+    named = os.environ.get("GROUNDSPEED_MACHINE") or project.SETTING.machine
     if named:
         if slug(named) != named:
             raise ValueError(
-                f"GROUNDSPEED_MACHINE is {named!r}; allowed: lower-case letters, digits and "
+                f"this kind of machine is named {named!r}; allowed: lower-case letters, digits and "
                 f"hyphens, such as {slug(named) or 'my-machine'!r}"
             )
         return named

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from validation.records import digests
-from validation.records.atomic import write_atomic
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.atomic import write_atomic
+
+from groundspeed import project
 
 CONTRACT = ("__init__.py", "device.py", "engine.py")  # of baselines/: what every engine relies on
 RULES = (  # of validation/: packages and modules that hold rules, whole
@@ -80,7 +82,7 @@ class Protocol:
 
     def now(self) -> dict[str, str]:
         """Digest of the syntax tree of every module that holds rules and is there."""
-        root, there = digests.ROOT, [p for p in sorted(self.modules()) if p.exists()]
+        root, there = project.HARNESS, [p for p in sorted(self.modules()) if p.exists()]
         return {str(p.relative_to(root)): syntax_digest(p) for p in there}
 
     def locked(self) -> dict:
@@ -165,13 +167,13 @@ def without_docstring(node: ast.AST, name: str, value: object) -> object:
 def rules_of_the_judge() -> list[Path]:
     """Every module of the packages that hold rules but those that are known to hold none, the
     contract, and how the code of an optimization is imported."""
-    root, folder = digests.ROOT, digests.ROOT / "validation"
+    root, folder = project.HARNESS, project.HARNESS / "validation"
     named = [folder / part for part in RULES]
     own = [p for part in named for p in ([part] if part.suffix else sorted(part.rglob("*.py")))]
     own = [p for p in own if p.name != "__init__.py"]
     rules = [p for p in own if p.relative_to(folder).as_posix() not in NO_RULES]
     contract = [root / "baselines" / name for name in CONTRACT]
-    return rules + contract + [root / "optimizations" / "__init__.py"]
+    return rules + contract + [folder / "leaf_imports.py"]
 
 
 PASSED = ("exact verified", "rounding verified", "approximate verified")
@@ -215,5 +217,5 @@ JUDGE = Protocol(
         ),
     ),
     rules_of_the_judge,
-    digests.ROOT / "validation" / "judge.lock",
+    project.HARNESS / "validation" / "judge.lock",
 )

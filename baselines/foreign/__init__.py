@@ -11,4 +11,4 @@ __all__ = ["engine", "over_state", "read_origin", "substitute"]
 def __getattr__(name: str):
     if name not in __all__:
         raise AttributeError(name)
-    return getattr(importlib.import_module("baselines.foreign.external_engine"), name)
+    return getattr(importlib.import_module("groundspeed.baselines.foreign.external_engine"), name)

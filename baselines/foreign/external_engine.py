@@ -19,16 +19,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, State, Step, clone, same
+from groundspeed.baselines.foreign import call_counts, numeric_leaves
+from groundspeed.baselines.foreign.answer_files import AnswerFiles
+from groundspeed.baselines.foreign.fresh_starts import fresh
+from groundspeed.baselines.foreign.live_step import MARKS, Live, Working
+from groundspeed.baselines.foreign.outputs import CallWatch, outputs, stacked
+from groundspeed.baselines.foreign.program import run
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
-
-from baselines.engine import Case, Engine, State, Step, clone, same
-from baselines.foreign import call_counts, numeric_leaves
-from baselines.foreign.answer_files import AnswerFiles
-from baselines.foreign.fresh_starts import fresh
-from baselines.foreign.live_step import MARKS, Live, Working
-from baselines.foreign.outputs import CallWatch, outputs, stacked
-from baselines.foreign.program import run
-from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 
 unrounded: dict[str, State] = {}  # the last run of a program that random rounding does not reach
 COPIES = "frozen_sources"  # foreign code: not ours to format, to lint or to import

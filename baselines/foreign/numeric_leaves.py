@@ -10,9 +10,8 @@ import sys
 from typing import Any
 
 import torch
-
-from baselines.foreign import generator_states
-from baselines.foreign.generator_states import is_generator
+from groundspeed.baselines.foreign import generator_states
+from groundspeed.baselines.foreign.generator_states import is_generator
 
 Place = tuple[tuple[str, Any], ...]
 

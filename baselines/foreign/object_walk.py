@@ -8,9 +8,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
-
-from baselines.foreign.generator_states import is_generator
-from baselines.foreign.numeric_leaves import DENSE, Place, is_number
+from groundspeed.baselines.foreign.generator_states import is_generator
+from groundspeed.baselines.foreign.numeric_leaves import DENSE, Place, is_number
 
 DEPTH = 8  # of the walk through objects
 MANY = 1 << 16  # entries of a container that are looked at

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.object_walk import Walk
-from baselines.foreign.reachable import MODULES, bind
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.object_walk import Walk
+from groundspeed.baselines.foreign.reachable import MODULES, bind
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)  # calls that are watched
 

@@ -12,9 +12,9 @@ from functools import partial
 from importlib.machinery import PathFinder
 from typing import Any
 
-from baselines.foreign.frame_locals import kept_locals
-from baselines.foreign.pytest_runner import Tests, run_tests
-from baselines.foreign.sandbox import Boundaries, Broken, Sandbox
+from groundspeed.baselines.foreign.frame_locals import kept_locals
+from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Sandbox
 
 BOUNDARY = "__groundspeed_boundary__"
 PRIVATE = "groundspeed_program"  # before the name of a module whose own name is taken

@@ -7,10 +7,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.numeric_leaves import Place
-from baselines.foreign.object_walk import CLOSED, Walk
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.numeric_leaves import Place
+from groundspeed.baselines.foreign.object_walk import CLOSED, Walk
 
 MODULES = "modules"
 

@@ -31,6 +31,8 @@ from typing import Any
 
 import torch
 
+from groundspeed import short_names
+
 Wrap = Callable[[Callable], Callable]
 # Modules, working folder, generators and output are the process's: one thread has them at a time.
 RUNNING = threading.RLock()
@@ -211,7 +213,8 @@ class Sandbox:
     @contextmanager
     def with_modules(self, fresh: bool = False) -> Iterator[None]:
         """The program's modules in place of others of the same names; cheap."""
-        with RUNNING, self.own_modules(fresh):
+        own = {*self.program.names, *short_names.HARNESS}
+        with RUNNING, short_names.ShortNames.given_to(own), self.own_modules(fresh):
             yield
 
     @contextmanager

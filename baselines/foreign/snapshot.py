@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.object_walk import DEPTH, is_numpy, parts
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.object_walk import DEPTH, is_numpy, parts
 
 
 class Snapshot:

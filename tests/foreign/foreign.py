@@ -181,7 +181,7 @@ def clone(place: Path) -> Path:
 
 def groundspeed(root: Path, *words: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"PYTHONPATH": str(root)}
-    return subprocess.run([str(INSTALLED), "-W", "ignore", "-m", "tools", *words], cwd=root,
+    return subprocess.run([str(INSTALLED), "-W", "ignore", "-m", "groundspeed", *words], cwd=root,
                           env=environment, capture_output=True, text=True, check=False)  # fmt: skip
 
 

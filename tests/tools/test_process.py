@@ -1,13 +1,12 @@
 """A worker's process answers on a pipe of its own, and says how it ended."""
 
 import pytest
-
-from tools import process
-from tools.process import Died, Worker
+from groundspeed.tools import process
+from groundspeed.tools.process import Died, Worker
 
 LOUD = """
 import sys
-from tools.process import serve
+from groundspeed.tools.process import serve
 
 def answer(number):
     print("noise")

@@ -2,9 +2,14 @@
 
 import pytest
 import torch
-
-from validation.calibration import heat, lorenz96
-from validation.calibration.rule_table import RULES, WANTED, by_the_judge, commonly, wanted
+from groundspeed.validation.calibration import heat, lorenz96
+from groundspeed.validation.calibration.rule_table import (
+    RULES,
+    WANTED,
+    by_the_judge,
+    commonly,
+    wanted,
+)
 
 torch.set_num_threads(1)
 ENVELOPE = "max change <= 2x of 8 one-ulp starts"

@@ -5,12 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-from tools.rendering.templates import PAGES
-from tools.selftest import command, judged_controls, timed_controls
-from validation import corpus
-from validation.judge.verdicts import Status
-from validation.tiers import Coverage
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.tools.selftest import command, judged_controls, timed_controls
+from groundspeed.validation import corpus
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.tiers import Coverage
 
 ENTRIES = [(part, name) for part in corpus.PARTS for name in corpus.entries(part)]
 pytestmark = pytest.mark.xdist_group("corpus")  # they share the references and a fork server

@@ -4,12 +4,11 @@ import ast
 import json
 
 import pytest
-
-from tools.cli import protocol_lock
-from tools.records.protocols import CLOCK, COUNTER
-from validation import protocol
-from validation.protocol import JUDGE, Change, Protocol
-from validation.records import digests
+from groundspeed.tools.cli import protocol_lock
+from groundspeed.tools.records.protocols import CLOCK, COUNTER
+from groundspeed.validation import protocol
+from groundspeed.validation.protocol import JUDGE, Change, Protocol
+from groundspeed.validation.records import digests
 
 ALL = (JUDGE, CLOCK, COUNTER)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from validation.records.results import FOLDER
+from groundspeed.validation.records.results import FOLDER
 
 UNDER_TEST = ("baselines", "optimizations")
 STICK = ("validation", "tools")

@@ -11,8 +11,7 @@ from asv import util
 from asv.commands.compare import Compare
 from asv.environment import Environment
 from asv.machine import Machine, MachineCollection
-
-from validation import machine
+from groundspeed.validation import machine
 
 GATED = "track_relative_time"
 

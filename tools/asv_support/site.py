@@ -21,14 +21,15 @@ from pathlib import Path
 
 from asv.publishing import OutputPublisher
 from asv.util import load_json
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.errors import Refused
+from groundspeed.validation.records.git import history_is_cut
+from groundspeed.validation.records.results import FOLDER
 
-from validation import discovery, machine
-from validation.records.atomic import write_atomic
-from validation.records.errors import Refused
-from validation.records.git import history_is_cut
-from validation.records.results import FOLDER
+from groundspeed import project
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = project.ROOT
 OWN = Path(__file__).with_name("vendor")
 CONFIG, LOCAL = "asv.conf.json", ".asv.local.json"
 VENDOR = "vendor"
@@ -146,8 +147,8 @@ def lost_history(root: Path = ROOT, config: str = CONFIG) -> str:
 
 def record_measured(config: str = CONFIG) -> list[str]:
     """File under HEAD what was measured of it; the changed files where the tree is another."""
-    from tools.records import evidence
-    from tools.records.conditions import code_now
+    from groundspeed.tools.records import evidence
+    from groundspeed.tools.records.conditions import code_now
 
     code, timed = code_now(), {n: evidence.measured(n) for n in discovery.names()}
     clean = [n for n, found in timed.items() if found and found.conditions.dirty is False]
@@ -175,7 +176,7 @@ def record(names: list[str], config: str = CONFIG) -> None:
     Raises:
         Refused: the tree differs from HEAD, or a measurement is about something else.
     """
-    from tools.records.conditions import code_now
+    from groundspeed.tools.records.conditions import code_now
 
     code = code_now()
     if code.unknown:

@@ -1,10 +1,10 @@
 """Answers the asv suite from a process that may import torch.
 
-    python -m tools.asv_support.worker cases
+    python -m groundspeed.tools.asv_support.worker cases
         {optimization: [timed cases]}
-    python -m tools.asv_support.worker judge NAME
+    python -m groundspeed.tools.asv_support.worker judge NAME
         {"status": …, "holds": …, "reason": …, "cases": […]}
-    python -m tools.asv_support.worker measure NAME
+    python -m groundspeed.tools.asv_support.worker measure NAME
         {"cases": …}, or {"absent": why}
 
 All are about the tree that it is started in. The answer is the last line of the output.
@@ -13,10 +13,10 @@ All are about the tree that it is started in. The answer is the last line of the
 import json
 import sys
 
-from validation import discovery
-from validation.judge import verdicts
-from validation.judge.verdicts import Conclusion, Status
-from validation.records.errors import NotMeasured
+from groundspeed.validation import discovery
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.verdicts import Conclusion, Status
+from groundspeed.validation.records.errors import NotMeasured
 
 NUMBERS = {"ratio", "low", "high", "ratios", "candidate_s"}
 
@@ -36,7 +36,7 @@ def timed(name: str) -> list[str] | None:
 
 def verdict_on(name: str) -> Conclusion:
     """The standing verdict on these very bytes, or a new one."""
-    from validation.judge.judge import judge  # late: heavy
+    from groundspeed.validation.judge.judge import judge  # late: heavy
 
     status, verdict, _ = verdicts.current_status(name)
     if verdict is None or status is Status.STALE:
@@ -46,7 +46,7 @@ def verdict_on(name: str) -> Conclusion:
 
 def judged(name: str) -> dict:
     """Where the optimization stands, and the cases that the clock may take."""
-    from tools.records import evidence
+    from groundspeed.tools.records import evidence
 
     found = verdict_on(name)
     right = found.status is Status.VERIFIED
@@ -64,8 +64,8 @@ def measure(name: str) -> dict:
     Raises:
         NotMeasured: it is not what it claims to be, or cannot be timed.
     """
-    from tools.records import evidence
-    from tools.timing import session
+    from groundspeed.tools.records import evidence
+    from groundspeed.tools.timing import session
 
     verdict = verdict_on(name)
     status, reason = verdict.status, verdict.reason

@@ -37,12 +37,12 @@ def verb(module: str, name: str | None = None, function: str = "run") -> Callabl
     return register
 
 
-@verb("tools.cli.listing", "list")
+@verb("groundspeed.tools.cli.listing", "list")
 def list_(names: list[str] = NAMES, as_json: bool = JSON) -> int:
     """List engines, optimizations, verdicts and speedups; of named ones everything on file."""
 
 
-@verb("tools.create.command")
+@verb("groundspeed.tools.create.command")
 def create(
     text: str = Argument(..., metavar="PATH[::CALLABLE]"),
     arguments: list[str] = PROGRAM,
@@ -62,17 +62,17 @@ def create(
     """Freeze a script, module, pytest test or callable."""
 
 
-@verb("tools.cli.check", function="freeze")
+@verb("groundspeed.tools.cli.check", function="freeze")
 def freeze(name: str, as_json: bool = JSON) -> int:
     """Record the answers of an engine with digests, once."""
 
 
-@verb("tools.cli.check")
+@verb("groundspeed.tools.cli.check")
 def check(names: list[str] = NAMES, full: bool = FULL, as_json: bool = JSON) -> int:
     """Verify digests and golden data of baselines."""
 
 
-@verb("tools.cli.new")
+@verb("groundspeed.tools.cli.new")
 def new(name: str, baseline: str = Option(..., help="Engine to optimize.")) -> int:
     """Create a new optimization. It starts as a copy of the baseline and validates."""
 
@@ -85,8 +85,8 @@ def validate(
     as_json: bool = JSON,
 ) -> int:
     """Check that optimizations compute the same as their baseline. Exit 1 if a claim fails."""
-    from tools.cli import validate as verb
-    from validation.tiers import Coverage
+    from groundspeed.tools.cli import validate as verb
+    from groundspeed.validation.tiers import Coverage
 
     if full and small:
         raise ValueError("--full and --small asked for; allowed: one of them")
@@ -94,12 +94,12 @@ def validate(
     return verb.run(names, coverage, again=bool(names), as_json=as_json)
 
 
-@verb("tools.cli.replay")
+@verb("groundspeed.tools.cli.replay")
 def replay(name: str, as_json: bool = JSON) -> int:
     """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
 
 
-@verb("tools.selftest.command")
+@verb("groundspeed.tools.selftest.command")
 def selftest(
     as_json: bool = JSON,
     part: str = Option("", help="Only one part, such as must_accept or calibration."),
@@ -120,20 +120,20 @@ def bench(
 ) -> int:
     """Measure speedups. Only optimizations with a current VERIFIED verdict are timed."""
     if recheck:
-        from tools.cli import recheck as verb
+        from groundspeed.tools.cli import recheck as verb
 
         return verb.run(names, full, dirty, as_json, processes)
-    from tools.cli import bench as verb
+    from groundspeed.tools.cli import bench as verb
 
     return verb.run(names, full, dirty, bool(names), as_json, processes, publish=full)
 
 
-@verb("tools.cli.gpu")
+@verb("groundspeed.tools.cli.gpu")
 def gpu(names: list[str] = NAMES, full: bool = FULL) -> int:
     """Validate and benchmark what runs on a GPU. Results go to the folder of the GPU model."""
 
 
-@verb("tools.costs.count")
+@verb("groundspeed.tools.costs.count")
 def costs(
     names: list[str] = NAMES,
     accept: bool = Option(False, help="Write the counted values as the new budget."),
@@ -143,12 +143,12 @@ def costs(
     """Count the operators and bytes of a step. Exit 1 above the budget."""
 
 
-@verb("tools.roofline.peaks")
+@verb("groundspeed.tools.roofline.peaks")
 def ceilings(as_json: bool = JSON) -> int:
     """Measure peak bandwidth and arithmetic of this machine."""
 
 
-@verb("tools.experiments.sweep", "map")
+@verb("groundspeed.tools.experiments.sweep", "map")
 def map_(
     names: list[str] = NAMES,
     budget_s: float = Option(240.0, help="Seconds; the next call continues."),
@@ -157,7 +157,7 @@ def map_(
     """Measure speedups over size, dtype, threads and device."""
 
 
-@verb("tools.profiling.command")
+@verb("groundspeed.tools.profiling.command")
 def profile(
     what: str = Argument(
         ..., metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable."
@@ -173,7 +173,7 @@ def profile(
     """Profile time, memory and waiting of a program."""
 
 
-@verb("tools.experiments.compare_commits")
+@verb("groundspeed.tools.experiments.compare_commits")
 def compare(
     a: str = Argument(..., help='Commit, "." for the working tree, or results.'),
     b: str = Argument(..., help="The same. Results: a file, NAME or NAME@COMMIT."),
@@ -184,19 +184,19 @@ def compare(
     """Is B slower than A? Exit 0 no, 1 yes, 2 wrong, 3 inconclusive."""
 
 
-@verb("tools.experiments.error_rates")
+@verb("groundspeed.tools.experiments.error_rates")
 def experiment(
     trials: int = Option(100, help="Number of fresh processes in total."), as_json: bool = JSON
 ) -> int:
     """Measure the error rates of the clock on this machine. Resumes after a stop."""
 
 
-@verb("tools.asv_support.site")
+@verb("groundspeed.tools.asv_support.site")
 def publish() -> int:
     """Add this commit to the asv history and build the site."""
 
 
-@verb("tools.asv_support.site", function="preview")
+@verb("groundspeed.tools.asv_support.site", function="preview")
 def preview() -> None:
     """Serve the asv site locally."""
 
@@ -208,14 +208,14 @@ def report(
 ) -> int:
     """Write all pages and plots from the evidence."""
     if verify:
-        from tools.reporting import verification as verb
+        from groundspeed.tools.reporting import verification as verb
     else:
-        from tools.reporting import pages as verb
+        from groundspeed.tools.reporting import pages as verb
 
     return verb.run(as_json)
 
 
-@verb("tools.reporting.sample_store")
+@verb("groundspeed.tools.reporting.sample_store")
 def samples(
     export: Path | None = Option(None, help="Write the samples that evidence names to a bundle."),
     add: Path | None = Option(None, help="Add the samples of a bundle."),
@@ -224,7 +224,7 @@ def samples(
     """List raw samples, or exchange them as a bundle."""
 
 
-@verb("tools.cli.protocol_lock")
+@verb("groundspeed.tools.cli.protocol_lock")
 def protocol(
     raised: bool = Option(False, "--raised", help="Lock a changed rule under its new number."),
     same: bool = Option(False, "--same", help="Lock if every known answer stays the same."),
@@ -233,7 +233,7 @@ def protocol(
     """Show the rules of judge, clock and counter. Exit 1 if an edit is undecided."""
 
 
-@verb("tools.cli.pipeline")
+@verb("groundspeed.tools.cli.pipeline")
 def run(
     full: bool = FULL,
     dirty: bool = DIRTY,

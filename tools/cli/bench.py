@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 
-from tools import console
-from tools.records import evidence
-from tools.records.evidence import UNSETTLED
-from tools.records.measurement import CLAIMED, Measurement, Timing
-from validation import discovery
-from validation.judge.verdicts import Status
-from validation.records import results
-from validation.tiers import Coverage
+from groundspeed.tools import console
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.evidence import UNSETTLED
+from groundspeed.tools.records.measurement import CLAIMED, Measurement, Timing
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import results
+from groundspeed.validation.tiers import Coverage
 
 GROUP = 16  # candidates at most that share the rounds of a baseline
 STARTS_BYTES = 1 << 31  # of theirs at most; each keeps several states of that size at once
@@ -78,7 +78,7 @@ def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
 @cache
 def largest_start(engine: str, full: bool) -> int:
     """Bytes of the largest state in which a timed case of a baseline starts."""
-    import baselines  # late: torch
+    from groundspeed import baselines  # late: torch
 
     base = baselines.load(engine)
     timed = [c for c in base.cases.values() if c.timed and (c.quick or full)]
@@ -97,7 +97,7 @@ def measure(
     names: list[str], full: bool, dirty: bool, processes: dict[str, int]
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
     """Time optimizations of one baseline together, and write a record of each."""
-    from tools.timing import session  # late: torch
+    from groundspeed.tools.timing import session  # late: torch
 
     plan = session.Plan(**processes)
     title = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} others"

@@ -3,22 +3,23 @@
 from concurrent.futures import as_completed
 from itertools import chain
 
-import baselines
-from tools import console
-from tools.records.evidence import CHECK, Checked, check_name, checked, provenance
-from validation import machine
-from validation.parallel.process_pool import processes
-from validation.protocol import JUDGE
-from validation.records import results
-from validation.records.base import today
-from validation.records.errors import Sealed
+from groundspeed.tools import console
+from groundspeed.tools.records.evidence import CHECK, Checked, check_name, checked, provenance
+from groundspeed.validation import machine
+from groundspeed.validation.parallel.process_pool import processes
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import today
+from groundspeed.validation.records.errors import Sealed
+
+from groundspeed import baselines
 
 
 def freeze(name: str, as_json: bool = False) -> int:
     """The verb ``freeze``: what is sealed already gets what was never made beside its seal."""
-    from validation.golden.freeze import freeze as seal_answers  # late: torch
-    from validation.golden.manifest import manifest
-    from validation.inputs import freeze_variants
+    from groundspeed.validation.golden.freeze import freeze as seal_answers  # late: torch
+    from groundspeed.validation.golden.manifest import manifest
+    from groundspeed.validation.inputs import freeze_variants
 
     refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
@@ -61,7 +62,7 @@ def run(names: list[str], full: bool, as_json: bool = False, again: bool = True)
 
 def reach(name: str) -> list[str]:
     """What the judged inputs of a baseline reach of its conditions and limits."""
-    from validation.golden import coverage  # late: torch
+    from groundspeed.validation.golden import coverage  # late: torch
 
     return coverage.listing(name)
 
@@ -86,7 +87,7 @@ def check_all(names: list[str], full: bool) -> dict[str, tuple[str, str]]:
 
 def check_one(name: str, full: bool) -> tuple[str, str]:
     """("SEALED" or "BROKEN", what there is to say)."""
-    from validation.golden import freeze  # late: torch
+    from groundspeed.validation.golden import freeze  # late: torch
 
     found = None
     try:

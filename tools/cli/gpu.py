@@ -3,13 +3,13 @@
 Its evidence lies in the folder of that kind of GPU, like that of any other machine.
 """
 
-from tools.cli import bench, validate
-from tools.records import evidence
-from tools.records.conditions import code_now
-from validation import discovery
-from validation.judge.verdicts import Status
-from validation.machine import missing
-from validation.tiers import Coverage
+from groundspeed.tools.cli import bench, validate
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.conditions import code_now
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.machine import missing
+from groundspeed.validation.tiers import Coverage
 
 
 def run(names: list[str], full: bool = False) -> int:

@@ -2,17 +2,18 @@
 
 import shutil
 
-import baselines
-from tools import console
-from tools.records import evidence
-from tools.records.evidence import UNSETTLED, View, judged, measured
-from tools.records.measurement import Timing
-from tools.records.quantities import duration, reduction, size
-from tools.reporting.league import Entry, League, leagues
-from validation import discovery, machine
-from validation.golden.manifest import check_sources, manifest
-from validation.judge.verdicts import Status
-from validation.records.errors import Sealed
+from groundspeed.tools import console
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.evidence import UNSETTLED, View, judged, measured
+from groundspeed.tools.records.measurement import Timing
+from groundspeed.tools.records.quantities import duration, reduction, size
+from groundspeed.tools.reporting.league import Entry, League, leagues
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.golden.manifest import check_sources, manifest
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records.errors import Sealed
+
+from groundspeed import baselines
 
 WIDTH = 100  # of a line where nobody's terminal tells
 WIDTHS = (9, 22, 7, 6)  # of verdict, speedup, outcome and memory

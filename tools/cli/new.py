@@ -2,9 +2,9 @@
 
 import keyword
 
-from tools import console
-from tools.cli.check import refuse_unknown
-from validation import discovery
+from groundspeed.tools import console
+from groundspeed.tools.cli.check import refuse_unknown
+from groundspeed.validation import discovery
 
 
 def run(name: str, baseline: str) -> int:
@@ -15,7 +15,7 @@ def run(name: str, baseline: str) -> int:
     folder = discovery.folder(name)
     if folder.exists():
         raise ValueError(f"optimizations/{name} exists; take another name or delete it")
-    from tools.cli.scaffold import files  # late: torch
+    from groundspeed.tools.cli.scaffold import files  # late: torch
 
     partial = folder.with_name(f".{name}.tmp")
     partial.mkdir()

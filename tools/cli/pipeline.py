@@ -8,21 +8,22 @@ Committed pages are left alone; those of this machine are rendered beside them.
 
 from concurrent.futures import ThreadPoolExecutor
 
-import baselines
-from tools import console
-from tools.asv_support import site
-from tools.cli import bench, check, listing, validate
-from tools.costs import count
-from tools.records import evidence
-from tools.records.conditions import code_now
-from tools.records.evidence import View
-from tools.reporting import pages, targets
-from tools.roofline import model
-from validation import discovery, machine
-from validation.judge.verdicts import Status
-from validation.records import digests, results
-from validation.records.atomic import write_atomic
-from validation.tiers import Coverage
+from groundspeed.tools import console
+from groundspeed.tools.asv_support import site
+from groundspeed.tools.cli import bench, check, listing, validate
+from groundspeed.tools.costs import count
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.conditions import code_now
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.reporting import pages, targets
+from groundspeed.tools.roofline import model
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.tiers import Coverage
+
+from groundspeed import baselines
 
 SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"
 SAMPLE = 2  # optimizations that a new machine judges and times
@@ -58,7 +59,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
     if here and model.on_file() is None:
-        from tools.roofline import peaks  # late: numba
+        from groundspeed.tools.roofline import peaks  # late: numba
 
         peaks.fresh()
     if not SITE.exists() or not STAMP.exists() or STAMP.read_text() != state():

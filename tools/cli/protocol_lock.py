@@ -5,13 +5,13 @@ out otherwise: then a new line of history raises the number. Or none does: then 
 every control and every mutation score, is run and must give the answers that are locked.
 """
 
-from tools import console
-from tools.records.protocols import CLOCK, COUNTER
-from tools.selftest import judged_controls, timed_controls
-from validation import discovery
-from validation.judge.verdicts import Verdict
-from validation.protocol import JUDGE, Protocol
-from validation.records import digests
+from groundspeed.tools import console
+from groundspeed.tools.records.protocols import CLOCK, COUNTER
+from groundspeed.tools.selftest import judged_controls, timed_controls
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Verdict
+from groundspeed.validation.protocol import JUDGE, Protocol
+from groundspeed.validation.records import digests
 
 PROTOCOLS = (JUDGE, CLOCK, COUNTER)
 # Mutants that change something only where memory happens to be given out twice.
@@ -92,7 +92,7 @@ def lock_same(protocol: Protocol) -> None:
 def answers(protocol: Protocol, file: bool = False) -> dict[str, str]:
     """What an instrument says of everything whose answer is known, as far as this machine can ask:
     controls by part and name, optimizations by name; verdicts are filed if that is asked for."""
-    from validation import corpus  # late: torch
+    from groundspeed.validation import corpus  # late: torch
 
     with console.progress(f"asking the {protocol.name}") as tell:
         if protocol is COUNTER:
@@ -109,7 +109,7 @@ def answers(protocol: Protocol, file: bool = False) -> dict[str, str]:
 
 def verdicts(tell: console.Tell, file: bool) -> dict[str, str]:
     """Status and mutation score of every optimization that this machine can judge."""
-    from validation.judge.judge import judge  # late: torch
+    from groundspeed.validation.judge.judge import judge  # late: torch
 
     found = judge(discovery.names(), tell=lambda name, case: tell(f"{name} on {case}"), file=file)
     return {v.optimization: score(v) for v in found if v.status != "UNAVAILABLE"}
@@ -129,7 +129,7 @@ def score(verdict: Verdict) -> str:
 
 def budgets(tell: console.Tell) -> dict[str, str]:
     """The counts of every optimization that this machine can run, against its accepted budget."""
-    from tools.costs import count  # late: torch
+    from groundspeed.tools.costs import count  # late: torch
 
     found = {}
     for name in discovery.names():

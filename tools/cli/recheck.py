@@ -5,18 +5,18 @@ The old evidence is kept in .groundspeed/earlier/ before new one takes its place
 
 from collections.abc import Iterator
 
-from tools import console
-from tools.cli import bench, validate
-from tools.records import evidence
-from tools.records.conditions import Conditions
-from tools.records.measurement import SECTION, Measurement, Timing
-from tools.rendering.templates import PAGES, write
-from validation import discovery
-from validation.judge.verdicts import Status
-from validation.records import digests, results
-from validation.records.atomic import write_atomic
-from validation.records.base import Part, Record
-from validation.tiers import Coverage
+from groundspeed.tools import console
+from groundspeed.tools.cli import bench, validate
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.conditions import Conditions
+from groundspeed.tools.records.measurement import SECTION, Measurement, Timing
+from groundspeed.tools.rendering.templates import PAGES, write
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.base import Part, Record
+from groundspeed.validation.tiers import Coverage
 
 
 class Claim(Part):

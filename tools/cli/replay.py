@@ -1,15 +1,14 @@
 """Command ``replay``: repeats the smallest call that shows a rejection."""
 
-from tools import console
-from validation import discovery
+from groundspeed.tools import console
+from groundspeed.validation import discovery
 
 
 def run(name: str, as_json: bool = False) -> int:
     """The verb ``replay``: 1 while the call still differs, 0 when it no longer does."""
     discovery.chosen([name])
     import torch  # late
-
-    from validation.judge import divergence
+    from groundspeed.validation.judge import divergence
 
     torch.set_num_threads(1)
     try:

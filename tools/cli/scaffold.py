@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from textwrap import wrap
 
-import baselines
-from baselines.engine import Engine, same
+from groundspeed.baselines.engine import Engine, same
+
+from groundspeed import baselines
 
 WIDTH = 96  # of a comment, in columns
 BENCHMARK = '''"""One step, frozen against this one, at each timed size."""
 
-from tools.suite import Suite
+from groundspeed.tools.suite import Suite
 
 
 class Speed(Suite):
@@ -39,7 +40,7 @@ Sizes, devices or physics for which it is no gain, or not valid.
 """
 VALIDATION = '''"""Why it agrees with its baseline, and how closely."""
 
-from validation.claims import Agreement
+from groundspeed.validation.claims import Agreement
 
 from .implementation import engine
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from tools import console
-from tools.records.evidence import UNSETTLED, forget, judged
-from validation import discovery
-from validation.judge.verdicts import Conclusion, Status, Verdict
-from validation.tiers import Coverage
-from validation.worker import allocator
-from validation.worker.forkserver import get_ready
+from groundspeed.tools import console
+from groundspeed.tools.records.evidence import UNSETTLED, forget, judged
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Conclusion, Status, Verdict
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker import allocator
+from groundspeed.validation.worker.forkserver import get_ready
 
 
 def run(
@@ -36,7 +36,7 @@ def judge(names: list[str], coverage: Coverage) -> dict[str, Verdict]:
         allocator.keep_freed()
         get_ready(names)
     with allocator.importing():
-        from validation.judge.judge import judge as judge_all  # late: torch
+        from groundspeed.validation.judge.judge import judge as judge_all  # late: torch
     with console.progress("judging") as tell:
         found = {
             v.optimization: v for v in judge_all(names, coverage, lambda n, c: tell(f"{n} on {c}"))

@@ -10,12 +10,13 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
-import baselines
-from baselines.engine import Case, describe
-from tools.costs.cost_summary import Count, Line
-from validation import discovery, machine
-from validation.claims import Agreement
-from validation.records.base import Part, Record
+from groundspeed.baselines.engine import Case, describe
+from groundspeed.tools.costs.cost_summary import Count, Line
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.records.base import Part, Record
+
+from groundspeed import baselines
 
 SIZES = ("dtype", "seed", "steps", "timed", "quick", "stored")  # make no other kind of case
 KINDS = 3  # of case that are counted, the smallest ones

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from tools.records.protocols import COUNTER
-from validation import discovery, machine
-from validation.judge import verdicts
-from validation.records import digests, results
-from validation.records.base import Part, today
+from groundspeed.tools.records.protocols import COUNTER
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.base import Part, today
 
 
 class Line(Part):

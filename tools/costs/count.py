@@ -5,14 +5,22 @@ from concurrent.futures import as_completed
 from functools import cache
 from itertools import groupby
 
-import baselines
-from tools import console
-from tools.costs.cost_summary import Compared, Total, budget_now, code_now, on_file, words
-from tools.records import evidence
-from tools.records.protocols import COUNTER
-from validation import discovery, machine
-from validation.parallel.process_pool import processes
-from validation.records.base import BrokenRecord
+from groundspeed.tools import console
+from groundspeed.tools.costs.cost_summary import (
+    Compared,
+    Total,
+    budget_now,
+    code_now,
+    on_file,
+    words,
+)
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.protocols import COUNTER
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.parallel.process_pool import processes
+from groundspeed.validation.records.base import BrokenRecord
+
+from groundspeed import baselines
 
 PROCESSES = 2  # that count at once
 PASSED = "its claim expects it to be {}"
@@ -85,8 +93,7 @@ def fresh(name: str, accept: bool) -> dict[str, object]:
     """What has outgrown the budget, unless there is nothing to count; with ``accept``, the budget
     is what there is now."""
     import torch  # late: most runs count nothing
-
-    from tools.costs import budget, dispatch_counter
+    from groundspeed.tools.costs import budget, dispatch_counter
 
     torch.set_num_threads(1)
     claim = discovery.claim(name)
@@ -111,7 +118,7 @@ def fresh(name: str, accept: bool) -> dict[str, object]:
 @cache
 def frozen(engine: str, case: str) -> Total:
     """Of a baseline: counted once, however many optimizations it has."""
-    from tools.costs import dispatch_counter  # late: torch
+    from groundspeed.tools.costs import dispatch_counter  # late: torch
 
     base = baselines.load(engine)
     total = Total.of(dispatch_counter.count(base, base.cases[case]))
@@ -124,7 +131,7 @@ def compared(name: str, outgrown: list[str]) -> Compared:
     An engine of objects makes some 1e5 calls a step at its larger sizes, and counting each
     takes a fraction of a millisecond.
     """
-    from tools.costs import budget, dispatch_counter, minimum_work  # late: torch
+    from groundspeed.tools.costs import budget, dispatch_counter, minimum_work  # late: torch
 
     claim = discovery.claim(name)
     base = baselines.load(claim.engine.name)

@@ -1,10 +1,9 @@
 """Minimum traffic and arithmetic of a step: the reference for distances to a limit."""
 
 import torch
-
-from baselines.engine import Engine, clone
-from tools.costs import dispatch_counter
-from validation.records import digests
+from groundspeed.baselines.engine import Engine, clone
+from groundspeed.tools.costs import dispatch_counter
+from groundspeed.validation.records import digests
 
 
 def least_bytes(engine: Engine, case_name: str) -> int:

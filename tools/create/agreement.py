@@ -4,10 +4,9 @@ from dataclasses import replace
 from time import time
 
 import torch
-
-from baselines.foreign.numeric_leaves import same
-from tools.create.recording import NotABaseline, Recording
-from validation.reference.distance import distance
+from groundspeed.baselines.foreign.numeric_leaves import same
+from groundspeed.tools.create.recording import NotABaseline, Recording
+from groundspeed.validation.reference.distance import distance
 
 DAY_S = 86400.0
 

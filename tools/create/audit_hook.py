@@ -10,7 +10,7 @@ import sysconfig
 import traceback
 from pathlib import Path
 
-from tools.create.request import Request
+from groundspeed.tools.create.request import Request
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHILDREN = {"os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"}

@@ -17,13 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools import console
-from tools.create.recording import Recording, record, run_apart
-from tools.create.request import Request, place, read
-from validation.records import digests
+from groundspeed.tools import console
+from groundspeed.tools.create.recording import Recording, record, run_apart
+from groundspeed.tools.create.request import Request, place, read
+from groundspeed.validation.records import digests
+
+from groundspeed import project
 
 if TYPE_CHECKING:
-    from tools.create.writer import Baseline, Findings
+    from groundspeed.tools.create.writer import Baseline, Findings
 
 FOLDERS = 4  # of the first run; those of further ones come after
 SHOWN = 12  # of what is not compared, on the command line
@@ -42,7 +44,7 @@ def run(text: str, as_json: bool = False, name: str = "", **asked) -> int:
             tell("measuring")
             plain = record(request.unwatched, folder / "3")
         tell("running from the copies, and sealing")
-        from tools.create.writer import write  # late: torch
+        from groundspeed.tools.create.writer import write  # late: torch
 
         baseline = write(request, recordings, plain, folder / "4")
         findings = verify(baseline)
@@ -69,7 +71,7 @@ def recorded_twice(
     number = 2 * len(recordings) + FOLDERS * bool(recordings)
     tell("recording")
     first = record(request, folder / f"{number + 1}")
-    from tools.create.agreement import (
+    from groundspeed.tools.create.agreement import (
         refuse_difference,
         refuse_nothing,
         refuse_other,
@@ -102,9 +104,15 @@ def verify(baseline: Baseline) -> Findings:
     """Run it from the copies and seal it; raises where it does not give what was seen."""
     request, repository = baseline.request, baseline.repository
     (repository / "made").write_bytes(pickle.dumps(baseline))
-    patience_s, path = 10 * request.patience_s, str(digests.ROOT)
+    patience_s, path = 10 * request.patience_s, str(project.PACKAGE.parent)
     run_apart(
-        "tools.create.verify", request, repository, patience_s, cwd=repository, PYTHONPATH=path
+        "groundspeed.tools.create.verify",
+        request,
+        repository,
+        patience_s,
+        cwd=repository,
+        PYTHONPATH=path,
+        GROUNDSPEED_ROOT=str(repository),
     )
     return pickle.loads((repository / "answer").read_bytes())
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-from baselines.engine import Case, Engine, State, fields
-from baselines.foreign import numeric_leaves
-from baselines.foreign.external_engine import COPIES, wrapped
-from baselines.foreign.numeric_leaves import same
-from baselines.foreign.object_walk import Walk
-from baselines.foreign.outputs import LADDER
-from baselines.foreign.reachable import bind, reach, roots
-from tools.create.source_files import PACKAGES
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.external_engine import COPIES, wrapped
+from groundspeed.baselines.foreign.numeric_leaves import same
+from groundspeed.baselines.foreign.object_walk import Walk
+from groundspeed.baselines.foreign.outputs import LADDER
+from groundspeed.baselines.foreign.reachable import bind, reach, roots
+from groundspeed.tools.create.source_files import PACKAGES
 
 SHARES = (1e-3, 1e-9)  # by which a result is moved: the smaller where the larger stops the program
 SPENT_S = 4.0  # processor time for the functions one by one

@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.live_step import MARKS
-from baselines.foreign.outputs import (
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.live_step import MARKS
+from groundspeed.baselines.foreign.outputs import (
     CallWatch,
     Rows,
     field_name,
@@ -16,7 +15,7 @@ from baselines.foreign.outputs import (
     public,
     stacked,
 )
-from baselines.foreign.sandbox import Broken
+from groundspeed.baselines.foreign.sandbox import Broken
 
 SINGLE = bool | int | float | complex
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.create.request import Request
-from tools.process import died, environment, watched
-from validation.records import digests
+from groundspeed.tools.create.request import Request
+from groundspeed.tools.process import died, environment, watched
+from groundspeed.validation.records import digests
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ def record(request: Request, folder: Path) -> Recording:
     mirror(request, folder / "mirror" / request.home)
     (folder / "request").write_bytes(pickle.dumps(request))
     with unchanged(request):
-        memory = run_apart("tools.create.worker", request, folder, request.patience_s)
+        memory = run_apart("groundspeed.tools.create.worker", request, folder, request.patience_s)
     import torch  # late: what is refused is refused at once
 
     return Recording(

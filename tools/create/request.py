@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import baselines
-from tools.target import Target, resolve
-from validation.records import digests
+from groundspeed.tools.target import Target, resolve
+from groundspeed.validation.records import digests
+
+from groundspeed import baselines
 
 TAKEN = ("recorded", "another_seed")  # names of cases that every baseline may have
 NO_PROJECT = Path("/nowhere")  # of an installed program: nothing of it is the user's own

@@ -5,9 +5,9 @@ import sys
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from baselines.foreign.sandbox import Sandbox
-from tools.create.audit_hook import STANDARD, AuditHook
-from tools.create.request import Request
+from groundspeed.baselines.foreign.sandbox import Sandbox
+from groundspeed.tools.create.audit_hook import STANDARD, AuditHook
+from groundspeed.tools.create.request import Request
 
 HARNESS = f"{Path(__file__).resolve().parents[2]}{os.sep}"
 PACKAGES = "installed packages"  # folder of their copies; no project has that name

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.object_walk import Walk
-from baselines.foreign.reachable import Reach, bind, reach, roots
-from baselines.foreign.sandbox import random_state, sow
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.object_walk import Walk
+from groundspeed.baselines.foreign.reachable import Reach, bind, reach, roots
+from groundspeed.baselines.foreign.sandbox import random_state, sow
 
 CALLS = 50  # kept of the first
 BYTES = 1 << 27  # kept at most, over all first calls

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.live_step import MARKS
-from baselines.foreign.numeric_leaves import Place, same
-from baselines.foreign.outputs import ANY, field_name, group_name, unique
-from baselines.foreign.sandbox import Broken
-from tools.create.step_capture import Capture, RecordedCall
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.live_step import MARKS
+from groundspeed.baselines.foreign.numeric_leaves import Place, same
+from groundspeed.baselines.foreign.outputs import ANY, field_name, group_name, unique
+from groundspeed.baselines.foreign.sandbox import Broken
+from groundspeed.tools.create.step_capture import Capture, RecordedCall
 
 FIELDS = 400
 Values = list[torch.Tensor]  # at the start, and after each call

@@ -11,16 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-
-from baselines.engine import Case, Engine, State, fields
-from baselines.foreign.external_engine import engine as external
-from baselines.foreign.live_step import MARKS
-from baselines.foreign.numeric_leaves import same
-from tools.create.agreement import apart
-from tools.create.influence import STEPS, moved_by
-from tools.create.writer import Baseline, Findings, finish, starts
-from validation.golden import freeze
-from validation.reference.trajectory import rounded_run
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.baselines.foreign.external_engine import engine as external
+from groundspeed.baselines.foreign.live_step import MARKS
+from groundspeed.baselines.foreign.numeric_leaves import same
+from groundspeed.tools.create.agreement import apart
+from groundspeed.tools.create.influence import STEPS, moved_by
+from groundspeed.tools.create.writer import Baseline, Findings, finish, starts
+from groundspeed.validation.golden import freeze
+from groundspeed.validation.reference.trajectory import rounded_run
 
 
 class Unfit(RuntimeError):

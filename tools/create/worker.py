@@ -13,17 +13,16 @@ from time import perf_counter, process_time
 
 import numpy  # noqa: F401 before the program, so that its generator is seeded
 import torch
-
-from baselines.foreign.answer_files import AnswerFiles, in_folder
-from baselines.foreign.outputs import CallWatch
-from baselines.foreign.program import run
-from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from tools.create.audit_hook import AuditHook
-from tools.create.program_outputs import chosen
-from tools.create.request import Request
-from tools.create.source_files import inventory
-from tools.create.step_capture import Capture
-from tools.create.step_rule import rule
+from groundspeed.baselines.foreign.answer_files import AnswerFiles, in_folder
+from groundspeed.baselines.foreign.outputs import CallWatch
+from groundspeed.baselines.foreign.program import run
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from groundspeed.tools.create.audit_hook import AuditHook
+from groundspeed.tools.create.program_outputs import chosen
+from groundspeed.tools.create.request import Request
+from groundspeed.tools.create.source_files import inventory
+from groundspeed.tools.create.step_capture import Capture
+from groundspeed.tools.create.step_rule import rule
 
 OURS = ("tools", "baselines", "validation", "optimizations")
 

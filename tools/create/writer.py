@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-
-from baselines.foreign.external_engine import COPIES
-from tools.create.recording import NotABaseline, Recording
-from tools.create.request import Request
-from tools.records.conditions import conditions
-from tools.rendering.templates import PAGES
-from validation.records import digests
-from validation.reference.distance import widened
+from groundspeed.baselines.foreign.external_engine import COPIES
+from groundspeed.tools.create.recording import NotABaseline, Recording
+from groundspeed.tools.create.request import Request
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.validation.records import digests
+from groundspeed.validation.reference.distance import widened
 
 FROZEN_BYTES = 64 << 20
 STORED = 1 << 20  # bytes of an end state that is kept whole
@@ -72,9 +71,7 @@ def write(
     """
     made = Baseline(request, repository, recordings, plain)
     made.folder.mkdir(parents=True)
-    for part in (digests.ROOT / "baselines").iterdir():
-        if part.suffix == ".py" or part.name == "foreign":
-            (made.folder.parent / part.name).symlink_to(part)
+    (made.folder.parent / "__init__.py").write_text("import groundspeed\n")
     for recording in recordings.values():
         refuse_zeros(request, recording)
         copy_sources(request, recording, made.folder / COPIES)

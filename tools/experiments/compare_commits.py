@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
-from tools import console
-from tools.asv_support.checkout import UNDER_TEST, measurable
-from tools.process import Died, Worker
-from tools.records import evidence, measurement
-from tools.records.measurement import Measurement
-from tools.timing import intervals
-from tools.timing.intervals import Interval
-from validation import discovery
-from validation.records import digests, results
-from validation.records.errors import BrokenRecord, NotMeasured, Refused
-from validation.records.git import git, history_is_cut
+from groundspeed.tools import console
+from groundspeed.tools.asv_support.checkout import UNDER_TEST, measurable
+from groundspeed.tools.process import Died, Worker
+from groundspeed.tools.records import evidence, measurement
+from groundspeed.tools.records.measurement import Measurement
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval
+from groundspeed.validation import discovery
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.errors import BrokenRecord, NotMeasured, Refused
+from groundspeed.validation.records.git import git, history_is_cut
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
 BUDGET_S = 3.0  # of rounds for each case in each process
@@ -205,7 +205,7 @@ def of_optimization(
     name: str, trees: dict[str, Path], tell: console.Tell
 ) -> Iterator[ComparedCase]:
     """Judge both; time what both do right."""
-    from tools.suite import ask  # late: imports asv
+    from groundspeed.tools.suite import ask  # late: imports asv
 
     judged = {}
     for who, root in trees.items():
@@ -255,7 +255,7 @@ def settled(found: list[ComparedCase]) -> bool:
 def one_duel(name: str, case: str, trees: dict[str, Path], seed: int) -> ComparedCase:
     """What one process says: the ratio of processor times, and A against itself."""
     asked = {"seed": seed, "trees": {k: str(v) for k, v in trees.items()}, "name": name}
-    with Worker("tools.experiments.compare_commits_worker") as worker:
+    with Worker("groundspeed.tools.experiments.compare_commits_worker") as worker:
         rounds = worker.ask(asked | {"case": case, "budget_s": BUDGET_S})
     wall, cpu = (compared(rounds, "B", clock) for clock in (0, 1))
     off = min(abs(math.log(compared(rounds, "A again", clock).value)) for clock in (0, 1))

@@ -1,6 +1,6 @@
 """One process of a comparison: the implementations of two commits, interleaved.
 
-    python -m tools.experiments.compare_commits_worker
+    python -m groundspeed.tools.experiments.compare_commits_worker
 
 Reads a request, {"seed": 0, "trees": {"A": PATH, "B": PATH}, "name": …, "case": …, "budget_s": …},
 and answers with seconds a step of each round.
@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from baselines.engine import Engine
-from tools.asv_support.checkout import UNDER_TEST
-from tools.process import serve
-from tools.timing.interleaved import block_length, rounds
-from tools.timing.runners import Runner, collect
+from groundspeed.baselines.engine import Engine
+from groundspeed.tools.asv_support.checkout import UNDER_TEST
+from groundspeed.tools.process import serve
+from groundspeed.tools.timing.interleaved import block_length, rounds
+from groundspeed.tools.timing.runners import Runner, collect
 
 WARM_UP = 3
 ROUNDS = (WARM_UP + 6, WARM_UP + 400)  # at least, at most
@@ -52,7 +52,7 @@ class Commit:
         """The optimized engine, and the frozen one that it stands in for."""
         with self.active():
             ours = importlib.import_module(f"optimizations.{name}.implementation").engine
-            return ours, importlib.import_module("baselines").load(ours.name)
+            return ours, importlib.import_module(f"baselines.{ours.name}").engine
 
     def runner(self, name: str, case: str) -> Runner:
         ours, frozen = self.engines(name)

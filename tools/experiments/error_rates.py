@@ -13,20 +13,19 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean, median, stdev
 
+from groundspeed.tools import console
+from groundspeed.tools.process import Died, Worker
+from groundspeed.tools.records.conditions import Conditions, timing_conditions
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.records.machine_load import wait_for_quiet
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval, beyond
+from groundspeed.validation import machine
+from groundspeed.validation.records import digests, results, samples
+from groundspeed.validation.records.base import BrokenRecord, Part, Record, today
 from scipy.stats import mannwhitneyu, t
-
-from tools import console
-from tools.process import Died, Worker
-from tools.records.conditions import Conditions, timing_conditions
-from tools.records.evidence import View
-from tools.records.machine_load import wait_for_quiet
-from tools.records.protocols import CLOCK
-from tools.rendering.templates import PAGES
-from tools.timing import intervals
-from tools.timing.intervals import Interval, beyond
-from validation import machine
-from validation.records import digests, results, samples
-from validation.records.base import BrokenRecord, Part, Record, today
 
 TRIALS = 100
 SAME, CHANGED = "A/A", ("+2 %", "+5 %")
@@ -147,7 +146,7 @@ def begun() -> Experiment:
 
 def method_digest() -> str:
     """Of what takes the times: the trial, and the loop that the clock times with."""
-    from tools.timing.runners import Runner  # late: torch
+    from groundspeed.tools.timing.runners import Runner  # late: torch
 
     trial = (Path(__file__).parent / "error_rates_worker.py").read_text("utf-8")
     return digests.of_plain([trial, inspect.getsource(Runner)])
@@ -160,7 +159,7 @@ def one(seed: int) -> ErrorRateRun:
         RuntimeError: it ended without an answer.
     """
     try:
-        with Worker("tools.experiments.error_rates_worker") as worker:
+        with Worker("groundspeed.tools.experiments.error_rates_worker") as worker:
             return ErrorRateRun(**worker.ask(seed))
     except Died as why:
         raise RuntimeError(f"process {seed} of the experiment {why}; run it again") from None

@@ -1,6 +1,6 @@
 """One process of the experiment: identical code and known slowdowns, interleaved.
 
-    python -m tools.experiments.error_rates_worker
+    python -m groundspeed.tools.experiments.error_rates_worker
 
 Work: 100 calls of (mul, add_) on a 128² float32 grid, about 2 ms. The contenders are the
 engine itself (A), itself once more (A/A), and itself with 2 and 5 calls in a hundred more.
@@ -19,13 +19,12 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, Stage, Step
+from groundspeed.tools.process import serve
+from groundspeed.tools.timing.interleaved import Seconds, in_random_order
+from groundspeed.tools.timing.runners import Runner, collect
+from groundspeed.validation.records.results import significant
 from torch.utils.benchmark import Timer
-
-from baselines.engine import Case, Engine, Stage, Step
-from tools.process import serve
-from tools.timing.interleaved import Seconds, in_random_order
-from tools.timing.runners import Runner, collect
-from validation.records.results import significant
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}

@@ -13,18 +13,19 @@ from functools import cache
 from itertools import product
 from time import monotonic
 
-import baselines
-from baselines.engine import Engine, describe
-from tools import console
-from tools.process import Died, Worker
-from tools.records import evidence
-from tools.records.conditions import Conditions, timing_conditions
-from tools.records.protocols import CLOCK
-from validation import discovery, machine
-from validation.judge.verdicts import Status
-from validation.records import digests, results
-from validation.records.base import Part
-from validation.records.base import today as now
+from groundspeed.baselines.engine import Engine, describe
+from groundspeed.tools import console
+from groundspeed.tools.process import Died, Worker
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.conditions import Conditions, timing_conditions
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.base import Part
+from groundspeed.validation.records.base import today as now
+
+from groundspeed import baselines
 
 EACH_S = 0.3  # of rounds, for each scenario
 PATIENCE_S = 3600.0  # for each scenario, its reference included
@@ -103,14 +104,14 @@ def rests_on(name: str, on: str = "") -> tuple[str, str]:
 @cache
 def bound(basis: str, engine: str, size: str, dtype: str) -> str:
     """What one scenario rests on: that of its optimization, and its case, in all that it says."""
-    from tools.experiments.sweep_sizes import case_at  # late: torch
+    from groundspeed.tools.experiments.sweep_sizes import case_at  # late: torch
 
     return digests.of_plain([basis, describe(case_at(baselines.load(engine), size, dtype))])[:8]
 
 
 def places(engine: str) -> Iterator[tuple[str, str, int, str]]:
     """(size, type, threads, device) of every scenario, the engine's own type and small first."""
-    from tools.experiments.sweep_sizes import scale  # late: torch
+    from groundspeed.tools.experiments.sweep_sizes import scale  # late: torch
 
     here = scale(baselines.load(engine))
     for dtype, size, threads in product(here.dtypes, here.sizes, THREADS):
@@ -148,7 +149,7 @@ def today(engine: str, names: list[str], on: str = "") -> list[Scenario]:
 
 def unreachable(own: Engine, size: str, threads: int, device: str, on: str) -> str:
     """Why an optimization can have no such scenario on a kind of machine, or here and now."""
-    from tools.experiments.sweep_sizes import length  # late: torch
+    from groundspeed.tools.experiments.sweep_sizes import length  # late: torch
 
     if device == "cuda":
         return "mapped on the CPU only"
@@ -163,7 +164,7 @@ def ask(workers: dict[int, Worker], scenario: Scenario) -> dict:
     """What the process with that number of threads answers; a new one where the last has died."""
     threads = scenario.threads
     if threads not in workers:
-        module = "tools.experiments.sweep_worker"
+        module = "groundspeed.tools.experiments.sweep_worker"
         workers[threads] = Worker(module, threads=threads, patience_s=PATIENCE_S)
     request = scenario.model_dump(include={"optimization", "size", "dtype"})
     try:

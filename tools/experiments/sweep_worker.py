@@ -1,6 +1,6 @@
 """One process of a sweep: checks and times optimizations at any size.
 
-    python -m tools.experiments.sweep_worker
+    python -m groundspeed.tools.experiments.sweep_worker
 
 Reads requests, one JSON object a line, and answers likewise. A size that no verdict covers is
 compared with the baseline on the spot, at the level that the optimization claims, before a
@@ -13,22 +13,22 @@ from functools import lru_cache
 from statistics import median
 
 import torch
+from groundspeed.baselines.engine import Case, State
+from groundspeed.tools.experiments.sweep_sizes import case_at
+from groundspeed.tools.process import serve
+from groundspeed.tools.timing.aggregate import ratios
+from groundspeed.tools.timing.interleaved import block_length, fewest, rounds
+from groundspeed.tools.timing.intervals import within
+from groundspeed.tools.timing.runners import Runner, collect
+from groundspeed.validation import discovery
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.compare import Check, compare
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.distance import Distance
+from groundspeed.validation.reference.trajectory import SLACK, own_error, reference, truth
 
-import baselines
-from baselines.engine import Case, State
-from tools.experiments.sweep_sizes import case_at
-from tools.process import serve
-from tools.timing.aggregate import ratios
-from tools.timing.interleaved import block_length, fewest, rounds
-from tools.timing.intervals import within
-from tools.timing.runners import Runner, collect
-from validation import discovery
-from validation.claims import Agreement
-from validation.judge.compare import Check, compare
-from validation.judge.findings import CaseResult
-from validation.reference.allowance import Allowance
-from validation.reference.distance import Distance
-from validation.reference.trajectory import SLACK, own_error, reference, truth
+from groundspeed import baselines
 
 CHECKED = 2  # calls of the candidate that are compared
 MOST = 60  # rounds

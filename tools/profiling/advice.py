@@ -5,8 +5,8 @@ doi:10.1145/1465482.1465560): a part that takes the share p of the run, made fre
 whole 1/(1 − p) times as fast.
 """
 
-from tools.profiling.profile_record import Advice, HotLine, Profile
-from tools.records.quantities import size
+from groundspeed.tools.profiling.profile_record import Advice, HotLine, Profile
+from groundspeed.tools.records.quantities import size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
 PRECISION = "Memory: reduced precision where safe"

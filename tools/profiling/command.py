@@ -4,11 +4,11 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from tools import console
-from tools.profiling import diff, output
-from tools.profiling.profile_record import Profile
-from tools.profiling.program import profile_target
-from tools.profiling.program.launch import InstrumentRuns
+from groundspeed.tools import console
+from groundspeed.tools.profiling import diff, output
+from groundspeed.tools.profiling.profile_record import Profile
+from groundspeed.tools.profiling.program import profile_target
+from groundspeed.tools.profiling.program.launch import InstrumentRuns
 
 
 def run(

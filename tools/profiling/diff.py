@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from statistics import median
 
-from tools.profiling import profile_record
-from tools.profiling.instruments import py_spy_pass
-from tools.profiling.profile_record import Profile
-from tools.profiling.profile_session import Bare
-from tools.profiling.program.launch import InstrumentRuns, NoInstrument
-from tools.records import evidence
-from tools.records.conditions import Conditions
-from tools.rendering.templates import PAGES
-from validation import discovery
-from validation.records.atomic import whole_folder
-from validation.records.base import Part, Record
+from groundspeed.tools.profiling import profile_record
+from groundspeed.tools.profiling.instruments import py_spy_pass
+from groundspeed.tools.profiling.profile_record import Profile
+from groundspeed.tools.profiling.profile_session import Bare
+from groundspeed.tools.profiling.program.launch import InstrumentRuns, NoInstrument
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.conditions import Conditions
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.validation import discovery
+from groundspeed.validation.records.atomic import whole_folder
+from groundspeed.validation.records.base import Part, Record
 
 ROUNDS = 3  # of bare runs, turn about
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tools.profiling.program.source_scope import Own
-from tools.profiling.program.stacks import Stack
+from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.tools.profiling.program.stacks import Stack
 
 WIDTH, ROW = 1000, 17
 LEAST = 0.004  # of the width; what is narrower is left out

@@ -3,10 +3,10 @@
 import os
 from statistics import mean, median
 
-from tools.profiling.profile_record import Metric, Profile
-from tools.profiling.program.nvml import driver
-from tools.profiling.program.profile_target import ProfileTarget
-from tools.profiling.tables import summed
+from groundspeed.tools.profiling.profile_record import Metric, Profile
+from groundspeed.tools.profiling.program.nvml import driver
+from groundspeed.tools.profiling.program.profile_target import ProfileTarget
+from groundspeed.tools.profiling.tables import summed
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"

@@ -3,17 +3,18 @@
 import json
 from pathlib import Path
 
-import baselines
-from tools import console
-from tools.profiling import flamegraph, profile_record, profile_session
-from tools.profiling.instruments.py_spy_pass import RATE
-from tools.profiling.profile_record import Profile
-from tools.profiling.program import stacks
-from tools.profiling.program.launch import InstrumentRuns
-from tools.profiling.program.source_scope import Own
-from tools.rendering.templates import PAGES, with_block, write
-from validation.records import digests
-from validation.records.atomic import whole_folder
+from groundspeed.tools import console
+from groundspeed.tools.profiling import flamegraph, profile_record, profile_session
+from groundspeed.tools.profiling.instruments.py_spy_pass import RATE
+from groundspeed.tools.profiling.profile_record import Profile
+from groundspeed.tools.profiling.program import stacks
+from groundspeed.tools.profiling.program.launch import InstrumentRuns
+from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.tools.rendering.templates import PAGES, with_block, write
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.atomic import whole_folder
+
+from groundspeed import baselines
 
 PASSES = 11  # about as many as there are instruments, for the bar
 
@@ -32,7 +33,7 @@ def profiled(passes: InstrumentRuns, seconds: float) -> Profile:
 
 def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> None:
     """Pages and plots; what other programs read lies under raw/: it is large and made at will."""
-    from tools.profiling import roofline_figure  # late: matplotlib
+    from groundspeed.tools.profiling import roofline_figure  # late: matplotlib
 
     place = folder / "raw"
     place.mkdir()

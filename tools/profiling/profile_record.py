@@ -3,11 +3,11 @@
 from pathlib import Path
 from statistics import median
 
-from tools.records.conditions import Conditions
-from tools.records.quantities import size
-from tools.roofline.model import Ceilings
-from validation.records import digests
-from validation.records.base import Part, Record
+from groundspeed.tools.records.conditions import Conditions
+from groundspeed.tools.records.quantities import size
+from groundspeed.tools.roofline.model import Ceilings
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import Part, Record
 
 
 class Metric(Part):

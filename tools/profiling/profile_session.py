@@ -3,15 +3,15 @@
 from math import ceil
 from statistics import median
 
-from tools.console import Tell
-from tools.profiling import advice, metrics, tables
-from tools.profiling.instruments import perf_stat, py_spy_pass
-from tools.profiling.profile_record import Overhead, Profile
-from tools.profiling.program import stacks
-from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
-from tools.profiling.program.source_scope import Own
-from tools.records.conditions import conditions
-from tools.roofline.model import Ceilings
+from groundspeed.tools.console import Tell
+from groundspeed.tools.profiling import advice, metrics, tables
+from groundspeed.tools.profiling.instruments import perf_stat, py_spy_pass
+from groundspeed.tools.profiling.profile_record import Overhead, Profile
+from groundspeed.tools.profiling.program import stacks
+from groundspeed.tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
+from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.roofline.model import Ceilings
 
 ENOUGH = 1000  # samples
 REPEATS = 3  # of a whole run

@@ -3,9 +3,9 @@
 from math import log10
 from pathlib import Path
 
-from tools.profiling.profile_record import Operator, Profile
-from tools.rendering.svg import INK, named_rows, picture
-from tools.roofline.plot import roofs
+from groundspeed.tools.profiling.profile_record import Operator, Profile
+from groundspeed.tools.rendering.svg import INK, named_rows, picture
+from groundspeed.tools.roofline.plot import roofs
 
 BOUND = {"bandwidth": "#3d7fc1", "launches": "#d1495b", "products": "#2f9e6e", "": "#8d99ae"}
 

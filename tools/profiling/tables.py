@@ -4,10 +4,17 @@ import linecache
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 
-from tools.profiling.profile_record import FunctionLines, HotLine, Operator, Place, Profile, Repeat
-from tools.profiling.program import stacks
-from tools.profiling.program.source_scope import Own
-from tools.roofline.model import limit
+from groundspeed.tools.profiling.profile_record import (
+    FunctionLines,
+    HotLine,
+    Operator,
+    Place,
+    Profile,
+    Repeat,
+)
+from groundspeed.tools.profiling.program import stacks
+from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.tools.roofline.model import limit
 
 KEPT = 25  # rows of a table
 PRODUCTS = {"mm", "bmm", "addmm", "addmv", "mv", "baddbmm", "convolution", "dot", "einsum"}

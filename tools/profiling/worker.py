@@ -7,16 +7,18 @@ import os
 import sys
 
 if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    above = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    checkout = os.path.isdir(os.path.join(above, "groundspeed"))
+    sys.path[0] = above if checkout else os.path.dirname(above)
 
 import json  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from contextlib import AbstractContextManager, nullcontext  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from tools.profiling.instruments.resource_usage import Region  # noqa: E402
-from tools.profiling.program import workload as workloads  # noqa: E402
-from tools.profiling.program.source_scope import Own  # noqa: E402
+from groundspeed.tools.profiling.instruments.resource_usage import Region  # noqa: E402
+from groundspeed.tools.profiling.program import workload as workloads  # noqa: E402
+from groundspeed.tools.profiling.program.source_scope import Own  # noqa: E402
 
 BLOCKS = 5  # repeats of an engine's block of steps in one process
 Run = Callable[[workloads.EngineRun | workloads.WholeRun], dict]
@@ -61,22 +63,22 @@ def bare(spec: dict, own: Own) -> Run:
 
 
 def operators(spec: dict, own: Own) -> Run:
-    from tools.costs.dispatch_counter import counting
-    from tools.profiling.instruments.repeated_operators import RepeatedOperators
+    from groundspeed.tools.costs.dispatch_counter import counting
+    from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedOperators
 
     counter = RepeatedOperators(own)
     return watched(spec, counting(counter), counter.found)
 
 
 def calls(spec: dict, own: Own) -> Run:
-    from tools.profiling.instruments.repeated_calls import Calls
+    from groundspeed.tools.profiling.instruments.repeated_calls import Calls
 
     tracker = Calls(own)
     return watched(spec, tracker, tracker.found)
 
 
 def line_times(spec: dict, own: Own) -> Run:
-    from tools.profiling.instruments.line_profiler_pass import LineTimes
+    from groundspeed.tools.profiling.instruments.line_profiler_pass import LineTimes
 
     profiler = LineTimes(spec["hot"])
     profiler.__enter__()  # before the program is imported
@@ -90,21 +92,21 @@ def line_times(spec: dict, own: Own) -> Run:
 
 
 def heap(spec: dict, own: Own) -> Run:
-    from tools.profiling.instruments.memray_pass import read, tracked
+    from groundspeed.tools.profiling.instruments.memray_pass import read, tracked
 
     file = Path(spec["artefact"])
     return watched(spec, tracked(file, spec["brief"]), lambda: read(file, own))
 
 
 def timeline(spec: dict, own: Own) -> Run:
-    from tools.profiling.instruments.torch_trace import read, recorded
+    from groundspeed.tools.profiling.instruments.torch_trace import read, recorded
 
     file, total, names = Path(spec["artefact"]), spec["total"], set(spec["operators"])
     return watched(spec, recorded(file, total), lambda: read(file, names, total))
 
 
 def roof(spec: dict, own: Own) -> Run:
-    from tools.roofline import peaks
+    from groundspeed.tools.roofline import peaks
 
     return lambda work: peaks.measure(0.0, profiled=spec["threads"]).model_dump(mode="json")
 

@@ -11,11 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
+from groundspeed.validation import machine
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import Part
+from groundspeed.validation.records.git import WorkingTree, working_tree
 
-from validation import machine
-from validation.records import digests
-from validation.records.base import Part
-from validation.records.git import WorkingTree, working_tree
+from groundspeed import project
 
 # Of processes in which frozen engines and optimizations are timed together: what glibc's own rule
 # comes to once 32 MiB have been freed in one piece, and nothing is given back. Else the same step
@@ -133,7 +134,11 @@ def allocator(settings: dict[str, str]) -> str:
 def code_now() -> WorkingTree:
     """The commit, and the files that differ from it and that a number rests on."""
     tree = working_tree(digests.ROOT)
-    return replace(tree, changed=tuple(filter(measured, tree.changed)))
+    changed = set(tree.changed)
+    if not project.CODE.is_relative_to(digests.ROOT):
+        paths = (project.CODE / path for path in working_tree(project.CODE).changed)
+        changed |= {project.place_of(path) for path in paths if path.suffix != ".md"}
+    return replace(tree, changed=tuple(sorted(filter(measured, changed))))
 
 
 def measured(path: str) -> bool:

@@ -8,17 +8,17 @@ for CUDA can tell whether there is a device.
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from tools.records.measurement import SECTION, Measurement, Timing
-from tools.records.protocols import CLOCK
-from validation import discovery, machine
-from validation.golden import manifest
-from validation.judge import verdicts
-from validation.judge.verdicts import Closest, Conclusion, Status, Summary
-from validation.protocol import JUDGE
-from validation.records import digests, results
-from validation.records.base import Part
-from validation.records.errors import BrokenRecord, Sealed
-from validation.tiers import Coverage
+from groundspeed.tools.records.measurement import SECTION, Measurement, Timing
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.verdicts import Closest, Conclusion, Status, Summary
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.base import Part
+from groundspeed.validation.records.errors import BrokenRecord, Sealed
+from groundspeed.validation.tiers import Coverage
 
 UNSETTLED = (Status.STALE, Status.UNJUDGED)  # no verdict of today's code
 

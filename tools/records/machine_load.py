@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 
 import psutil
-
-from tools.records.conditions import Beside
+from groundspeed.tools.records.conditions import Beside
 
 SAMPLE_S = 0.5
 WAIT_S = float(os.environ.get("GROUNDSPEED_WAIT_S", "10"))  # at most, before a measurement

@@ -5,10 +5,10 @@ The pairs themselves are samples (`validation.records.samples`); the digest of t
 
 from __future__ import annotations
 
-from tools.records.conditions import Conditions
-from tools.records.quantities import duration, spread, times
-from validation.records import results
-from validation.records.base import Part, today
+from groundspeed.tools.records.conditions import Conditions
+from groundspeed.tools.records.quantities import duration, spread, times
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import Part, today
 
 CLAIMED = 10  # fresh processes that a published number needs
 

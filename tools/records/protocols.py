@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from validation.protocol import Change, Protocol
-from validation.records import digests
+from groundspeed.validation.protocol import Change, Protocol
+
+from groundspeed import project
 
 
 def modules(*patterns: str) -> Callable[[], list[Path]]:
     """Those of tools/ that fit a pattern."""
-    return lambda: [p for pattern in patterns for p in (digests.ROOT / "tools").glob(pattern)]
+    return lambda: [p for pattern in patterns for p in (project.HARNESS / "tools").glob(pattern)]
 
 
 CLOCK = Protocol(
@@ -34,11 +35,11 @@ CLOCK = Protocol(
         ),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
-    digests.ROOT / "tools" / "clock.lock",
+    project.HARNESS / "tools" / "clock.lock",
 )
 COUNTER = Protocol(
     "counter",
     (Change(1, "operators, bytes, arithmetic, new arrays and waits of a step, line by line"),),
     modules("costs/dispatch_counter.py", "costs/operator_cost.py", "costs/minimum_work.py"),
-    digests.ROOT / "tools" / "counter.lock",
+    project.HARNESS / "tools" / "counter.lock",
 )

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
-
-from tools.records.measurement import Timing
-from validation.protocol import syntax_digest
-from validation.records import digests
-from validation.records.base import write_atomic
+from groundspeed.tools.records.measurement import Timing
+from groundspeed.validation.protocol import syntax_digest
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import write_atomic
 
 mpl.use("svg")
 DRAWING = ("rendering/svg", "roofline/plot", "experiments/heatmap")

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import jinja2
-
-from tools.records.quantities import duration, reduction, size, times
-from validation.records.atomic import write_atomic
+from groundspeed.tools.records.quantities import duration, reduction, size, times
+from groundspeed.validation.records.atomic import write_atomic
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
 PAGES = jinja2.Environment(

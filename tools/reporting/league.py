@@ -9,12 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-import baselines
-from tools.records.evidence import Evidence, View
-from tools.records.measurement import Timing
-from tools.reporting import targets
-from validation import discovery
-from validation.judge.verdicts import Status
+from groundspeed.tools.records.evidence import Evidence, View
+from groundspeed.tools.records.measurement import Timing
+from groundspeed.tools.reporting import targets
+from groundspeed.validation import discovery
+from groundspeed.validation.judge.verdicts import Status
+
+from groundspeed import baselines
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,22 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import baselines
-from tools import console
-from tools.costs import cost_summary
-from tools.records import evidence
-from tools.records.evidence import View
-from tools.rendering.templates import PAGES, with_block, write
-from tools.reporting import proposals, targets, tolerances
-from tools.reporting.league import leagues
-from tools.roofline import model
-from tools.selftest import selftest_record
-from validation import discovery
-from validation.golden import manifest
-from validation.judge.verdicts import Status
-from validation.records import digests, results
-from validation.records.errors import Sealed
+from groundspeed.tools import console
+from groundspeed.tools.costs import cost_summary
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.rendering.templates import PAGES, with_block, write
+from groundspeed.tools.reporting import proposals, targets, tolerances
+from groundspeed.tools.reporting.league import leagues
+from groundspeed.tools.roofline import model
+from groundspeed.tools.selftest import selftest_record
+from groundspeed.validation import discovery
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.errors import Sealed
+
+from groundspeed import baselines
 
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -53,7 +54,7 @@ def local() -> None:
 
 def pages(view: View, root: Path) -> list[Path]:
     """Every page below ``root``."""
-    from tools.experiments import error_rates, heatmap  # late: scipy, matplotlib
+    from groundspeed.tools.experiments import error_rates, heatmap  # late: scipy, matplotlib
 
     folder = root / "reports"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,7 @@ def row(name: str, view: View) -> dict:
 
 def reports(view: View, root: Path) -> Iterator[Path]:
     """Refill the generated block of each optimization's report.md."""
-    from tools.roofline import plot  # late: matplotlib
+    from groundspeed.tools.roofline import plot  # late: matplotlib
 
     page = PAGES.get_template("optimization.md")
     for name in discovery.names():
@@ -100,8 +101,8 @@ def reports(view: View, root: Path) -> Iterator[Path]:
 
 def index(view: View, folder: Path) -> str:
     """The text of reports/index.md; its plots are drawn into the folder."""
-    from tools.rendering import svg
-    from tools.roofline import plot  # late: matplotlib
+    from groundspeed.tools.rendering import svg
+    from groundspeed.tools.roofline import plot  # late: matplotlib
 
     found = [row(name, view) for name in discovery.names()]
     every = leagues(view)

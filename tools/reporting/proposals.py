@@ -9,12 +9,11 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from groundspeed.tools.records.evidence import View
+from groundspeed.validation import discovery
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import read_toml
 from pydantic import BaseModel, field_validator
-
-from tools.records.evidence import View
-from validation import discovery
-from validation.records import digests
-from validation.records.base import read_toml
 
 
 class Decision(StrEnum):

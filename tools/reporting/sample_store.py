@@ -5,10 +5,10 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import console
-from validation.records import results, samples
-from validation.records.atomic import write_atomic
-from validation.records.errors import BrokenRecord
+from groundspeed.tools import console
+from groundspeed.validation.records import results, samples
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.errors import BrokenRecord
 
 
 def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:

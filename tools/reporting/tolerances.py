@@ -1,10 +1,10 @@
 """Table of tolerances: size, source, and the share that is used."""
 
-from tools.records.evidence import View
-from tools.rendering.templates import PAGES
-from validation import discovery
-from validation.golden import manifest
-from validation.judge.verdicts import Summary
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.validation import discovery
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.judge.verdicts import Summary
 
 
 def page(view: View) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tools import console
-from tools.reporting import sample_store
-from tools.timing.aggregate import CaseSamples
-from validation.judge.verdicts import Verdict
-from validation.records import results, samples
-from validation.records.errors import BrokenRecord
+from groundspeed.tools import console
+from groundspeed.tools.reporting import sample_store
+from groundspeed.tools.timing.aggregate import CaseSamples
+from groundspeed.validation.judge.verdicts import Verdict
+from groundspeed.validation.records import results, samples
+from groundspeed.validation.records.errors import BrokenRecord
 
 MISSING = "no samples here"
 
@@ -59,7 +59,7 @@ def timing_again(raw: dict) -> dict:
 
 
 def error_rates_again(raw: dict) -> dict:
-    from tools.experiments import error_rates  # late: scipy
+    from groundspeed.tools.experiments import error_rates  # late: scipy
 
     summary = results.plain(error_rates.error_rates(error_rates.Experiment.model_validate(raw)))
     return {key: summary[key] for key in ("rows", "overhead", "same_call", "spread", "trials")}

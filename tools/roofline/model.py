@@ -10,10 +10,10 @@ takes less time than its floor is no mistake: it makes several steps while the d
 from collections.abc import Iterable
 from functools import cache
 
-from tools.records.conditions import Conditions
-from validation import machine
-from validation.records import results
-from validation.records.base import Part
+from groundspeed.tools.records.conditions import Conditions
+from groundspeed.validation import machine
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import Part
 
 
 class Ceiling(Part):

@@ -17,13 +17,12 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from groundspeed.tools import console
+from groundspeed.tools.console import Tell
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.roofline.model import Ceiling, Ceilings, file
+from groundspeed.validation.records.base import today
 from numba import njit
-
-from tools import console
-from tools.console import Tell
-from tools.records.conditions import conditions
-from tools.roofline.model import Ceiling, Ceilings, file
-from validation.records.base import today
 
 TRIAL_S = 2e-3
 TRIALS = (12, 40)  # of each kind, at least and at most

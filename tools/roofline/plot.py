@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.costs import cost_summary
-from tools.costs.cost_summary import Compared
-from tools.records.evidence import View
-from tools.rendering.svg import INK, picture
-from tools.roofline import model
-from tools.roofline.model import Ceilings, Floor
-from validation import discovery
+from groundspeed.tools.costs import cost_summary
+from groundspeed.tools.costs.cost_summary import Compared
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.rendering.svg import INK, picture
+from groundspeed.tools.roofline import model
+from groundspeed.tools.roofline.model import Ceilings, Floor
+from groundspeed.validation import discovery
 
 MARKS = "osD^vP*Xhd<>"
 PALETTE = ("#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23")

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from concurrent.futures import as_completed
 
 import torch
-
-from validation import machine
-from validation.calibration import rule_table
-from validation.calibration.rule_table import Counts
-from validation.parallel.process_pool import processes
-from validation.protocol import JUDGE
-from validation.records import results
-from validation.records.base import Part, today
+from groundspeed.validation import machine
+from groundspeed.validation.calibration import rule_table
+from groundspeed.validation.calibration.rule_table import Counts
+from groundspeed.validation.parallel.process_pool import processes
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import Part, today
 
 STARTS = 10
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterator
 
-from tools import console
-from tools.records.evidence import judged
-from tools.selftest import acceptance_table, judged_controls, selftest_record, timed_controls
-from tools.selftest.selftest_record import ControlOutcome, SelfTest, summary
-from validation import corpus, discovery
-from validation.judge.findings import MutationSummary
-from validation.judge.verdicts import Status
-from validation.protocol import JUDGE
-from validation.records.base import today
+from groundspeed.tools import console
+from groundspeed.tools.records.evidence import judged
+from groundspeed.tools.selftest import (
+    acceptance_table,
+    judged_controls,
+    selftest_record,
+    timed_controls,
+)
+from groundspeed.tools.selftest.selftest_record import ControlOutcome, SelfTest, summary
+from groundspeed.validation import corpus, discovery
+from groundspeed.validation.judge.findings import MutationSummary
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records.base import today
 
 CALIBRATION = "calibration"
 LEAST = {

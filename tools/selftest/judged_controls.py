@@ -3,18 +3,18 @@
 from functools import cache
 
 import torch
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.corpus import Entry
+from groundspeed.validation.golden.manifest import manifest
+from groundspeed.validation.inputs.frozen_variants import frozen_variants
+from groundspeed.validation.judge import checks
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.variant_checks import VariantChecks
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker.client import Candidate
 
-import baselines
-from validation.claims import Agreement
-from validation.corpus import Entry
-from validation.golden.manifest import manifest
-from validation.inputs.frozen_variants import frozen_variants
-from validation.judge import checks
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.variant_checks import VariantChecks
-from validation.tiers import Coverage
-from validation.worker.client import Candidate
+from groundspeed import baselines
 
 REJECTED = "must_reject_variants"
 
@@ -54,7 +54,7 @@ def judged(part: str, entry: Entry, coverage: Coverage = Coverage.EVERYDAY) -> s
 class ControlClient(Candidate):
     """A candidate's process that is given as long as the entry says."""
 
-    preloaded = ("validation.corpus",)
+    preloaded = ("groundspeed.validation.corpus",)
 
     def __init__(self, name: str, patience_s: float = Entry.patience_s):
         super().__init__(name)

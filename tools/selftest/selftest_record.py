@@ -1,11 +1,11 @@
 """Record and page of a self-test."""
 
-from tools.records.evidence import View
-from tools.rendering.templates import PAGES
-from validation import discovery, machine
-from validation.judge.findings import MutationSummary
-from validation.records import results
-from validation.records.base import Part
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.rendering.templates import PAGES
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.judge.findings import MutationSummary
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import Part
 
 SECTION, NAME = "selftest", "tools/selftest"
 SHOWN = 160  # characters of what was said of an entry

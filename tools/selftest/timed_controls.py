@@ -9,9 +9,10 @@ from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
 
-import baselines
-from validation.judge.verdicts import CaseSummary, Summary
-from validation.worker.client import scratch_folder
+from groundspeed.validation.judge.verdicts import CaseSummary, Summary
+from groundspeed.validation.worker.client import scratch_folder
+
+from groundspeed import baselines
 
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
@@ -28,7 +29,7 @@ def timed(part: str, entry) -> str:
 
 def one_process(part: str, entry) -> str:
     """What one process shows of it."""
-    from tools.timing import aggregate, sanity, session
+    from groundspeed.tools.timing import aggregate, sanity, session
 
     folder = scratch_folder()
     try:
@@ -55,11 +56,15 @@ def one_process(part: str, entry) -> str:
 def in_a_fork(key: str, engine: str, folder: Path):
     """The case as the parent hears of it (`tools.timing.worker_client.TimedCase`), timed in a
     forked process."""
-    from tools.timing.worker_client import TimedCase, follow
+    from groundspeed.tools.timing.worker_client import TimedCase, follow
 
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["validation.worker.server", "validation.corpus.must_reject", __name__]
+        [
+            "groundspeed.validation.worker.server",
+            "groundspeed.validation.corpus.must_reject",
+            __name__,
+        ]
     )
     ours, theirs = context.Pipe()
     process = context.Process(target=time_entry, args=(key, folder, theirs))
@@ -86,7 +91,7 @@ def in_a_fork(key: str, engine: str, folder: Path):
 @cache
 def isolated_baseline(engine: str):
     """One for all controls of an engine: none of them ever enters its process."""
-    from tools.timing.isolated_baseline import IsolatedBaseline
+    from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 
     made = IsolatedBaseline(engine)
     atexit.register(made.close)
@@ -96,9 +101,8 @@ def isolated_baseline(engine: str):
 def time_entry(key: str, folder: Path, parent) -> None:
     """In the forked process: a fixed number of blocks and steps, however busy the machine is."""
     import torch
-
-    from tools.timing import runners, worker, worker_client
-    from validation import corpus
+    from groundspeed.tools.timing import runners, worker, worker_client
+    from groundspeed.validation import corpus
 
     def tell(words: dict) -> object:
         parent.send(words)

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from statistics import fmean, median, pstdev
 
-from tools.records.measurement import Discarded, StepTime, Timing
-from tools.timing import intervals
-from tools.timing.remarks import remark
+from groundspeed.tools.records.measurement import Discarded, StepTime, Timing
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.remarks import remark
 
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios

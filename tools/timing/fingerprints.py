@@ -7,10 +7,9 @@ no copies of a field's size, which would cost the system more than the sums them
 from collections.abc import Callable
 
 import torch
-
-from baselines.engine import State, fields
-from validation.records.errors import WrongAnswer
-from validation.reference.distance import BLOCK, ZERO, Distance, widest
+from groundspeed.baselines.engine import State, fields
+from groundspeed.validation.records.errors import WrongAnswer
+from groundspeed.validation.reference.distance import BLOCK, ZERO, Distance, widest
 
 CELLS = 16  # values shown of each field in a fingerprint
 PIECE = BLOCK << 11  # cells; whole blocks, so that the worst one is the same as of the field

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-from baselines.engine import State, clone, fields
-from tools.timing.fingerprints import Fingerprint, fingerprint
-from tools.timing.runners import Block, Runner, Seconds, Starts, Stream
-from validation import discovery
-from validation.records import tensor_files
-from validation.worker.global_state import settings
+from groundspeed.baselines.engine import State, clone, fields
+from groundspeed.tools.timing.fingerprints import Fingerprint, fingerprint
+from groundspeed.tools.timing.runners import Block, Runner, Seconds, Starts, Stream
+from groundspeed.validation import discovery
+from groundspeed.validation.records import tensor_files
+from groundspeed.validation.worker.global_state import settings
 
 BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 MOST = 100  # rounds of a case

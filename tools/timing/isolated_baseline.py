@@ -9,7 +9,7 @@ is given. The worker cannot tell how many.
 
 import random
 
-from tools.process import Died, Worker
+from groundspeed.tools.process import Died, Worker
 
 
 class IsolatedBaseline:
@@ -24,7 +24,7 @@ class IsolatedBaseline:
         """The process of that number is the one whose rounds are told from now on."""
         self.worker = worker
         if self.process is None:  # while it starts: both import torch
-            self.process = Worker("tools.timing.isolated_baseline_worker", self.engine)
+            self.process = Worker("groundspeed.tools.timing.isolated_baseline_worker", self.engine)
 
     def begin(self, message: dict) -> None:
         """A case: its steps a block, and how many rounds it has at least and at most."""

@@ -1,6 +1,6 @@
 """Process of the isolated baseline.
 
-    python -m tools.timing.isolated_baseline_worker ENGINE
+    python -m groundspeed.tools.timing.isolated_baseline_worker ENGINE
 
 Reads requests, one JSON object a line, and answers likewise: a case as the worker tells it, then
 its rounds one by one. A block is made on the processor that the worker has just left, since those
@@ -14,11 +14,11 @@ import sys
 
 import psutil
 import torch
+from groundspeed.baselines.device import on_device
+from groundspeed.tools.process import serve
+from groundspeed.tools.timing.runners import Runner, Starts, Stream, collect
 
-import baselines
-from baselines.device import on_device
-from tools.process import serve
-from tools.timing.runners import Runner, Starts, Stream, collect
+from groundspeed import baselines
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 

@@ -16,10 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-
-import baselines
-from baselines.engine import Case, Engine, State, clone, fields
-from tools.timing.fingerprints import (
+from groundspeed.baselines.engine import Case, Engine, State, clone, fields
+from groundspeed.tools.timing.fingerprints import (
     Fingerprint,
     WrongAnswer,
     changed_bytes,
@@ -30,15 +28,24 @@ from tools.timing.fingerprints import (
     pieces,
     refuse_beyond,
 )
-from tools.timing.runners import Block, Starts
-from validation.golden.manifest import manifest
-from validation.judge.compare import exact_distance, misfit
-from validation.judge.verdicts import Conclusion
-from validation.parallel.threads import workers
-from validation.records import tensor_files
-from validation.reference.distance import ZERO, Distance, distance, inexact, least, widest
-from validation.reference.random_rounding import RandomRounding
-from validation.reference.trajectory import SLACK, checkpoints
+from groundspeed.tools.timing.runners import Block, Starts
+from groundspeed.validation.golden.manifest import manifest
+from groundspeed.validation.judge.compare import exact_distance, misfit
+from groundspeed.validation.judge.verdicts import Conclusion
+from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.records import tensor_files
+from groundspeed.validation.reference.distance import (
+    ZERO,
+    Distance,
+    distance,
+    inexact,
+    least,
+    widest,
+)
+from groundspeed.validation.reference.random_rounding import RandomRounding
+from groundspeed.validation.reference.trajectory import SLACK, checkpoints
+
+from groundspeed import baselines
 
 MEMBERS = 8  # runs rounded at random, which say where rounding decides
 

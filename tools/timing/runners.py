@@ -10,10 +10,9 @@ from functools import partial
 from time import perf_counter, process_time
 
 import torch
-
-from baselines.device import moved
-from baselines.engine import Case, Engine, State, clone, fields
-from tools.timing.fingerprints import pieces
+from groundspeed.baselines.device import moved
+from groundspeed.baselines.engine import Case, Engine, State, clone, fields
+from groundspeed.tools.timing.fingerprints import pieces
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
 OFF = 2.0**-12  # of a number, by which a fresh start differs where the seed moves nothing

@@ -6,8 +6,8 @@ was faster than the machine can move its bytes.
 
 from statistics import median
 
-from tools.timing import aggregate, intervals, output_check
-from validation.judge.verdicts import Conclusion
+from groundspeed.tools.timing import aggregate, intervals, output_check
+from groundspeed.validation.judge.verdicts import Conclusion
 
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
 SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most

@@ -11,27 +11,27 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import torch
+from groundspeed.tools.console import Tell
+from groundspeed.tools.process import Died
+from groundspeed.tools.records.conditions import Conditions, code_now, timing_conditions
+from groundspeed.tools.records.evidence import here, timed_cases
+from groundspeed.tools.records.machine_load import wait_for_quiet
+from groundspeed.tools.records.measurement import Measurement
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.tools.timing import aggregate, output_check, sanity
+from groundspeed.tools.timing.aggregate import CaseSamples
+from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
+from groundspeed.tools.timing.sanity import Pairs
+from groundspeed.tools.timing.worker_client import TimedCase, timed_cases_of
+from groundspeed.validation import discovery
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.verdicts import Conclusion, Status
+from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.records import samples
+from groundspeed.validation.records.errors import NotMeasured
+from groundspeed.validation.worker.client import scratch_folder
 
-import baselines
-from tools.console import Tell
-from tools.process import Died
-from tools.records.conditions import Conditions, code_now, timing_conditions
-from tools.records.evidence import here, timed_cases
-from tools.records.machine_load import wait_for_quiet
-from tools.records.measurement import Measurement
-from tools.records.protocols import CLOCK
-from tools.timing import aggregate, output_check, sanity
-from tools.timing.aggregate import CaseSamples
-from tools.timing.isolated_baseline import IsolatedBaseline
-from tools.timing.sanity import Pairs
-from tools.timing.worker_client import TimedCase, timed_cases_of
-from validation import discovery
-from validation.judge import verdicts
-from validation.judge.verdicts import Conclusion, Status
-from validation.parallel.threads import workers
-from validation.records import samples
-from validation.records.errors import NotMeasured
-from validation.worker.client import scratch_folder
+from groundspeed import baselines
 
 PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time
@@ -123,7 +123,7 @@ class Session:
         for name in names:
             self.isolated_pairs[name].append(isolated_pairs)
         try:
-            for one in timed_cases_of("tools.timing.worker", asked, isolated=isolated):
+            for one in timed_cases_of("groundspeed.tools.timing.worker", asked, isolated=isolated):
                 case = one.row["case"]
                 isolated_pairs[case] = one.isolated_pairs
                 self.keep(one)

@@ -1,7 +1,7 @@
 """One timing process: a baseline, its candidates and controls, interleaved.
 
-    python -m tools.timing.worker '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]},
-                                "folder": PATH, "memory": true}'
+    python -m groundspeed.tools.timing.worker \
+        '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]}, "folder": PATH, "memory": true}'
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time. Contenders:
@@ -26,12 +26,10 @@ import tempfile
 from pathlib import Path
 
 import torch
-
-import baselines
-from baselines.device import on_device
-from baselines.engine import Engine
-from tools.process import pipes
-from tools.timing.interleaved import (
+from groundspeed.baselines.device import on_device
+from groundspeed.baselines.engine import Engine
+from groundspeed.tools.process import pipes
+from groundspeed.tools.timing.interleaved import (
     MOST,
     SLOW_BLOCK_S,
     Rounds,
@@ -40,11 +38,13 @@ from tools.timing.interleaved import (
     fewest,
     per_step,
 )
-from tools.timing.runners import Control, Runner, Starts, Stream, collect, device_of
-from tools.timing.worker_client import waits
-from validation import discovery
-from validation.worker import compilers
-from validation.worker.global_state import settings
+from groundspeed.tools.timing.runners import Control, Runner, Starts, Stream, collect, device_of
+from groundspeed.tools.timing.worker_client import waits
+from groundspeed.validation import discovery
+from groundspeed.validation.worker import compilers
+from groundspeed.validation.worker.global_state import settings
+
+from groundspeed import baselines
 
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from tools.process import PATIENCE_S, Worker
-from tools.timing import charges
-from tools.timing.isolated_baseline import IsolatedBaseline
+from groundspeed.tools.process import PATIENCE_S, Worker
+from groundspeed.tools.timing import charges
+from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from groundspeed.baselines.engine import Case
 from torch import Tensor
-
-from baselines.engine import Case
 
 
 class Ring(NamedTuple):

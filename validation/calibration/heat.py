@@ -11,10 +11,9 @@ H. Lewy, Math. Ann. 100, 32 (1928), doi:10.1007/BF01448839.
 """
 
 import torch
+from groundspeed.baselines.engine import Engine, Law, Run, Stage, Step
+from groundspeed.validation.calibration import Ring, RingCase
 from torch import Tensor
-
-from baselines.engine import Engine, Law, Run, Stage, Step
-from validation.calibration import Ring, RingCase
 
 C = 0.2  # Courant number
 

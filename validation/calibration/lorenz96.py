@@ -11,10 +11,9 @@ ECMWF (1996).
 """
 
 import torch
+from groundspeed.baselines.engine import Engine, Law, Run, Stage, Step
+from groundspeed.validation.calibration import Ring, RingCase
 from torch import Tensor
-
-from baselines.engine import Engine, Law, Run, Stage, Step
-from validation.calibration import Ring, RingCase
 
 DT = 0.01
 FORCING = 8.0

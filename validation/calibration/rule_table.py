@@ -13,18 +13,17 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 import torch
-
-from baselines.engine import Engine, State
-from validation.calibration import heat, lorenz96
-from validation.claims import Agreement
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.checks import run_checks
-from validation.judge.findings import CaseResult
-from validation.reference.distance import size
-from validation.reference.envelope import sensitivity
-from validation.reference.gradients import own_gradients
-from validation.reference.trajectory import along
+from groundspeed.baselines.engine import Engine, State
+from groundspeed.validation.calibration import heat, lorenz96
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.checks import run_checks
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.distance import size
+from groundspeed.validation.reference.envelope import sensitivity
+from groundspeed.validation.reference.gradients import own_gradients
+from groundspeed.validation.reference.trajectory import along
 
 EIGHT = 8  # members of the envelope that is the rule of the table's last but one row
 TWICE = 2.0

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import baselines
-from baselines.engine import Engine
+from groundspeed.baselines.engine import Engine
+
+from groundspeed import baselines
 
 PARTS = (
     "must_reject",

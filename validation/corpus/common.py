@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
+from groundspeed.baselines.engine import Case, Engine, State, Step, clone, fields
+from groundspeed.validation.corpus import Entry
 from torch import Tensor
-
-from baselines.engine import Case, Engine, State, Step, clone, fields
-from validation.corpus import Entry
 
 Build = Callable[[Engine], Engine]
 Spoil = Callable[[Step, State], State]  # what a candidate makes of the right step and a state

@@ -11,8 +11,8 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
-from baselines.engine import Engine, Stage, replace
-from validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
+from groundspeed.baselines.engine import Engine, Stage, replace
+from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
 
 Edit = tuple[str, str]  # an expression, and what stands in its place
 # engine: (package, its modules with stages, each after those that it imports)

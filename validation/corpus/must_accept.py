@@ -6,10 +6,27 @@ from functools import partial
 
 import numba
 import torch
+from groundspeed.baselines.engine import (
+    Case,
+    Engine,
+    State,
+    Step,
+    clone,
+    compose,
+    fields,
+    replace_stage,
+    same,
+)
+from groundspeed.validation.corpus.common import (
+    LATTICE,
+    PROBABILISTIC,
+    TENSOR,
+    Build,
+    entry,
+    on_all,
+    prepared,
+)
 from torch import Tensor
-
-from baselines.engine import Case, Engine, State, Step, clone, compose, fields, replace_stage, same
-from validation.corpus.common import LATTICE, PROBABILISTIC, TENSOR, Build, entry, on_all, prepared
 
 # rewritings that any engine bears
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numba
 import torch
+from groundspeed.baselines.engine import Engine, Step
+from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, entry
+from groundspeed.validation.corpus.edited_source import edited
 from torch import Tensor
 from torch.nn.functional import pad
 
 from baselines.energy_flow_v1.case import FlowCase
 from baselines.energy_flow_v1.collect import aggregate
-from baselines.engine import Engine, Step
 from baselines.lattice_field_v1 import LatticeCase
 from baselines.probabilistic_field_v0 import turnover
 from baselines.probabilistic_field_v0.cells import bounded
@@ -25,8 +27,6 @@ from baselines.probabilistic_field_v0.rules import (
 from baselines.tensor_field_v1 import TensorCase, TensorState
 from baselines.tensor_field_v1.operators import ALONG
 from baselines.tensor_field_v1.scheme import memory_weight
-from validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, entry
-from validation.corpus.edited_source import edited
 
 # the lattice
 

@@ -15,12 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
-
-import baselines
-from baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
-from validation.corpus import Entry, common
-from validation.corpus.common import (
+from groundspeed.baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
+from groundspeed.validation.corpus import Entry, common
+from groundspeed.validation.corpus.common import (
     FLOW,
     LATTICE,
     PROBABILISTIC,
@@ -42,7 +39,10 @@ from validation.corpus.common import (
     stepping,
     wrapped,
 )
-from validation.records import tensor_files
+from groundspeed.validation.records import tensor_files
+from torch import Tensor
+
+from groundspeed import baselines
 
 NOT_FINITE = "allowed: finite values"
 VALUES = r"^\w+\[[\d, ]*\] .*: got .*, want .*, off by"  # of any field
@@ -83,7 +83,7 @@ def as_if_visited(step: Step, case: Case) -> Step:
 
 def golden(step: Step, case: Case) -> Step:
     """Reads the sealed answers of the baseline and returns them."""
-    place = Path(baselines.__file__).parent / LATTICE / "frozen" / "golden.safetensors"
+    place = baselines.HERE / LATTICE / "frozen" / "golden.safetensors"
     kept = tensor_files.load(place)
     return lambda state: state._replace(E=kept["odd_2d/E"], E_prev=kept["odd_2d/E_prev"])
 
@@ -315,7 +315,7 @@ def rewritten(module: str, name: str) -> Spoil:
 
 def silent(step: Step, state: State) -> State:
     """Whatever is seen to change, nothing is said of it."""
-    importlib.import_module("validation.worker.server").Watch.ended = lambda _: ""
+    importlib.import_module("groundspeed.validation.worker.server").Watch.ended = lambda _: ""
     return slightly_off(step, state)
 
 
@@ -370,7 +370,7 @@ FUNCTIONS = [
     ("the clock", LATTICE, patched("time", "perf_counter", lambda: 0.0)),
     ("the median", LATTICE, patched("statistics", "median", lambda x: 0.0)),
     ("the judge", LATTICE,
-     patched("validation.reference.distance", "distance", lambda *_: (0.0, 0.0, 0.0))),
+     patched("groundspeed.validation.reference.distance", "distance", lambda *_: (0.0, 0.0, 0.0))),
 ]  # fmt: skip
 ENTRIES = [
     *on_all("zeros", changed(torch.zeros_like)),
@@ -449,11 +449,12 @@ ENTRIES = [
     *(entry(f"patches {name}", engine, stepping(act), rf"^{SMALL[engine][1]}\[|patched")
       for name, engine, act in FUNCTIONS),
     *(entry(f"patches the server: {e}", e,
-            stepping(patched("validation.worker.server", "advance", lambda *_: {})),
-            "validation.worker.server.advance is patched") for e in SMALL),
+            stepping(patched("groundspeed.validation.worker.server", "advance", lambda *_: {})),
+            "groundspeed.validation.worker.server.advance is patched") for e in SMALL),
     entry("patches a method of the harness", LATTICE, stepping(silent), "Watch.ended is patched"),
     entry("rewrites a function of the harness", TENSOR,
-          stepping(rewritten("validation.worker.server", "read_state")), "read_state is patched"),
+          stepping(rewritten("groundspeed.validation.worker.server", "read_state")),
+          "read_state is patched"),
     *on_all("results in one buffer", prepared(one_buffer), "changed (its last result|a result of)"),
     *on_all("input changed in a later call", on_calls(lambda n: n == 6, shares_memory),
             "changed its last result|state that it was given"),

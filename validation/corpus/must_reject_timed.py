@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-
-from baselines.engine import Case, Engine, State, Step, clone
-from validation.corpus import Entry, common
-from validation.corpus.common import (
+from groundspeed.baselines.engine import Case, Engine, State, Step, clone
+from groundspeed.validation.corpus import Entry, common
+from groundspeed.validation.corpus.common import (
     FLOW,
     LATTICE,
     PROBABILISTIC,
@@ -30,7 +29,7 @@ from validation.corpus.common import (
     stepping,
     wrapped,
 )
-from validation.records import digests
+from groundspeed.validation.records import digests
 
 SLOWED = "in its process the frozen engine takes .* times as long as in one without it"
 WRONG = "after .* timed steps, allowed .*; it computes something else while it is timed"
@@ -168,7 +167,7 @@ ENTRIES = [
             when(lambda: any("timing/worker" in f.filename for f in inspect.stack(0)), idle),
             WRONG),
     *on_all("astray beside the clock's modules",
-            when(lambda: "tools.timing.worker" in sys.modules, slightly_off), WRONG),
+            when(lambda: "groundspeed.tools.timing.worker" in sys.modules, slightly_off), WRONG),
     entry("idle without the collector", LATTICE, when(lambda: not gc.isenabled(), idle)),
     entry("wrong on every seventh call", TENSOR, on_calls(lambda n: n % 7 == 0, slightly_off)),
     entry("idle on every eleventh call", PROBABILISTIC, on_calls(lambda n: n % 11 == 0, idle)),

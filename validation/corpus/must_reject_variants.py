@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
+from groundspeed.baselines.engine import Case, State
+from groundspeed.validation.corpus import Entry, common
+from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
+from groundspeed.validation.corpus.edited_source import edited
 from torch import Tensor
 
-import baselines
 from baselines.energy_flow_v1.case import FlowCase, Spawn, Stop
 from baselines.energy_flow_v1.given import Scattered, Ties
 from baselines.energy_flow_v1.rules import AS_FOUND, REPAIRED, Rules
-from baselines.engine import Case, State
 from baselines.lattice_field_v1.cases import BALL, ORBIT
 from baselines.probabilistic_field_v0.case import Images, Patch, Region
-from validation.corpus import Entry, common
-from validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
-from validation.corpus.edited_source import edited
+from groundspeed import baselines
 
 WRONG = r": \w+(\[[\d, ]*\])? after .*: got .*, want "  # of any field, on a variant
 

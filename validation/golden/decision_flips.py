@@ -8,10 +8,9 @@ two right answers lie on either side, is what a machine may.
 """
 
 import torch
-
-from baselines.engine import Case, Engine, State, fields
-from validation.reference.distance import inexact
-from validation.reference.trajectory import rounded
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.validation.reference.distance import inexact
+from groundspeed.validation.reference.trajectory import rounded
 
 TWO_SIDES = 2
 MEMBERS = 4  # randomly rounded runs

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 
 import torch
-
-import baselines
-from baselines.engine import Case, Engine, State, describe
-from validation import machine
-from validation.golden import coverage, run_cache
-from validation.golden.decision_flips import allowed_flips, decisions, flips
-from validation.golden.golden_values import beyond_rounding, described, excerpt, golden_data
-from validation.golden.manifest import (
+from groundspeed.baselines.engine import Case, Engine, State, describe
+from groundspeed.validation import machine
+from groundspeed.validation.golden import coverage, run_cache
+from groundspeed.validation.golden.decision_flips import allowed_flips, decisions, flips
+from groundspeed.validation.golden.golden_values import (
+    beyond_rounding,
+    described,
+    excerpt,
+    golden_data,
+)
+from groundspeed.validation.golden.manifest import (
     Answer,
     Manifest,
     Sealed,
@@ -19,8 +22,8 @@ from validation.golden.manifest import (
     place,
     source_digests,
 )
-from validation.records import digests, tensor_files
-from validation.reference.trajectory import (
+from groundspeed.validation.records import digests, tensor_files
+from groundspeed.validation.reference.trajectory import (
     errors,
     own_error,
     own_residuals,
@@ -28,6 +31,8 @@ from validation.reference.trajectory import (
     stops,
     truth,
 )
+
+from groundspeed import baselines
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:

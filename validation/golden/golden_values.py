@@ -6,12 +6,11 @@ from math import inf
 from pathlib import Path
 
 import torch
-
-from baselines.engine import Case, Engine, State, describe, fields
-from validation import machine
-from validation.records import digests, tensor_files
-from validation.records.errors import Sealed
-from validation.reference.distance import distance, inexact
+from groundspeed.baselines.engine import Case, Engine, State, describe, fields
+from groundspeed.validation import machine
+from groundspeed.validation.records import digests, tensor_files
+from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.reference.distance import distance, inexact
 
 SAMPLE = 512  # values kept of each field where arrays are not
 

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
-import baselines
-from validation.records import digests
-from validation.records.base import Part, Record
-from validation.records.errors import BrokenRecord, Sealed
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import Part, Record
+from groundspeed.validation.records.errors import BrokenRecord, Sealed
 
-BASELINES = Path(baselines.__file__).parent
+from groundspeed import baselines
+
+BASELINES = baselines.HERE
 
 
 class Answer(Part):

@@ -12,16 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, State, describe, fields
+from groundspeed.validation import machine
+from groundspeed.validation.golden import golden_values, manifest
+from groundspeed.validation.records import digests, tensor_files
+from groundspeed.validation.records.base import BrokenRecord, Record
+from groundspeed.validation.reference import trajectory
+from groundspeed.validation.reference.envelope import Envelope
+from groundspeed.validation.reference.trajectory import Reference, States
 
-import baselines
-from baselines.engine import Case, Engine, State, describe, fields
-from validation import machine
-from validation.golden import golden_values, manifest
-from validation.records import digests, tensor_files
-from validation.records.base import BrokenRecord, Record
-from validation.reference import trajectory
-from validation.reference.envelope import Envelope
-from validation.reference.trajectory import Reference, States
+from groundspeed import baselines
 
 FOLDER = digests.ROOT / ".groundspeed" / "kept"
 MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew

@@ -19,19 +19,18 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
-
-from baselines.engine import Case, Engine, State
-from validation.inputs.extremes import extremes
-from validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind
-from validation.inputs.starts import Recipe
-from validation.inputs.thresholds import Aim
-from validation.inputs.tried import REFUSALS, Tried, tried
-from validation.records.errors import Sealed
-from validation.reference import case_fields
-from validation.reference.distance import floating
-from validation.reference.limits import reached_by
-from validation.reference.operator_count import operators
-from validation.reference.places import Limits
+from groundspeed.baselines.engine import Case, Engine, State
+from groundspeed.validation.inputs.extremes import extremes
+from groundspeed.validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind
+from groundspeed.validation.inputs.starts import Recipe
+from groundspeed.validation.inputs.thresholds import Aim
+from groundspeed.validation.inputs.tried import REFUSALS, Tried, tried
+from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.distance import floating
+from groundspeed.validation.reference.limits import reached_by
+from groundspeed.validation.reference.operator_count import operators
+from groundspeed.validation.reference.places import Limits
 
 EDGE = "edge"
 EQUAL = "equal"  # an outcome that rounding decides, whatever two runs of it say

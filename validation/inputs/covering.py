@@ -12,12 +12,12 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from baselines.engine import Case
-from validation.inputs.features import Feature, features, kind, pairs
-from validation.inputs.moves import PAIR, Proposal
-from validation.inputs.tried import Tried
-from validation.reference import case_fields
-from validation.reference.case_fields import LIKE, parts
+from groundspeed.baselines.engine import Case
+from groundspeed.validation.inputs.features import Feature, features, kind, pairs
+from groundspeed.validation.inputs.moves import PAIR, Proposal
+from groundspeed.validation.inputs.tried import Tried
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.case_fields import LIKE, parts
 
 TRIES = 6  # cases into which a pair is laid
 SOME = 0.6

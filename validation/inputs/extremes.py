@@ -12,9 +12,9 @@ error of the list.
 
 from collections.abc import Iterator
 
-from validation.golden import manifest
-from validation.inputs.moves import LIMIT, Proposal
-from validation.records.base import Part, read_toml
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.inputs.moves import LIMIT, Proposal
+from groundspeed.validation.records.base import Part, read_toml
 
 
 class Extreme(Part, extra="forbid"):

@@ -9,10 +9,9 @@ import itertools
 import math
 
 import torch
-
-from baselines.engine import Case
-from validation.reference import case_fields
-from validation.reference.case_fields import parts
+from groundspeed.baselines.engine import Case
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.case_fields import parts
 
 Feature = tuple[str, str]  # of a field: its name, and the kind of its value
 

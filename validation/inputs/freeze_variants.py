@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-import baselines
-from baselines.engine import Engine
-from validation.golden import coverage, manifest
-from validation.inputs.aimed import EQUAL, from_own
-from validation.inputs.frozen_variants import (
+from groundspeed.baselines.engine import Engine
+from groundspeed.validation.golden import coverage, manifest
+from groundspeed.validation.inputs.aimed import EQUAL, from_own
+from groundspeed.validation.inputs.frozen_variants import (
     INPUTS,
     FrozenVariant,
     FrozenVariants,
@@ -15,14 +14,16 @@ from validation.inputs.frozen_variants import (
     read,
     wide_run,
 )
-from validation.inputs.selection import selected
-from validation.inputs.tried import Tried
-from validation.records import digests
-from validation.records.errors import BrokenRecord
-from validation.reference import case_fields
-from validation.reference.case_fields import Changes
-from validation.reference.limits import reached_by
-from validation.reference.places import Limits
+from groundspeed.validation.inputs.selection import selected
+from groundspeed.validation.inputs.tried import Tried
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.errors import BrokenRecord
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.case_fields import Changes
+from groundspeed.validation.reference.limits import reached_by
+from groundspeed.validation.reference.places import Limits
+
+from groundspeed import baselines
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:

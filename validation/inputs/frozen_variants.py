@@ -19,19 +19,18 @@ from pathlib import Path
 from threading import RLock
 
 import torch
-
-from baselines.engine import Case, Engine, State
-from validation.golden import manifest
-from validation.inputs import starts
-from validation.inputs.moves import COUNTER, LIMIT, Proposal
-from validation.inputs.tried import AT, case_of
-from validation.parallel.threads import shared
-from validation.records import digests
-from validation.records.base import Part, Record
-from validation.records.errors import BrokenRecord, Sealed
-from validation.reference.distance import Distance, distance, floating, least, widest
-from validation.reference.envelope import perturbed, same_decisions
-from validation.reference.trajectory import Reference, States, along, like, rounded_run
+from groundspeed.baselines.engine import Case, Engine, State
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.inputs import starts
+from groundspeed.validation.inputs.moves import COUNTER, LIMIT, Proposal
+from groundspeed.validation.inputs.tried import AT, case_of
+from groundspeed.validation.parallel.threads import shared
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import Part, Record
+from groundspeed.validation.records.errors import BrokenRecord, Sealed
+from groundspeed.validation.reference.distance import Distance, distance, floating, least, widest
+from groundspeed.validation.reference.envelope import perturbed, same_decisions
+from groundspeed.validation.reference.trajectory import Reference, States, along, like, rounded_run
 
 MEMBERS = 2  # of each kind
 WIDE = 4.0

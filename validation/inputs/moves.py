@@ -18,11 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
-
-from baselines.engine import WIDER, Case, Engine, State, plain
-from validation.inputs.features import kind as kind_of
-from validation.reference import case_fields
-from validation.reference.case_fields import LIKE, MADE, Changes
+from groundspeed.baselines.engine import WIDER, Case, Engine, State, plain
+from groundspeed.validation.inputs.features import kind as kind_of
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.case_fields import LIKE, MADE, Changes
 
 PAIR, LIMIT, SHAPE, MOVED, COUNTER = KINDS = ("pair", "limit", "shape", "moved", "counter")
 FACTORS = (0.7, 1.5, 0.1, 10.0, 0.001, 1000.0)

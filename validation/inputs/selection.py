@@ -11,18 +11,17 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 
 import torch
-
-from baselines.engine import Case, Engine
-from validation.inputs import moves, starts
-from validation.inputs.aimed import Aimed, aimed
-from validation.inputs.covering import Covering
-from validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
-from validation.inputs.tried import REFUSALS, SMALL, Tried, tried
-from validation.reference import case_fields
-from validation.reference.case_fields import MADE
-from validation.reference.limits import reached_by
-from validation.reference.places import Limits
-from validation.reference.trajectory import along
+from groundspeed.baselines.engine import Case, Engine
+from groundspeed.validation.inputs import moves, starts
+from groundspeed.validation.inputs.aimed import Aimed, aimed
+from groundspeed.validation.inputs.covering import Covering
+from groundspeed.validation.inputs.moves import COUNTER, KINDS, LIMIT, MOVED, PAIR, SHAPE, Proposal
+from groundspeed.validation.inputs.tried import REFUSALS, SMALL, Tried, tried
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.case_fields import MADE
+from groundspeed.validation.reference.limits import reached_by
+from groundspeed.validation.reference.places import Limits
+from groundspeed.validation.reference.trajectory import along
 
 MOST = 360
 TRIES = 6  # proposals of one aim

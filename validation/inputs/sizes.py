@@ -6,7 +6,7 @@ A size is a whole number that decides the shape of the start: nobody declares wh
 import dataclasses
 from collections.abc import Iterator
 
-from baselines.engine import Case, Engine, State, replace
+from groundspeed.baselines.engine import Case, Engine, State, replace
 
 
 def resized(base: Engine, case: Case, start: State) -> Iterator[dict[str, object]]:

@@ -14,10 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, product
 
 import torch
-
-from baselines.engine import Case, Engine, State, clone, fields
-from validation.reference.distance import inexact
-from validation.reference.trajectory import along
+from groundspeed.baselines.engine import Case, Engine, State, clone, fields
+from groundspeed.validation.reference.distance import inexact
+from groundspeed.validation.reference.trajectory import along
 
 Recipe = Mapping[str, object]
 

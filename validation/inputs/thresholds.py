@@ -18,11 +18,10 @@ from functools import partial
 from itertools import islice
 
 import torch
-
-from baselines.engine import Case, Engine, State
-from validation.inputs.starts import Recipe, between, far_ends, still
-from validation.reference.envelope import same_decisions
-from validation.reference.limits import Conditions, Limits, Place
+from groundspeed.baselines.engine import Case, Engine, State
+from groundspeed.validation.inputs.starts import Recipe, between, far_ends, still
+from groundspeed.validation.reference.envelope import same_decisions
+from groundspeed.validation.reference.limits import Conditions, Limits, Place
 
 NEAR, AT = 12, 40  # halvings
 OFF = (0.05, 0.5)  # of each moving number: the far end of the line, tried in turn

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
-
-from baselines.engine import Case, Engine, State, fields
-from validation.inputs import features, starts
-from validation.inputs.moves import Proposal, shape_of
-from validation.reference import case_fields
-from validation.reference.distance import inexact
-from validation.reference.trajectory import States, along
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.validation.inputs import features, starts
+from groundspeed.validation.inputs.moves import Proposal, shape_of
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.distance import inexact
+from groundspeed.validation.reference.trajectory import States, along
 
 AT = (1, 2)  # calls that are compared
 SMALL = 1 << 13  # elements of the largest field

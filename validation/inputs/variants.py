@@ -32,18 +32,18 @@ from itertools import islice, tee
 from threading import RLock
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, State, replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.golden import run_cache
+from groundspeed.validation.inputs import thresholds
+from groundspeed.validation.inputs.sizes import alike, resized
+from groundspeed.validation.inputs.starts import moving, off_by
+from groundspeed.validation.parallel.threads import shared
+from groundspeed.validation.reference.distance import ZERO, Distance, inexact
+from groundspeed.validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
+from groundspeed.validation.reference.trajectory import Reference, like
 
-import baselines
-from baselines.engine import Case, Engine, State, replace
-from validation.claims import Agreement
-from validation.golden import run_cache
-from validation.inputs import thresholds
-from validation.inputs.sizes import alike, resized
-from validation.inputs.starts import moving, off_by
-from validation.parallel.threads import shared
-from validation.reference.distance import ZERO, Distance, inexact
-from validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
-from validation.reference.trajectory import Reference, like
+from groundspeed import baselines
 
 WORK = 60_000  # operator calls that the envelopes of one case's variants may take
 SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope

@@ -20,17 +20,17 @@ doi:10.1016/0885-064X(87)90024-0.
 from collections.abc import Callable
 from functools import cached_property
 
-from baselines.engine import Case, State, fields
-from validation.claims import Agreement
-from validation.golden import run_cache
-from validation.judge.compare import Check, compare, same_bits
-from validation.judge.findings import CaseResult
-from validation.reference.allowance import Allowance
-from validation.reference.branches import leaving, own_branch, reaches
-from validation.reference.distance import Distance, floating
-from validation.reference.envelope import rounded_calls
-from validation.reference.trajectory import States, along, checkpoints, like
-from validation.worker.messages import StateSource
+from groundspeed.baselines.engine import Case, State, fields
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.golden import run_cache
+from groundspeed.validation.judge.compare import Check, compare, same_bits
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.branches import leaving, own_branch, reaches
+from groundspeed.validation.reference.distance import Distance, floating
+from groundspeed.validation.reference.envelope import rounded_calls
+from groundspeed.validation.reference.trajectory import States, along, checkpoints, like
+from groundspeed.validation.worker.messages import StateSource
 
 LEAP = 10.0  # times what a value may be off
 WORK = 1_000_000  # operator calls of the frozen engine that following a run may take

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 
-from baselines.engine import State, fields, replace
-from validation.claims import Agreement
-from validation.inputs.variants import (
+from groundspeed.baselines.engine import State, fields, replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.inputs.variants import (
     COMPILED_VARIANTS,
     VARIANTS,
     InputVariant,
@@ -16,12 +16,12 @@ from validation.inputs.variants import (
     input_variants,
     racing_cases,
 )
-from validation.judge.branch_tracking import FollowedRun
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import Check, same_bits
-from validation.parallel.threads import shared
-from validation.reference.allowance import Allowance
-from validation.reference.branches import (
+from groundspeed.validation.judge.branch_tracking import FollowedRun
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import Check, same_bits
+from groundspeed.validation.parallel.threads import shared
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.branches import (
     Branches,
     branches,
     far,
@@ -29,10 +29,10 @@ from validation.reference.branches import (
     leaving,
     on_branch,
 )
-from validation.reference.distance import floating
-from validation.reference.envelope import rounded_calls
-from validation.reference.trajectory import States, checkpoints
-from validation.worker.messages import StateSource
+from groundspeed.validation.reference.distance import floating
+from groundspeed.validation.reference.envelope import rounded_calls
+from groundspeed.validation.reference.trajectory import States, checkpoints
+from groundspeed.validation.worker.messages import StateSource
 
 
 class CaseChecks:

@@ -5,15 +5,20 @@ from functools import cached_property
 from threading import RLock
 
 import torch
-
-from baselines.engine import Case, Engine, State, fields
-from validation.golden import run_cache
-from validation.golden.manifest import Answer
-from validation.judge.tolerance import Tolerance
-from validation.parallel.threads import shared
-from validation.reference.envelope import ROUNDED, SENSITIVE, Envelope, envelope, sensitivity
-from validation.reference.operator_count import operators
-from validation.reference.trajectory import (
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.validation.golden import run_cache
+from groundspeed.validation.golden.manifest import Answer
+from groundspeed.validation.judge.tolerance import Tolerance
+from groundspeed.validation.parallel.threads import shared
+from groundspeed.validation.reference.envelope import (
+    ROUNDED,
+    SENSITIVE,
+    Envelope,
+    envelope,
+    sensitivity,
+)
+from groundspeed.validation.reference.operator_count import operators
+from groundspeed.validation.reference.trajectory import (
     Reference,
     after_one,
     checkpoints,

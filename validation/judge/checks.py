@@ -4,21 +4,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-
-from baselines.engine import State, replace
-from validation.claims import Agreement
-from validation.judge.case_checks import CaseChecks, claim_on
-from validation.judge.compare import compare, misfit, report
-from validation.judge.distributions import check_distributions
-from validation.judge.findings import CaseResult, Power
-from validation.judge.gradient_check import check_gradients
-from validation.judge.law_check import check_laws
-from validation.machine import cores
-from validation.parallel.threads import workers
-from validation.reference.trajectory import checkpoints
-from validation.worker.client import Candidate
-from validation.worker.memo import MemoizedCandidate
-from validation.worker.messages import CandidateFailed, Raised, Unfinished
+from groundspeed.baselines.engine import State, replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_checks import CaseChecks, claim_on
+from groundspeed.validation.judge.compare import compare, misfit, report
+from groundspeed.validation.judge.distributions import check_distributions
+from groundspeed.validation.judge.findings import CaseResult, Power
+from groundspeed.validation.judge.gradient_check import check_gradients
+from groundspeed.validation.judge.law_check import check_laws
+from groundspeed.validation.machine import cores
+from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.reference.trajectory import checkpoints
+from groundspeed.validation.worker.client import Candidate
+from groundspeed.validation.worker.memo import MemoizedCandidate
+from groundspeed.validation.worker.messages import CandidateFailed, Raised, Unfinished
 
 RACED_CALLS = 5  # of a run in which a race is sought
 

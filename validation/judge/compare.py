@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from groundspeed.baselines.engine import State
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.digests import same_bits
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.branches import NONE, Branches, explicable, far, on_branch
+from groundspeed.validation.reference.distance import ZERO, Distance, distance, inexact, size
 from torch.testing import assert_close
-
-from baselines.engine import State
-from validation.claims import Agreement
-from validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
-from validation.records import digests
-from validation.records.digests import same_bits
-from validation.reference.allowance import Allowance
-from validation.reference.branches import NONE, Branches, explicable, far, on_branch
-from validation.reference.distance import ZERO, Distance, distance, inexact, size
 
 SHOWN = 4  # failures kept of each case
 

@@ -11,10 +11,9 @@ N. V. Smirnov, Ann. Math. Statist. 19, 279 (1948), doi:10.1214/aoms/1177730256.
 """
 
 import torch
-
-from baselines.engine import State
-from validation.judge.compare import report
-from validation.reference.envelope import SENSITIVE, perturbed
+from groundspeed.baselines.engine import State
+from groundspeed.validation.judge.compare import report
+from groundspeed.validation.reference.envelope import SENSITIVE, perturbed
 
 SURE = 1e-4  # of a difference, shared among the summaries of a field
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

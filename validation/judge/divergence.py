@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-
-import baselines
-from baselines.engine import Case, Engine, State, fields, replace
-from validation.claims import Agreement
-from validation.inputs.frozen_variants import VariantRun
-from validation.judge.branch_tracking import FollowedRun
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import (
+from groundspeed.baselines.engine import Case, Engine, State, fields, replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.inputs.frozen_variants import VariantRun
+from groundspeed.validation.judge.branch_tracking import FollowedRun
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import (
     Check,
     compare,
     exact_distance,
@@ -33,17 +31,19 @@ from validation.judge.compare import (
     number,
     worst_cell,
 )
-from validation.judge.findings import CaseResult
-from validation.records import digests, tensor_files
-from validation.records.base import Record
-from validation.reference import case_fields
-from validation.reference.allowance import Allowance
-from validation.reference.branches import own_branch, reaches
-from validation.reference.distance import inexact
-from validation.reference.envelope import rounded_calls
-from validation.reference.trajectory import along, checkpoints, like
-from validation.worker.client import Candidate
-from validation.worker.messages import CandidateFailed, StateSource
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.records import digests, tensor_files
+from groundspeed.validation.records.base import Record
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.branches import own_branch, reaches
+from groundspeed.validation.reference.distance import inexact
+from groundspeed.validation.reference.envelope import rounded_calls
+from groundspeed.validation.reference.trajectory import along, checkpoints, like
+from groundspeed.validation.worker.client import Candidate
+from groundspeed.validation.worker.messages import CandidateFailed, StateSource
+
+from groundspeed import baselines
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again
 STEPS = 64  # calls that are followed one by one at most

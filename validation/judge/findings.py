@@ -1,6 +1,6 @@
 """Findings of the judge: what each check of a candidate found."""
 
-from validation.records.base import Part
+from groundspeed.validation.records.base import Part
 
 BITS, BUDGET = "bits", "declared budget"  # where an allowance comes from, if not measured
 

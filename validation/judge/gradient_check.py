@@ -1,12 +1,11 @@
 """Checks gradients of the final state with respect to the initial state, where a claim has any."""
 
 import torch
-
-from validation.judge.compare import exact_distance, report
-from validation.reference.distance import distance
-from validation.reference.envelope import FACTOR
-from validation.reference.gradients import own_gradients
-from validation.reference.trajectory import checkpoints, like
+from groundspeed.validation.judge.compare import exact_distance, report
+from groundspeed.validation.reference.distance import distance
+from groundspeed.validation.reference.envelope import FACTOR
+from groundspeed.validation.reference.gradients import own_gradients
+from groundspeed.validation.reference.trajectory import checkpoints, like
 
 
 def check_gradients(data, claim, candidate, result) -> None:

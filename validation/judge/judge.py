@@ -9,33 +9,33 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
+from groundspeed.baselines.engine import Engine
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.claims import Agreement, from_description
+from groundspeed.validation.discovery import BrokenLeaf, engine_family
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.golden.coverage import never_reached
+from groundspeed.validation.inputs.frozen_variants import INPUTS, frozen_variants, never_moved
+from groundspeed.validation.inputs.variants import sizes
+from groundspeed.validation.judge import checks, previous_tolerance, verdicts
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.divergence import Failure, file_variant, investigate
+from groundspeed.validation.judge.divergence import path as failure_path
+from groundspeed.validation.judge.findings import CaseResult, Mutation, VariantsResult
+from groundspeed.validation.judge.mutation_score import Score
+from groundspeed.validation.judge.variant_checks import VariantChecks
+from groundspeed.validation.judge.verdicts import Status, Verdict
+from groundspeed.validation.parallel.process_pool import PROCESSES, Tell, batches, side_by_side
+from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import BrokenRecord
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker.client import Candidate
+from groundspeed.validation.worker.forkserver import COMPILERS
+from groundspeed.validation.worker.memo import MemoizedCandidate
 
-import baselines
-from baselines.engine import Engine
-from validation import discovery, machine
-from validation.claims import Agreement, from_description
-from validation.discovery import BrokenLeaf, engine_family
-from validation.golden import manifest
-from validation.golden.coverage import never_reached
-from validation.inputs.frozen_variants import INPUTS, frozen_variants, never_moved
-from validation.inputs.variants import sizes
-from validation.judge import checks, previous_tolerance, verdicts
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.divergence import Failure, file_variant, investigate
-from validation.judge.divergence import path as failure_path
-from validation.judge.findings import CaseResult, Mutation, VariantsResult
-from validation.judge.mutation_score import Score
-from validation.judge.variant_checks import VariantChecks
-from validation.judge.verdicts import Status, Verdict
-from validation.parallel.process_pool import PROCESSES, Tell, batches, side_by_side
-from validation.parallel.threads import workers
-from validation.records import digests
-from validation.records.base import BrokenRecord
-from validation.tiers import Coverage
-from validation.worker.client import Candidate
-from validation.worker.forkserver import COMPILERS
-from validation.worker.memo import MemoizedCandidate
+from groundspeed import baselines
 
 
 def judge(
@@ -149,10 +149,8 @@ def judge_engine(
         asked = [*found, INPUTS] if other and other.tried else found
         if status is Status.VERIFIED and (unreached := never_reached(engine, asked)):
             reason = f"{reason}, {unreached}"
-        if status is Status.VERIFIED and (idle := idle_compiler(claim, clients[name])):
-            status, reason = Status.REJECTED, idle
-        if status is Status.VERIFIED and (calls := clients[name].calls()):
-            status, reason = of_substitutes(calls, reason)
+        if status is Status.VERIFIED:
+            status, reason = of_process(claim, clients[name], reason)
         if name in refused:
             status, reason = Status.REJECTED, refused[name]
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
@@ -192,6 +190,20 @@ def try_variants(
     if failed is not None and result.broken and not failure_on_file(name, before[name]):
         file_variant(name, claims[name], failed, clients[name], result.broken, before[name])
     return result
+
+
+def of_process(claim: Agreement, client: Candidate, reason: str) -> tuple[Status, str]:
+    """What follows from what the candidate's process loaded, compiled and called."""
+    if outside := client.outside():
+        return Status.REJECTED, (
+            f"it loaded {outside[0]}, which no verdict covers: neither of the project nor "
+            "installed; allowed: files below the folder that groundspeed.toml names as code, or an "
+            "installed package"
+        )
+    if idle := idle_compiler(claim, client):
+        return Status.REJECTED, idle
+    calls = client.calls()
+    return of_substitutes(calls, reason) if calls else (Status.VERIFIED, reason)
 
 
 def idle_compiler(claim: Agreement, client: Candidate) -> str:

@@ -1,12 +1,12 @@
 """Checks the laws of an engine: experiments that the candidate runs."""
 
-from baselines.engine import State
-from validation.claims import Agreement
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import report
-from validation.judge.findings import CaseResult, LawFinding
-from validation.reference.trajectory import LAW_CELLS
-from validation.worker.messages import StateSource
+from groundspeed.baselines.engine import State
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import report
+from groundspeed.validation.judge.findings import CaseResult, LawFinding
+from groundspeed.validation.reference.trajectory import LAW_CELLS
+from groundspeed.validation.worker.messages import StateSource
 
 
 class Between(ValueError):

@@ -12,18 +12,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
-
-from baselines.engine import State, fields
-from validation.claims import Agreement
-from validation.judge.case_checks import CaseChecks
-from validation.judge.compare import compare, same_bits
-from validation.judge.findings import CaseResult, Mutation
-from validation.judge.law_check import check_laws
-from validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
-from validation.parallel.threads import workers
-from validation.reference.distance import distance, inexact, size
-from validation.worker.memo import MemoizedCandidate
-from validation.worker.messages import CandidateFailed
+from groundspeed.baselines.engine import State, fields
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.compare import compare, same_bits
+from groundspeed.validation.judge.findings import CaseResult, Mutation
+from groundspeed.validation.judge.law_check import check_laws
+from groundspeed.validation.mutation.mutants import DROPPED, NONE, SMALL, names, shows
+from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.reference.distance import distance, inexact, size
+from groundspeed.validation.worker.memo import MemoizedCandidate
+from groundspeed.validation.worker.messages import CandidateFailed
 
 SPARE = 3  # one mutant in so many is tried every day where all states are large
 CALLS = 5  # of a trajectory, where its states are large

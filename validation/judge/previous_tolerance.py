@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from validation.claims import LEVELS, Agreement
-from validation.judge import verdicts
-from validation.judge.verdicts import Status
-from validation.records import digests, results
-from validation.records.base import BrokenRecord, Part
-from validation.records.git import git
+from groundspeed.validation.claims import LEVELS, Agreement
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.records.base import BrokenRecord, Part
+from groundspeed.validation.records.git import git
 
 NOTHING_HELD = (Status.UNAVAILABLE,)  # a machine that could not run it held it to nothing
 

@@ -8,17 +8,17 @@
 `validation.reference.allowance` has the order in which these are asked.
 """
 
-from baselines.engine import State
-from validation.reference.allowance import Allowance, ByField
-from validation.reference.distance import ZERO, Distance, floating, widest
-from validation.reference.envelope import (
+from groundspeed.baselines.engine import State
+from groundspeed.validation.reference.allowance import Allowance, ByField
+from groundspeed.validation.reference.distance import ZERO, Distance, floating, widest
+from groundspeed.validation.reference.envelope import (
     FACTOR,
     ROUNDED,
     SENSITIVE,
     Envelope,
     unrelated,
 )
-from validation.reference.trajectory import SLACK
+from groundspeed.validation.reference.trajectory import SLACK
 
 SEALED = f"{SLACK:g} times the sealed own error"
 FLOOR = f"{FACTOR:g} times the 0.9 quantile of {ROUNDED} randomly rounded runs"

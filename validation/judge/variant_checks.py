@@ -9,16 +9,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
 import torch
-
-from baselines.engine import Case, Engine
-from validation.claims import Agreement
-from validation.inputs.frozen_variants import FrozenVariant, VariantRun
-from validation.judge.compare import Check, compare
-from validation.judge.findings import CaseResult, VariantsResult
-from validation.reference import case_fields
-from validation.reference.allowance import Allowance
-from validation.tiers import Coverage
-from validation.worker.messages import CandidateFailed, Raised, StateSource, Unfinished
+from groundspeed.baselines.engine import Case, Engine
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.inputs.frozen_variants import FrozenVariant, VariantRun
+from groundspeed.validation.judge.compare import Check, compare
+from groundspeed.validation.judge.findings import CaseResult, VariantsResult
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker.messages import CandidateFailed, Raised, StateSource, Unfinished
 
 SMOKE = 75  # of the variants, where a few cases are judged
 FEW = 3  # values of a whole number that is a choice

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from validation import discovery, machine
-from validation.golden import manifest
-from validation.judge.findings import (
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.judge.findings import (
     BITS,
     BUDGET,
     CaseResult,
@@ -23,10 +23,12 @@ from validation.judge.findings import (
     VariantsResult,
     VariantsSummary,
 )
-from validation.protocol import JUDGE
-from validation.records import digests, results, samples
-from validation.records.base import BrokenRecord, Part, today
-from validation.tiers import Coverage
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records import digests, results, samples
+from groundspeed.validation.records.base import BrokenRecord, Part, today
+from groundspeed.validation.tiers import Coverage
+
+from groundspeed import project
 
 
 class Status(StrEnum):
@@ -201,7 +203,7 @@ def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
     discovery.refuse_absent(name)
     folder = discovery.folder(name)
     own = {*discovery.own_files(folder), *digests.sources(folder, skip=discovery.NOT_RUN)}
-    paths = {str(p.relative_to(digests.ROOT)) for p in own} | set(ran)
+    paths = {project.place_of(p) for p in own} | set(ran)
     return {path: digest_now(path) for path in sorted(paths)}
 
 

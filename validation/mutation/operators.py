@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from groundspeed.baselines.engine import State, clone, fields
+from groundspeed.validation.reference.distance import inexact
 from torch import Tensor
-
-from baselines.engine import State, clone, fields
-from validation.reference.distance import inexact
 
 WRONG_CONSTANT = 1e-5  # of each increment
 WRONG_CELL = 1e-3  # of the field's root mean square

@@ -9,9 +9,9 @@ from multiprocessing import active_children, get_context, parent_process
 from signal import SIG_IGN, SIGINT, SIGKILL, signal
 from threading import Thread
 
-from validation.tiers import Coverage
-from validation.worker import allocator
-from validation.worker.forkserver import environment, get_ready
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker import allocator
+from groundspeed.validation.worker.forkserver import environment, get_ready
 
 PROCESSES = 2  # that judge at once: memory is bounded by what two cases take
 PORTION = 4  # optimizations that share what is made of a case; the rest is kept on disk

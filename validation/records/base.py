@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.errors import BrokenRecord
 from pydantic import BaseModel, ValidationError
-
-from validation.records.atomic import write_atomic
-from validation.records.errors import BrokenRecord
 
 Model = TypeVar("Model", bound=BaseModel)
 

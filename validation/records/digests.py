@@ -10,11 +10,13 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from groundspeed import project
+
 if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = project.ROOT
 FOREIGN = "frozen_sources"  # somebody else's program: what it imports lies beside it
 # Imports are read as text: `groundspeed list` asks for hundreds of files and cannot parse them.
 DOTTED = re.compile(r"^\s*(?:from|import)\s+(baselines|optimizations)\.(\w+)", re.MULTILINE)
@@ -120,5 +122,6 @@ def named_imports(path: Path) -> list[tuple[str, str]]:
 @cache
 def harness() -> str:
     """Of the judge itself: the contract, and all of validation/."""
-    contract = (ROOT / "baselines").glob("*.py")
-    return of_files([*contract, *(ROOT / "validation").rglob("*.py")])
+    here = project.HARNESS
+    contract = (here / "baselines").glob("*.py")
+    return of_files([*contract, *(here / "validation").rglob("*.py")], here)

@@ -15,13 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from groundspeed.validation import machine
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.base import Part, first_fault
+from groundspeed.validation.records.errors import BrokenRecord
 from pydantic import ValidationError
-
-from validation import machine
-from validation.records import digests
-from validation.records.atomic import write_atomic
-from validation.records.base import Part, first_fault
-from validation.records.errors import BrokenRecord
 
 FOLDER = Path("reports", "results")
 SCHEMA = 1

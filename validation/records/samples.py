@@ -10,9 +10,9 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-from validation.records import digests
-from validation.records.atomic import write_atomic
-from validation.records.errors import BrokenRecord
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.atomic import write_atomic
+from groundspeed.validation.records.errors import BrokenRecord
 
 FOLDER = digests.ROOT / ".groundspeed" / "samples"
 

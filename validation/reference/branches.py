@@ -19,9 +19,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
-
-from baselines.engine import State, fields
-from validation.reference.distance import Distance, floating, inexact, least, widened, widest
+from groundspeed.baselines.engine import State, fields
+from groundspeed.validation.reference.distance import (
+    Distance,
+    floating,
+    inexact,
+    least,
+    widened,
+    widest,
+)
 
 MOST = 1 / 16  # of the cells of a field: rounding does not decide more of one call otherwise
 

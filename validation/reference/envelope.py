@@ -31,9 +31,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-
-from baselines.engine import Case, Engine, State, fields
-from validation.reference.distance import (
+from groundspeed.baselines.engine import Case, Engine, State, fields
+from groundspeed.validation.reference.distance import (
     ZERO,
     Distance,
     distance,
@@ -44,7 +43,7 @@ from validation.reference.distance import (
     widened,
     widest,
 )
-from validation.reference.trajectory import States, along, rounded_run
+from groundspeed.validation.reference.trajectory import States, along, rounded_run
 
 SENSITIVE = 16  # runs from starts that differ in the last place
 ROUNDED = 6  # runs in which every result is rounded at random

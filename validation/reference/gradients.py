@@ -9,8 +9,7 @@ can hide, because no two weights are alike.
 from collections.abc import Callable
 
 import torch
-
-from baselines.engine import Case, Engine, State
+from groundspeed.baselines.engine import Case, Engine, State
 
 
 def objective(end: State) -> torch.Tensor:

@@ -25,10 +25,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-
-from baselines.engine import Case, Engine, State
-from validation.reference.places import (
+from groundspeed.baselines.engine import Case, Engine, State
+from groundspeed.validation.reference.places import (
     ENGINES,
     OUTCOMES,
     TWO_SIDES,
@@ -42,6 +40,7 @@ from validation.reference.places import (
     place_of,
     plan_of,
 )
+from torch.utils._python_dispatch import TorchDispatchMode
 
 MOST = 1 << 15  # jumps that are followed in one call of a function; a loop may make millions
 

@@ -1,8 +1,7 @@
 """Operator calls of a step: a measure of work that is the same on every machine."""
 
+from groundspeed.baselines.engine import Case, Engine, State
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from baselines.engine import Case, Engine, State
 
 
 class CallCounter(TorchDispatchMode):

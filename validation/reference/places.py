@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import NamedTuple
 
-import baselines
+from groundspeed import baselines
 
 ENGINES = str(baselines.HERE) + "/"
 LONGEST, HEAD = 70, 24  # characters of source that are shown, and of them before a gap

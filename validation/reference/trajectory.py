@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-
-from baselines.engine import Case, Engine, Run, State, fields
-from validation.reference.distance import Distance, distance, inexact, widest
-from validation.reference.random_rounding import RandomRounding
+from groundspeed.baselines.engine import Case, Engine, Run, State, fields
+from groundspeed.validation.reference.distance import Distance, distance, inexact, widest
+from groundspeed.validation.reference.random_rounding import RandomRounding
 
 LADDER = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 SLACK = 2.0  # of the baseline error: two right answers lie on either side of the truth

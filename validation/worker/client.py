@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-
-from baselines.engine import State, fields
-from validation import discovery
-from validation.discovery import BrokenLeaf
-from validation.machine import cores
-from validation.records import tensor_files
-from validation.records.errors import Refused
-from validation.worker.forkserver import Forked
-from validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
+from groundspeed.baselines.engine import State, fields
+from groundspeed.validation import discovery
+from groundspeed.validation.discovery import BrokenLeaf
+from groundspeed.validation.machine import cores
+from groundspeed.validation.records import tensor_files
+from groundspeed.validation.records.errors import Refused
+from groundspeed.validation.worker.forkserver import Forked
+from groundspeed.validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
 
 PATIENCE_S = 120.0  # for one request: imports, compilation, steps
 THREADING = ("parallel=True", "prange", "threading", "concurrent.futures", "torch.compile(")
@@ -113,6 +112,10 @@ class Candidate:
     def loaded(self) -> dict[str, str]:
         """Project files that its process loaded, with digests; empty if it is dead."""
         return self.about_itself().get("files", {})
+
+    def outside(self) -> list[str]:
+        """Files that its process loaded and that no verdict covers."""
+        return self.about_itself().get("outside", [])
 
     def idle_compilers(self) -> list[str]:
         """Compilers that its process had at hand and has compiled nothing with."""

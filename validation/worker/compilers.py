@@ -7,8 +7,8 @@ judged on a ninth shape is not what is timed on the first.
 import sys
 
 PRELOADED = {  # by the name in an engine's needs: what got that compiler ready, and counts
-    "numba": "validation.worker.preload.numba_jit",
-    "compiler": "validation.worker.preload.inductor",
+    "numba": "groundspeed.validation.worker.preload.numba_jit",
+    "compiler": "groundspeed.validation.worker.preload.inductor",
 }
 LIMIT = "FailOnRecompileLimitHit"  # torch's error, by name: its module may not be loaded
 

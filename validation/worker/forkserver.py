@@ -9,14 +9,14 @@ from multiprocessing import forkserver, get_context
 from threading import Lock
 from types import ModuleType
 
-import baselines
-from validation import discovery, machine
-from validation.records import digests
-from validation.worker import allocator, compilers
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.worker import allocator, compilers
 
-SERVER = "validation.worker.server"  # by name, as a command line has it
+from groundspeed import baselines, project
+
+SERVER = "groundspeed.validation.worker.server"  # by name, as a command line has it
 PRELOADED = [
-    "validation.worker.preload.gc_off",
+    "groundspeed.validation.worker.preload.gc_off",
     SERVER,
     *(f"baselines.{name}" for name in baselines.names()),
 ]
@@ -88,9 +88,10 @@ def bare() -> Iterator[None]:
 
 
 def here() -> str:
-    """Import path: this tree first, whatever folder the program runs in."""
+    """Import path: this harness and this project first, whatever folder the program runs in."""
     before = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join(filter(None, [str(digests.ROOT), before]))
+    own = dict.fromkeys([str(project.PACKAGE.parent), *project.import_folders()])
+    return os.pathsep.join([*own, *filter(None, [before])])
 
 
 @contextmanager

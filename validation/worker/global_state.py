@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import torch
-
-from baselines.engine import State
-from validation.records import digests
+from groundspeed.baselines.engine import State
+from groundspeed.validation.records import digests
 
 # Functions of libraries that measure, compare or store, beside every one of the harness.
 KEY = {

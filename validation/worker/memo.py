@@ -8,8 +8,8 @@ ask at a time; the candidate hears one after the other.
 
 from threading import Lock
 
-from baselines.engine import State
-from validation.records import digests
+from groundspeed.baselines.engine import State
+from groundspeed.validation.records import digests
 
 SMALL = 1 << 16  # elements of a state whose answers are kept
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from baselines.engine import State
+from groundspeed.baselines.engine import State
 
 CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, Stage, State, Step, replace, same
+from groundspeed.validation import discovery
+from groundspeed.validation.records import digests
 
-from baselines.engine import Case, Engine, Stage, State, Step, replace, same
-from validation import discovery
-from validation.records import digests
+from groundspeed import project
 
 WRAPPERS = ("func", "__wrapped__", "py_func", "_torchdynamo_orig_callable", "__func__")
 
@@ -126,7 +127,7 @@ class OwnCode:
             code = code_of(function)
             path = Path(code.co_filename) if code else None
             if path and path.is_relative_to(self.folder):
-                return f"{path.relative_to(digests.ROOT)}:{code.co_firstlineno}"
+                return f"{project.place_of(path)}:{code.co_firstlineno}"
         return ""
 
     def explain(self, error: Exception) -> str:
@@ -152,7 +153,7 @@ def is_tensor(value: object) -> bool:
 def own_folder(name: str) -> Path:
     """Where its code is written."""
     if name.startswith("@"):
-        return digests.ROOT / "validation" / "corpus"
+        return project.HARNESS / "validation" / "corpus"
     return digests.ROOT / "baselines" / name[1:] if name[0] == "=" else discovery.folder(name)
 
 

@@ -10,26 +10,28 @@ import math
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
+from sysconfig import get_path
 
 import torch
+from groundspeed.baselines.engine import Case, Engine, State, Step, clone, replace
+from groundspeed.baselines.foreign import call_counts
+from groundspeed.validation import discovery
+from groundspeed.validation.claims import described
+from groundspeed.validation.mutation import mutants
+from groundspeed.validation.protocol import CONTRACT
+from groundspeed.validation.records import digests, tensor_files
+from groundspeed.validation.reference import case_fields
+from groundspeed.validation.reference.distance import inexact
+from groundspeed.validation.reference.gradients import own_gradients
+from groundspeed.validation.worker import compilers, global_state
+from groundspeed.validation.worker.messages import CLAIM, FILES
+from groundspeed.validation.worker.own_code import OwnCode
 
-import baselines
-from baselines.engine import Case, Engine, State, Step, clone, replace
-from baselines.foreign import call_counts
-from validation import discovery
-from validation.claims import described
-from validation.mutation import mutants
-from validation.protocol import CONTRACT
-from validation.records import digests, tensor_files
-from validation.reference import case_fields
-from validation.reference.distance import inexact
-from validation.reference.gradients import own_gradients
-from validation.worker import compilers, global_state
-from validation.worker.messages import CLAIM, FILES
-from validation.worker.own_code import OwnCode
+from groundspeed import baselines, project
 
 RACES, RACE_S = 5, 0.5  # runs in which a race is sought, and processor time for more of them
 WATCHED = 1 << 18  # elements of a state that is compared at every call; of larger ones, at a few
@@ -53,7 +55,8 @@ def serve(name: str) -> None:
             if request["case"] == CLAIM:
                 answer = {"claim": claim_of(name)}
             elif request["case"] == FILES:
-                answer = {"files": files.seen, "idle": compilers.idle_since(compiled)}
+                answer = {"files": files.seen, "outside": sorted(files.outside)}
+                answer |= {"idle": compilers.idle_since(compiled)}
                 answer["calls"] = call_counts.calls
             else:
                 answer = respond(engine(), steps, request)
@@ -70,6 +73,7 @@ class LoadedFiles:
     def __init__(self):
         self.before, self.count = set(sys.modules), len(sys.modules)
         self.seen: dict[str, str] = {}
+        self.outside: set[str] = set()  # files that no digest can cover
 
     def look(self) -> None:
         """Note modules that were imported since."""
@@ -77,23 +81,52 @@ class LoadedFiles:
             return
         self.count = len(sys.modules)
         for name in set(sys.modules) - self.before:
-            path = project_file(getattr(sys.modules[name], "__file__", None))
+            file = getattr(sys.modules[name], "__file__", None)
+            path = project_file(file)
             if path and path not in self.seen:
                 self.seen[path] = digests.of_file(digests.ROOT / path)[:16]
+            elif not path and is_outside(file):
+                self.outside.add(file)
+
+
+OURS = tuple(project.HARNESS / part for part in ("groundspeed", "validation", "tools"))
+CONTRACTS = {project.HARNESS / "baselines" / name for name in CONTRACT}
+INSTALLED = ("site-packages", "dist-packages")
+PYTHONS_OWN = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, get_path("stdlib"))}
 
 
 def project_file(file: str | None) -> str:
-    """Path in the project; "" for installed files and for the harness itself."""
-    if not isinstance(file, str) or "site-packages" in file:
+    """Place of a file of the project or of its code; "" of installed ones and of the harness's."""
+    if not isinstance(file, str) or any(word in file for word in INSTALLED):
         return ""
     path = Path(file).resolve()
-    if not path.is_relative_to(digests.ROOT) or not path.is_file():
+    if not project.covers(path) or not path.is_file():
         return ""
-    place = path.relative_to(digests.ROOT)
-    harness = place.parts[0] in ("validation", "tools") or place.parts[0].startswith(".")
-    contract = place.parts[0] == "baselines" and place.parts[1] in CONTRACT
-    hook = place.parts == ("optimizations", "__init__.py")
-    return "" if harness or contract or hook else place.as_posix()
+    own = any(map(path.is_relative_to, OURS)) or path in CONTRACTS
+    hidden = project.place_of(path).removeprefix("../").startswith(".")  # caches of compilers
+    hook = path == project.ROOT / "optimizations" / "__init__.py"
+    return "" if own or hidden or hook else project.place_of(path)
+
+
+def is_outside(file: str | None) -> bool:
+    """Whether it is Python text that no verdict covers: neither the project's nor installed, and
+    not written by a compiler or by us into a folder of temporary files."""
+    if not isinstance(file, str) or not file.endswith(".py"):
+        return False
+    if any(word in file for word in INSTALLED):
+        return False
+    path = Path(file).resolve()
+    known = (*PYTHONS_OWN, project.HARNESS, project.ROOT, project.CODE, *made_folders())
+    return path.is_file() and not any(map(path.is_relative_to, known))
+
+
+def made_folders() -> list[Path]:
+    """Where compilers keep what they make, and the sandbox its copies."""
+    variables = ("TORCHINDUCTOR_CACHE_DIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
+    named = [Path(os.environ[name]) for name in variables if os.environ.get(name)]
+    own = [folder for place in (tempfile.gettempdir(), "/dev/shm")
+           for folder in Path(place).glob("groundspeed-*")]  # fmt: skip
+    return [folder.resolve() for folder in (*named, *own)]
 
 
 def claim_of(name: str) -> dict:
@@ -107,7 +140,7 @@ def claim_of(name: str) -> dict:
 def subject(name: str) -> Engine:
     """The engine of an optimization, "=" and a baseline, or "@" and an entry of the corpus."""
     if name.startswith("@"):
-        return importlib.import_module("validation.corpus").find(name[1:]).candidate()
+        return importlib.import_module("groundspeed.validation.corpus").find(name[1:]).candidate()
     return baselines.load(name[1:]) if name.startswith("=") else discovery.engine(name)
 
 

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from groundspeed.baselines.engine import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import baselines.lattice_field_v0 as v0
 import baselines.lattice_field_v1 as v1
-from baselines.engine import replace
 from baselines.lattice_field_v0 import FoundCase
 from baselines.lattice_field_v1 import Bodies, Gaussian, LatticeCase
 from baselines.lattice_field_v1.scheme import refuse_bad_state

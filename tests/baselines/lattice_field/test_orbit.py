@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from groundspeed.baselines.engine import replace_stage
 from torch import Tensor
 
-from baselines.engine import replace_stage
 from baselines.lattice_field_v1 import engine
 from baselines.lattice_field_v1.laws import invariant
 from baselines.lattice_field_v1.state import axes

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from groundspeed.baselines.engine import clone
+from groundspeed.validation.records import digests
 
-from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as baseline
 from optimizations.lattice_field_checkpointed.checkpoints import Checkpoints
 from optimizations.lattice_field_checkpointed.implementation import Counted, adopt, checkpointed
 from optimizations.lattice_field_recorded import recording
 from optimizations.lattice_field_recorded.implementation import recorded
-from validation.records import digests
 
 CASE = replace(baseline.cases["odd_3d"], steps=100_000)
 EVERY = 6

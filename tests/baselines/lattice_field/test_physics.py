@@ -8,10 +8,10 @@ import math
 
 import pytest
 import torch
+from groundspeed.baselines.engine import replace
 
 import baselines.lattice_field_v0 as v0
 import baselines.lattice_field_v1 as v1
-from baselines.engine import replace
 from baselines.lattice_field_v0 import FoundCase
 from baselines.lattice_field_v1 import Gaussian, LatticeCase, Packet, Well
 from baselines.lattice_field_v1.laws import central_energy, invariant

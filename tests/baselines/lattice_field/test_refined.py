@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from groundspeed.baselines.engine import clone
 
-from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as baseline
 from baselines.lattice_field_v1.state import Packet
 from optimizations.lattice_field_refined.grids import Box, outer_faces, refined

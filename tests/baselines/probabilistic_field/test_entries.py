@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 import torch
 
-import baselines
 from baselines import probabilistic_field_v0 as v0
 from baselines import probabilistic_field_v1 as v1
 from baselines.probabilistic_field_v0 import FieldCase, Region
+from groundspeed import baselines
 
 V0, V1 = (baselines.load(f"probabilistic_field_v{k}") for k in (0, 1))
 both = pytest.mark.parametrize("package", [v0, v1], ids=["v0", "v1"])

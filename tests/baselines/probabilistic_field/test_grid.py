@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-import baselines
 from baselines.probabilistic_field_v0.assembly import assemble
 from baselines.probabilistic_field_v0.case import FieldCase
 from baselines.probabilistic_field_v0.cells import bounded
 from baselines.probabilistic_field_v0.rules import REVIEWED
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v0.turnover import turn_over_all, turn_over_moving
+from groundspeed import baselines
 
 V0, V1 = (baselines.load(f"probabilistic_field_v{k}") for k in (0, 1))
 both = pytest.mark.parametrize("engine", [V0, V1], ids=["v0", "v1"])

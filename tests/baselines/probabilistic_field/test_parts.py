@@ -4,14 +4,14 @@ import math
 
 import pytest
 import torch
+from groundspeed.baselines.engine import clone, fields, replace
 
-import baselines
 from baselines import probabilistic_field_v1 as v1
-from baselines.engine import clone, fields, replace
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v0.transport import diffuse
 from baselines.probabilistic_field_v0.workspace import push_and_seed
 from baselines.probabilistic_field_v1.rules import CORRECTED
+from groundspeed import baselines
 from optimizations.probabilistic_field_blocked.implementation import engine as blocked
 
 ENGINE, V0 = v1.engine, baselines.load("probabilistic_field_v0")

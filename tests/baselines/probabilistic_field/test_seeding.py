@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from groundspeed.validation import discovery
 
-import baselines
 from baselines.probabilistic_field_v0.rules import (
     INACTIVE,
     PUSH_RATE_INACTIVE,
@@ -13,9 +13,9 @@ from baselines.probabilistic_field_v0.rules import (
     SEED_SHARE,
 )
 from baselines.probabilistic_field_v0.workspace import offsets
+from groundspeed import baselines
 from optimizations.probabilistic_field_blocked.nodes import exchange
 from optimizations.probabilistic_field_blocked.stepping import LOOK_UP
-from validation import discovery
 
 V1 = baselines.load("probabilistic_field_v1")
 shapes = pytest.mark.parametrize(

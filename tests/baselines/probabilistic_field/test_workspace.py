@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import baselines
 from baselines.probabilistic_field_v0.assembly import assemble
 from baselines.probabilistic_field_v0.case import FieldCase
 from baselines.probabilistic_field_v0.cells import last_writers, sampled
@@ -15,6 +14,7 @@ from baselines.probabilistic_field_v0.rules import REVIEWED
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v0.workspace import offsets
 from baselines.probabilistic_field_v1.rules import CORRECTED
+from groundspeed import baselines
 
 V0, V1 = (baselines.load(f"probabilistic_field_v{k}") for k in (0, 1))
 both = pytest.mark.parametrize("engine", [V0, V1], ids=["v0", "v1"])

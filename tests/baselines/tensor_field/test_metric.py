@@ -6,12 +6,12 @@ import threading
 
 import pytest
 import torch
+from groundspeed.baselines.engine import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import baselines.tensor_field_v0 as v0
 import baselines.tensor_field_v1 as v1
-from baselines.engine import replace
 from baselines.tensor_field_v1 import geometry
 
 torch.set_num_threads(1)

@@ -8,10 +8,10 @@ import math
 
 import pytest
 import torch
+from groundspeed.baselines.engine import clone, replace, replace_stage
 
 import baselines.tensor_field_v0 as v0
 import baselines.tensor_field_v1 as v1
-from baselines.engine import clone, replace, replace_stage
 from baselines.tensor_field_v1.cases import CASES, FAST, USUAL, kernel
 from baselines.tensor_field_v1.diagnostics import (
     elapsed,

@@ -17,13 +17,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from groundspeed.tools.asv_support import site as asv_support_site
+from groundspeed.tools.asv_support.checkout import bring
+from groundspeed.validation import machine
+from groundspeed.validation.judge.verdicts import digest_now
+from groundspeed.validation.records import digests, results
 from PIL import Image
-
-from tools.asv_support import site as asv_support_site
-from tools.asv_support.checkout import bring
-from validation import machine
-from validation.judge.verdicts import digest_now
-from validation.records import digests, results
 
 pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are costly: one worker
 with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may be another worker
@@ -44,7 +43,7 @@ from typing import NamedTuple
 
 import torch
 
-from baselines.engine import Case, Engine, Stage
+from groundspeed.baselines.engine import Case, Engine, Stage
 
 
 class Field(NamedTuple):
@@ -72,7 +71,7 @@ engine = Engine(
 )
 '''
 IMPLEMENTATION = """
-from baselines.engine import replace_stage
+from groundspeed.baselines.engine import replace_stage
 from baselines.decay_v1 import Field, engine as baseline
 
 
@@ -88,13 +87,13 @@ def decay(case):
 engine = replace_stage(baseline, decay=decay)
 """
 CLAIM = """
-from validation.claims import Agreement
+from groundspeed.validation.claims import Agreement
 from .implementation import engine
 
 claim = Agreement(engine=engine, level="exact", because="it is the same expression")
 """
 BENCHMARK = """
-from tools.suite import Suite
+from groundspeed.tools.suite import Suite
 
 
 class Speed(Suite):

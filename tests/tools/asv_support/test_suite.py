@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
-
-from tools import suite
-from tools.asv_support import environment, site
-from validation import machine
-from validation.records.errors import Refused
+from groundspeed.tools import suite
+from groundspeed.tools.asv_support import environment, site
+from groundspeed.validation import machine
+from groundspeed.validation.records.errors import Refused
 
 pytestmark = pytest.mark.xdist_group("test_asv")  # its fixtures are costly: one worker
 

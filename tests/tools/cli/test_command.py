@@ -12,13 +12,13 @@ from importlib import import_module
 
 import pytest
 import torch
+from groundspeed.baselines.engine import clone
+from groundspeed.tools import __main__, console
+from groundspeed.tools.cli import app, listing
+from groundspeed.tools.cli.scaffold import files, implementation
+from groundspeed.validation.records import digests
 
-import baselines
-from baselines.engine import clone
-from tools import __main__, console
-from tools.cli import app, listing
-from tools.cli.scaffold import files, implementation
-from validation.records import digests
+from groundspeed import baselines
 
 WRONG = {
     "unknown verb": (["fly"], 2, "fly"),
@@ -155,7 +155,7 @@ def test_help_answers_at_once():
     times = []
     for _ in range(5):
         before = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "tools", "--help"], capture_output=True)
+        done = subprocess.run([sys.executable, "-m", "groundspeed", "--help"], capture_output=True)
         times.append(time.perf_counter() - before)
         assert done.returncode == 0
     assert min(times) < 5  # 0.2 s on an idle machine; the test of imports above is the strict one

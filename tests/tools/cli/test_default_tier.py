@@ -1,6 +1,6 @@
 """What everyday runs judge is what the claims say, read without importing them."""
 
-from validation import discovery
+from groundspeed.validation import discovery
 
 
 def test_the_text_says_what_the_claim_says():

@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tools.costs import budget
-from tools.costs.dispatch_counter import Count, Line
-from validation import discovery, machine
+from groundspeed.tools.costs import budget
+from groundspeed.tools.costs.dispatch_counter import Count, Line
+from groundspeed.validation import discovery, machine
 
 pytestmark = pytest.mark.xdist_group("costs")  # counted once, not once a worker
 
@@ -53,7 +52,7 @@ def outgrown(root: Path, **how: str) -> dict[str, dict]:
     Native loops run in Python: what they do is not counted, and compiling them takes longer.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "tools", "costs", *ACCEPTED, "--check", "--json"],
+        [sys.executable, "-m", "groundspeed", "costs", *ACCEPTED, "--check", "--json"],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"} | PLAIN | how,
         capture_output=True,

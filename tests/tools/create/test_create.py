@@ -17,15 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from baselines.foreign import read_origin
-from baselines.foreign.program import run
-from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from baselines.foreign.snapshot import Snapshot
-from tools.__main__ import main
-from tools.create.step_capture import Capture
-from tools.create.step_rule import rule
-from validation.records import digests
+from groundspeed.baselines.foreign import read_origin
+from groundspeed.baselines.foreign.program import run
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from groundspeed.baselines.foreign.snapshot import Snapshot
+from groundspeed.tools.__main__ import main
+from groundspeed.tools.create.step_capture import Capture
+from groundspeed.tools.create.step_rule import rule
+from groundspeed.validation.records import digests
 
 ROOT = Path(__file__).resolve().parents[3]
 WAVE = """
@@ -223,7 +222,7 @@ def test_an_interrupt_leaves_nothing(repository, project, tmp_path):
     path.write_text("import time\ntime.sleep(60)\n")
     environment = os.environ | {"PYTHONPATH": str(repository), "TMPDIR": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-B", "-m", "tools", "create", "slow.py"],
+        [sys.executable, "-B", "-m", "groundspeed", "create", "slow.py"],
         cwd=project, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while not list(tmp_path.glob("groundspeed-create-*/1/request")):

@@ -4,8 +4,7 @@ import ast
 
 import numpy as np
 import pytest
-
-from tools.create.influence import Moved, defined
+from groundspeed.tools.create.influence import Moved, defined
 
 
 class Held:

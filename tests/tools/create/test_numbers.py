@@ -7,14 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-
-from baselines.foreign import numeric_leaves
-from baselines.foreign.answer_files import AnswerFiles
-from baselines.foreign.fresh_starts import fresh
-from baselines.foreign.object_walk import MANY, Walk
-from baselines.foreign.outputs import numbers_left, stacked
-from baselines.foreign.sandbox import Boundaries, Broken
-from tools.create.program_outputs import chosen
+from groundspeed.baselines.foreign import numeric_leaves
+from groundspeed.baselines.foreign.answer_files import AnswerFiles
+from groundspeed.baselines.foreign.fresh_starts import fresh
+from groundspeed.baselines.foreign.object_walk import MANY, Walk
+from groundspeed.baselines.foreign.outputs import numbers_left, stacked
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken
+from groundspeed.tools.create.program_outputs import chosen
 
 GENERATORS = {
     "of numpy": (np.random.default_rng(1), lambda g: g.random()),

@@ -8,15 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-from baselines.foreign import pytest_runner, sandbox
-from baselines.foreign.frame_locals import kept_locals
-from baselines.foreign.program import run
-from baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from tools.create import recording
-from tools.create.recording import NotABaseline, copy, mirror, project_files, unchanged
-from tools.create.request import read
-from tools.target import resolve
+from groundspeed.baselines.foreign import pytest_runner, sandbox
+from groundspeed.baselines.foreign.frame_locals import kept_locals
+from groundspeed.baselines.foreign.program import run
+from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from groundspeed.tools.create import recording
+from groundspeed.tools.create.recording import NotABaseline, copy, mirror, project_files, unchanged
+from groundspeed.tools.create.request import read
+from groundspeed.tools.target import resolve
 
 
 def asked(project):

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from baselines.foreign import call_counts
-from baselines.foreign.live_step import Live, Working
-from baselines.foreign.sandbox import Broken, Program, Sandbox
-from tools.create.step_capture import Capture
-from tools.create.step_rule import rule
+from groundspeed.baselines.foreign import call_counts
+from groundspeed.baselines.foreign.live_step import Live, Working
+from groundspeed.baselines.foreign.sandbox import Broken, Program, Sandbox
+from groundspeed.tools.create.step_capture import Capture
+from groundspeed.tools.create.step_rule import rule
 
 
 def recorded(step, calls, name="program:step", **more) -> dict:
@@ -217,8 +216,8 @@ def live(folder: Path, program: Program, found: dict, wraps: dict) -> Live:
 
 def from_run(folder: Path, program: Program) -> dict:
     """The rule of the program's step, as `create` finds it."""
-    from baselines.foreign.program import run
-    from baselines.foreign.sandbox import Boundaries
+    from groundspeed.baselines.foreign.program import run
+    from groundspeed.baselines.foreign.sandbox import Boundaries
 
     capture = Capture("wave:Wave.step", seed=0)
     run(Sandbox(folder, program), Boundaries({"wave:Wave.step": capture.wrap}), 0)

@@ -4,17 +4,16 @@ import math
 from pathlib import Path
 
 import pytest
-
-from tools.cli import recheck
-from tools.experiments import compare_commits, compare_commits_worker
-from tools.experiments.compare_commits import ComparedCase
-from tools.records import measurement as records_measurement
-from tools.records.conditions import conditions
-from tools.records.measurement import Measurement, Timing
-from tools.timing.aggregate import CaseSamples, part
-from tools.timing.intervals import Interval
-from validation.records import results
-from validation.records.errors import BrokenRecord, Refused
+from groundspeed.tools.cli import recheck
+from groundspeed.tools.experiments import compare_commits, compare_commits_worker
+from groundspeed.tools.experiments.compare_commits import ComparedCase
+from groundspeed.tools.records import measurement as records_measurement
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.records.measurement import Measurement, Timing
+from groundspeed.tools.timing.aggregate import CaseSamples, part
+from groundspeed.tools.timing.intervals import Interval
+from groundspeed.validation.records import results
+from groundspeed.validation.records.errors import BrokenRecord, Refused
 
 
 def timing(ours: float, width: float = 0.004) -> Timing:
@@ -147,7 +146,7 @@ def test_what_did_not_change_is_folded_away():
 
 
 def test_each_commit_imports_its_own_code(tmp_path):
-    import baselines
+    from groundspeed import baselines
 
     commits = {}
     for who in "ab":

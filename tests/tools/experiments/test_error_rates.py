@@ -4,10 +4,9 @@ import random
 from types import SimpleNamespace
 
 import pytest
-
-from tools.experiments import error_rates
-from tools.experiments.error_rates import ErrorRateRun, Experiment
-from tools.records import machine_load
+from groundspeed.tools.experiments import error_rates
+from groundspeed.tools.experiments.error_rates import ErrorRateRun, Experiment
+from groundspeed.tools.records import machine_load
 
 QUIET = machine_load.Beside(busy=0.1, steal=0.0, others=0, load=0.1)
 TRUE = {"A": 1.0, "A/A": 1.0, "+2 %": 1.02, "+5 %": 1.05}

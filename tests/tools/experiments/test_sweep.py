@@ -6,15 +6,15 @@ import sys
 from dataclasses import replace
 
 import pytest
+from groundspeed.baselines.engine import replace_stage
+from groundspeed.tools import process
+from groundspeed.tools.experiments import heatmap, sweep, sweep_sizes, sweep_worker
+from groundspeed.tools.experiments.sweep import WAITING, Scenario
+from groundspeed.tools.records import conditions
+from groundspeed.validation import discovery
+from groundspeed.validation.claims import Agreement
 
-import baselines
-from baselines.engine import replace_stage
-from tools import process
-from tools.experiments import heatmap, sweep, sweep_sizes, sweep_worker
-from tools.experiments.sweep import WAITING, Scenario
-from tools.records import conditions
-from validation import discovery
-from validation.claims import Agreement
+from groundspeed import baselines
 
 ASKED = {"optimization": "x", "size": "16³", "dtype": "float32", "budget_s": 0.0}
 BASE = baselines.load("lattice_field_v1")

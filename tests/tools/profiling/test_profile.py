@@ -14,10 +14,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
-from tools.__main__ import main
-from tools.costs.dispatch_counter import Operators, counting
-from tools.profiling import (
+from groundspeed.tools.__main__ import main
+from groundspeed.tools.costs.dispatch_counter import Operators, counting
+from groundspeed.tools.profiling import (
     advice,
     diff,
     flamegraph,
@@ -25,19 +24,24 @@ from tools.profiling import (
     profile_session,
     tables,
 )
-from tools.profiling.instruments import perf_stat, py_spy_pass
-from tools.profiling.instruments.line_profiler_pass import LineTimes
-from tools.profiling.instruments.repeated_calls import Calls
-from tools.profiling.instruments.repeated_operators import RepeatedOperators
-from tools.profiling.instruments.torch_trace import union
-from tools.profiling.instruments.value_hash import Unknown, of_array, update
-from tools.profiling.profile_record import HotLine, Profile, folder
-from tools.profiling.program import profile_target, stacks
-from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed, died
-from tools.profiling.program.source_scope import Own
-from tools.records.conditions import conditions
-from tools.roofline.model import Ceiling, Ceilings, limit
-from validation.records import digests
+from groundspeed.tools.profiling.instruments import perf_stat, py_spy_pass
+from groundspeed.tools.profiling.instruments.line_profiler_pass import LineTimes
+from groundspeed.tools.profiling.instruments.repeated_calls import Calls
+from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedOperators
+from groundspeed.tools.profiling.instruments.torch_trace import union
+from groundspeed.tools.profiling.instruments.value_hash import Unknown, of_array, update
+from groundspeed.tools.profiling.profile_record import HotLine, Profile, folder
+from groundspeed.tools.profiling.program import profile_target, stacks
+from groundspeed.tools.profiling.program.launch import (
+    InstrumentRuns,
+    NoInstrument,
+    ProgramFailed,
+    died,
+)
+from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.roofline.model import Ceiling, Ceilings, limit
+from groundspeed.validation.records import digests
 
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[3]
@@ -366,7 +370,7 @@ def test_a_callable_of_an_installed_package_is_found_without_importing_it():
 
 IMPORTED = """
 import dataclasses, json, sys
-from tools.profiling.program import profile_target, workload
+from groundspeed.tools.profiling.program import profile_target, workload
 run = workload.WholeRun(dataclasses.asdict(profile_target.parse(sys.argv[1])), 1)
 run.prepare()
 print(json.dumps(run.call()))

@@ -3,20 +3,19 @@
 from types import SimpleNamespace
 
 import pytest
-
-from tools.cli import listing, pipeline
-from tools.records import conditions as here
-from tools.records import evidence
-from tools.records.evidence import View
-from tools.records.measurement import Measurement
-from tools.records.protocols import CLOCK
-from tools.reporting import league
-from validation import machine, protocol
-from validation.judge import judge, verdicts
-from validation.judge.verdicts import Status, Summary
-from validation.protocol import JUDGE
-from validation.records import digests, results
-from validation.tiers import Coverage
+from groundspeed.tools.cli import listing, pipeline
+from groundspeed.tools.records import conditions as here
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.records.measurement import Measurement
+from groundspeed.tools.records.protocols import CLOCK
+from groundspeed.tools.reporting import league
+from groundspeed.validation import machine, protocol
+from groundspeed.validation.judge import judge, verdicts
+from groundspeed.validation.judge.verdicts import Status, Summary
+from groundspeed.validation.protocol import JUDGE
+from groundspeed.validation.records import digests, results
+from groundspeed.validation.tiers import Coverage
 
 NAME, BASE = "lattice_field_null", "lattice_field_v1"
 

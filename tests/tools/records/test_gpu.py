@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from groundspeed.baselines.device import moved, on_device
+from groundspeed.tools.cli import bench, gpu
+from groundspeed.tools.records import evidence
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests
 
-import baselines
-from baselines.device import moved, on_device
-from tools.cli import bench, gpu
-from tools.records import evidence
-from validation import discovery, machine
-from validation.judge.verdicts import Status
-from validation.records import digests
+from groundspeed import baselines
 
 ENGINES = ("energy_flow", "lattice_field", "probabilistic_field", "tensor_field")
 CASES = {
@@ -28,10 +28,10 @@ INTERPRETED = """
 import json, os, sys
 os.environ["TRITON_INTERPRET"] = "1"
 import torch
-from baselines import device
+from groundspeed.baselines import device
 device.on_device = lambda engine, _: engine  # what else would be done there is done here
-import baselines
-from validation import discovery
+from groundspeed import baselines
+from groundspeed.validation import discovery
 base = baselines.load(sys.argv[1] + "_v1")
 ours = discovery.engine(sys.argv[1] + "_triton")
 if sys.argv[1] == "probabilistic_field":

@@ -1,8 +1,7 @@
 """Figures as people read them."""
 
 import pytest
-
-from tools.records import quantities
+from groundspeed.tools.records import quantities
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
-
-from tools.cli import listing
-from tools.records.evidence import Evidence
-from tools.reporting import league, targets
-from tools.reporting.league import one
-from validation.judge.verdicts import Status
+from groundspeed.tools.cli import listing
+from groundspeed.tools.records.evidence import Evidence
+from groundspeed.tools.reporting import league, targets
+from groundspeed.tools.reporting.league import one
+from groundspeed.validation.judge.verdicts import Status
 
 ENGINE = "lattice_field_v1"
 

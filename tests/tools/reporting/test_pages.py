@@ -6,12 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from tools.records import evidence
-from tools.records.evidence import View
-from tools.reporting import pages as reporting_pages
-from validation import machine
-from validation.records import digests, results
+from groundspeed.tools.records import evidence
+from groundspeed.tools.records.evidence import View
+from groundspeed.tools.reporting import pages as reporting_pages
+from groundspeed.validation import machine
+from groundspeed.validation.records import digests, results
 
 ROOT = digests.ROOT
 pytestmark = pytest.mark.xdist_group("test_pages")  # its pages take seconds to write: one worker

@@ -3,12 +3,11 @@
 import re
 
 import pytest
-
-from tools.reporting import proposals
-from tools.reporting.proposals import Decision, Proposal
-from validation import discovery
-from validation.records import digests
-from validation.records.base import BrokenRecord
+from groundspeed.tools.reporting import proposals
+from groundspeed.tools.reporting.proposals import Decision, Proposal
+from groundspeed.validation import discovery
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.base import BrokenRecord
 
 DOCUMENTS = proposals.documents()
 

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from tools.rendering.templates import END, START
+from groundspeed.tools.rendering.templates import END, START
 
 ROOT = Path(__file__).resolve().parents[3]
 REPORTS = sorted((ROOT / "optimizations").glob("*/report.md"))

@@ -4,12 +4,11 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
-
-from tools.cli import pipeline
-from tools.reporting import targets
-from validation import discovery
-from validation.golden import manifest
-from validation.records.base import BrokenRecord
+from groundspeed.tools.cli import pipeline
+from groundspeed.tools.reporting import targets
+from groundspeed.validation import discovery
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.records.base import BrokenRecord
 
 EVERY = targets.targets()
 

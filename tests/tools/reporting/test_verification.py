@@ -1,12 +1,11 @@
 """Figures come out of their samples again, whatever the verdict was."""
 
 import pytest
-
-from tools.reporting import sample_store, verification
-from validation.judge.verdicts import CaseResult, Status, Summary, Verdict
-from validation.records import results, samples
-from validation.records.errors import BrokenRecord
-from validation.tiers import Coverage
+from groundspeed.tools.reporting import sample_store, verification
+from groundspeed.validation.judge.verdicts import CaseResult, Status, Summary, Verdict
+from groundspeed.validation.records import results, samples
+from groundspeed.validation.records.errors import BrokenRecord
+from groundspeed.validation.tiers import Coverage
 
 
 @pytest.fixture

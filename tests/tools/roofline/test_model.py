@@ -5,12 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-from tools.costs.dispatch_counter import Count, Line
-from tools.experiments import sweep_sizes
-from tools.records.conditions import conditions
-from tools.roofline import model
-from tools.roofline.model import Ceiling, Ceilings
+from groundspeed.tools.costs.dispatch_counter import Count, Line
+from groundspeed.tools.experiments import sweep_sizes
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.roofline import model
+from groundspeed.tools.roofline.model import Ceiling, Ceilings
 
 
 def rows(threads: int, scale: float) -> list[Ceiling]:
@@ -68,7 +67,7 @@ def test_least_arithmetic_leaves_out_what_cannot_be_seen():
 
 
 def test_every_engine_has_sizes_and_each_is_a_case_of_it():
-    import baselines
+    from groundspeed import baselines
 
     for name in baselines.names():
         engine = baselines.load(name)
@@ -81,14 +80,14 @@ def test_every_engine_has_sizes_and_each_is_a_case_of_it():
 
 
 def test_a_dotted_change_reaches_into_a_parameter():
-    import baselines
+    from groundspeed import baselines
 
     case = sweep_sizes.case_at(baselines.load("energy_flow_v1"), "300 flows", "float64")
     assert (case.capacity, case.given.count) == (300, 300)
 
 
 def test_the_machine_measures_itself(monkeypatch):
-    from tools.roofline import peaks
+    from groundspeed.tools.roofline import peaks
 
     monkeypatch.setattr(peaks, "TRIALS", (2, 2))
     monkeypatch.setattr(peaks, "TRIAL_S", 2e-4)
@@ -106,8 +105,7 @@ def test_the_machine_measures_itself(monkeypatch):
 
 def test_a_stream_moves_what_it_is_said_to_move():
     import numpy as np
-
-    from tools.roofline.peaks import copy, in_place, read
+    from groundspeed.tools.roofline.peaks import copy, in_place, read
 
     a, b = np.arange(8.0), np.full(8, 10.0)
     in_place(a, b, 1)
@@ -120,7 +118,7 @@ def test_a_stream_moves_what_it_is_said_to_move():
 @pytest.fixture
 def plotted(ceilings, tmp_path, monkeypatch):
     """A roofline of two optimizations of a case, one below its floor's time and one above."""
-    from tools.roofline import plot
+    from groundspeed.tools.roofline import plot
 
     floor = model.floor(ceilings, "float64", 6_000_000, 2**22, 2e6)
     found = [
@@ -145,7 +143,7 @@ def test_the_roofline_names_every_roof_and_every_contender(plotted):
 
 
 def test_nothing_measured_draws_nothing(tmp_path, monkeypatch):
-    from tools.roofline import plot
+    from groundspeed.tools.roofline import plot
 
     monkeypatch.setattr(plot, "points", lambda engine, view: [])
     assert plot.draw("a", tmp_path, SimpleNamespace(machines=[])) is None

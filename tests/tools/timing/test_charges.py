@@ -1,9 +1,8 @@
 """What adopting and reading a state add to a step, with made-up seconds."""
 
 import pytest
-
-from tools.timing import charges
-from tools.timing.worker_client import Heard
+from groundspeed.tools.timing import charges
+from groundspeed.tools.timing.worker_client import Heard
 
 LENGTH, COPY = 100, 1.0
 
@@ -65,7 +64,7 @@ def test_the_control_bears_what_the_frozen_engine_does_for_as_many_steps_as_it_m
 
 def test_seconds_are_those_that_were_told_at_once_and_starts_are_drawn_for_each_run(monkeypatch):
     """What the worker says at the end of a case changes none of them."""
-    monkeypatch.setattr("tools.timing.worker_client.LOOKS", 0.0)
+    monkeypatch.setattr("groundspeed.tools.timing.worker_client.LOOKS", 0.0)
     seeds = []
     for _ in range(2):
         heard = Heard()

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-
-from tools.timing import output_check, runners
-from tools.timing.fingerprints import PIECE, bit_sum, changed_bytes, moved, of_field
-from validation.judge.compare import exact_distance
-from validation.reference.distance import ZERO, distance
+from groundspeed.tools.timing import output_check, runners
+from groundspeed.tools.timing.fingerprints import PIECE, bit_sum, changed_bytes, moved, of_field
+from groundspeed.validation.judge.compare import exact_distance
+from groundspeed.validation.reference.distance import ZERO, distance
 
 CELLS = 2 * PIECE + 77  # two whole pieces, and a last one that ends within a block
 

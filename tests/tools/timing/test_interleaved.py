@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
-
-from baselines.engine import Case, Engine, Stage
-from tools.timing.interleaved import AUDIT_S, AUDITS, Rounds
-from tools.timing.runners import Control, Runner
-from validation import discovery
+from groundspeed.baselines.engine import Case, Engine, Stage
+from groundspeed.tools.timing.interleaved import AUDIT_S, AUDITS, Rounds
+from groundspeed.tools.timing.runners import Control, Runner
+from groundspeed.validation import discovery
 
 
 class Counting:
@@ -108,7 +107,7 @@ def test_a_cold_control_is_called_for_the_first_time_where_it_is_timed():
 
 def test_a_state_is_read_where_the_engine_works_and_copied_when_the_clock_has_stopped(monkeypatch):
     """On a GPU the copy takes longer than anything that could be put off until then."""
-    monkeypatch.setattr("tools.timing.runners.device_of", lambda engine: "meta")
+    monkeypatch.setattr("groundspeed.tools.timing.runners.device_of", lambda engine: "meta")
     made, _, asked = engine()
     read = Runner(made, made.cases["c"], made.initial(None))
     read.restart()

@@ -6,9 +6,8 @@ from itertools import accumulate
 from statistics import stdev
 
 import pytest
-
-from tools.timing import intervals
-from tools.timing.intervals import Interval
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval
 
 
 def noisy(rng: random.Random, factor: float, rounds: int = 240) -> tuple[list, list, list, list]:

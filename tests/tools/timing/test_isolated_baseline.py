@@ -10,15 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from groundspeed.tools.records.conditions import ALLOCATOR, conditions
+from groundspeed.tools.timing import output_check, runners, sanity, worker_client
+from groundspeed.tools.timing import session as timing_session
+from groundspeed.tools.timing import worker as timing_worker
+from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
+from groundspeed.tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
+from groundspeed.validation.records import samples
 
-import baselines
-from tools.records.conditions import ALLOCATOR, conditions
-from tools.timing import output_check, runners, sanity, worker_client
-from tools.timing import session as timing_session
-from tools.timing import worker as timing_worker
-from tools.timing.isolated_baseline import IsolatedBaseline
-from tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
-from validation.records import samples
+from groundspeed import baselines
 
 LATTICE = "lattice_field_v1"
 

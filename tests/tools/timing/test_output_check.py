@@ -9,15 +9,28 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from groundspeed.baselines.engine import clone
+from groundspeed.tools.timing import (
+    aggregate,
+    interleaved,
+    output_check,
+    runners,
+    sanity,
+    session,
+    worker,
+)
+from groundspeed.tools.timing.fingerprints import (
+    WrongAnswer,
+    bit_sum,
+    compare_fingerprints,
+    fingerprint,
+)
+from groundspeed.tools.timing.worker_client import Heard
+from groundspeed.validation.judge.verdicts import CaseSummary, Status, Summary
+from groundspeed.validation.tiers import Coverage
 
-import baselines
-from baselines.engine import clone
 from baselines.lattice_field_v1 import engine as right
-from tools.timing import aggregate, interleaved, output_check, runners, sanity, session, worker
-from tools.timing.fingerprints import WrongAnswer, bit_sum, compare_fingerprints, fingerprint
-from tools.timing.worker_client import Heard
-from validation.judge.verdicts import CaseSummary, Status, Summary
-from validation.tiers import Coverage
+from groundspeed import baselines
 
 CASE = "odd_2d"
 
@@ -73,7 +86,7 @@ def on_the_stack(step, case):
 
 def by_module(step, case):
     return lambda state: (
-        spoiled(step(state)) if "tools.timing.worker" in sys.modules else step(state)
+        spoiled(step(state)) if "groundspeed.tools.timing.worker" in sys.modules else step(state)
     )
 
 

@@ -6,11 +6,10 @@ import random
 import re
 
 import pytest
-
-from tools.timing import intervals
-from tools.timing.intervals import Interval
-from validation import machine
-from validation.records import results
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval
+from groundspeed.validation import machine
+from groundspeed.validation.records import results
 
 
 def test_bench_refuses_without_a_verdict(scratch):
@@ -71,7 +70,7 @@ def test_code_that_behaves_only_while_judged_is_caught(scratch):
         "import dataclasses, sys\n"
         "def cheat(case):\n"
         "    step = right.prepare(case)\n"
-        "    timed = 'tools.timing.worker' in str(sys.orig_argv)\n"
+        "    timed = 'groundspeed.tools.timing.worker' in str(sys.orig_argv)\n"
         "    return (lambda state: state) if timed else step\n"
         "engine = dataclasses.replace(right, stepper=cheat)\n",
     )
@@ -98,10 +97,10 @@ def test_a_timer_that_slows_while_the_candidate_runs_is_caught(scratch):
         "        hidden[0] += (real() - before) * 9 / 10\n"
         "        return state\n"
         "    return hidden_step\n"
-        "if 'tools.timing.worker' in str(sys.orig_argv):\n"
+        "if 'groundspeed.tools.timing.worker' in str(sys.orig_argv):\n"
         "    for name in ('perf_counter', 'process_time'):\n"
         "        clock = getattr(time, name)\n"
-        "        runners = sys.modules['tools.timing.runners']\n"
+        "        runners = sys.modules['groundspeed.tools.timing.runners']\n"
         "        setattr(runners, name, lambda c=clock: c() - hidden[0])\n"
         "    engine = dataclasses.replace(right, stepper=hide)\n",
     )

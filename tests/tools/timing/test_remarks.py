@@ -1,8 +1,7 @@
 """What is said of a case whose word is no stronger."""
 
 import pytest
-
-from tools.timing.remarks import AGAIN, remark
+from groundspeed.tools.timing.remarks import AGAIN, remark
 
 FASTER = {"ratio": 0.5, "low": 0.45, "high": 0.55, "cpu_ratio": 0.5, "cpu_low": 0.4}
 FASTER |= {"cpu_high": 0.6, "least_effect": 0.01, "smallest_seen": 0.12, "modes": []}

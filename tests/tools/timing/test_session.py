@@ -6,17 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from tools import process
-from tools.cli import bench
-from tools.process import Died
-from tools.records import machine_load
-from tools.records.conditions import conditions
-from tools.records.machine_load import Beside
-from tools.timing import aggregate, output_check, sanity, worker_client
-from tools.timing import session as timing_session
-from tools.timing.aggregate import CaseSamples
-from tools.timing.worker_client import Times, follow
+from groundspeed.tools import process
+from groundspeed.tools.cli import bench
+from groundspeed.tools.process import Died
+from groundspeed.tools.records import machine_load
+from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.records.machine_load import Beside
+from groundspeed.tools.timing import aggregate, output_check, sanity, worker_client
+from groundspeed.tools.timing import session as timing_session
+from groundspeed.tools.timing.aggregate import CaseSamples
+from groundspeed.tools.timing.worker_client import Times, follow
 
 QUIET = Beside(busy=0.1, steal=0.0, others=0, load=0.1)
 LOUD = Beside(busy=1.7, steal=0.0, others=3, load=2.0)
@@ -274,7 +273,7 @@ def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
 
 TWO_CASES = """
 import json, pathlib, sys
-from tools.timing.worker import speaker
+from groundspeed.tools.timing.worker import speaker
 tell = speaker()
 assert not sys.stdin.readline()
 rest = {"steps": 1, "extra": 0, "length": 1}

@@ -2,17 +2,23 @@
 
 import pytest
 import torch
+from groundspeed.tools.cli import check
+from groundspeed.validation.golden import coverage
+from groundspeed.validation.golden.coverage import (
+    Coverage,
+    Unreachable,
+    counted,
+    listed,
+    never_reached,
+)
+from groundspeed.validation.golden.freeze import freeze
+from groundspeed.validation.golden.manifest import manifest
+from groundspeed.validation.inputs.frozen_variants import INPUTS
+from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.reference.limits import coverage_of
+from groundspeed.validation.reference.places import Limits, Place
 
-import baselines
-from tools.cli import check
-from validation.golden import coverage
-from validation.golden.coverage import Coverage, Unreachable, counted, listed, never_reached
-from validation.golden.freeze import freeze
-from validation.golden.manifest import manifest
-from validation.inputs.frozen_variants import INPUTS
-from validation.records.errors import Sealed
-from validation.reference.limits import coverage_of
-from validation.reference.places import Limits, Place
+from groundspeed import baselines
 
 CLAMP = Place("some_v1/a.py", 3, "clamp", "x.clamp(0, 1)")
 LESS = Place("some_v1/a.py", 2, "lt", "x < 1")

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
-
-from baselines.engine import Case, Engine, Stage
-from validation.golden.decision_flips import allowed_flips, decisions, flips
-from validation.golden.freeze import check_decisions
-from validation.golden.manifest import Sealed
+from groundspeed.baselines.engine import Case, Engine, Stage
+from groundspeed.validation.golden.decision_flips import allowed_flips, decisions, flips
+from groundspeed.validation.golden.freeze import check_decisions
+from groundspeed.validation.golden.manifest import Sealed
 
 CELLS = 4096
 

@@ -5,9 +5,8 @@ import shutil
 
 import pytest
 from conftest import ROOT
-
-from validation.records import tensor_files
-from validation.records.git import git
+from groundspeed.validation.records import tensor_files
+from groundspeed.validation.records.git import git
 
 FROZEN = ("baselines", "lattice_field_v1", "frozen")
 EXTENDED = ("baselines", "lattice_field_v0", "frozen")

@@ -4,17 +4,17 @@ from collections import Counter
 
 import pytest
 import torch
+from groundspeed.validation.inputs.aimed import on_edges, tried_or_refused
+from groundspeed.validation.inputs.freeze_variants import unmoved
+from groundspeed.validation.inputs.moves import Proposal, belong_together, moves, shapes
+from groundspeed.validation.inputs.selection import most_telling, shaped
+from groundspeed.validation.inputs.thresholds import Aim
+from groundspeed.validation.inputs.tried import tried
+from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.reference.case_fields import LIKE, MADE, changed
 
-import baselines
 from baselines.energy_flow_v1.given import Ties
-from validation.inputs.aimed import on_edges, tried_or_refused
-from validation.inputs.freeze_variants import unmoved
-from validation.inputs.moves import Proposal, belong_together, moves, shapes
-from validation.inputs.selection import most_telling, shaped
-from validation.inputs.thresholds import Aim
-from validation.inputs.tried import tried
-from validation.records.errors import Sealed
-from validation.reference.case_fields import LIKE, MADE, changed
+from groundspeed import baselines
 
 
 @pytest.fixture(scope="module")

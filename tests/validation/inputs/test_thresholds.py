@@ -2,19 +2,23 @@
 
 import pytest
 import torch
+from groundspeed.baselines.engine import replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.inputs.starts import far_ends, start_of
+from groundspeed.validation.inputs.thresholds import Aim
+from groundspeed.validation.inputs.variants import (
+    beside_thresholds,
+    informative_cases,
+    input_variants,
+)
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import Check, compare
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.allowance import Allowance
+from groundspeed.validation.reference.envelope import same_decisions
 
-import baselines
-from baselines.engine import replace
-from validation.claims import Agreement
-from validation.inputs.starts import far_ends, start_of
-from validation.inputs.thresholds import Aim
-from validation.inputs.variants import beside_thresholds, informative_cases, input_variants
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import Check, compare
-from validation.judge.findings import CaseResult
-from validation.reference.allowance import Allowance
-from validation.reference.envelope import same_decisions
+from groundspeed import baselines
 
 DECIDING = [("probabilistic_field_v1", ""), ("energy_flow_v1", "tiny_steps")]
 

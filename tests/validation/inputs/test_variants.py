@@ -6,17 +6,17 @@ import sys
 
 import pytest
 import torch
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.golden import manifest
+from groundspeed.validation.inputs import variants
+from groundspeed.validation.inputs.variants import Made, afforded, cost, input_variants
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.checks import run_checks
+from groundspeed.validation.worker.client import Candidate
+from groundspeed.validation.worker.global_state import BLOCKS, poison, with_layout
 
 from baselines.lattice_field_v1 import engine as base
-from validation.claims import Agreement
-from validation.golden import manifest
-from validation.inputs import variants
-from validation.inputs.variants import Made, afforded, cost, input_variants
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.checks import run_checks
-from validation.worker.client import Candidate
-from validation.worker.global_state import BLOCKS, poison, with_layout
 
 torch.set_num_threads(1)
 CASE = "odd_2d"
@@ -176,7 +176,7 @@ def test_what_is_compared_bit_by_bit_asks_for_no_allowance(bench, monkeypatch):
     def dear(*_):
         raise AssertionError("the frozen engine was run for an allowance that nobody needs")
 
-    monkeypatch.setattr("validation.judge.case_reference.operators", dear)
+    monkeypatch.setattr("groundspeed.validation.judge.case_reference.operators", dear)
     claim = Agreement(engine=base, level="exact", because="the frozen engine", cases=(CASE,))
     again = CaseReference(base, CASE, base.cases[CASE], bench.answer)
     with Candidate(f"={base.name}") as candidate:

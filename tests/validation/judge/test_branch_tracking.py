@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 import pytest
 import torch
-
-from baselines.engine import Case, Engine, Stage, replace
-from validation.claims import Agreement
-from validation.judge import branch_tracking
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import compare
-from validation.judge.divergence import FailingRun, Search
-from validation.judge.findings import CaseResult
-from validation.reference.trajectory import own_error
+from groundspeed.baselines.engine import Case, Engine, Stage, replace
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge import branch_tracking
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import compare
+from groundspeed.validation.judge.divergence import FailingRun, Search
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.trajectory import own_error
 
 CELLS, STEPS, GIFT = 4096, 5, 0.5
 QUIET = 1000  # a cell that no decision reaches

@@ -6,21 +6,21 @@ from threading import Event
 from types import SimpleNamespace
 
 import pytest
+from groundspeed.tools.cli.validate import next_step, undecided
+from groundspeed.validation import discovery
+from groundspeed.validation.inputs.variants import informative_cases
+from groundspeed.validation.judge.checks import run_in_new_process
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.judge.mutation_score import Recorded
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker.messages import CandidateFailed
 
-import baselines
-from tools.cli.validate import next_step, undecided
-from validation import discovery
-from validation.inputs.variants import informative_cases
-from validation.judge.checks import run_in_new_process
-from validation.judge.findings import CaseResult
-from validation.judge.mutation_score import Recorded
-from validation.judge.verdicts import Status
-from validation.tiers import Coverage
-from validation.worker.messages import CandidateFailed
+from groundspeed import baselines
 
 FAULTS = """
 import resource, sys, torch
-from validation.worker import allocator
+from groundspeed.validation.worker import allocator
 if sys.argv[1] == "kept":
     allocator.keep_freed()
 field = torch.zeros(1 << 22, dtype=torch.float64)

@@ -4,15 +4,14 @@ import json
 
 import pytest
 import torch
-
-from validation.judge.divergence import histogram
+from groundspeed.validation.judge.divergence import histogram
 
 WRONG = """
 import dataclasses
 def wrong(case):
     from baselines.lattice_field_v1.scheme import advance
     return advance(dataclasses.replace(case, c=case.c * (1 + 5e-7)))
-from baselines.engine import replace_stage
+from groundspeed.baselines.engine import replace_stage
 engine = replace_stage(right, field=wrong)
 """
 

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from baselines.engine import Stage
-from validation.calibration import heat
-from validation.calibration.rule_table import InProcess
-from validation.claims import Agreement
-from validation.judge.case_reference import CaseReference
-from validation.judge.findings import CaseResult
-from validation.judge.gradient_check import check_gradients
+from groundspeed.baselines.engine import Stage
+from groundspeed.validation.calibration import heat
+from groundspeed.validation.calibration.rule_table import InProcess
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.judge.gradient_check import check_gradients
 
 torch.set_num_threads(1)
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from groundspeed.tools.selftest import judged_controls
+from groundspeed.validation import machine
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.findings import CaseResult, Mutation
+from groundspeed.validation.judge.judge import conclude
+from groundspeed.validation.judge.mutation_score import Score
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.mutation import mutants
+from groundspeed.validation.records import results
 
-import baselines
-from tools.selftest import judged_controls
-from validation import machine
-from validation.claims import Agreement
-from validation.judge.case_checks import CaseChecks
-from validation.judge.findings import CaseResult, Mutation
-from validation.judge.judge import conclude
-from validation.judge.mutation_score import Score
-from validation.judge.verdicts import Status
-from validation.mutation import mutants
-from validation.records import results
+from groundspeed import baselines
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from groundspeed.validation import machine
+from groundspeed.validation.records import results
+from groundspeed.validation.records.base import BrokenRecord
 from judging_processes import end_at_once
 
-from validation import machine
-from validation.records import results
-from validation.records.base import BrokenRecord
-
 LEAF = "lattice_field_null"
-WORDS = [sys.executable, "-m", "tools", "validate", LEAF]
+WORDS = [sys.executable, "-m", "groundspeed", "validate", LEAF]
 
 
 def start(scratch, **more):
@@ -111,11 +110,11 @@ def test_a_verdict_with_one_word_changed_is_believed_by_nobody(scratch):
 
 def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
     import torch
+    from groundspeed.validation.golden import run_cache
+    from groundspeed.validation.reference.distance import Distance
+    from groundspeed.validation.reference.envelope import Envelope
 
     from baselines.lattice_field_v1 import engine
-    from validation.golden import run_cache
-    from validation.reference.distance import Distance
-    from validation.reference.envelope import Envelope
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -140,9 +139,9 @@ def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
 def test_what_another_number_of_threads_has_made_is_another_run(tmp_path, monkeypatch):
     """Two threads add in another order, and exact claims are held to every bit."""
     import torch
+    from groundspeed.validation.golden import run_cache
 
     from baselines.lattice_field_v1 import engine
-    from validation.golden import run_cache
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -158,11 +157,11 @@ def test_what_another_number_of_threads_has_made_is_another_run(tmp_path, monkey
 
 def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeypatch):
     import torch
+    from groundspeed.validation.golden import run_cache
+    from groundspeed.validation.records import tensor_files
+    from groundspeed.validation.reference import trajectory
 
     from baselines.lattice_field_v1 import engine
-    from validation.golden import run_cache
-    from validation.records import tensor_files
-    from validation.reference import trajectory
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     torch.set_num_threads(1)
@@ -188,13 +187,13 @@ def test_a_kept_run_with_another_end_than_the_sealed_one_is_made_again(
 ):
     """Written anew by another engine, digests and all."""
     import torch
+    from groundspeed.baselines.engine import replace
+    from groundspeed.validation import machine
+    from groundspeed.validation.golden import manifest, run_cache
+    from groundspeed.validation.records import digests
 
-    import baselines
-    from baselines.engine import replace
     from baselines.lattice_field_v1 import engine
-    from validation import machine
-    from validation.golden import manifest, run_cache
-    from validation.records import digests
+    from groundspeed import baselines
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     seal = manifest.manifest(engine.name)
@@ -218,9 +217,10 @@ def test_a_kept_run_with_another_end_than_the_sealed_one_is_made_again(
 
 
 def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, monkeypatch):
-    from baselines.engine import replace
+    from groundspeed.baselines.engine import replace
+    from groundspeed.validation.golden import run_cache
+
     from baselines.lattice_field_v1 import engine
-    from validation.golden import run_cache
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -229,8 +229,9 @@ def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, m
 
 
 def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
+    from groundspeed.validation.golden import run_cache
+
     from baselines.lattice_field_v1 import engine
-    from validation.golden import run_cache
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     (tmp_path / "older").mkdir()
@@ -241,7 +242,7 @@ def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
 
 
 def test_portions_take_turns_between_engines_and_lose_nobody():
-    from validation.parallel.process_pool import PORTION, batches
+    from groundspeed.validation.parallel.process_pool import PORTION, batches
 
     names = {"a": [f"a{i}" for i in range(2 * PORTION + 1)], "b": ["b0"]}
     found = batches(names)
@@ -251,14 +252,14 @@ def test_portions_take_turns_between_engines_and_lose_nobody():
 
 
 def test_a_judging_process_that_is_killed_is_one_line():
-    from validation.parallel.process_pool import side_by_side
+    from groundspeed.validation.parallel.process_pool import side_by_side
 
     with pytest.raises(RuntimeError, match="was killed"):
         list(side_by_side(end_at_once, [["a"], ["b"]], False, lambda name, line: None))
 
 
 def test_no_thread_of_a_pool_outlives_its_block():
-    from validation.parallel.process_pool import processes
+    from groundspeed.validation.parallel.process_pool import processes
 
     before = set(threading.enumerate())
     with processes("judging", 1) as pool:
@@ -270,7 +271,7 @@ def test_no_thread_of_a_pool_outlives_its_block():
 
 PARENT = """
 from judging_processes import says_its_number
-from validation.parallel.process_pool import side_by_side
+from groundspeed.validation.parallel.process_pool import side_by_side
 
 if __name__ == "__main__":
     list(side_by_side(says_its_number, [["{0}"], ["{0}"]], False, lambda name, line: None))

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from groundspeed.baselines.engine import Engine
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.inputs.frozen_variants import frozen_variants
+from groundspeed.validation.judge.variant_checks import COMPILED, SMOKE, VariantChecks
+from groundspeed.validation.reference.case_fields import changed
+from groundspeed.validation.reference.trajectory import along
+from groundspeed.validation.tiers import Coverage
+from groundspeed.validation.worker.messages import Raised
 
-import baselines
-from baselines.engine import Engine
-from validation.claims import Agreement
-from validation.inputs.frozen_variants import frozen_variants
-from validation.judge.variant_checks import COMPILED, SMOKE, VariantChecks
-from validation.reference.case_fields import changed
-from validation.reference.trajectory import along
-from validation.tiers import Coverage
-from validation.worker.messages import Raised
+from groundspeed import baselines
 
 EVERY = Coverage.EVERYDAY
 

@@ -3,17 +3,17 @@
 import sys
 
 import pytest
+from groundspeed.validation import discovery, machine
+from groundspeed.validation.claims import Agreement, described, from_description
+from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.findings import CaseResult, Mutation
+from groundspeed.validation.judge.judge import conclude, continues, of_substitutes
+from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.records import digests
+from groundspeed.validation.records.errors import BrokenLeaf
+from groundspeed.validation.tiers import Coverage
 
 from baselines.lattice_field_v1 import engine
-from validation import discovery, machine
-from validation.claims import Agreement, described, from_description
-from validation.judge import verdicts
-from validation.judge.findings import CaseResult, Mutation
-from validation.judge.judge import conclude, continues, of_substitutes
-from validation.judge.verdicts import Status
-from validation.records import digests
-from validation.records.errors import BrokenLeaf
-from validation.tiers import Coverage
 
 CLAIM = Agreement(engine=engine, level="exact", because="it is the same")
 RIGHT = CaseResult(checks=3)

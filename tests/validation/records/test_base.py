@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from groundspeed.validation import machine
+from groundspeed.validation.judge.findings import CaseResult, Finding
+from groundspeed.validation.judge.verdicts import Status, Summary, Verdict
+from groundspeed.validation.records import results, tensor_files
+from groundspeed.validation.records.base import BrokenRecord, Part, Record
+from groundspeed.validation.tiers import Coverage
 from pydantic import BaseModel
 
-import tools
-import validation
-from validation import machine
-from validation.judge.findings import CaseResult, Finding
-from validation.judge.verdicts import Status, Summary, Verdict
-from validation.records import results, tensor_files
-from validation.records.base import BrokenRecord, Part, Record
-from validation.tiers import Coverage
+from groundspeed import tools, validation
 
 
 class Note(Record):
@@ -61,7 +60,10 @@ def judging(root):
     def candidate(process):
         try:
             here = (process / "cwd").readlink() == root
-            return here and b"validation.worker.server" in (process / "cmdline").read_bytes()
+            return (
+                here
+                and b"groundspeed.validation.worker.server" in (process / "cmdline").read_bytes()
+            )
         except OSError:  # it has ended
             return False
 
@@ -71,7 +73,7 @@ def judging(root):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_judge_that_is_killed_leaves_no_half_verdict(scratch, how):
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools", "validate", "lattice_field_buffers"],
+        [sys.executable, "-m", "groundspeed", "validate", "lattice_field_buffers"],
         cwd=scratch.root,
         env=os.environ | {"PYTHONPATH": str(scratch.root)},
         stderr=subprocess.PIPE,
@@ -95,7 +97,7 @@ def test_ctrl_c_while_a_library_is_imported_is_one_line(scratch, library):
         "open('begun', 'w').close()\nimport time\ntime.sleep(300)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "tools", "validate", "lattice_field_null"],
+        [sys.executable, "-m", "groundspeed", "validate", "lattice_field_null"],
         cwd=scratch.root,
         env=os.environ | {"PYTHONPATH": str(scratch.root)},
         stderr=subprocess.PIPE,

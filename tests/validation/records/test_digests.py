@@ -1,8 +1,7 @@
 """A verdict rests on every leaf that its code imports, however the import is written."""
 
 import pytest
-
-from validation.records import digests
+from groundspeed.validation.records import digests
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@
 import subprocess
 
 import pytest
-
-from validation.records import git as asked
-from validation.records.git import git, history_is_cut, working_tree
+from groundspeed.validation.records import git as asked
+from groundspeed.validation.records.git import git, history_is_cut, working_tree
 
 WHO = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 

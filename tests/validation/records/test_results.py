@@ -5,10 +5,9 @@ import json
 import threading
 
 import pytest
-
-from validation import machine
-from validation.records import results, samples
-from validation.records.base import BrokenRecord, Part
+from groundspeed.validation import machine
+from groundspeed.validation.records import results, samples
+from groundspeed.validation.records.base import BrokenRecord, Part
 
 
 class Found(Part):

@@ -5,16 +5,22 @@ from typing import NamedTuple
 
 import pytest
 import torch
-
-from baselines.engine import Case, Engine, Stage
-from validation.claims import Agreement
-from validation.judge.case_checks import CaseChecks
-from validation.judge.case_reference import CaseReference
-from validation.judge.compare import compare, worst_cell
-from validation.judge.divergence import FailingRun, Search
-from validation.judge.findings import CaseResult
-from validation.reference.branches import MOST, NONE, Branches, branches, explicable, on_branch
-from validation.reference.trajectory import own_error
+from groundspeed.baselines.engine import Case, Engine, Stage
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.case_reference import CaseReference
+from groundspeed.validation.judge.compare import compare, worst_cell
+from groundspeed.validation.judge.divergence import FailingRun, Search
+from groundspeed.validation.judge.findings import CaseResult
+from groundspeed.validation.reference.branches import (
+    MOST,
+    NONE,
+    Branches,
+    branches,
+    explicable,
+    on_branch,
+)
+from groundspeed.validation.reference.trajectory import own_error
 
 CELLS = 4096
 
@@ -183,8 +189,8 @@ def test_the_frozen_step_itself_needs_none():
 
 def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
-    monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
+    monkeypatch.setattr("groundspeed.validation.judge.case_checks.rounded_calls", spent)
+    monkeypatch.setattr("groundspeed.validation.judge.branch_tracking.FollowedRun.answer", spent)
     assert checked(bench, Local(lambda s: Marked(s.x, ~marking(CASE)(s).warm, s.x))).broken
     few = int(MOST * CELLS)
     held, ours = torch.zeros(CELLS), torch.zeros(CELLS)
@@ -197,8 +203,8 @@ def test_no_run_is_spent_where_more_is_wrong_than_rounding_decides(monkeypatch):
 
 def test_no_run_is_spent_on_a_field_that_must_come_back_untouched(monkeypatch):
     bench = bench_of()
-    monkeypatch.setattr("validation.judge.case_checks.rounded_calls", spent)
-    monkeypatch.setattr("validation.judge.branch_tracking.FollowedRun.answer", spent)
+    monkeypatch.setattr("groundspeed.validation.judge.case_checks.rounded_calls", spent)
+    monkeypatch.setattr("groundspeed.validation.judge.branch_tracking.FollowedRun.answer", spent)
     result = checked(bench, Local(marking(CASE), changed("x", 7, lambda x: x + 1)))
     assert result.broken[0].startswith("x[7]")
 

@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 import pytest
 import torch
-
-from baselines.engine import replace
-from validation.calibration import heat, lorenz96
-from validation.judge.compare import Check, finding
-from validation.judge.distributions import unlike
-from validation.judge.findings import Finding
-from validation.reference.allowance import FEW, LUCK, Allowance
-from validation.reference.distance import ZERO, Distance, distance, least
-from validation.reference.envelope import envelope, perturbed, ulp
-from validation.reference.trajectory import along
+from groundspeed.baselines.engine import replace
+from groundspeed.validation.calibration import heat, lorenz96
+from groundspeed.validation.judge.compare import Check, finding
+from groundspeed.validation.judge.distributions import unlike
+from groundspeed.validation.judge.findings import Finding
+from groundspeed.validation.reference.allowance import FEW, LUCK, Allowance
+from groundspeed.validation.reference.distance import ZERO, Distance, distance, least
+from groundspeed.validation.reference.envelope import envelope, perturbed, ulp
+from groundspeed.validation.reference.trajectory import along
 
 torch.set_num_threads(1)
 
@@ -74,10 +73,10 @@ def test_ensembles_of_one_law_are_alike_and_a_shifted_one_is_not():
 
 def test_beyond_the_horizon_another_climate_is_refused_by_its_distribution():
     """With the forcing off by a half values differ no more than right ones, the law does."""
-    from validation.calibration.rule_table import InProcess
-    from validation.judge.case_reference import CaseReference
-    from validation.judge.distributions import check_distributions
-    from validation.judge.findings import CaseResult, Power
+    from groundspeed.validation.calibration.rule_table import InProcess
+    from groundspeed.validation.judge.case_reference import CaseReference
+    from groundspeed.validation.judge.distributions import check_distributions
+    from groundspeed.validation.judge.findings import CaseResult, Power
 
     base = lorenz96.engine(150, 0)
     case = replace(base.cases["ring"], cells=32)

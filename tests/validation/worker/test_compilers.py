@@ -6,12 +6,12 @@ import sys
 
 import pytest
 import torch
+from groundspeed.tools import process
+from groundspeed.validation import machine
+from groundspeed.validation.records.digests import ROOT
+from groundspeed.validation.worker import compilers, forkserver, server
 
-import baselines
-from tools import process
-from validation import machine
-from validation.records.digests import ROOT
-from validation.worker import compilers, forkserver, server
+from groundspeed import baselines
 
 ENGINE = "lattice_field_v1"
 SWITCHES = ["TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "TORCHDYNAMO_SUPPRESS_ERRORS",
@@ -63,8 +63,8 @@ def test_a_compiler_that_made_nothing_is_named():
     pytest.importorskip("numba")
     code = """
 import numba, numpy
-from validation.worker import compilers
-from validation.worker.preload import numba_jit
+from groundspeed.validation.worker import compilers
+from groundspeed.validation.worker.preload import numba_jit
 before = compilers.counts()
 double = numba.njit(lambda x: 2 * x)
 print(compilers.idle_since(before))
@@ -100,7 +100,7 @@ def test_numba_has_as_many_threads_in_the_fork_as_were_asked_for(threads):
     pytest.importorskip("numba")
     code = f"""
 import os, numba, numpy, torch
-from validation.worker.preload import numba_jit
+from groundspeed.validation.worker.preload import numba_jit
 os.environ |= dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"), "{threads}")
 numba_jit.set_threads({threads})
 torch.set_num_threads({threads})

@@ -5,15 +5,15 @@ from contextlib import suppress
 
 import pytest
 import torch
+from groundspeed.tools.selftest import judged_controls
+from groundspeed.validation import discovery
+from groundspeed.validation.judge import mutation_score
+from groundspeed.validation.mutation import mutants
+from groundspeed.validation.records import digests
+from groundspeed.validation.worker import forkserver
+from groundspeed.validation.worker.memo import SMALL, MemoizedCandidate
 
-import baselines
-from tools.selftest import judged_controls
-from validation import discovery
-from validation.judge import mutation_score
-from validation.mutation import mutants
-from validation.records import digests
-from validation.worker import forkserver
-from validation.worker.memo import SMALL, MemoizedCandidate
+from groundspeed import baselines
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-
-from baselines.engine import Case, Engine, Stage, clone, replace, replace_stage
-from validation import discovery
-from validation.claims import Agreement
-from validation.records.digests import ROOT
-from validation.worker import server
-from validation.worker.own_code import OwnCode
+from groundspeed.baselines.engine import Case, Engine, Stage, clone, replace, replace_stage
+from groundspeed.validation import discovery
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.records.digests import ROOT
+from groundspeed.validation.worker import server
+from groundspeed.validation.worker.own_code import OwnCode
 
 HERE = Path(__file__).relative_to(ROOT)
 CASE = Case(steps=2)

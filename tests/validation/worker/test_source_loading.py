@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from validation.records.digests import ROOT
+from groundspeed.validation.records.digests import ROOT
 
 HELPER = """
 from numba import njit

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from groundspeed.validation.worker import server
 
-import baselines
-from validation.worker import server
+from groundspeed import baselines
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

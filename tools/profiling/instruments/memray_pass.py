@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import memray
-
-from tools.profiling.program.source_scope import Own
+from groundspeed.tools.profiling.program.source_scope import Own
 
 
 @contextmanager

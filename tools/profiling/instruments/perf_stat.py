@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
+from groundspeed.tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed
 
 EVENTS = {
     "last level": ("cache-references", "cache-misses"),

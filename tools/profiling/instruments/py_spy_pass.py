@@ -3,9 +3,14 @@
 import re
 from pathlib import Path
 
-from tools.profiling.program.launch import InstrumentRuns, NoInstrument, ProgramFailed, tool
-from tools.profiling.program.source_scope import REGION, Own
-from tools.profiling.program.stacks import Stack
+from groundspeed.tools.profiling.program.launch import (
+    InstrumentRuns,
+    NoInstrument,
+    ProgramFailed,
+    tool,
+)
+from groundspeed.tools.profiling.program.source_scope import REGION, Own
+from groundspeed.tools.profiling.program.stacks import Stack
 
 RATE = 250  # a second; what that costs stands in each profile
 FRAME = re.compile(r"^(.*) \((.*):(\d+)\)$")

@@ -14,8 +14,8 @@ import types
 from collections import defaultdict
 from time import perf_counter
 
-from tools.profiling.instruments.value_hash import Unknown, update
-from tools.profiling.program.source_scope import Own
+from groundspeed.tools.profiling.instruments.value_hash import Unknown, update
+from groundspeed.tools.profiling.program.source_scope import Own
 
 COUNTED = ("calls", "inclusive_s", "repeated", "repeated_s", "repeated_bytes")
 GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

@@ -9,13 +9,12 @@ import hashlib
 from time import perf_counter
 
 import torch
+from groundspeed.tools.costs import operator_cost
+from groundspeed.tools.costs.cost_summary import COLUMNS, Line
+from groundspeed.tools.costs.dispatch_counter import Operators
+from groundspeed.tools.profiling.instruments.value_hash import Unknown, update
+from groundspeed.tools.profiling.program.source_scope import Own
 from torch.utils._python_dispatch import _disable_current_modes
-
-from tools.costs import operator_cost
-from tools.costs.cost_summary import COLUMNS, Line
-from tools.costs.dispatch_counter import Operators
-from tools.profiling.instruments.value_hash import Unknown, update
-from tools.profiling.program.source_scope import Own
 
 LARGE = 4096  # bytes; a smaller result may be equal by chance
 

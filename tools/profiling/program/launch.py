@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tools.process import died, watched
-from tools.profiling.program.nvml import Graphics
-from tools.profiling.program.profile_target import ProfileTarget
-from validation.records.errors import NoInstrument, ProgramFailed
+from groundspeed.tools.process import died, watched
+from groundspeed.tools.profiling.program.nvml import Graphics
+from groundspeed.tools.profiling.program.profile_target import ProfileTarget
+from groundspeed.validation.records.errors import NoInstrument, ProgramFailed
 
 CHILD = Path(__file__).parents[1] / "worker.py"
 

@@ -5,10 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import baselines
-from tools.target import PACKAGES, Target, resolve
-from validation import discovery
-from validation.records import digests
+from groundspeed.tools.target import PACKAGES, Target, resolve
+from groundspeed.validation import discovery
+from groundspeed.validation.records import digests
+
+from groundspeed import baselines
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from tools.profiling.program.source_scope import Own
+from groundspeed.tools.profiling.program.source_scope import Own
 
 FEW = 100  # samples; fewer say nothing
 Frame = tuple[str, str, int]  # function, file, line

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from baselines.foreign.pytest_runner import Tests, run_tests
-from tools.profiling.program.source_scope import Own
+from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
+from groundspeed.tools.profiling.program.source_scope import Own
+
+from groundspeed import project
+from groundspeed.short_names import ShortNames
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
-HERE = str(Path(os.path.abspath(__file__)).parents[3])
+HERE = str(project.HARNESS)
 
 
 class Unfit(RuntimeError):
@@ -34,9 +37,9 @@ class EngineRun:
 
     def __init__(self, target: dict, threads: int):
         import torch
+        from groundspeed.validation import discovery, machine
 
-        import baselines
-        from validation import discovery, machine
+        from groundspeed import baselines
 
         torch.set_num_threads(threads)
         try:
@@ -78,7 +81,7 @@ class EngineRun:
         measured_region(lambda: self.advance(calls))
 
     def advance(self, calls: int) -> None:
-        from baselines.engine import clone
+        from groundspeed.baselines.engine import clone
 
         for _ in range(calls):
             if self.made % self.length == 0:
@@ -201,6 +204,7 @@ def step_aside(root: str) -> None:
     if f"{root}/".startswith(f"{HERE}/"):
         return
     sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != HERE or not p]
+    ShortNames.taken |= set(HOUSE)
     for name in list(sys.modules):
         if name.split(".")[0] in HOUSE:
             del sys.modules[name]
