@@ -71,7 +71,7 @@ def warm() -> Iterator[Warm]:
 @pytest.fixture
 def scratch(tmp_path, warm) -> Scratch:
     skip = shutil.ignore_patterns(".git", "*.tmp")  # what is compiled may come along
-    for package in ("validation", "tools"):
+    for package in ("groundspeed", "validation", "tools"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
     (tmp_path / "baselines").mkdir()
     for path in (ROOT / "baselines").glob("*.py"):

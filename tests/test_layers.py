@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
 from groundspeed.tools.records.protocols import CLOCK
 from groundspeed.validation.records.digests import of_file
 

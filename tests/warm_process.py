@@ -102,7 +102,7 @@ def become(request: dict) -> None:
     os.chdir(request["root"])
     sys.path[0] = request["root"]
     sys.argv = ["groundspeed", *request["words"]]
-    runpy.run_module("tools", run_name="__main__", alter_sys=True)
+    runpy.run_module("groundspeed", run_name="__main__", alter_sys=True)
 
 
 def keep_spares() -> None:

@@ -16,6 +16,7 @@ from time import perf_counter, sleep
 from typing import Self, TextIO
 
 import psutil
+
 from groundspeed.tools.records.conditions import ALLOCATOR
 from groundspeed.validation.machine import SWITCH
 from groundspeed.validation.records import digests

@@ -17,12 +17,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from asv_runner.benchmarks.mark import SkipNotImplemented
+
+from groundspeed import project
 from groundspeed.tools.asv_support.checkout import measurable
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.errors import NotMeasured
-
-from groundspeed import project
 
 ROOT = project.ROOT
 Found = dict  # {"level": …, "cases": {case: numbers}}, or {"absent": why there are none}

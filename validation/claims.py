@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, Stage, Step
 from groundspeed.validation.tiers import Coverage
-
-from groundspeed import baselines
 
 LEVELS = {
     "exact": "bit for bit, on one device and thread count",

@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groundspeed import project
 from groundspeed.validation import leaf_imports
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import BrokenLeaf
-
-from groundspeed import project
 
 if TYPE_CHECKING:
     from groundspeed.baselines.engine import Engine

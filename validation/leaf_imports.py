@@ -19,10 +19,9 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 
+from groundspeed import project, short_names
 from groundspeed.validation.machine import machine as machine_now
 from groundspeed.validation.records import digests
-
-from groundspeed import project, short_names
 
 PACKAGE = "optimizations"
 # asv's checkout of the repository, and the project in it

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from groundspeed import project
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.atomic import write_atomic
-
-from groundspeed import project
 
 CONTRACT = ("__init__.py", "device.py", "engine.py")  # of baselines/: what every engine relies on
 RULES = (  # of validation/: packages and modules that hold rules, whole

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign.sandbox import Broken
 
 KINDS = (".npz", ".npy", ".pt", ".pth", ".json", ".csv", ".tsv", ".txt", ".dat")

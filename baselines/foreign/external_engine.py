@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
+
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone, same
 from groundspeed.baselines.foreign import call_counts, numeric_leaves
 from groundspeed.baselines.foreign.answer_files import AnswerFiles
@@ -27,7 +29,6 @@ from groundspeed.baselines.foreign.live_step import MARKS, Live, Working
 from groundspeed.baselines.foreign.outputs import CallWatch, outputs, stacked
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
 
 unrounded: dict[str, State] = {}  # the last run of a program that random rounding does not reach
 COPIES = "frozen_sources"  # foreign code: not ours to format, to lint or to import

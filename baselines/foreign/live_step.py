@@ -8,13 +8,14 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
 from groundspeed.baselines.engine import State
 from groundspeed.baselines.foreign import call_counts, numeric_leaves
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.reachable import bind, roots, starts
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Sandbox, kept_randomness, sow
 from groundspeed.baselines.foreign.snapshot import Snapshot
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 MARKS = "_not_finite"  # ending of the field that says where another is not finite
 

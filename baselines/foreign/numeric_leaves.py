@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import generator_states
 from groundspeed.baselines.foreign.generator_states import is_generator
 

@@ -8,6 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign.generator_states import is_generator
 from groundspeed.baselines.foreign.numeric_leaves import DENSE, Place, is_number
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.object_walk import Walk
 from groundspeed.baselines.foreign.reachable import MODULES, bind

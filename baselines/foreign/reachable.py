@@ -7,6 +7,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.numeric_leaves import Place
 from groundspeed.baselines.foreign.object_walk import CLOSED, Walk

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.object_walk import DEPTH, is_numpy, parts
 

@@ -8,9 +8,9 @@ import math
 
 import pytest
 import torch
-from groundspeed.baselines.engine import clone
 
 from groundspeed import baselines
+from groundspeed.baselines.engine import clone
 
 torch.set_num_threads(1)
 

@@ -1,6 +1,7 @@
 """A worker's process answers on a pipe of its own, and says how it ended."""
 
 import pytest
+
 from groundspeed.tools import process
 from groundspeed.tools.process import Died, Worker
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from groundspeed.validation.calibration import heat, lorenz96
 from groundspeed.validation.calibration.rule_table import (
     RULES,

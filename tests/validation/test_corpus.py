@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.selftest import command, judged_controls, timed_controls
 from groundspeed.validation import corpus

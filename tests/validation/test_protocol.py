@@ -4,6 +4,7 @@ import ast
 import json
 
 import pytest
+
 from groundspeed.tools.cli import protocol_lock
 from groundspeed.tools.records.protocols import CLOCK, COUNTER
 from groundspeed.validation import protocol

@@ -4,12 +4,12 @@ from functools import cache
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import State
 from groundspeed.validation.corpus.common import LATTICE, SMALL
 from groundspeed.validation.corpus.edited_source import edited
 from groundspeed.validation.corpus.must_reject_variants import CONTROLS
-
-from groundspeed import baselines
 
 MOST, STEPS = 1500, 2  # elements of the cases on which they are right, steps
 ULPS = 64  # of a field's largest value, within which rounding lies

@@ -11,6 +11,7 @@ from asv import util
 from asv.commands.compare import Compare
 from asv.environment import Environment
 from asv.machine import Machine, MachineCollection
+
 from groundspeed.validation import machine
 
 GATED = "track_relative_time"

@@ -21,13 +21,13 @@ from pathlib import Path
 
 from asv.publishing import OutputPublisher
 from asv.util import load_json
+
+from groundspeed import project
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.errors import Refused
 from groundspeed.validation.records.git import history_is_cut
 from groundspeed.validation.records.results import FOLDER
-
-from groundspeed import project
 
 ROOT = project.ROOT
 OWN = Path(__file__).with_name("vendor")

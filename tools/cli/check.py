@@ -3,6 +3,7 @@
 from concurrent.futures import as_completed
 from itertools import chain
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.records.evidence import CHECK, Checked, check_name, checked, provenance
 from groundspeed.validation import machine
@@ -11,8 +12,6 @@ from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import today
 from groundspeed.validation.records.errors import Sealed
-
-from groundspeed import baselines
 
 
 def freeze(name: str, as_json: bool = False) -> int:

@@ -2,6 +2,7 @@
 
 import shutil
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import UNSETTLED, View, judged, measured
@@ -12,8 +13,6 @@ from groundspeed.validation import discovery, machine
 from groundspeed.validation.golden.manifest import check_sources, manifest
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records.errors import Sealed
-
-from groundspeed import baselines
 
 WIDTH = 100  # of a line where nobody's terminal tells
 WIDTHS = (9, 22, 7, 6)  # of verdict, speedup, outcome and memory

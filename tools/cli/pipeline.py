@@ -8,6 +8,7 @@ Committed pages are left alone; those of this machine are rendered beside them.
 
 from concurrent.futures import ThreadPoolExecutor
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.asv_support import site
 from groundspeed.tools.cli import bench, check, listing, validate
@@ -22,8 +23,6 @@ from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.tiers import Coverage
-
-from groundspeed import baselines
 
 SITE = digests.ROOT / "reports" / "asv" / "html" / "index.html"
 SAMPLE = 2  # optimizations that a new machine judges and times

@@ -8,6 +8,7 @@ def run(name: str, as_json: bool = False) -> int:
     """The verb ``replay``: 1 while the call still differs, 0 when it no longer does."""
     discovery.chosen([name])
     import torch  # late
+
     from groundspeed.validation.judge import divergence
 
     torch.set_num_threads(1)

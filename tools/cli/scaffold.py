@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from textwrap import wrap
 
-from groundspeed.baselines.engine import Engine, same
-
 from groundspeed import baselines
+from groundspeed.baselines.engine import Engine, same
 
 WIDTH = 96  # of a comment, in columns
 BENCHMARK = '''"""One step, frozen against this one, at each timed size."""

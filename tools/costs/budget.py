@@ -10,13 +10,12 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, describe
 from groundspeed.tools.costs.cost_summary import Count, Line
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.records.base import Part, Record
-
-from groundspeed import baselines
 
 SIZES = ("dtype", "seed", "steps", "timed", "quick", "stored")  # make no other kind of case
 KINDS = 3  # of case that are counted, the smallest ones

@@ -5,6 +5,7 @@ from concurrent.futures import as_completed
 from functools import cache
 from itertools import groupby
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.costs.cost_summary import (
     Compared,
@@ -19,8 +20,6 @@ from groundspeed.tools.records.protocols import COUNTER
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.parallel.process_pool import processes
 from groundspeed.validation.records.base import BrokenRecord
-
-from groundspeed import baselines
 
 PROCESSES = 2  # that count at once
 PASSED = "its claim expects it to be {}"
@@ -93,6 +92,7 @@ def fresh(name: str, accept: bool) -> dict[str, object]:
     """What has outgrown the budget, unless there is nothing to count; with ``accept``, the budget
     is what there is now."""
     import torch  # late: most runs count nothing
+
     from groundspeed.tools.costs import budget, dispatch_counter
 
     torch.set_num_threads(1)

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from groundspeed.baselines.engine import Case, Engine, clone
 from groundspeed.tools.costs import operator_cost
 from groundspeed.tools.costs.cost_summary import COLUMNS, Count, Line
 from groundspeed.validation.records import digests
-from torch import Tensor
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 CALLS = 2  # counted, after as many to warm up, where the trajectory has them
 APART = ("tools", "validation")  # our own frames are nobody's cost

@@ -1,6 +1,7 @@
 """Minimum traffic and arithmetic of a step: the reference for distances to a limit."""
 
 import torch
+
 from groundspeed.baselines.engine import Engine, clone
 from groundspeed.tools.costs import dispatch_counter
 from groundspeed.validation.records import digests

@@ -18,10 +18,11 @@ import math
 from collections.abc import Iterator
 
 import torch
-from groundspeed.validation.reference.random_rounding import rounds
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from groundspeed.validation.reference.random_rounding import rounds
 
 EMPTY = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
 FREE = {

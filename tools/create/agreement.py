@@ -4,6 +4,7 @@ from dataclasses import replace
 from time import time
 
 import torch
+
 from groundspeed.baselines.foreign.numeric_leaves import same
 from groundspeed.tools.create.recording import NotABaseline, Recording
 from groundspeed.validation.reference.distance import distance

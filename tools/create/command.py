@@ -17,12 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groundspeed import project
 from groundspeed.tools import console
 from groundspeed.tools.create.recording import Recording, record, run_apart
 from groundspeed.tools.create.request import Request, place, read
 from groundspeed.validation.records import digests
-
-from groundspeed import project
 
 if TYPE_CHECKING:
     from groundspeed.tools.create.writer import Baseline, Findings

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.live_step import MARKS
 from groundspeed.baselines.foreign.outputs import (

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.tools.target import Target, resolve
 from groundspeed.validation.records import digests
-
-from groundspeed import baselines
 
 TAKEN = ("recorded", "another_seed")  # names of cases that every baseline may have
 NO_PROJECT = Path("/nowhere")  # of an installed program: nothing of it is the user's own

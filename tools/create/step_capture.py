@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.object_walk import Walk
 from groundspeed.baselines.foreign.reachable import Reach, bind, reach, roots

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.live_step import MARKS
 from groundspeed.baselines.foreign.numeric_leaves import Place, same

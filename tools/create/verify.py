@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.baselines.foreign.external_engine import engine as external
 from groundspeed.baselines.foreign.live_step import MARKS

@@ -13,6 +13,7 @@ from time import perf_counter, process_time
 
 import numpy  # noqa: F401 before the program, so that its generator is seeded
 import torch
+
 from groundspeed.baselines.foreign.answer_files import AnswerFiles, in_folder
 from groundspeed.baselines.foreign.outputs import CallWatch
 from groundspeed.baselines.foreign.program import run

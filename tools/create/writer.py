@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
 from groundspeed.baselines.foreign.external_engine import COPIES
 from groundspeed.tools.create.recording import NotABaseline, Recording
 from groundspeed.tools.create.request import Request

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from statistics import mean, median, stdev
 
+from scipy.stats import mannwhitneyu, t
+
 from groundspeed.tools import console
 from groundspeed.tools.process import Died, Worker
 from groundspeed.tools.records.conditions import Conditions, timing_conditions
@@ -25,7 +27,6 @@ from groundspeed.tools.timing.intervals import Interval, beyond
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests, results, samples
 from groundspeed.validation.records.base import BrokenRecord, Part, Record, today
-from scipy.stats import mannwhitneyu, t
 
 TRIALS = 100
 SAME, CHANGED = "A/A", ("+2 %", "+5 %")

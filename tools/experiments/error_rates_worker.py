@@ -19,12 +19,13 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
+from torch.utils.benchmark import Timer
+
 from groundspeed.baselines.engine import Case, Engine, Stage, Step
 from groundspeed.tools.process import serve
 from groundspeed.tools.timing.interleaved import Seconds, in_random_order
 from groundspeed.tools.timing.runners import Runner, collect
 from groundspeed.validation.records.results import significant
-from torch.utils.benchmark import Timer
 
 CALLS = 100
 SLOWER = {"A": 0, "A/A": 0, "+2 %": 2, "+5 %": 5}

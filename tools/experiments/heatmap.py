@@ -4,14 +4,14 @@ import math
 from pathlib import Path
 
 import matplotlib as mpl
+
+from groundspeed import baselines
 from groundspeed.tools.experiments.sweep import Scenario, on_file, today
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.protocols import CLOCK
 from groundspeed.tools.rendering.svg import INK, picture
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.validation import discovery
-
-from groundspeed import baselines
 
 GAIN, EVEN, LOSS = "#2f9e6e", "#f1ede4", "#d1495b"
 

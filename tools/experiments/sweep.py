@@ -13,6 +13,7 @@ from functools import cache
 from itertools import product
 from time import monotonic
 
+from groundspeed import baselines
 from groundspeed.baselines.engine import Engine, describe
 from groundspeed.tools import console
 from groundspeed.tools.process import Died, Worker
@@ -24,8 +25,6 @@ from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.base import Part
 from groundspeed.validation.records.base import today as now
-
-from groundspeed import baselines
 
 EACH_S = 0.3  # of rounds, for each scenario
 PATIENCE_S = 3600.0  # for each scenario, its reference included

@@ -8,9 +8,9 @@ makes many steps in one call. An engine that is not listed is mapped at its ever
 from dataclasses import dataclass, replace
 
 import torch
-from groundspeed.baselines.engine import Case, Engine
 
 from baselines.probabilistic_field_v0.cases import shipped
+from groundspeed.baselines.engine import Case, Engine
 
 Changes = dict[str, object]
 

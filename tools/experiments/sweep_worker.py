@@ -13,6 +13,8 @@ from functools import lru_cache
 from statistics import median
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, State
 from groundspeed.tools.experiments.sweep_sizes import case_at
 from groundspeed.tools.process import serve
@@ -27,8 +29,6 @@ from groundspeed.validation.judge.findings import CaseResult
 from groundspeed.validation.reference.allowance import Allowance
 from groundspeed.validation.reference.distance import Distance
 from groundspeed.validation.reference.trajectory import SLACK, own_error, reference, truth
-
-from groundspeed import baselines
 
 CHECKED = 2  # calls of the candidate that are compared
 MOST = 60  # rounds

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.profiling import flamegraph, profile_record, profile_session
 from groundspeed.tools.profiling.instruments.py_spy_pass import RATE
@@ -13,8 +14,6 @@ from groundspeed.tools.profiling.program.source_scope import Own
 from groundspeed.tools.rendering.templates import PAGES, with_block, write
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.atomic import whole_folder
-
-from groundspeed import baselines
 
 PASSES = 11  # about as many as there are instruments, for the bar
 

@@ -11,12 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
+
+from groundspeed import project
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import Part
 from groundspeed.validation.records.git import WorkingTree, working_tree
-
-from groundspeed import project
 
 # Of processes in which frozen engines and optimizations are timed together: what glibc's own rule
 # comes to once 32 MiB have been freed in one piece, and nothing is given back. Else the same step

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import psutil
+
 from groundspeed.tools.records.conditions import Beside
 
 SAMPLE_S = 0.5

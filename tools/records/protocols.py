@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from groundspeed.validation.protocol import Change, Protocol
-
 from groundspeed import project
+from groundspeed.validation.protocol import Change, Protocol
 
 
 def modules(*patterns: str) -> Callable[[], list[Path]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
+
 from groundspeed.tools.records.measurement import Timing
 from groundspeed.validation.protocol import syntax_digest
 from groundspeed.validation.records import digests

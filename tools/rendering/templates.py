@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jinja2
+
 from groundspeed.tools.records.quantities import duration, reduction, size, times
 from groundspeed.validation.records.atomic import write_atomic
 

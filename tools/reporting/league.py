@@ -9,13 +9,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
+from groundspeed import baselines
 from groundspeed.tools.records.evidence import Evidence, View
 from groundspeed.tools.records.measurement import Timing
 from groundspeed.tools.reporting import targets
 from groundspeed.validation import discovery
 from groundspeed.validation.judge.verdicts import Status
-
-from groundspeed import baselines
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.costs import cost_summary
 from groundspeed.tools.records import evidence
@@ -23,8 +24,6 @@ from groundspeed.validation.golden import manifest
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.errors import Sealed
-
-from groundspeed import baselines
 
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 

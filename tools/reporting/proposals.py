@@ -9,11 +9,12 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from pydantic import BaseModel, field_validator
+
 from groundspeed.tools.records.evidence import View
 from groundspeed.validation import discovery
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import read_toml
-from pydantic import BaseModel, field_validator
 
 
 class Decision(StrEnum):

@@ -9,12 +9,13 @@ is a ratio of two ratios to the same frozen engine, with the worst of both inter
 from dataclasses import dataclass
 from functools import cache
 
+from pydantic import BaseModel
+
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.measurement import Timing
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import read_toml
-from pydantic import BaseModel
 
 Asked = dict[str, float | dict[str, float]]  # speedup by kind; under "limit" shares by kind
 KINDS = ("torch", "compiled", "native")

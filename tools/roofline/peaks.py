@@ -17,12 +17,13 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from numba import njit
+
 from groundspeed.tools import console
 from groundspeed.tools.console import Tell
 from groundspeed.tools.records.conditions import conditions
 from groundspeed.tools.roofline.model import Ceiling, Ceilings, file
 from groundspeed.validation.records.base import today
-from numba import njit
 
 TRIAL_S = 2e-3
 TRIALS = (12, 40)  # of each kind, at least and at most

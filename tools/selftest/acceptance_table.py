@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import as_completed
 
 import torch
+
 from groundspeed.validation import machine
 from groundspeed.validation.calibration import rule_table
 from groundspeed.validation.calibration.rule_table import Counts

@@ -3,6 +3,8 @@
 from functools import cache
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.corpus import Entry
 from groundspeed.validation.golden.manifest import manifest
@@ -13,8 +15,6 @@ from groundspeed.validation.judge.case_reference import CaseReference
 from groundspeed.validation.judge.variant_checks import VariantChecks
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.client import Candidate
-
-from groundspeed import baselines
 
 REJECTED = "must_reject_variants"
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
 
+from groundspeed import baselines
 from groundspeed.validation.judge.verdicts import CaseSummary, Summary
 from groundspeed.validation.worker.client import scratch_folder
-
-from groundspeed import baselines
 
 ROUNDS = 20  # blocks of timed calls for a control that the clock judges
 BLOCK = 8  # steps of a block, or as many as half the trajectory has
@@ -101,6 +100,7 @@ def isolated_baseline(engine: str):
 def time_entry(key: str, folder: Path, parent) -> None:
     """In the forked process: a fixed number of blocks and steps, however busy the machine is."""
     import torch
+
     from groundspeed.tools.timing import runners, worker, worker_client
     from groundspeed.validation import corpus
 

@@ -7,6 +7,7 @@ no copies of a field's size, which would cost the system more than the sums them
 from collections.abc import Callable
 
 import torch
+
 from groundspeed.baselines.engine import State, fields
 from groundspeed.validation.records.errors import WrongAnswer
 from groundspeed.validation.reference.distance import BLOCK, ZERO, Distance, widest

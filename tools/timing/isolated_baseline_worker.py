@@ -14,11 +14,11 @@ import sys
 
 import psutil
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.device import on_device
 from groundspeed.tools.process import serve
 from groundspeed.tools.timing.runners import Runner, Starts, Stream, collect
-
-from groundspeed import baselines
 
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 

@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, clone, fields
 from groundspeed.tools.timing.fingerprints import (
     Fingerprint,
@@ -44,8 +46,6 @@ from groundspeed.validation.reference.distance import (
 )
 from groundspeed.validation.reference.random_rounding import RandomRounding
 from groundspeed.validation.reference.trajectory import SLACK, checkpoints
-
-from groundspeed import baselines
 
 MEMBERS = 8  # runs rounded at random, which say where rounding decides
 

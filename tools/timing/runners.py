@@ -10,6 +10,7 @@ from functools import partial
 from time import perf_counter, process_time
 
 import torch
+
 from groundspeed.baselines.device import moved
 from groundspeed.baselines.engine import Case, Engine, State, clone, fields
 from groundspeed.tools.timing.fingerprints import pieces

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.tools.console import Tell
 from groundspeed.tools.process import Died
 from groundspeed.tools.records.conditions import Conditions, code_now, timing_conditions
@@ -30,8 +32,6 @@ from groundspeed.validation.parallel.threads import workers
 from groundspeed.validation.records import samples
 from groundspeed.validation.records.errors import NotMeasured
 from groundspeed.validation.worker.client import scratch_folder
-
-from groundspeed import baselines
 
 PROCESSES = 3  # fresh ones, for an everyday number
 CHECKERS = 2  # candidates whose answers are looked at at a time

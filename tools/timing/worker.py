@@ -26,6 +26,8 @@ import tempfile
 from pathlib import Path
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.device import on_device
 from groundspeed.baselines.engine import Engine
 from groundspeed.tools.process import pipes
@@ -43,8 +45,6 @@ from groundspeed.tools.timing.worker_client import waits
 from groundspeed.validation import discovery
 from groundspeed.validation.worker import compilers
 from groundspeed.validation.worker.global_state import settings
-
-from groundspeed import baselines
 
 INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
 

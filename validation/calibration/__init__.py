@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from groundspeed.baselines.engine import Case
 from torch import Tensor
+
+from groundspeed.baselines.engine import Case
 
 
 class Ring(NamedTuple):

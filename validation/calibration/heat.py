@@ -11,9 +11,10 @@ H. Lewy, Math. Ann. 100, 32 (1928), doi:10.1007/BF01448839.
 """
 
 import torch
+from torch import Tensor
+
 from groundspeed.baselines.engine import Engine, Law, Run, Stage, Step
 from groundspeed.validation.calibration import Ring, RingCase
-from torch import Tensor
 
 C = 0.2  # Courant number
 

@@ -11,9 +11,10 @@ ECMWF (1996).
 """
 
 import torch
+from torch import Tensor
+
 from groundspeed.baselines.engine import Engine, Law, Run, Stage, Step
 from groundspeed.validation.calibration import Ring, RingCase
-from torch import Tensor
 
 DT = 0.01
 FORCING = 8.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 import torch
+
 from groundspeed.baselines.engine import Engine, State
 from groundspeed.validation.calibration import heat, lorenz96
 from groundspeed.validation.claims import Agreement

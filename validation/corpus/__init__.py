@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from groundspeed.baselines.engine import Engine
-
 from groundspeed import baselines
+from groundspeed.baselines.engine import Engine
 
 PARTS = (
     "must_reject",

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 
+from torch import Tensor
+
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone, fields
 from groundspeed.validation.corpus import Entry
-from torch import Tensor
 
 Build = Callable[[Engine], Engine]
 Spoil = Callable[[Step, State], State]  # what a candidate makes of the right step and a state

@@ -6,6 +6,8 @@ from functools import partial
 
 import numba
 import torch
+from torch import Tensor
+
 from groundspeed.baselines.engine import (
     Case,
     Engine,
@@ -26,7 +28,6 @@ from groundspeed.validation.corpus.common import (
     on_all,
     prepared,
 )
-from torch import Tensor
 
 # rewritings that any engine bears
 

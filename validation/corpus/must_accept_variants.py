@@ -7,9 +7,6 @@ from dataclasses import replace
 
 import numba
 import torch
-from groundspeed.baselines.engine import Engine, Step
-from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, entry
-from groundspeed.validation.corpus.edited_source import edited
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -27,6 +24,9 @@ from baselines.probabilistic_field_v0.rules import (
 from baselines.tensor_field_v1 import TensorCase, TensorState
 from baselines.tensor_field_v1.operators import ALONG
 from baselines.tensor_field_v1.scheme import memory_weight
+from groundspeed.baselines.engine import Engine, Step
+from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, entry
+from groundspeed.validation.corpus.edited_source import edited
 
 # the lattice
 

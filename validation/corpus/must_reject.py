@@ -15,6 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone, fields, replace_stage
 from groundspeed.validation.corpus import Entry, common
 from groundspeed.validation.corpus.common import (
@@ -40,9 +43,6 @@ from groundspeed.validation.corpus.common import (
     wrapped,
 )
 from groundspeed.validation.records import tensor_files
-from torch import Tensor
-
-from groundspeed import baselines
 
 NOT_FINITE = "allowed: finite values"
 VALUES = r"^\w+\[[\d, ]*\] .*: got .*, want .*, off by"  # of any field

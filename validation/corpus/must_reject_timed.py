@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone
 from groundspeed.validation.corpus import Entry, common
 from groundspeed.validation.corpus.common import (

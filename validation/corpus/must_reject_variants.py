@@ -10,10 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from groundspeed.baselines.engine import Case, State
-from groundspeed.validation.corpus import Entry, common
-from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
-from groundspeed.validation.corpus.edited_source import edited
 from torch import Tensor
 
 from baselines.energy_flow_v1.case import FlowCase, Spawn, Stop
@@ -22,6 +18,10 @@ from baselines.energy_flow_v1.rules import AS_FOUND, REPAIRED, Rules
 from baselines.lattice_field_v1.cases import BALL, ORBIT
 from baselines.probabilistic_field_v0.case import Images, Patch, Region
 from groundspeed import baselines
+from groundspeed.baselines.engine import Case, State
+from groundspeed.validation.corpus import Entry, common
+from groundspeed.validation.corpus.common import FLOW, LATTICE, PROBABILISTIC, TENSOR, Build
+from groundspeed.validation.corpus.edited_source import edited
 
 WRONG = r": \w+(\[[\d, ]*\])? after .*: got .*, want "  # of any field, on a variant
 

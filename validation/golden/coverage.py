@@ -16,14 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine
 from groundspeed.validation.golden.manifest import place as folder_of
 from groundspeed.validation.records.base import Part, Record, read_toml
 from groundspeed.validation.records.errors import Sealed
 from groundspeed.validation.reference.limits import reached_by
 from groundspeed.validation.reference.places import Limits, Place, outcomes
-
-from groundspeed import baselines
 
 SMALL = 1 << 20  # elements times steps: so much of a case is run
 FEW = 3  # steps of a larger one

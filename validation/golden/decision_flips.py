@@ -8,6 +8,7 @@ two right answers lie on either side, is what a machine may.
 """
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.validation.reference.distance import inexact
 from groundspeed.validation.reference.trajectory import rounded

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, describe
 from groundspeed.validation import machine
 from groundspeed.validation.golden import coverage, run_cache
@@ -31,8 +33,6 @@ from groundspeed.validation.reference.trajectory import (
     stops,
     truth,
 )
-
-from groundspeed import baselines
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> Manifest:

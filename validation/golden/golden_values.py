@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, describe, fields
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests, tensor_files

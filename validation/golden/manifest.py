@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import Part, Record
 from groundspeed.validation.records.errors import BrokenRecord, Sealed
-
-from groundspeed import baselines
 
 BASELINES = baselines.HERE
 

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, describe, fields
 from groundspeed.validation import machine
 from groundspeed.validation.golden import golden_values, manifest
@@ -20,8 +22,6 @@ from groundspeed.validation.records.base import BrokenRecord, Record
 from groundspeed.validation.reference import trajectory
 from groundspeed.validation.reference.envelope import Envelope
 from groundspeed.validation.reference.trajectory import Reference, States
-
-from groundspeed import baselines
 
 FOLDER = digests.ROOT / ".groundspeed" / "kept"
 MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew

@@ -19,6 +19,7 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State
 from groundspeed.validation.inputs.extremes import extremes
 from groundspeed.validation.inputs.moves import LIMIT, MOVED, Proposal, moves, same_kind

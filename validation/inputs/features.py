@@ -9,6 +9,7 @@ import itertools
 import math
 
 import torch
+
 from groundspeed.baselines.engine import Case
 from groundspeed.validation.reference import case_fields
 from groundspeed.validation.reference.case_fields import parts

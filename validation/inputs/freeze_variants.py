@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from groundspeed import baselines
 from groundspeed.baselines.engine import Engine
 from groundspeed.validation.golden import coverage, manifest
 from groundspeed.validation.inputs.aimed import EQUAL, from_own
@@ -22,8 +23,6 @@ from groundspeed.validation.reference import case_fields
 from groundspeed.validation.reference.case_fields import Changes
 from groundspeed.validation.reference.limits import reached_by
 from groundspeed.validation.reference.places import Limits
-
-from groundspeed import baselines
 
 
 def freeze(name: str, tell: Callable[[str], None] = lambda line: None) -> FrozenVariants:

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import RLock
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.inputs import starts

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
+
 from groundspeed.baselines.engine import WIDER, Case, Engine, State, plain
 from groundspeed.validation.inputs.features import kind as kind_of
 from groundspeed.validation.reference import case_fields

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import chain, zip_longest
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine
 from groundspeed.validation.inputs import moves, starts
 from groundspeed.validation.inputs.aimed import Aimed, aimed

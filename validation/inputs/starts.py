@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, product
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, clone, fields
 from groundspeed.validation.reference.distance import inexact
 from groundspeed.validation.reference.trajectory import along

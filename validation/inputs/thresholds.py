@@ -18,6 +18,7 @@ from functools import partial
 from itertools import islice
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State
 from groundspeed.validation.inputs.starts import Recipe, between, far_ends, still
 from groundspeed.validation.reference.envelope import same_decisions

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.validation.inputs import features, starts
 from groundspeed.validation.inputs.moves import Proposal, shape_of

@@ -32,6 +32,8 @@ from itertools import islice, tee
 from threading import RLock
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, replace
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.golden import run_cache
@@ -42,8 +44,6 @@ from groundspeed.validation.parallel.threads import shared
 from groundspeed.validation.reference.distance import ZERO, Distance, inexact
 from groundspeed.validation.reference.envelope import FACTOR, QUANTILE, Envelope, envelope
 from groundspeed.validation.reference.trajectory import Reference, like
-
-from groundspeed import baselines
 
 WORK = 60_000  # operator calls that the envelopes of one case's variants may take
 SENSITIVE, ROUNDED = 8, 4  # members of a variant's envelope

@@ -5,6 +5,7 @@ from functools import cached_property
 from threading import RLock
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.validation.golden import run_cache
 from groundspeed.validation.golden.manifest import Answer

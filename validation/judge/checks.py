@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+
 from groundspeed.baselines.engine import State, replace
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.case_checks import CaseChecks, claim_on

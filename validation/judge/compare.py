@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from torch.testing import assert_close
+
 from groundspeed.baselines.engine import State
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
@@ -13,7 +15,6 @@ from groundspeed.validation.records.digests import same_bits
 from groundspeed.validation.reference.allowance import Allowance
 from groundspeed.validation.reference.branches import NONE, Branches, explicable, far, on_branch
 from groundspeed.validation.reference.distance import ZERO, Distance, distance, inexact, size
-from torch.testing import assert_close
 
 SHOWN = 4  # failures kept of each case
 

@@ -11,6 +11,7 @@ N. V. Smirnov, Ann. Math. Statist. 19, 279 (1948), doi:10.1214/aoms/1177730256.
 """
 
 import torch
+
 from groundspeed.baselines.engine import State
 from groundspeed.validation.judge.compare import report
 from groundspeed.validation.reference.envelope import SENSITIVE, perturbed

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, fields, replace
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.inputs.frozen_variants import VariantRun
@@ -42,8 +44,6 @@ from groundspeed.validation.reference.envelope import rounded_calls
 from groundspeed.validation.reference.trajectory import along, checkpoints, like
 from groundspeed.validation.worker.client import Candidate
 from groundspeed.validation.worker.messages import CandidateFailed, StateSource
-
-from groundspeed import baselines
 
 LARGEST = 1 << 18  # elements; a larger state is not filed, the replay makes it again
 STEPS = 64  # calls that are followed one by one at most

@@ -1,6 +1,7 @@
 """Checks gradients of the final state with respect to the initial state, where a claim has any."""
 
 import torch
+
 from groundspeed.validation.judge.compare import exact_distance, report
 from groundspeed.validation.reference.distance import distance
 from groundspeed.validation.reference.envelope import FACTOR

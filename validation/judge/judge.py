@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Engine
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.claims import Agreement, from_description
@@ -34,8 +36,6 @@ from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.client import Candidate
 from groundspeed.validation.worker.forkserver import COMPILERS
 from groundspeed.validation.worker.memo import MemoizedCandidate
-
-from groundspeed import baselines
 
 
 def judge(

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import torch
+
 from groundspeed.baselines.engine import State, fields
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.case_checks import CaseChecks

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.inputs.frozen_variants import FrozenVariant, VariantRun

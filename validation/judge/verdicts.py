@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from groundspeed import project
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.judge.findings import (
@@ -27,8 +28,6 @@ from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records import digests, results, samples
 from groundspeed.validation.records.base import BrokenRecord, Part, today
 from groundspeed.validation.tiers import Coverage
-
-from groundspeed import project
 
 
 class Status(StrEnum):

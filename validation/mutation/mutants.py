@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone, same
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.mutation import operators as do
 from groundspeed.validation.mutation.operators import Call
 from groundspeed.validation.records import digests
-
-from groundspeed import baselines
 
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
 DROPPED = "without the stage "

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
+
 from groundspeed.baselines.engine import State, clone, fields
 from groundspeed.validation.reference.distance import inexact
-from torch import Tensor
 
 WRONG_CONSTANT = 1e-5  # of each increment
 WRONG_CELL = 1e-3  # of the field's root mean square

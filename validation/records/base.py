@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.errors import BrokenRecord
-from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.base import Part, first_fault
 from groundspeed.validation.records.errors import BrokenRecord
-from pydantic import ValidationError
 
 FOLDER = Path("reports", "results")
 SCHEMA = 1

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import torch
-from groundspeed.validation.records.atomic import replacing
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from groundspeed.validation.records.atomic import replacing
 
 PAIR = "~complex"  # a name that ends so holds pairs (real, imaginary) in its last axis
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+
 from groundspeed.validation.reference.distance import ZERO, Distance, least, widest
 
 FEW = 32  # numbers of a field, of which all sealed errors may be small by luck; and so many times

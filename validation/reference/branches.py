@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
+
 from groundspeed.baselines.engine import State, fields
 from groundspeed.validation.reference.distance import (
     Distance,

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 
 import torch
+
 from groundspeed.baselines.engine import Case, replace
 
 WORKING = ("steps", "device", "timed", "quick", "stored")  # of a case: no physics

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.validation.reference.distance import (
     ZERO,

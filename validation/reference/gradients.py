@@ -9,6 +9,7 @@ can hide, because no two weights are alike.
 from collections.abc import Callable
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, State
 
 

@@ -25,6 +25,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from groundspeed.baselines.engine import Case, Engine, State
 from groundspeed.validation.reference.places import (
     ENGINES,
@@ -40,7 +42,6 @@ from groundspeed.validation.reference.places import (
     place_of,
     plan_of,
 )
-from torch.utils._python_dispatch import TorchDispatchMode
 
 MOST = 1 << 15  # jumps that are followed in one call of a function; a loop may make millions
 

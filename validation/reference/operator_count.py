@@ -1,7 +1,8 @@
 """Operator calls of a step: a measure of work that is the same on every machine."""
 
-from groundspeed.baselines.engine import Case, Engine, State
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from groundspeed.baselines.engine import Case, Engine, State
 
 
 class CallCounter(TorchDispatchMode):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, Run, State, fields
 from groundspeed.validation.reference.distance import Distance, distance, inexact, widest
 from groundspeed.validation.reference.random_rounding import RandomRounding

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+
 from groundspeed.baselines.engine import State, fields
 from groundspeed.validation import discovery
 from groundspeed.validation.discovery import BrokenLeaf

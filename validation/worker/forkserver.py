@@ -9,10 +9,9 @@ from multiprocessing import forkserver, get_context
 from threading import Lock
 from types import ModuleType
 
+from groundspeed import baselines, project
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.worker import allocator, compilers
-
-from groundspeed import baselines, project
 
 SERVER = "groundspeed.validation.worker.server"  # by name, as a command line has it
 PRELOADED = [

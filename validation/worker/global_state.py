@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import torch
+
 from groundspeed.baselines.engine import State
 from groundspeed.validation.records import digests
 

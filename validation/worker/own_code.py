@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+
+from groundspeed import project
 from groundspeed.baselines.engine import Case, Engine, Stage, State, Step, replace, same
 from groundspeed.validation import discovery
 from groundspeed.validation.records import digests
-
-from groundspeed import project
 
 WRAPPERS = ("func", "__wrapped__", "py_func", "_torchdynamo_orig_callable", "__func__")
 

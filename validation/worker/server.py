@@ -17,6 +17,8 @@ from pathlib import Path
 from sysconfig import get_path
 
 import torch
+
+from groundspeed import baselines, project
 from groundspeed.baselines.engine import Case, Engine, State, Step, clone, replace
 from groundspeed.baselines.foreign import call_counts
 from groundspeed.validation import discovery
@@ -30,8 +32,6 @@ from groundspeed.validation.reference.gradients import own_gradients
 from groundspeed.validation.worker import compilers, global_state
 from groundspeed.validation.worker.messages import CLAIM, FILES
 from groundspeed.validation.worker.own_code import OwnCode
-
-from groundspeed import baselines, project
 
 RACES, RACE_S = 5, 0.5  # runs in which a race is sought, and processor time for more of them
 WATCHED = 1 << 18  # elements of a state that is compared at every call; of larger ones, at a few

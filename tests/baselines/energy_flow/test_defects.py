@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 from energy_flow_runs import after, column, tiny, variants
-from groundspeed.baselines.engine import clone
 
 import baselines.energy_flow_v0 as v0
 import baselines.energy_flow_v1 as v1
@@ -18,6 +17,7 @@ from baselines.energy_flow_v1.collect import candidates
 from baselines.energy_flow_v1.laws import repeat_change
 from baselines.energy_flow_v1.network import draw_mapper, draw_mover, ready, surface
 from baselines.energy_flow_v1.travel import loop_step
+from groundspeed.baselines.engine import clone
 
 torch.set_num_threads(1)
 

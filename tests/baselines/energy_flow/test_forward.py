@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 import torch
 from energy_flow_runs import after, column, tiny
-from groundspeed.baselines.engine import clone, fields
 
 import baselines.energy_flow_v0 as v0
 import baselines.energy_flow_v1 as v1
 from baselines.energy_flow_v1.network import draw_mapper, ready, surface
+from groundspeed.baselines.engine import clone, fields
 
 torch.set_num_threads(1)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import memray
 import pytest
 import torch
-from groundspeed.baselines.engine import clone
 
 import baselines.energy_flow_v0 as v0
 import baselines.energy_flow_v1 as v1
@@ -16,6 +15,7 @@ from baselines.energy_flow_v1.collect import strengths
 from baselines.energy_flow_v1.geometry import distance
 from baselines.energy_flow_v1.network import draw_mover, ready
 from baselines.energy_flow_v1.travel import loop_step
+from groundspeed.baselines.engine import clone
 from optimizations.energy_flow_numba.implementation import engine as native
 from optimizations.energy_flow_v0_scatter.implementation import adopt as adopt_rows
 from optimizations.energy_flow_v0_spatial_hash.implementation import SpatialHash

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from groundspeed.baselines.engine import clone, replace
 
 from baselines.lattice_field_v1 import engine as frozen
+from groundspeed.baselines.engine import clone, replace
 from optimizations.lattice_field_wavefront import implementation as plane
 from optimizations.lattice_field_wavefront_3d import implementation as box
 

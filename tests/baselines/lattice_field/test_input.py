@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from groundspeed.baselines.engine import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ import baselines.lattice_field_v1 as v1
 from baselines.lattice_field_v0 import FoundCase
 from baselines.lattice_field_v1 import Bodies, Gaussian, LatticeCase
 from baselines.lattice_field_v1.scheme import refuse_bad_state
+from groundspeed.baselines.engine import replace
 
 torch.set_num_threads(1)
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from groundspeed.baselines.engine import replace_stage
 from torch import Tensor
 
 from baselines.lattice_field_v1 import engine
 from baselines.lattice_field_v1.laws import invariant
 from baselines.lattice_field_v1.state import axes
+from groundspeed.baselines.engine import replace_stage
 
 torch.set_num_threads(1)
 

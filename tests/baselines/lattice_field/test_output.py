@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from groundspeed.baselines.engine import clone
-from groundspeed.validation.records import digests
 
 from baselines.lattice_field_v1 import engine as baseline
+from groundspeed.baselines.engine import clone
+from groundspeed.validation.records import digests
 from optimizations.lattice_field_checkpointed.checkpoints import Checkpoints
 from optimizations.lattice_field_checkpointed.implementation import Counted, adopt, checkpointed
 from optimizations.lattice_field_recorded import recording

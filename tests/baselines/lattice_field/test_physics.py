@@ -8,7 +8,6 @@ import math
 
 import pytest
 import torch
-from groundspeed.baselines.engine import replace
 
 import baselines.lattice_field_v0 as v0
 import baselines.lattice_field_v1 as v1
@@ -16,6 +15,7 @@ from baselines.lattice_field_v0 import FoundCase
 from baselines.lattice_field_v1 import Gaussian, LatticeCase, Packet, Well
 from baselines.lattice_field_v1.laws import central_energy, invariant
 from baselines.lattice_field_v1.state import axes
+from groundspeed.baselines.engine import replace
 
 torch.set_num_threads(1)
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from groundspeed.baselines.engine import clone
 
 from baselines.lattice_field_v1 import engine as baseline
 from baselines.lattice_field_v1.state import Packet
+from groundspeed.baselines.engine import clone
 from optimizations.lattice_field_refined.grids import Box, outer_faces, refined
 from optimizations.lattice_field_refined.implementation import adopt, composite, observe, on_box
 

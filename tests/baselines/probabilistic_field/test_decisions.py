@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 import torch
-from groundspeed.baselines.engine import clone, fields
 
 from baselines.probabilistic_field_v0.assembly import assemble
 from baselines.probabilistic_field_v0.case import FieldCase
@@ -15,6 +14,7 @@ from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
 from baselines.probabilistic_field_v1.laws import account_open
 from baselines.probabilistic_field_v1.rules import CORRECTED
 from groundspeed import baselines
+from groundspeed.baselines.engine import clone, fields
 
 V0, V1 = (baselines.load(f"probabilistic_field_v{k}") for k in (0, 1))
 both = pytest.mark.parametrize("engine", [V0, V1], ids=["v0", "v1"])

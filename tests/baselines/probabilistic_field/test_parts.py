@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from groundspeed.baselines.engine import clone, fields, replace
 
 from baselines import probabilistic_field_v1 as v1
 from baselines.probabilistic_field_v0.state import BRANCHES, FRACTIONS
@@ -12,6 +11,7 @@ from baselines.probabilistic_field_v0.transport import diffuse
 from baselines.probabilistic_field_v0.workspace import push_and_seed
 from baselines.probabilistic_field_v1.rules import CORRECTED
 from groundspeed import baselines
+from groundspeed.baselines.engine import clone, fields, replace
 from optimizations.probabilistic_field_blocked.implementation import engine as blocked
 
 ENGINE, V0 = v1.engine, baselines.load("probabilistic_field_v0")

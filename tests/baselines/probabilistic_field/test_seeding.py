@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from groundspeed.validation import discovery
 
 from baselines.probabilistic_field_v0.rules import (
     INACTIVE,
@@ -14,6 +13,7 @@ from baselines.probabilistic_field_v0.rules import (
 )
 from baselines.probabilistic_field_v0.workspace import offsets
 from groundspeed import baselines
+from groundspeed.validation import discovery
 from optimizations.probabilistic_field_blocked.nodes import exchange
 from optimizations.probabilistic_field_blocked.stepping import LOOK_UP
 

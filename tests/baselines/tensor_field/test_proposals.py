@@ -6,10 +6,10 @@ import warnings
 import pytest
 import torch
 import torch.nn.functional as F
-from groundspeed.baselines.engine import clone, replace
 
 import baselines.tensor_field_v1 as v1
 from baselines.tensor_field_v1.laws import LAWS
+from groundspeed.baselines.engine import clone, replace
 from optimizations.tensor_field_blocked.implementation import engine as blocked
 from optimizations.tensor_field_combined.implementation import engine as combined
 

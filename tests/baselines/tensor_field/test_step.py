@@ -8,7 +8,6 @@ import math
 
 import pytest
 import torch
-from groundspeed.baselines.engine import clone, replace, replace_stage
 
 import baselines.tensor_field_v0 as v0
 import baselines.tensor_field_v1 as v1
@@ -22,6 +21,7 @@ from baselines.tensor_field_v1.diagnostics import (
     unitarity_deviation,
 )
 from baselines.tensor_field_v1.scheme import collapsed, memory_weight
+from groundspeed.baselines.engine import clone, replace, replace_stage
 
 torch.set_num_threads(1)
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from PIL import Image
+
 from groundspeed.tools.asv_support import site as asv_support_site
 from groundspeed.tools.asv_support.checkout import bring
 from groundspeed.validation import machine
 from groundspeed.validation.judge.verdicts import digest_now
 from groundspeed.validation.records import digests, results
-from PIL import Image
 
 pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are costly: one worker
 with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may be another worker

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from asv_runner.benchmarks.mark import SkipNotImplemented
+
 from groundspeed.tools import suite
 from groundspeed.tools.asv_support import environment, site
 from groundspeed.validation import machine

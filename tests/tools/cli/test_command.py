@@ -12,13 +12,13 @@ from importlib import import_module
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import clone
 from groundspeed.tools import __main__, console
 from groundspeed.tools.cli import app, listing
 from groundspeed.tools.cli.scaffold import files, implementation
 from groundspeed.validation.records import digests
-
-from groundspeed import baselines
 
 WRONG = {
     "unknown verb": (["fly"], 2, "fly"),

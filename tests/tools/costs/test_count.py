@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from groundspeed.tools.costs import budget
 from groundspeed.tools.costs.dispatch_counter import Count, Line
 from groundspeed.validation import discovery, machine

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, Stage
 from groundspeed.tools.costs import count, dispatch_counter, minimum_work
 from groundspeed.tools.costs.dispatch_counter import HostAccess, Operators
-
-from groundspeed import baselines
 
 HERE = "tests/tools/costs/test_dispatch_counter.py"
 N = 64

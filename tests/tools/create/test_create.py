@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from groundspeed.baselines.foreign import read_origin
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox

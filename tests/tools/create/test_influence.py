@@ -4,6 +4,7 @@ import ast
 
 import numpy as np
 import pytest
+
 from groundspeed.tools.create.influence import Moved, defined
 
 

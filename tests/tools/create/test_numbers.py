@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+
 from groundspeed.baselines.foreign import numeric_leaves
 from groundspeed.baselines.foreign.answer_files import AnswerFiles
 from groundspeed.baselines.foreign.fresh_starts import fresh

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from groundspeed.baselines.foreign import pytest_runner, sandbox
 from groundspeed.baselines.foreign.frame_locals import kept_locals
 from groundspeed.baselines.foreign.program import run

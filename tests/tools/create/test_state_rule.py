@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from groundspeed.baselines.foreign import call_counts
 from groundspeed.baselines.foreign.live_step import Live, Working
 from groundspeed.baselines.foreign.sandbox import Broken, Program, Sandbox

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+
 from groundspeed.tools.cli import recheck
 from groundspeed.tools.experiments import compare_commits, compare_commits_worker
 from groundspeed.tools.experiments.compare_commits import ComparedCase

@@ -4,6 +4,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
+
 from groundspeed.tools.experiments import error_rates
 from groundspeed.tools.experiments.error_rates import ErrorRateRun, Experiment
 from groundspeed.tools.records import machine_load

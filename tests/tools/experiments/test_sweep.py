@@ -6,6 +6,8 @@ import sys
 from dataclasses import replace
 
 import pytest
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import replace_stage
 from groundspeed.tools import process
 from groundspeed.tools.experiments import heatmap, sweep, sweep_sizes, sweep_worker
@@ -13,8 +15,6 @@ from groundspeed.tools.experiments.sweep import WAITING, Scenario
 from groundspeed.tools.records import conditions
 from groundspeed.validation import discovery
 from groundspeed.validation.claims import Agreement
-
-from groundspeed import baselines
 
 ASKED = {"optimization": "x", "size": "16³", "dtype": "float32", "budget_s": 0.0}
 BASE = baselines.load("lattice_field_v1")

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from groundspeed.tools.__main__ import main
 from groundspeed.tools.costs.dispatch_counter import Operators, counting
 from groundspeed.tools.profiling import (

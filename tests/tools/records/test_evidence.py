@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from groundspeed.tools.cli import listing, pipeline
 from groundspeed.tools.records import conditions as here
 from groundspeed.tools.records import evidence

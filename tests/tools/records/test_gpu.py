@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.device import moved, on_device
 from groundspeed.tools.cli import bench, gpu
 from groundspeed.tools.records import evidence
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests
-
-from groundspeed import baselines
 
 ENGINES = ("energy_flow", "lattice_field", "probabilistic_field", "tensor_field")
 CASES = {

@@ -1,6 +1,7 @@
 """Figures as people read them."""
 
 import pytest
+
 from groundspeed.tools.records import quantities
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+
 from groundspeed.tools.cli import listing
 from groundspeed.tools.records.evidence import Evidence
 from groundspeed.tools.reporting import league, targets

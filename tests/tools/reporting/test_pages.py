@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.reporting import pages as reporting_pages

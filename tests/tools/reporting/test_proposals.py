@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from groundspeed.tools.reporting import proposals
 from groundspeed.tools.reporting.proposals import Decision, Proposal
 from groundspeed.validation import discovery

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from groundspeed.tools.rendering.templates import END, START
 
 ROOT = Path(__file__).resolve().parents[3]

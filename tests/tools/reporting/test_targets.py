@@ -4,6 +4,7 @@ import tomllib
 from types import SimpleNamespace
 
 import pytest
+
 from groundspeed.tools.cli import pipeline
 from groundspeed.tools.reporting import targets
 from groundspeed.validation import discovery

@@ -1,6 +1,7 @@
 """Figures come out of their samples again, whatever the verdict was."""
 
 import pytest
+
 from groundspeed.tools.reporting import sample_store, verification
 from groundspeed.validation.judge.verdicts import CaseResult, Status, Summary, Verdict
 from groundspeed.validation.records import results, samples

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
 from groundspeed.tools.costs.dispatch_counter import Count, Line
 from groundspeed.tools.experiments import sweep_sizes
 from groundspeed.tools.records.conditions import conditions
@@ -105,6 +106,7 @@ def test_the_machine_measures_itself(monkeypatch):
 
 def test_a_stream_moves_what_it_is_said_to_move():
     import numpy as np
+
     from groundspeed.tools.roofline.peaks import copy, in_place, read
 
     a, b = np.arange(8.0), np.full(8, 10.0)

@@ -1,6 +1,7 @@
 """What adopting and reading a state add to a step, with made-up seconds."""
 
 import pytest
+
 from groundspeed.tools.timing import charges
 from groundspeed.tools.timing.worker_client import Heard
 

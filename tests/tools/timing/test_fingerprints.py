@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from groundspeed.tools.timing import output_check, runners
 from groundspeed.tools.timing.fingerprints import PIECE, bit_sum, changed_bytes, moved, of_field
 from groundspeed.validation.judge.compare import exact_distance

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, Stage
 from groundspeed.tools.timing.interleaved import AUDIT_S, AUDITS, Rounds
 from groundspeed.tools.timing.runners import Control, Runner

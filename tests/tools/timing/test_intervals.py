@@ -6,6 +6,7 @@ from itertools import accumulate
 from statistics import stdev
 
 import pytest
+
 from groundspeed.tools.timing import intervals
 from groundspeed.tools.timing.intervals import Interval
 

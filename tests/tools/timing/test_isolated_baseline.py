@@ -10,6 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from groundspeed import baselines
 from groundspeed.tools.records.conditions import ALLOCATOR, conditions
 from groundspeed.tools.timing import output_check, runners, sanity, worker_client
 from groundspeed.tools.timing import session as timing_session
@@ -17,8 +19,6 @@ from groundspeed.tools.timing import worker as timing_worker
 from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 from groundspeed.tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
 from groundspeed.validation.records import samples
-
-from groundspeed import baselines
 
 LATTICE = "lattice_field_v1"
 

@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+
+from baselines.lattice_field_v1 import engine as right
+from groundspeed import baselines
 from groundspeed.baselines.engine import clone
 from groundspeed.tools.timing import (
     aggregate,
@@ -28,9 +31,6 @@ from groundspeed.tools.timing.fingerprints import (
 from groundspeed.tools.timing.worker_client import Heard
 from groundspeed.validation.judge.verdicts import CaseSummary, Status, Summary
 from groundspeed.validation.tiers import Coverage
-
-from baselines.lattice_field_v1 import engine as right
-from groundspeed import baselines
 
 CASE = "odd_2d"
 

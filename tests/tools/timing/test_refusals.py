@@ -6,6 +6,7 @@ import random
 import re
 
 import pytest
+
 from groundspeed.tools.timing import intervals
 from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation import machine

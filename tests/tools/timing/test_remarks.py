@@ -1,6 +1,7 @@
 """What is said of a case whose word is no stronger."""
 
 import pytest
+
 from groundspeed.tools.timing.remarks import AGAIN, remark
 
 FASTER = {"ratio": 0.5, "low": 0.45, "high": 0.55, "cpu_ratio": 0.5, "cpu_low": 0.4}

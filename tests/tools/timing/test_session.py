@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from groundspeed.tools import process
 from groundspeed.tools.cli import bench
 from groundspeed.tools.process import Died

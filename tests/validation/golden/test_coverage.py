@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.tools.cli import check
 from groundspeed.validation.golden import coverage
 from groundspeed.validation.golden.coverage import (
@@ -17,8 +19,6 @@ from groundspeed.validation.inputs.frozen_variants import INPUTS
 from groundspeed.validation.records.errors import Sealed
 from groundspeed.validation.reference.limits import coverage_of
 from groundspeed.validation.reference.places import Limits, Place
-
-from groundspeed import baselines
 
 CLAMP = Place("some_v1/a.py", 3, "clamp", "x.clamp(0, 1)")
 LESS = Place("some_v1/a.py", 2, "lt", "x < 1")

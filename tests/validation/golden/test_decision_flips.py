@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, Stage
 from groundspeed.validation.golden.decision_flips import allowed_flips, decisions, flips
 from groundspeed.validation.golden.freeze import check_decisions

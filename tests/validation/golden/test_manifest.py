@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from conftest import ROOT
+
 from groundspeed.validation.records import tensor_files
 from groundspeed.validation.records.git import git
 

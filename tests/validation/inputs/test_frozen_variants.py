@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.inputs import features, starts
 from groundspeed.validation.inputs.frozen_variants import (
@@ -17,8 +19,6 @@ from groundspeed.validation.inputs.moves import KINDS, Proposal
 from groundspeed.validation.inputs.tried import tried
 from groundspeed.validation.reference.case_fields import LIKE, changed
 from groundspeed.validation.reference.trajectory import along
-
-from groundspeed import baselines
 
 ENGINES = ("lattice_field_v1", "tensor_field_v1", "probabilistic_field_v1", "energy_flow_v1")
 STILL = {"probabilistic_field_v1": ["part"]}  # only large cases have it

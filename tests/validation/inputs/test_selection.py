@@ -4,6 +4,9 @@ from collections import Counter
 
 import pytest
 import torch
+
+from baselines.energy_flow_v1.given import Ties
+from groundspeed import baselines
 from groundspeed.validation.inputs.aimed import on_edges, tried_or_refused
 from groundspeed.validation.inputs.freeze_variants import unmoved
 from groundspeed.validation.inputs.moves import Proposal, belong_together, moves, shapes
@@ -12,9 +15,6 @@ from groundspeed.validation.inputs.thresholds import Aim
 from groundspeed.validation.inputs.tried import tried
 from groundspeed.validation.records.errors import Sealed
 from groundspeed.validation.reference.case_fields import LIKE, MADE, changed
-
-from baselines.energy_flow_v1.given import Ties
-from groundspeed import baselines
 
 
 @pytest.fixture(scope="module")

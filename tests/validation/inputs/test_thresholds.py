@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import replace
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.inputs.starts import far_ends, start_of
@@ -17,8 +19,6 @@ from groundspeed.validation.judge.compare import Check, compare
 from groundspeed.validation.judge.findings import CaseResult
 from groundspeed.validation.reference.allowance import Allowance
 from groundspeed.validation.reference.envelope import same_decisions
-
-from groundspeed import baselines
 
 DECIDING = [("probabilistic_field_v1", ""), ("energy_flow_v1", "tiny_steps")]
 

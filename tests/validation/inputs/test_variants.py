@@ -6,6 +6,8 @@ import sys
 
 import pytest
 import torch
+
+from baselines.lattice_field_v1 import engine as base
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.inputs import variants
@@ -15,8 +17,6 @@ from groundspeed.validation.judge.case_reference import CaseReference
 from groundspeed.validation.judge.checks import run_checks
 from groundspeed.validation.worker.client import Candidate
 from groundspeed.validation.worker.global_state import BLOCKS, poison, with_layout
-
-from baselines.lattice_field_v1 import engine as base
 
 torch.set_num_threads(1)
 CASE = "odd_2d"

@@ -6,6 +6,8 @@ from threading import Event
 from types import SimpleNamespace
 
 import pytest
+
+from groundspeed import baselines
 from groundspeed.tools.cli.validate import next_step, undecided
 from groundspeed.validation import discovery
 from groundspeed.validation.inputs.variants import informative_cases
@@ -15,8 +17,6 @@ from groundspeed.validation.judge.mutation_score import Recorded
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.messages import CandidateFailed
-
-from groundspeed import baselines
 
 FAULTS = """
 import resource, sys, torch

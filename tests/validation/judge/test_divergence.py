@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+
 from groundspeed.validation.judge.divergence import histogram
 
 WRONG = """

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from groundspeed.baselines.engine import Stage
 from groundspeed.validation.calibration import heat
 from groundspeed.validation.calibration.rule_table import InProcess

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+
 from groundspeed.validation import machine
 from groundspeed.validation.records import results
 
@@ -109,11 +110,10 @@ def test_a_changed_byte_makes_a_verdict_stale(scratch):
 
 def test_a_case_on_which_anything_passes_is_refused(scratch):
     """Fields at rest that are not declared fixed: `fixed` emptied, the resting mass remains."""
+    from baselines.lattice_field_v1 import engine
     from groundspeed.baselines.engine import replace
     from groundspeed.validation.judge.case_reference import Vacuous, refuse_vacuity
     from groundspeed.validation.reference.trajectory import reference
-
-    from baselines.lattice_field_v1 import engine
 
     case = engine.cases["odd_2d"]
     with pytest.raises(Vacuous, match="chi never changes"):
@@ -122,10 +122,10 @@ def test_a_case_on_which_anything_passes_is_refused(scratch):
 
 def test_a_zero_reference_is_refused_as_vacuous():
     import torch
-    from groundspeed.validation.judge.case_reference import Vacuous, refuse_vacuity
-    from groundspeed.validation.reference.trajectory import Reference
 
     from baselines.lattice_field_v1 import engine
+    from groundspeed.validation.judge.case_reference import Vacuous, refuse_vacuity
+    from groundspeed.validation.reference.trajectory import Reference
 
     case = engine.cases["odd_2d"]
     start = engine.initial(case)
@@ -137,6 +137,7 @@ def test_a_zero_reference_is_refused_as_vacuous():
 
 def test_bits_and_not_only_values_are_compared():
     import torch
+
     from groundspeed.validation.judge.compare import exact_distance
 
     assert exact_distance(torch.zeros(3), -torch.zeros(3)).largest > 0

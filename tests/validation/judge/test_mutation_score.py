@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.tools.selftest import judged_controls
 from groundspeed.validation import machine
 from groundspeed.validation.claims import Agreement
@@ -15,8 +17,6 @@ from groundspeed.validation.judge.mutation_score import Score
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.mutation import mutants
 from groundspeed.validation.records import results
-
-from groundspeed import baselines
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from judging_processes import end_at_once
+
 from groundspeed.validation import machine
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import BrokenRecord
-from judging_processes import end_at_once
 
 LEAF = "lattice_field_null"
 WORDS = [sys.executable, "-m", "groundspeed", "validate", LEAF]
@@ -110,11 +111,11 @@ def test_a_verdict_with_one_word_changed_is_believed_by_nobody(scratch):
 
 def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
     import torch
+
+    from baselines.lattice_field_v1 import engine
     from groundspeed.validation.golden import run_cache
     from groundspeed.validation.reference.distance import Distance
     from groundspeed.validation.reference.envelope import Envelope
-
-    from baselines.lattice_field_v1 import engine
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -139,9 +140,9 @@ def test_a_damaged_envelope_is_measured_again(tmp_path, monkeypatch):
 def test_what_another_number_of_threads_has_made_is_another_run(tmp_path, monkeypatch):
     """Two threads add in another order, and exact claims are held to every bit."""
     import torch
-    from groundspeed.validation.golden import run_cache
 
     from baselines.lattice_field_v1 import engine
+    from groundspeed.validation.golden import run_cache
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -157,11 +158,11 @@ def test_what_another_number_of_threads_has_made_is_another_run(tmp_path, monkey
 
 def test_a_kept_run_is_believed_only_if_it_is_what_was_written(tmp_path, monkeypatch):
     import torch
+
+    from baselines.lattice_field_v1 import engine
     from groundspeed.validation.golden import run_cache
     from groundspeed.validation.records import tensor_files
     from groundspeed.validation.reference import trajectory
-
-    from baselines.lattice_field_v1 import engine
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     torch.set_num_threads(1)
@@ -187,13 +188,13 @@ def test_a_kept_run_with_another_end_than_the_sealed_one_is_made_again(
 ):
     """Written anew by another engine, digests and all."""
     import torch
+
+    from baselines.lattice_field_v1 import engine
+    from groundspeed import baselines
     from groundspeed.baselines.engine import replace
     from groundspeed.validation import machine
     from groundspeed.validation.golden import manifest, run_cache
     from groundspeed.validation.records import digests
-
-    from baselines.lattice_field_v1 import engine
-    from groundspeed import baselines
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     seal = manifest.manifest(engine.name)
@@ -217,10 +218,9 @@ def test_a_kept_run_with_another_end_than_the_sealed_one_is_made_again(
 
 
 def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, monkeypatch):
+    from baselines.lattice_field_v1 import engine
     from groundspeed.baselines.engine import replace
     from groundspeed.validation.golden import run_cache
-
-    from baselines.lattice_field_v1 import engine
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     case = engine.cases["odd_2d"]
@@ -229,9 +229,8 @@ def test_runs_of_an_engine_that_is_not_the_sealed_one_are_never_kept(tmp_path, m
 
 
 def test_a_newer_judge_clears_what_the_older_kept(tmp_path, monkeypatch):
-    from groundspeed.validation.golden import run_cache
-
     from baselines.lattice_field_v1 import engine
+    from groundspeed.validation.golden import run_cache
 
     monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
     (tmp_path / "older").mkdir()

@@ -1,10 +1,10 @@
 """To allow more than before needs a reason; each allowance says where it comes from."""
 
 import pytest
-from groundspeed.validation.claims import Agreement
-from groundspeed.validation.judge.previous_tolerance import Standard, of, refusal
 
 from baselines.lattice_field_v1 import engine
+from groundspeed.validation.claims import Agreement
+from groundspeed.validation.judge.previous_tolerance import Standard, of, refusal
 
 
 def claim(level, **more):

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Engine
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.inputs.frozen_variants import frozen_variants
@@ -12,8 +14,6 @@ from groundspeed.validation.reference.case_fields import changed
 from groundspeed.validation.reference.trajectory import along
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.messages import Raised
-
-from groundspeed import baselines
 
 EVERY = Coverage.EVERYDAY
 

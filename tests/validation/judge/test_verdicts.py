@@ -3,6 +3,8 @@
 import sys
 
 import pytest
+
+from baselines.lattice_field_v1 import engine
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.claims import Agreement, described, from_description
 from groundspeed.validation.judge import verdicts
@@ -12,8 +14,6 @@ from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import BrokenLeaf
 from groundspeed.validation.tiers import Coverage
-
-from baselines.lattice_field_v1 import engine
 
 CLAIM = Agreement(engine=engine, level="exact", because="it is the same")
 RIGHT = CaseResult(checks=3)

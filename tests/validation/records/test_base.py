@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import BaseModel
+
+from groundspeed import tools, validation
 from groundspeed.validation import machine
 from groundspeed.validation.judge.findings import CaseResult, Finding
 from groundspeed.validation.judge.verdicts import Status, Summary, Verdict
 from groundspeed.validation.records import results, tensor_files
 from groundspeed.validation.records.base import BrokenRecord, Part, Record
 from groundspeed.validation.tiers import Coverage
-from pydantic import BaseModel
-
-from groundspeed import tools, validation
 
 
 class Note(Record):

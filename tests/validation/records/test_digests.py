@@ -1,6 +1,7 @@
 """A verdict rests on every leaf that its code imports, however the import is written."""
 
 import pytest
+
 from groundspeed.validation.records import digests
 
 

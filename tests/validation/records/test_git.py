@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+
 from groundspeed.validation.records import git as asked
 from groundspeed.validation.records.git import git, history_is_cut, working_tree
 

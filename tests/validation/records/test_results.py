@@ -5,6 +5,7 @@ import json
 import threading
 
 import pytest
+
 from groundspeed.validation import machine
 from groundspeed.validation.records import results, samples
 from groundspeed.validation.records.base import BrokenRecord, Part

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, Stage
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.case_checks import CaseChecks

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
 from groundspeed.baselines.engine import replace
 from groundspeed.validation.calibration import heat, lorenz96
 from groundspeed.validation.judge.compare import Check, finding

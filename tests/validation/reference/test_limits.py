@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, Stage
 from groundspeed.validation.reference.limits import Conditions
 from groundspeed.validation.reference.places import Limits, Place
-
-from groundspeed import baselines
 
 
 class Cells(NamedTuple):

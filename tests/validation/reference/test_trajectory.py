@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, Law, Stage, replace
 from groundspeed.validation.golden.decision_flips import allowed_flips
 from groundspeed.validation.golden.manifest import manifest
 from groundspeed.validation.reference import trajectory
-
-from groundspeed import baselines
 
 torch.set_num_threads(1)
 CELLS = 64

@@ -6,12 +6,12 @@ import sys
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.tools import process
 from groundspeed.validation import machine
 from groundspeed.validation.records.digests import ROOT
 from groundspeed.validation.worker import compilers, forkserver, server
-
-from groundspeed import baselines
 
 ENGINE = "lattice_field_v1"
 SWITCHES = ["TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE", "TORCHDYNAMO_SUPPRESS_ERRORS",

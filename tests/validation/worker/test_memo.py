@@ -5,6 +5,8 @@ from contextlib import suppress
 
 import pytest
 import torch
+
+from groundspeed import baselines
 from groundspeed.tools.selftest import judged_controls
 from groundspeed.validation import discovery
 from groundspeed.validation.judge import mutation_score
@@ -12,8 +14,6 @@ from groundspeed.validation.mutation import mutants
 from groundspeed.validation.records import digests
 from groundspeed.validation.worker import forkserver
 from groundspeed.validation.worker.memo import SMALL, MemoizedCandidate
-
-from groundspeed import baselines
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+
 from groundspeed.baselines.engine import Case, Engine, Stage, clone, replace, replace_stage
 from groundspeed.validation import discovery
 from groundspeed.validation.claims import Agreement

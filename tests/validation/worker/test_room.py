@@ -5,12 +5,12 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+
+from groundspeed import baselines
 from groundspeed.tools import __main__
 from groundspeed.validation.records.digests import ROOT
 from groundspeed.validation.records.errors import Refused
 from groundspeed.validation.worker import client
-
-from groundspeed import baselines
 
 ENGINE, CASE = baselines.load("lattice_field_v1"), "odd_2d"
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from groundspeed.validation.records.digests import ROOT
 
 HELPER = """

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from groundspeed.validation.worker import server
 
 from groundspeed import baselines
+from groundspeed.validation.worker import server
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import memray
+
 from groundspeed.tools.profiling.program.source_scope import Own
 
 

@@ -9,12 +9,13 @@ import hashlib
 from time import perf_counter
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
+
 from groundspeed.tools.costs import operator_cost
 from groundspeed.tools.costs.cost_summary import COLUMNS, Line
 from groundspeed.tools.costs.dispatch_counter import Operators
 from groundspeed.tools.profiling.instruments.value_hash import Unknown, update
 from groundspeed.tools.profiling.program.source_scope import Own
-from torch.utils._python_dispatch import _disable_current_modes
 
 LARGE = 4096  # bytes; a smaller result may be equal by chance
 

@@ -5,11 +5,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from groundspeed import baselines
 from groundspeed.tools.target import PACKAGES, Target, resolve
 from groundspeed.validation import discovery
 from groundspeed.validation.records import digests
-
-from groundspeed import baselines
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
-from groundspeed.tools.profiling.program.source_scope import Own
-
 from groundspeed import project
+from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
 from groundspeed.short_names import ShortNames
+from groundspeed.tools.profiling.program.source_scope import Own
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
 HERE = str(project.HARNESS)
@@ -37,9 +36,9 @@ class EngineRun:
 
     def __init__(self, target: dict, threads: int):
         import torch
-        from groundspeed.validation import discovery, machine
 
         from groundspeed import baselines
+        from groundspeed.validation import discovery, machine
 
         torch.set_num_threads(threads)
         try:
