@@ -122,9 +122,7 @@ def import_folders(place: Path = ROOT) -> list[str]:
 
 def make_importable() -> None:
     """Put the project's modules on the import path, before installed ones."""
-    folders = import_folders()
-    if sys.path[: len(folders)] != folders:
-        sys.path[:] = folders + [p for p in sys.path if p not in folders]
+    sys.path[:0] = [folder for folder in import_folders() if folder not in sys.path]
 
 
 def place_of(path: Path) -> str:

@@ -5,6 +5,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # asv does not
 
-from groundspeed.validation import leaf_imports  # noqa: E402
+from groundspeed.validation.records import leaf_imports  # noqa: E402
 
 leaf_imports.install()

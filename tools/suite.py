@@ -62,7 +62,7 @@ class Suite(ABC):
             return reuse(Path(handed), self.optimization, tree)
         if tree == ROOT:
             return ask(ROOT, "measure", self.optimization)
-        with measurable(tree, ROOT) as whole:
+        with measurable(Path(os.environ["ASV_ENV_DIR"]) / "project") as whole:
             return ask(whole, "measure", self.optimization)
 
     def track_relative_time(self, found: Found, case: str = "") -> dict:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from groundspeed import project
-from groundspeed.validation import leaf_imports
-from groundspeed.validation.records import digests
+from groundspeed.validation.records import digests, leaf_imports
 from groundspeed.validation.records.errors import BrokenLeaf
 
 if TYPE_CHECKING:

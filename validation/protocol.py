@@ -172,7 +172,7 @@ def rules_of_the_judge() -> list[Path]:
     own = [p for p in own if p.name != "__init__.py"]
     rules = [p for p in own if p.relative_to(folder).as_posix() not in NO_RULES]
     contract = [root / "baselines" / name for name in CONTRACT]
-    return rules + contract + [folder / "leaf_imports.py"]
+    return rules + contract + [folder / "records" / "leaf_imports.py"]
 
 
 PASSED = ("exact verified", "rounding verified", "approximate verified")

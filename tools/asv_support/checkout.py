@@ -1,33 +1,68 @@
 """A commit's implementation with today's judge and clock, in one tree."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from groundspeed import project
+from groundspeed.validation.protocol import CONTRACT
+from groundspeed.validation.records.git import git
 from groundspeed.validation.records.results import FOLDER
 
 UNDER_TEST = ("baselines", "optimizations")
-STICK = ("validation", "tools")
+# In groundspeed's own repository the measuring stick lies beside the code under test.
+STICK = (
+    "groundspeed", "validation", "tools", "baselines/foreign",
+    *(f"baselines/{name}" for name in CONTRACT),
+)  # fmt: skip
+
+
+def under_test() -> list[str]:
+    """What of a commit is measured, as paths from the top of the repository."""
+    if project.ROOT == project.HARNESS:
+        return [*UNDER_TEST]
+    top = project.repository() or project.ROOT
+    return [os.path.relpath(folder, top) for folder in {project.ROOT, project.CODE}]
 
 
 @contextmanager
-def measurable(commit: Path, stick: Path) -> Iterator[Path]:
-    """``commit``'s engines and optimizations beside the judge and the clock of ``stick``.
+def measurable(top: Path) -> Iterator[Path]:
+    """The project of the checkout at ``top``, in a copy, under today's judge and clock.
 
     The evidence on file comes along: a verdict still holds where every file that it rests on is
     the same. Gone on leaving.
     """
     with TemporaryDirectory(prefix="groundspeed-") as place:
-        tree = Path(place).resolve()
-        origins = dict.fromkeys(UNDER_TEST, commit) | dict.fromkeys(STICK, stick)
-        for package, origin in origins.items():
-            bring(origin / package, tree / package)
-        if (stick / FOLDER).is_dir():
-            bring(stick / FOLDER, tree / FOLDER)
+        whole = Path(place).resolve()
+        for file in files(top):
+            bring(top / file, whole / file)
+        tree = whole / project.prefix()
+        if project.ROOT == project.HARNESS:
+            for part in STICK:
+                bring(project.HARNESS / part, tree / part)
+        shutil.rmtree(tree / FOLDER, ignore_errors=True)
+        bring(project.ROOT / FOLDER, tree / FOLDER)
         yield tree
 
 
+def files(top: Path) -> list[str]:
+    """Files of a checkout that are under test; what git ignores there is not."""
+    wanted = under_test()
+    if (top / ".git").exists():
+        words = ("-z", "--cached", "--others", "--exclude-standard", "--", *wanted)
+        return git(top, "ls-files", *words).paths
+    found = (p.relative_to(top) for p in top.rglob("*") if p.is_file())
+    return [str(p) for p in found if "." in wanted or any(map(p.is_relative_to, wanted))]
+
+
 def bring(here: Path, there: Path) -> None:
-    shutil.copytree(here, there, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy a file or a folder, where there is one, over what is there."""
+    if here.is_dir():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(here, there, ignore=ignored, dirs_exist_ok=True)
+    elif here.exists():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(here, there)

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
+from groundspeed import project
 from groundspeed.tools import console
-from groundspeed.tools.asv_support.checkout import UNDER_TEST, measurable
+from groundspeed.tools.asv_support.checkout import measurable, under_test
 from groundspeed.tools.process import Died, Worker
 from groundspeed.tools.records import evidence, measurement
 from groundspeed.tools.records.measurement import Measurement
 from groundspeed.tools.timing import intervals
 from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation import discovery
+from groundspeed.validation.judge import verdicts
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.errors import BrokenRecord, NotMeasured, Refused
 from groundspeed.validation.records.git import git, history_is_cut
@@ -181,16 +183,15 @@ def tree(asked: str) -> Iterator[Path]:
     Raises:
         LookupError: git knows no such commit.
     """
-    root = digests.ROOT
+    top, parts = project.repository() or digests.ROOT, under_test()
     with TemporaryDirectory(prefix="groundspeed-") as place, NamedTemporaryFile() as packed:
         if asked != ".":
-            git(root, "archive", "--format=tar", f"--output={packed.name}", asked, *UNDER_TEST)
+            git(top, "archive", "--format=tar", f"--output={packed.name}", asked, *parts)
             if not Path(packed.name).stat().st_size:
-                cut = "; this clone is shallow: git fetch --unshallow" * history_is_cut(root)
-                known = f"git knows no commit {asked!r} with {' and '.join(UNDER_TEST)}"
-                raise LookupError(f"{known}{cut}")
+                cut = "; this clone is shallow: git fetch --unshallow" * history_is_cut(top)
+                raise LookupError(f"git knows no commit {asked!r} with {' and '.join(parts)}{cut}")
             shutil.unpack_archive(packed.name, place, "tar", filter="data")
-        with measurable(root if asked == "." else Path(place), root) as whole:
+        with measurable(top if asked == "." else Path(place)) as whole:
             yield whole
 
 
@@ -198,7 +199,17 @@ def code(root: Path, name: str) -> str:
     """Digest of an optimization's sources and of the baselines and siblings that it imports."""
     found = digests.sources(root / "optimizations" / name, root, skip=("benchmark.py",))
     contract = [root / "baselines" / "engine.py", root / "baselines" / "__init__.py"]
-    return digests.of_files([*found, *contract], root)
+    own = digests.of_files([*found, *filter(Path.exists, contract)], root)
+    return digests.of_plain([own, {path: verdicts.digest_now(path, root) for path in ran(name)}])
+
+
+def ran(name: str) -> list[str]:
+    """Files that its process loaded when it was judged; where it never was, all of the code."""
+    _, found, _ = evidence.judged(name)
+    if found is not None and found.files:
+        return [path for path in found.files if not path.endswith("benchmark.py")]
+    folders = [Path(folder) for folder in project.import_folders()[1:]]
+    return sorted(project.place_of(path) for folder in folders for path in folder.rglob("*.py"))
 
 
 def of_optimization(

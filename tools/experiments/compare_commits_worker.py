@@ -11,12 +11,15 @@ contenders are A and B and A once more; rounds and blocks are those of `tools.ti
 """
 
 import importlib
+import os
 import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from groundspeed import project
 from groundspeed.baselines.engine import Engine
 from groundspeed.tools.asv_support.checkout import UNDER_TEST
 from groundspeed.tools.process import serve
@@ -37,15 +40,16 @@ class Commit:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Inside, `baselines` and `optimizations` are this tree's."""
-        outside = taken()
+        code = os.path.normpath(os.path.join(self.tree, project.SETTING.code))
+        outside, path = taken(code), sys.path[:]
         sys.modules.update(self.modules)
-        sys.path.insert(0, self.tree)
+        sys.path[:0] = project.import_folders(Path(self.tree))
         importlib.invalidate_caches()
         try:
             yield
         finally:
-            sys.path.remove(self.tree)
-            self.modules = taken()
+            sys.path[:] = path
+            self.modules = taken(code)
             sys.modules.update(outside)
 
     def engines(self, name: str) -> tuple[Engine, Engine]:
@@ -60,9 +64,15 @@ class Commit:
             return Runner(ours, frozen.cases[case], frozen.initial(frozen.cases[case]))
 
 
-def taken() -> dict:
-    """The modules under test that are loaded, taken out of Python's list."""
-    mine = [n for n in sys.modules if n.partition(".")[0] in UNDER_TEST]
+def taken(code: str) -> dict:
+    """Modules under test that are loaded, and those of that code, taken out of the interpreter."""
+    below = f"{code}{os.sep}"
+    mine = [
+        name
+        for name, module in sys.modules.items()
+        if name.partition(".")[0] in UNDER_TEST
+        or str(getattr(module, "__file__", "")).startswith(below)
+    ]
     return {n: sys.modules.pop(n) for n in mine}
 
 

@@ -154,9 +154,8 @@ def test_each_commit_imports_its_own_code(tmp_path):
         leaf = tmp_path / who / "optimizations" / "idea"
         leaf.mkdir(parents=True)
         (tmp_path / who / "baselines").mkdir()
-        (tmp_path / who / "baselines" / "__init__.py").write_text(
-            f"where = {who!r}\ndef load(name): return where\n"
-        )
+        (tmp_path / who / "baselines" / "__init__.py").write_text(f"where = {who!r}\n")
+        (tmp_path / who / "baselines" / f"{who}.py").write_text(f"engine = {who!r}\n")
         (tmp_path / who / "optimizations" / "__init__.py").write_text("")
         (leaf / "__init__.py").write_text("")
         (leaf / "implementation.py").write_text(
@@ -169,7 +168,7 @@ def test_each_commit_imports_its_own_code(tmp_path):
     assert baselines.__file__.startswith(str(compare_commits.digests.ROOT))
     import sys
 
-    assert sys.modules["baselines"] is baselines
+    assert sys.modules["groundspeed.baselines"] is baselines
 
 
 @pytest.mark.parametrize(
