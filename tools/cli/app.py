@@ -42,6 +42,14 @@ def list_(names: list[str] = NAMES, as_json: bool = JSON) -> int:
     """List engines, optimizations, verdicts and speedups; of named ones everything on file."""
 
 
+@verb("groundspeed.tools.cli.init")
+def init(
+    folder: Path = Argument(Path("."), metavar="[DIR]", help="Folder of baselines and others."),
+    as_json: bool = JSON,
+) -> int:
+    """Start using groundspeed in a project of your own. Overwrites nothing."""
+
+
 @verb("groundspeed.tools.create.command")
 def create(
     text: str = Argument(..., metavar="PATH[::CALLABLE]"),
