@@ -8,7 +8,7 @@ Engines say ``from baselines.engine import Engine``, and in groundspeed's own re
 import importlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -16,7 +16,7 @@ CONTRACT = {"engine", "device", "foreign"}  # of baselines/: the rest is engines
 HARNESS = {"tools", "validation"}
 
 
-class ShortNames(MetaPathFinder):
+class ShortNames:
     """Finds ``baselines.engine`` as ``groundspeed.baselines.engine``, and so on."""
 
     taken: frozenset[str] = frozenset()  # top-level names of the program that is running

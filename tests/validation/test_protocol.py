@@ -98,7 +98,7 @@ def test_the_digest_is_the_same_for_every_python():
 @pytest.fixture
 def rules(tmp_path, monkeypatch):
     """A protocol of one module, locked."""
-    monkeypatch.setattr(protocol.digests, "ROOT", tmp_path)
+    monkeypatch.setattr(protocol.project, "HARNESS", tmp_path)
     module = tmp_path / "rule.py"
     module.write_text("FACTOR = 2\n")
     history = (Change(1, "the first"), Change(2, "stricter", ("exact verified",)))

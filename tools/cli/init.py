@@ -2,6 +2,7 @@
 
 import json
 import os
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -72,14 +73,13 @@ def surroundings(place: Path) -> tuple[Path, dict[str, object]]:
     with_settings = (p for p in (place, *place.parents) if (p / "pyproject.toml").exists())
     top = repository or next(with_settings, place)
     code = Path(os.path.relpath(top, place)).as_posix()
-    source = "src" if (top / "src").is_dir() else "."
-    found = Path(os.path.relpath(top / source, place)).as_posix()
+    found = [Path(os.path.relpath(top / part, place)).as_posix() for part in import_folders(top)]
     folder = Path(os.path.relpath(place, top)).as_posix()
     installed = (top / "pyproject.toml").exists() or (top / "setup.py").exists()
     return top, {
         "name": top.name,
         "code": code,
-        "paths": json.dumps([] if found == "." else [found]),
+        "paths": json.dumps([part for part in found if part != "."]),
         "repo": Path(os.path.relpath(repository or place, place)).as_posix(),
         "folder": folder,
         "here": f"{folder}/gitlab-ci.yml".removeprefix("./"),
@@ -87,3 +87,15 @@ def surroundings(place: Path) -> tuple[Path, dict[str, object]]:
         "version": version("groundspeed"),
         "branch": git(top, "branch", "--show-current").text.strip() or "main",
     }
+
+
+def import_folders(top: Path) -> list[str]:
+    """Where tests of a project find its modules: as pytest is told, else in src/ and at the top."""
+    try:
+        settings = tomllib.loads((top / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        settings = {}
+    options = settings.get("tool", {}).get("pytest", {}).get("ini_options", {})
+    told = options.get("pythonpath", [])
+    told = told.split() if isinstance(told, str) else list(told)
+    return list(dict.fromkeys([*told, *(["src"] if (top / "src").is_dir() else []), "."]))

@@ -29,7 +29,14 @@ pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are cos
 with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may be another worker
 
 ROOT = Path(__file__).resolve().parents[3]
-COPIED = ("tools", "validation", "asv.conf.json", "optimizations/__init__.py", "pyproject.toml")
+COPIED = (
+    "groundspeed",
+    "tools",
+    "validation",
+    "asv.conf.json",
+    "optimizations/__init__.py",
+    "pyproject.toml",
+)
 COPIED += ("baselines/__init__.py", "baselines/engine.py")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 SPEEDUP = "decay_repeat.benchmark.Speed.track_speedup"

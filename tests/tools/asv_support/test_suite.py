@@ -101,7 +101,7 @@ def test_code_under_test_comes_from_the_checkout_and_from_nowhere_else(tmp_path)
 
     def where(module: str, *argv: str) -> str:
         code = f"import importlib; print(importlib.import_module({module!r}).where)"
-        env = {"ASV_ENV_DIR": str(tmp_path / "room")}
+        env = {"ASV_ENV_DIR": str(tmp_path / "room"), "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-c", f"import optimizations; {code}", *argv],
             cwd=tmp_path / "here",

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from baselines.lattice_field_v1 import engine
+from groundspeed import project
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.claims import Agreement, described, from_description
 from groundspeed.validation.judge import verdicts
@@ -92,6 +93,7 @@ def leaf(tmp_path, monkeypatch):
     for name in ("implementation.py", "validation.py", "benchmark.py", "report.md", "costs.json"):
         (folder / name).touch()
     monkeypatch.setattr(digests, "ROOT", tmp_path)
+    monkeypatch.setattr(project, "ROOT", tmp_path)
     monkeypatch.setattr(discovery, "folder", lambda name: folder)
     monkeypatch.setattr(verdicts, "digest_now", lambda path: digests.of_file(tmp_path / path))
     return folder

@@ -35,7 +35,7 @@ IMPORTS = {
 @pytest.fixture
 def leaf(tmp_path) -> Path:
     """An empty optimization in a tree of its own."""
-    shutil.copytree(ROOT / "validation", tmp_path / "validation")
+    (tmp_path / "baselines").mkdir()
     folder = tmp_path / "optimizations" / "leaf"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "optimizations" / "__init__.py", folder.parent)
