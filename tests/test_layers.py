@@ -21,9 +21,9 @@ MAY_IMPORT = {
     "groundspeed": {"groundspeed"},
     "baselines": {"groundspeed", "baselines"},
     "validation": {"groundspeed", "validation", "baselines"},
-    "implementation": {"baselines", "optimizations"},
-    "validation.py": {"validation"},
-    "benchmark.py": {"tools"},
+    "implementation": {"groundspeed", "baselines", "optimizations"},
+    "validation.py": {"groundspeed", "validation"},
+    "benchmark.py": {"groundspeed", "tools"},
     "tools": {"groundspeed", "tools", "validation", "baselines"},
 }
 ENTRY = "groundspeed/__main__.py"  # where the command line begins

@@ -15,7 +15,7 @@ from groundspeed.baselines.engine import Engine, same
 WIDTH = 96  # of a comment, in columns
 BENCHMARK = '''"""One step, frozen against this one, at each timed size."""
 
-from groundspeed.tools.suite import Suite
+from groundspeed import Suite
 
 
 class Speed(Suite):
@@ -39,7 +39,7 @@ Sizes, devices or physics for which it is no gain, or not valid.
 """
 VALIDATION = '''"""Why it agrees with its baseline, and how closely."""
 
-from groundspeed.validation.claims import Agreement
+from groundspeed import Agreement
 
 from .implementation import engine
 
@@ -57,8 +57,8 @@ Why that is faster, and why it computes the same thing.
 """
 
 '''
-STAGE = """from baselines.engine import replace_stage
-from baselines.{baseline} import engine as baseline
+STAGE = """from baselines.{baseline} import engine as baseline
+from groundspeed import replace_stage
 
 {shown}
 

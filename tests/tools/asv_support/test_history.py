@@ -29,15 +29,8 @@ pytestmark = pytest.mark.xdist_group("test_asv_history")  # its fixtures are cos
 with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may be another worker
 
 ROOT = Path(__file__).resolve().parents[3]
-COPIED = (
-    "groundspeed",
-    "tools",
-    "validation",
-    "asv.conf.json",
-    "optimizations/__init__.py",
-    "pyproject.toml",
-)
-COPIED += ("baselines/__init__.py", "baselines/engine.py")
+COPIED = ("groundspeed", "tools", "validation", "asv.conf.json", "pyproject.toml")
+COPIED += ("optimizations/__init__.py", "baselines/__init__.py", "baselines/engine.py")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 SPEEDUP = "decay_repeat.benchmark.Speed.track_speedup"
 RELATIVE = "decay_repeat.benchmark.Speed.track_relative_time"
