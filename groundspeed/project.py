@@ -16,7 +16,7 @@ VARIABLE = "GROUNDSPEED_ROOT"
 SETTINGS = "groundspeed.toml"
 PACKAGE = Path(__file__).resolve().parent
 HARNESS = PACKAGE if (PACKAGE / "validation").is_dir() else PACKAGE.parent
-TIERS = ("small", "everyday", "full")
+TIERS = ("everyday", "full")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Settings:
         paths: folders in which that code's modules are found, relative to the project; none are
             needed where it is installed.
         machine: a name for this kind of machine in place of the one that is found.
-        tier: the cases that ``try``, ``gate`` and ``run`` take: "small", "everyday" or "full".
+        tier: the cases that are judged and timed where nothing else is said: "everyday", or "full"
+            with the large ones.
     """
 
     code: str = "."

@@ -8,6 +8,8 @@ from pathlib import Path
 import typer
 from typer import Argument, Option
 
+from groundspeed import project
+
 app = typer.Typer(
     help="Proves that a faster simulation computes the same, then measures how much faster it is.",
     no_args_is_help=True,
@@ -19,7 +21,8 @@ app = typer.Typer(
 NAMES = Argument([], help="Default: all.", show_default=False)
 PROGRAM = Argument([], help="Arguments of the script, after --.", show_default=False)
 JSON = Option(False, "--json", help="Print JSON.")
-FULL = Option(False, "--full", help="Include the large cases.")
+LARGE = project.SETTING.tier == "full"
+FULL = Option(LARGE, "--full/--everyday", help="With the large cases, or without.")
 DIRTY = Option(False, "--dirty", help="Allow uncommitted code; marked in the record.")
 LIMIT = "Time limit of one run, in seconds."
 

@@ -129,6 +129,10 @@ def cells_of(entry: Entry) -> tuple[str, ...]:
 def counted(found: list[League]) -> str:
     """How many there are, and how many of them are faster."""
     entries = [entry for league in found for entry in league.entries]
+    if not entries:
+        known = baselines.names()
+        start = f"new NAME --baseline {known[0]}" if known else "create tests/test_SIMULATION.py"
+        return f"no optimizations yet; begin with: groundspeed {start}"
     statuses = [entry.evidence.status for entry in entries]
     words = [e.timing.word for e in entries if e.timing]
     outcomes = ", ".join(f"{words.count(w)} {OUTCOMES[w]}" for w in OUTCOMES if w in words)

@@ -249,6 +249,8 @@ def page(view: View) -> str:
     """The text of reports/experiment.md, from the first machine that has made it."""
     having = ((on, results.section_or_none(ErrorRates, SECTION, NAME, on)) for on in view.machines)
     found = [(on, rates) for on, rates in having if rates][:1]
+    if not found:
+        return ""
     return PAGES.get_template("experiment.md").render(found=found, same=SAME, changed=CHANGED)
 
 

@@ -17,7 +17,7 @@ GAIN, EVEN, LOSS = "#2f9e6e", "#f1ede4", "#d1495b"
 
 
 def page(view: View, folder: Path) -> str:
-    """The text of map.md; its pictures are drawn into the folder."""
+    """The text of map.md, "" where nothing is measured; its pictures are drawn into the folder."""
     engines = []
     for name in baselines.names():
         having = [m for m in view.machines if on_file(name, m)]
@@ -31,7 +31,7 @@ def page(view: View, folder: Path) -> str:
             kept = on_file(name, having[0])
             made = {"machine": having[0], "kept": kept, "mark": CLOCK.mark(kept.protocol)}
             engines.append(section(name, found, shown, picture) | made)
-    return PAGES.get_template("map.md").render(engines=engines)
+    return PAGES.get_template("map.md").render(engines=engines) if engines else ""
 
 
 def section(name: str, scenarios: list[Scenario], shown: list[str], picture: Path) -> dict:

@@ -25,6 +25,14 @@ from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.errors import Sealed
 
+ABOUT = {  # pages that the index leads to, and what they say
+    "targets.md": "Targets and alternatives",
+    "claims.md": "Proposals, claimed and measured",
+    "map.md": "Speedup over size, type and threads, with the losses",
+    "tolerances.md": "Tolerances and where they come from",
+    "selftest.md": "The judge's self-test",
+    "experiment.md": "How often the clock is wrong",
+}
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
 
@@ -58,7 +66,6 @@ def pages(view: View, root: Path) -> list[Path]:
     folder = root / "reports"
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "index.md": index(view, folder),
         "claims.md": claims(view),
         "targets.md": speeds(view),
         "tolerances.md": tolerances.page(view),
@@ -66,6 +73,10 @@ def pages(view: View, root: Path) -> list[Path]:
         "experiment.md": error_rates.page(view),
         "map.md": heatmap.page(view, folder),
     }
+    for name in [name for name, text in texts.items() if not text]:  # has nothing to say
+        (folder / name).unlink(missing_ok=True)
+        del texts[name]
+    texts["index.md"] = index(view, folder, list(texts))
     own = [write(folder / name, text) for name, text in texts.items()]
     return [*reports(view, root), *own]
 
@@ -98,8 +109,8 @@ def reports(view: View, root: Path) -> Iterator[Path]:
         yield write(path, with_block(text, block))
 
 
-def index(view: View, folder: Path) -> str:
-    """The text of reports/index.md; its plots are drawn into the folder."""
+def index(view: View, folder: Path, others: list[str]) -> str:
+    """The text of reports/index.md, which leads to the others; its plots are drawn there too."""
     from groundspeed.tools.rendering import svg
     from groundspeed.tools.roofline import plot  # late: matplotlib
 
@@ -116,6 +127,7 @@ def index(view: View, folder: Path) -> str:
         machines=[machine_row(on, found) for on in view.machines],
         leagues=every,
         first=view.machines[0] if view.machines else "",
+        others={name: ABOUT[name] for name in ABOUT if name in others},
         figures=figures,
         roofs=[p.relative_to(folder) for p in roofs],
         ceilings={on: c for on in view.machines if (c := model.on_file(on))},
@@ -141,8 +153,11 @@ def machine_row(on: str, found: list[dict]) -> dict:
 
 def claims(view: View) -> str:
     """The text of reports/claims.md: the ledger beside the evidence."""
+    documents = proposals.documents()
+    if not documents:
+        return ""
     return PAGES.get_template("claims.md").render(
-        documents=proposals.documents(),
+        documents=documents,
         decisions=[d.value for d in proposals.Decision],
         counted=proposals.counted,
         outcome=proposals.outcome,
@@ -154,6 +169,8 @@ def speeds(view: View) -> str:
     """The text of reports/targets.md: what was asked, and what else one might pick."""
     every = targets.targets()
     engines = dict.fromkeys(target.engine for target in every.target)
+    if not every.target:
+        return ""
     return PAGES.get_template("targets.md").render(
         by_engine={
             e: [row for t in every.target if t.engine == e for row in targets.rows(t, view)]

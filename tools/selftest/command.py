@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from groundspeed import project
 from groundspeed.tools import console
 from groundspeed.tools.records.evidence import judged
 from groundspeed.tools.selftest import (
@@ -16,6 +17,7 @@ from groundspeed.validation.judge.findings import MutationSummary
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records.base import today
+from groundspeed.validation.records.errors import Refused
 
 CALIBRATION = "calibration"
 LEAST = {
@@ -45,6 +47,7 @@ def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> 
     known = (*corpus.PARTS, CALIBRATION)
     if part and part not in known:
         raise LookupError(f"no part {part!r} of the test; have {list(known)}")
+    refuse_elsewhere()
     parts = [name for name in corpus.PARTS if part in ("", name)]
     heard = {name: list(control_outcomes(name, tell)) for name in parts}
     mutation, unscored = scores()
@@ -60,6 +63,15 @@ def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> 
         acceptance=rows,
         wrong=[*faults(heard), *survive, *faulty],
     )
+
+
+def refuse_elsewhere() -> None:
+    """Raise where the controls' engines are not: they come with groundspeed's repository only."""
+    if project.ROOT != project.HARNESS:
+        raise Refused(
+            "the self-test's controls are errors planted in groundspeed's own engines, and this "
+            "project has others; run it in a checkout of groundspeed"
+        )
 
 
 def control_outcomes(part: str, tell: Callable[[str], None]) -> Iterator[ControlOutcome]:

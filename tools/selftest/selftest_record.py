@@ -77,9 +77,12 @@ def page(view: View) -> str:
     record, on = next(((r, m) for r, m in kept if r), (None, ""))
     verdicts = {name: view.of(name) for name in discovery.names()}
     scored = {n: e.verdict.mutation for n, e in verdicts.items() if e.verdict and e.current}
+    scores = {name: score for name, score in scored.items() if score}
+    if not record and not scores:
+        return ""
     return PAGES.get_template("selftest.md").render(
         record=record,
         machine=on,
         lines=summary(record) if record else [],
-        scores={name: score for name, score in scored.items() if score},
+        scores=scores,
     )

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from groundspeed import project
 from groundspeed.baselines.engine import Case, Engine, State
 from groundspeed.validation.reference.places import (
     ENGINES,
@@ -228,7 +229,7 @@ def clamping(min: object = None, max: object = None) -> str:  # noqa: A002 - tor
 
 
 def own_files(engine: Engine) -> frozenset[str]:
-    """Files outside baselines/ of the functions that an engine is made of."""
+    """Files outside baselines/, and not the harness's there, of what an engine is made of."""
     made = [engine.initial, engine.adopt, engine.observe, engine.stepper]
     made += [stage.build for stage in engine.stages]
     while partials := [f for f in made if isinstance(f, functools.partial)]:
@@ -236,4 +237,5 @@ def own_files(engine: Engine) -> frozenset[str]:
         made += [g for f in partials for g in (f.func, *f.args) if callable(g)]
     codes = (getattr(f, "__code__", None) for f in made)
     files = (code.co_filename for code in codes if code is not None)
-    return frozenset(file for file in files if not file.startswith(ENGINES))
+    known = (ENGINES, f"{project.HARNESS / 'baselines'}/")
+    return frozenset(file for file in files if not file.startswith(known))
