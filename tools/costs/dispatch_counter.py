@@ -10,19 +10,23 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from groundspeed import project
 from groundspeed.baselines.engine import Case, Engine, clone
 from groundspeed.tools.costs import operator_cost
 from groundspeed.tools.costs.cost_summary import COLUMNS, Count, Line
-from groundspeed.validation.records import digests
 
 CALLS = 2  # counted, after as many to warm up, where the trajectory has them
-APART = ("tools", "validation")  # our own frames are nobody's cost
+# our own frames are nobody's cost
+APART = tuple(
+    f"{project.HARNESS / part}{os.sep}" for part in ("groundspeed", "tools", "validation")
+)
 # Calls that hand values to the host and that a tensor which is there already lets pass unseen.
 HOST = {Tensor.cpu: "cpu", Tensor.numpy: "numpy", Tensor.__array__: "numpy",
         Tensor.tolist: "tolist"}  # fmt: skip
@@ -40,7 +44,7 @@ class Operators(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.root, self.lines, self.places = f"{digests.ROOT}{os.sep}", {}, {}
+        self.lines, self.places = {}, {}
         self.made: set[int] = set()  # storages made since counting began
         self.taken: dict[int, int] = {}  # bytes read of those that were there before
 
@@ -92,11 +96,11 @@ class Operators(TorchDispatchMode):
         return self.lines[key], compiled
 
     def place(self, file: str) -> str:
-        """The file's path in the repository; "" for files outside, and for our own."""
+        """The file's path from the project; "" for files outside, and for our own."""
         if file not in self.places:
-            inside = file.startswith(self.root) and "site-packages" not in file
-            place = file.removeprefix(self.root) if inside else ""
-            self.places[file] = "" if place.startswith(APART) else place
+            inside = project.covers(Path(file)) and "site-packages" not in file
+            own = inside and not file.startswith(APART)
+            self.places[file] = project.place_of(Path(file)) if own else ""
         return self.places[file]
 
 

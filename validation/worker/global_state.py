@@ -29,7 +29,9 @@ KEY = {
     os: "replace _exit fork getpid write read",
     builtins: "print open sum max min abs isinstance __import__",
 }
-HARNESS = re.compile(r"(validation|tools)(\.|$)|baselines(\.engine|\.device)?$")
+HARNESS = re.compile(
+    r"groundspeed(\.(validation|tools)(\..+)?|\.baselines(\.engine|\.device)?|\.project|\.short_names)?$"
+)
 DESCRIPTORS = (property, classmethod, staticmethod, cached_property)
 FLOATS = (torch.float32, torch.float64)
 POISONED = 1 << 21  # elements; larger blocks come fresh from the system and hold zeros

@@ -5,6 +5,8 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
+from groundspeed import project
+
 FOREIGN = ("site-packages", "dist-packages", ".venv", "venv", ".tox", ".git", "node_modules")
 REGION = "measured_region"  # the function under which everything counts
 
@@ -25,11 +27,11 @@ class Own:
         path = os.path.realpath(file)
         if path == self.root:
             return True
+        if self.engine:
+            return is_engine_code(Path(path))
         if not path.startswith(self.root + os.sep):
             return False
         parts = path[len(self.root) + 1 :].split(os.sep)
-        if self.engine:
-            return parts[0] in ("baselines", "optimizations") and len(parts) > 2
         house = str(Path(__file__).resolve().parents[2])
         inside = set(parts) & set(FOREIGN) or path.startswith((STANDARD + os.sep, house + os.sep))
         return not inside
@@ -37,6 +39,16 @@ class Own:
     def short(self, file: str) -> str:
         path = os.path.realpath(file)
         return os.path.relpath(path, self.base) if self.is_own(file) else os.path.basename(path)
+
+
+def is_engine_code(path: Path) -> bool:
+    """Whether a file is of an engine, an optimization, or the project's code that these run."""
+    if not project.covers(path):
+        return False
+    parts = Path(project.place_of(path)).parts
+    if project.ROOT == project.HARNESS:
+        return parts[0] in ("baselines", "optimizations") and len(parts) > 2
+    return not set(parts) & set(FOREIGN)
 
 
 STANDARD = sysconfig.get_path("stdlib")
