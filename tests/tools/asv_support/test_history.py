@@ -31,6 +31,7 @@ with_stub = pytest.mark.xdist_group("test_asv_stub")  # another fixture: it may 
 ROOT = Path(__file__).resolve().parents[3]
 COPIED = ("groundspeed", "tools", "validation", "asv.conf.json", "pyproject.toml")
 COPIED += ("optimizations/__init__.py", "baselines/__init__.py", "baselines/engine.py")
+COPIED += ("baselines/device.py", "baselines/foreign")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 SPEEDUP = "decay_repeat.benchmark.Speed.track_speedup"
 RELATIVE = "decay_repeat.benchmark.Speed.track_relative_time"
@@ -195,7 +196,9 @@ def history(tmp_path_factory, warm) -> Scratch:
         assert changed == 1
         path.write_text(fewer)
     seal = scratch.run(
-        sys.executable, "-c", "from validation.golden.freeze import freeze; freeze('decay_v1')"
+        sys.executable,
+        "-c",
+        "from groundspeed.validation.golden.freeze import freeze; freeze('decay_v1')",
     )
     assert seal.returncode == 0, seal.stderr
     scratch.commits = [scratch.commit(times) for times in (None, 1, 5, 1)]
