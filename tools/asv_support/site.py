@@ -23,6 +23,7 @@ from asv.publishing import OutputPublisher
 from asv.util import load_json
 
 from groundspeed import project
+from groundspeed.tools.asv_support import history_view
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.errors import Refused
@@ -33,6 +34,7 @@ ROOT = project.ROOT
 OWN = Path(__file__).with_name("vendor")
 CONFIG, LOCAL = "asv.conf.json", ".asv.local.json"
 VENDOR = "vendor"
+VIEW = "history_view.js"
 REMOTE = re.compile(r'(src|href)="(https?://[^"]+\.(?:js|css))"([^>]*)')
 SHIPPED = {  # what the page asks for: the distribution that has it, and where
     r"jquery-[\d.]+\.min\.js": ("js.jquery", "js/jquery/resources/jquery-3.*.min.js"),
@@ -40,6 +42,9 @@ SHIPPED = {  # what the page asks for: the distribution that has it, and where
     r"bootstrap\.min\.js": ("js.bootstrap", "js/bootstrap/resources/js/{name}"),
     r"bootstrap\.min\.css": ("js.bootstrap", "js/bootstrap/resources/css/{name}"),
 }
+
+
+PUBLISHERS = (history_view.Shown, history_view.SeparateMachines)  # asv finds them as loaded
 
 
 class Offline(OutputPublisher):
@@ -71,7 +76,15 @@ def make_local(html: Path) -> list[str]:
 
     for page in html.glob("*.html"):
         page.write_text(REMOTE.sub(localize, page.read_text()))
+    add_view(html)
     return sorted(copied)
+
+
+def add_view(html: Path) -> None:
+    """Our own script, behind asv's."""
+    shutil.copyfile(OWN / VIEW, html / VENDOR / VIEW)
+    page, script = html / "index.html", f'<script src="{VENDOR}/{VIEW}"></script>'
+    page.write_text(page.read_text().replace("</head>", f"    {script}\n  </head>"))
 
 
 def stand_in(name: str) -> Path:

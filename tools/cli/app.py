@@ -226,6 +226,11 @@ def report(
     return verb.run(as_json)
 
 
+@verb("groundspeed.tools.site.command")
+def site(as_json: bool = JSON) -> int:
+    """Build the static site of results, documents and history."""
+
+
 @verb("groundspeed.tools.reporting.sample_store")
 def samples(
     export: Path | None = Option(None, help="Write the samples that evidence names to a bundle."),

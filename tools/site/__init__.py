@@ -1,0 +1,1 @@
+"""One static site of the project: results, reports, documents and history."""
