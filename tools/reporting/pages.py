@@ -15,7 +15,7 @@ from groundspeed.tools.costs import cost_summary
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES, with_block, write
-from groundspeed.tools.reporting import proposals, targets, tolerances
+from groundspeed.tools.reporting import guides, proposals, targets, tolerances
 from groundspeed.tools.reporting.league import leagues
 from groundspeed.tools.roofline import model
 from groundspeed.tools.selftest import selftest_record
@@ -78,7 +78,7 @@ def pages(view: View, root: Path) -> list[Path]:
         del texts[name]
     texts["index.md"] = index(view, folder, list(texts))
     own = [write(folder / name, text) for name, text in texts.items()]
-    return [*reports(view, root), *own]
+    return [*reports(view, root), *own, *guides.pages(view, root)]
 
 
 def row(name: str, view: View) -> dict:

@@ -24,6 +24,7 @@ from groundspeed.tools.profiling import (
     profile_record,
     profile_session,
     tables,
+    worker,
 )
 from groundspeed.tools.profiling.instruments import perf_stat, py_spy_pass
 from groundspeed.tools.profiling.instruments.line_profiler_pass import LineTimes
@@ -32,7 +33,7 @@ from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedO
 from groundspeed.tools.profiling.instruments.torch_trace import union
 from groundspeed.tools.profiling.instruments.value_hash import Unknown, of_array, update
 from groundspeed.tools.profiling.profile_record import HotLine, Profile, folder
-from groundspeed.tools.profiling.program import profile_target, stacks
+from groundspeed.tools.profiling.program import profile_target, stacks, workload
 from groundspeed.tools.profiling.program.launch import (
     InstrumentRuns,
     NoInstrument,
@@ -458,6 +459,15 @@ def test_what_cannot_be_profiled_gives_one_line_and_leaves_nothing(
     assert not out
     assert not root.exists()
     assert [p.name for p in project.iterdir()] == ([name] if text is not None else [])
+
+
+def test_an_engine_runs_bare():
+    spec = {"seconds": 0.01, "steps": 1, "blocks": 1}
+    work = workload.EngineRun(
+        {"what": "lattice_field_v1", "case": "odd_2d"}, torch.get_num_threads()
+    )
+    work.prepare()
+    assert worker.bare(spec, OWN)(work)["case"] == "odd_2d"
 
 
 PROGRAM = """

@@ -25,7 +25,10 @@ def written(tmp_path_factory) -> Path:
         place = folder / page.relative_to(ROOT)
         place.parent.mkdir(parents=True)
         shutil.copy(page, place)
-    (folder / "reports").mkdir()
+    for name in ("reports", "docs"):
+        (folder / name).mkdir()
+    for page in (ROOT / "docs").glob("*.md"):
+        shutil.copy(page, folder / "docs")
     for picture in (ROOT / "reports").glob("*.svg"):
         shutil.copy(picture, folder / "reports")
     with pytest.MonkeyPatch.context() as patch:

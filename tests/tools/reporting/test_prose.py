@@ -9,7 +9,9 @@ from groundspeed.tools.rendering.templates import END, START
 
 ROOT = Path(__file__).resolve().parents[3]
 REPORTS = sorted((ROOT / "optimizations").glob("*/report.md"))
-PAGES = [*REPORTS, ROOT / "README.md"]
+GUIDES = sorted((ROOT / "tools/rendering/pages/guides").glob("*.md"))  # written by hand, in part
+DOCUMENTS = [p for p in (ROOT / "docs").rglob("*.md") if p.name not in {g.name for g in GUIDES}]
+PAGES = [*REPORTS, *GUIDES, *sorted(DOCUMENTS), ROOT / "README.md"]
 
 CODE = re.compile(r"^```.*?^```|(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.DOTALL)
@@ -29,6 +31,7 @@ MEASURED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+FILLED_IN = re.compile(r"\{[{%].*?[%}]\}")  # of a template: by what is on file
 ADVICE = (
     "a measured figure in hand-written text, which no record can keep true: leave it to the "
     "generated block, or say what happens in words; an exact count goes into words or `code`"
@@ -42,7 +45,7 @@ def blank(found: re.Match) -> str:
 
 def prose(text: str) -> str:
     """What was written by hand, on the same lines, without code."""
-    return CODE.sub(blank, BLOCK.sub(blank, text))
+    return CODE.sub(blank, FILLED_IN.sub("", BLOCK.sub(blank, text)))
 
 
 def figures(path: Path, text: str) -> list[str]:

@@ -66,7 +66,7 @@ class EngineRun:
         self.advance(1)
         self.once_s = perf_counter() - before
 
-    def told(self) -> dict:
+    def details(self) -> dict:
         """What is known of the engine besides its times."""
         return {
             "case": self.case_name,
