@@ -195,6 +195,16 @@ def compare(
     """Is B slower than A? Exit 0 no, 1 yes, 2 wrong, 3 inconclusive."""
 
 
+@verb("groundspeed.tools.cli.gate")
+def gate(
+    base: str = Option(..., help="Branch, tag or commit that the change is compared with."),
+    summary: Path | None = Option(None, help="Write the Markdown summary to a file."),
+    junit_file: Path | None = Option(None, "--junit", help="Write JUnit XML to a file."),
+    as_json: bool = JSON,
+) -> int:
+    """Check a change in CI. Exit 0 good, 1 slower, 2 wrong, 3 inconclusive."""
+
+
 @verb("groundspeed.tools.experiments.error_rates")
 def experiment(
     trials: int = Option(100, help="Number of fresh processes in total."), as_json: bool = JSON

@@ -51,6 +51,16 @@ claim = Agreement(
     # threads="why another number of threads gives other bits", where it does
 )
 '''
+SPEED_TEST = '''"""What it promises: asserted of evidence on file, never of a clock of this run."""
+
+
+def test_{name}_computes_the_same(verdict):
+    assert verdict("{name}").holds
+
+
+def test_{name}_keeps_more_than_3x(speedup):
+    assert speedup("{name}").low > 3  # lower end of the 95 % interval; the promise is yours to set
+'''
 HEAD = '''"""What is done otherwise, in one sentence.
 
 Why that is faster, and why it computes the same thing.

@@ -1,0 +1,1 @@
+"""Gate: what changed against a base commit, what its checks found, and pages for CI systems."""
