@@ -105,6 +105,17 @@ def validate(
     return verb.run(names, coverage, again=bool(names), as_json=as_json)
 
 
+@verb("groundspeed.tools.tryout.command", "try")
+def try_(
+    name: str,
+    case: str = Option("", help="Case to judge and time. Default: smoke cases, first timed one."),
+    watch: bool = Option(False, "--watch", help="Again on every save of its files, until Ctrl-C."),
+    patience_s: float = Option(60.0, help=LIMIT),
+    as_json: bool = Option(False, "--json", help="Print one JSON object a line."),
+) -> int:
+    """Look at one: right so far or not, and a first ratio, in seconds. Exit 1 if wrong."""
+
+
 @verb("groundspeed.tools.cli.replay")
 def replay(name: str, as_json: bool = JSON) -> int:
     """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
