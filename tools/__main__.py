@@ -5,8 +5,13 @@ import sys
 from pathlib import Path
 from signal import SIGINT, signal
 
+from groundspeed.tools.cli.failure import closed_pipe, complain, failure, refuse
+from groundspeed.validation.records.codes import Code
+
 WITHOUT_PROJECT = ("", "init", "schema")  # verbs that need none
 INTERRUPTED = 130  # as shells have it; the command line library returns it too
+CLOSED = 141  # as shells have it of what writes where nobody reads
+STOPPED = "interrupted; every record is whole or absent, run again to go on"
 # The processor says which vectors it has. Else torch's compiler, when it first compiles on a
 # machine, builds and loads a library for each kind before it believes it: half of its set-up.
 os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
@@ -28,12 +33,13 @@ def main() -> None:
         enter_project()
         from groundspeed.tools.cli.app import app
 
-        code = app(standalone_mode=False)
+        code = app(prog_name="groundspeed", standalone_mode=False)
+        sys.stdout.flush()
     except BaseException as error:
         # an import that is interrupted may end in any error at all
-        code = INTERRUPTED if signals or isinstance(error, KeyboardInterrupt) else failure(error)
+        code = INTERRUPTED if signals or isinstance(error, KeyboardInterrupt) else ended(error)
     if code == INTERRUPTED:
-        complain("interrupted; every record is whole or absent, run again to go on")
+        refuse(STOPPED, Code.INTERRUPTED, INTERRUPTED)
     sys.exit(code)
 
 
@@ -64,6 +70,13 @@ def enter_project() -> None:
         complain(f"project {project.ROOT}")
 
 
+def ended(error: BaseException) -> int:
+    """The exit code of what came to an end otherwise than by returning."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        error = error.__context__  # the library ends in silence, whichever pipe it was
+    return CLOSED if closed_pipe(error) else failure(error)
+
+
 def checkout(here: Path, own: Path) -> Path:
     """The checkout in which the working folder lies; where that is none, the one of this code."""
     found = (p for p in (here, *here.parents) if (p / "groundspeed" / "__main__.py").exists())
@@ -78,32 +91,6 @@ def hand_over(folder: Path) -> None:
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, "-m", "groundspeed", *sys.argv[1:]]
     os.execve(sys.executable, command, os.environ | {"PYTHONPATH": os.pathsep.join(paths)})
-
-
-def failure(error: BaseException) -> int:
-    """One line on what the user can mend, and an exit code; our own mistakes are raised on."""
-    import typer
-    from safetensors import SafetensorError
-
-    if isinstance(error, typer.TyperException):
-        complain(error.format_message())
-        return 2
-    if type(error) is LookupError:  # a KeyError or IndexError is a mistake of ours
-        complain(error)
-        return 2
-    if isinstance(error, (ValueError, RuntimeError, OSError, SafetensorError)):
-        complain(error)
-        return 1
-    if isinstance(error, SyntaxError):
-        complain(f"{error.filename}:{error.lineno} is no Python: {error.msg}; correct it")
-        return 1
-    raise error
-
-
-def complain(message: str | Exception) -> None:
-    """One line on standard error; of an error without words, its kind."""
-    words = " ".join(str(message).split()) or type(message).__name__
-    print(f"groundspeed: {words}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import psutil
 from groundspeed.tools.records.conditions import ALLOCATOR
 from groundspeed.validation.machine import SWITCH
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.codes import Code
+from groundspeed.validation.records.errors import WithCode
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PATIENCE_S = 300.0  # without a line from the process
@@ -27,8 +29,10 @@ TICK_S = 0.02  # between looks at a process's memory
 FULL_PATH = re.compile(r"(?<![\w.])/(?:[^\s/()'\"]+/)+([^\s/()'\"]+/[^\s/()'\"]+)")
 
 
-class Died(RuntimeError):
+class Died(WithCode, RuntimeError):
     """The process ended or fell silent without an answer; the message says how."""
+
+    code = Code.FAILED
 
 
 def environment(threads: int = 1) -> dict[str, str]:

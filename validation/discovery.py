@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from groundspeed import project
 from groundspeed.validation.records import digests, leaf_imports
-from groundspeed.validation.records.errors import BrokenLeaf
+from groundspeed.validation.records.errors import BrokenLeaf, UnknownName
 
 if TYPE_CHECKING:
     from groundspeed.baselines.engine import Engine
     from groundspeed.validation.claims import Agreement
 
+SEE = "groundspeed list"  # how all names are shown
 MOST_WORDS = 300  # characters of an error's own; compilers say the cause after their first line
 
 
@@ -47,7 +48,12 @@ def quick(name: str) -> bool:
 def device(name: str, root: Path = digests.ROOT) -> str:
     """Where it works: on a GPU if its implementation names one, read as text."""
     path = folder(name, root) / "implementation.py"
-    return "cuda" if path.exists() and '"cuda"' in path.read_text(encoding="utf-8") else "cpu"
+    return device_in(path) if path.exists() else "cpu"
+
+
+@digests.per_version
+def device_in(implementation: Path) -> str:
+    return "cuda" if '"cuda"' in implementation.read_text(encoding="utf-8") else "cpu"
 
 
 def mentioned(named: Iterable[str], words: Iterable[str]) -> set[str]:
@@ -61,7 +67,7 @@ def chosen(asked: list[str]) -> list[str]:
     """The names asked for, all where none are; a baseline's name means all of its own.
 
     Raises:
-        LookupError: a name that is neither.
+        UnknownName: a name that is neither.
     """
     known = names()
     if not asked:
@@ -70,7 +76,8 @@ def chosen(asked: list[str]) -> list[str]:
     for name in asked:
         own = [k for k in known if k == name or k.startswith(family(name))]
         if not own:
-            raise LookupError(f"no optimization {name!r} in optimizations/; have {known}")
+            engines = {folder.name for folder in engine_folders()}
+            raise UnknownName.of("optimization", name, [*known, *sorted(engines)], SEE)
         found += [k for k in own if k not in found]
     return found
 
@@ -81,9 +88,14 @@ def family(name: str) -> str:
     return f"{stem}_" if version.isdigit() else f"{name}/"
 
 
+def engine_folders() -> list[Path]:
+    """Folders of the baselines."""
+    return [p.parent for p in (digests.ROOT / "baselines").glob("*_v*/__init__.py")]
+
+
 def engine_family(name: str) -> str:
     """What its name begins with of the baselines' names: those alike are judged together."""
-    known = [p.parent.name for p in (digests.ROOT / "baselines").glob("*_v*/__init__.py")]
+    known = [path.name for path in engine_folders()]
     begun = [k for k in (*known, *(k.rpartition("_v")[0] for k in known)) if name.startswith(k)]
     return max(begun, key=len, default="")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from groundspeed import project
 
 
+@cache
 def torch_version() -> str:
     """Release of torch without the build's local part."""
     return version("torch").split("+")[0]

@@ -14,6 +14,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,7 +83,15 @@ class Protocol:
     def now(self) -> dict[str, str]:
         """Digest of the syntax tree of every module that holds rules and is there."""
         root, there = project.HARNESS, [p for p in sorted(self.modules()) if p.exists()]
-        return {str(p.relative_to(root)): syntax_digest(p) for p in there}
+        bytes_now = {str(p.relative_to(root)): digests.of_file(p) for p in there}
+        kept, place = {}, digests.ROOT / ".groundspeed" / "syntax" / f"{self.name}.json"
+        with suppress(OSError, ValueError):
+            kept = json.loads(place.read_text(encoding="utf-8"))
+        trees = {d: kept.get(d) or syntax_digest(root / p) for p, d in bytes_now.items()}
+        if trees != kept:
+            with suppress(OSError):  # a checkout that may only be read is asked anew each time
+                write_atomic(place, json.dumps(trees))
+        return {path: trees[digest] for path, digest in bytes_now.items()}
 
     def locked(self) -> dict:
         """What the lock file says: number, modules, and answers of the self-test."""

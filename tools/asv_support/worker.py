@@ -54,6 +54,7 @@ def judged(name: str) -> dict:
         "status": found.status.value,
         "holds": found.holds,
         "reason": found.reason,
+        "code": verdicts.refusal_code(found.status, found),
         "cases": evidence.timed_cases(found, full=False) if right else [],
     }
 
@@ -72,7 +73,7 @@ def measure(name: str) -> dict:
     if status is not Status.VERIFIED and verdict.holds:
         return {"absent": f"{status}, as expected: {reason}"}
     if status is not Status.VERIFIED:
-        raise NotMeasured(f"{name} is {status}: {reason}")
+        raise NotMeasured(f"{name} is {status}: {reason}", verdicts.refusal_code(status, verdict))
     if not evidence.timed_cases(verdict, full=False):
         return {"absent": "it covers no timed case"}
     found, refused = session.measure_together([name])

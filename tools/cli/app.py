@@ -9,22 +9,38 @@ import typer
 from typer import Argument, Option
 
 from groundspeed import project
+from groundspeed.tools.cli import complete
 
 app = typer.Typer(
     help="Proves that a faster simulation computes the same, then measures how much faster it is.",
-    no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-NAMES = Argument([], help="Default: all.", show_default=False)
+EVERY = "Default: all."
+NAMES = Argument([], help=EVERY, show_default=False, autocompletion=complete.names)
+NAME = Argument(..., autocompletion=complete.names)
+ENGINE = Argument(..., autocompletion=complete.baselines)
+ENGINES = Argument([], help=EVERY, show_default=False, autocompletion=complete.baselines)
 PROGRAM = Argument([], help="Arguments of the script, after --.", show_default=False)
 JSON = Option(False, "--json", help="Print JSON.")
 LARGE = project.SETTING.tier == "full"
 FULL = Option(LARGE, "--full/--everyday", help="With the large cases, or without.")
 DIRTY = Option(False, "--dirty", help="Allow uncommitted code; marked in the record.")
 LIMIT = "Time limit of one run, in seconds."
+
+
+@app.callback(invoke_without_command=True)
+def groundspeed(
+    context: typer.Context,
+    version: bool = Option(False, "--version", help="Show the version and exit."),
+) -> None:
+    if version:
+        from importlib.metadata import version as installed  # late: it reads a parser of mail
+
+        print(f"groundspeed {installed('groundspeed')}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
 
 
 def verb(module: str, name: str | None = None, function: str = "run") -> Callable:
@@ -74,17 +90,20 @@ def create(
 
 
 @verb("groundspeed.tools.cli.check", function="freeze")
-def freeze(name: str, as_json: bool = JSON) -> int:
+def freeze(name: str = ENGINE, as_json: bool = JSON) -> int:
     """Record the answers of an engine with digests, once."""
 
 
 @verb("groundspeed.tools.cli.check")
-def check(names: list[str] = NAMES, full: bool = FULL, as_json: bool = JSON) -> int:
+def check(names: list[str] = ENGINES, full: bool = FULL, as_json: bool = JSON) -> int:
     """Verify digests and golden data of baselines."""
 
 
 @verb("groundspeed.tools.cli.new")
-def new(name: str, baseline: str = Option(..., help="Engine to optimize.")) -> int:
+def new(
+    name: str,
+    baseline: str = Option(..., help="Engine to optimize.", autocompletion=complete.baselines),
+) -> int:
     """Create a new optimization. It starts as a copy of the baseline and validates."""
 
 
@@ -117,7 +136,7 @@ def try_(
 
 
 @verb("groundspeed.tools.cli.replay")
-def replay(name: str, as_json: bool = JSON) -> int:
+def replay(name: str = NAME, as_json: bool = JSON) -> int:
     """Repeat the smallest call that shows a rejection. Exit 1 while it still differs."""
 
 
@@ -182,7 +201,10 @@ def map_(
 @verb("groundspeed.tools.profiling.command")
 def profile(
     what: str = Argument(
-        ..., metavar="NAME|PATH[::CALLABLE]", help="Engine, script, test, callable."
+        ...,
+        metavar="NAME|PATH[::CALLABLE]",
+        help="Engine, script, test, callable.",
+        autocompletion=complete.names,
     ),
     arguments: list[str] = PROGRAM,
     case: str = Option("", help="Case of an engine. Default: its first timed case."),
@@ -268,6 +290,11 @@ def protocol(
     as_json: bool = JSON,
 ) -> int:
     """Show the rules of judge, clock and counter. Exit 1 if an edit is undecided."""
+
+
+@verb("groundspeed.tools.cli.schema")
+def schema(name: str = Argument("", metavar="VERB", help="Default: their names.")) -> int:
+    """Print the JSON schema of what a verb prints with --json."""
 
 
 @verb("groundspeed.tools.cli.pipeline")

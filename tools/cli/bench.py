@@ -7,11 +7,13 @@ from itertools import chain
 
 from groundspeed.tools import console
 from groundspeed.tools.records import evidence
+from groundspeed.tools.records.answers import Benched, RefusedNumber
 from groundspeed.tools.records.evidence import UNSETTLED
 from groundspeed.tools.records.measurement import CLAIMED, Measurement, Timing
 from groundspeed.validation import discovery
+from groundspeed.validation.judge import verdicts
 from groundspeed.validation.judge.verdicts import Status
-from groundspeed.validation.records import results
+from groundspeed.validation.records.codes import Code, Coded, with_code
 from groundspeed.validation.tiers import Coverage
 
 GROUP = 16  # candidates at most that share the rounds of a baseline
@@ -43,9 +45,10 @@ def run(
         if status is Status.VERIFIED and evidence.timed_cases(verdict, full):
             due[name] = verdict.engine
         elif status is Status.VERIFIED:
-            refused[name] = (status, "its claim covers no case that is marked as timed")
+            words = "its claim covers no case that is marked as timed"
+            refused[name] = (status, Coded(words, Code.UNTIMED))
         else:
-            refused[name] = (status, reason)
+            refused[name] = (status, Coded(reason, verdicts.refusal_code(status, verdict)))
     unsettled = any(status in UNSETTLED for status, _ in refused.values())
     failed = unsettled or bool(again and refused)
     for group in groups(due, full):
@@ -53,10 +56,16 @@ def run(
         found |= made
         refused |= {name: (Status.VERIFIED, reason) for name, reason in why.items()}
         failed |= bool(why)
-    reasons = {name: {"status": s.value, "reason": r} for name, (s, r) in refused.items()}
-    value = {"measured": [results.plain(m) for m in found.values()], "refused": reasons}
+    reasons = {
+        name: RefusedNumber(status=s.value, reason=words, code=getattr(words, "code", ""))
+        for name, (s, words) in refused.items()
+    }
+    value = Benched(measured=list(found.values()), refused=reasons)
     rows = {name: lines(measured) for name, measured in found.items()}
-    rows |= {n: [(n, "no number", s.value, reason)] for n, (s, reason) in refused.items()}
+    rows |= {
+        name: [(name, "no number", r.status, with_code(r.reason, r.code))]
+        for name, r in reasons.items()
+    }
     console.answer(as_json, value, chain(*(rows[n] for n in sorted(rows))), widths=(34, 13, 20))
     return int(failed)
 

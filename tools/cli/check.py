@@ -5,22 +5,25 @@ from itertools import chain
 
 from groundspeed import baselines
 from groundspeed.tools import console
+from groundspeed.tools.records.answers import CheckedBaseline, Frozen
 from groundspeed.tools.records.evidence import CHECK, Checked, check_name, checked, provenance
 from groundspeed.validation import machine
+from groundspeed.validation.discovery import SEE
 from groundspeed.validation.parallel.process_pool import processes
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import today
-from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.records.codes import Coded, with_code
+from groundspeed.validation.records.errors import Sealed, UnknownName
 
 
 def freeze(name: str, as_json: bool = False) -> int:
     """The verb ``freeze``: what is sealed already gets what was never made beside its seal."""
+    refuse_unknown(name)
     from groundspeed.validation.golden.freeze import freeze as seal_answers  # late: torch
     from groundspeed.validation.golden.manifest import manifest
     from groundspeed.validation.inputs import freeze_variants
 
-    refuse_unknown(name)
     with console.progress(f"freezing {name}") as tell:
         lacking = freeze_variants.lacking(name)
         try:
@@ -31,7 +34,7 @@ def freeze(name: str, as_json: bool = False) -> int:
             seal = manifest(name)
         freeze_variants.freeze(name, tell)
     reached = reach(name)
-    value = {"engine": name, "seal": seal.seal, "cases": list(seal.answers), "reached": reached}
+    value = Frozen(engine=name, seal=seal.seal, cases=list(seal.answers), reached=reached)
     row = (name, "FROZEN", f"{len(seal.answers)} cases", f"seal {seal.seal[:12]}")
     console.answer(as_json, value, [row, *below(reached)])
     return 0
@@ -40,7 +43,7 @@ def freeze(name: str, as_json: bool = False) -> int:
 def refuse_unknown(*names: str) -> None:
     for name in names:
         if name not in baselines.names():
-            raise LookupError(f"no baseline {name!r} in baselines/; have {baselines.names()}")
+            raise UnknownName.of("baseline", name, baselines.names(), SEE)
 
 
 def run(names: list[str], full: bool, as_json: bool = False, again: bool = True) -> int:
@@ -50,13 +53,21 @@ def run(names: list[str], full: bool, as_json: bool = False, again: bool = True)
     known = {} if again else {n: c for n in chosen if (c := checked(n, full))}
     found = {n: ("SEALED", c.words) for n, c in known.items()}
     found |= check_all([n for n in chosen if n not in known], full)
-    value = {name: {"status": status, "words": words} for name, (status, words) in found.items()}
-    reached = {n: reach(n) for n in chosen if again and found[n][0] == "SEALED"}
-    for name, lines in reached.items():
-        value[name] |= {"reached": lines}
-    rows = ([(n, found[n][0], "", found[n][1]), *below(reached.get(n, []))] for n in chosen)
-    console.answer(as_json, value, chain.from_iterable(rows))
+    value = {
+        name: CheckedBaseline(
+            status=status,
+            words=words,
+            code=getattr(words, "code", ""),
+            reached=reach(name) if again and status == "SEALED" else [],
+        )
+        for name, (status, words) in found.items()
+    }
+    console.answer(as_json, value, chain.from_iterable(rows(n, value[n]) for n in chosen))
     return int(any(status == "BROKEN" for status, _ in found.values()))
+
+
+def rows(name: str, found: CheckedBaseline) -> list[tuple[str, ...]]:
+    return [(name, found.status, "", with_code(found.words, found.code)), *below(found.reached)]
 
 
 def reach(name: str) -> list[str]:
@@ -102,6 +113,6 @@ def check_one(name: str, full: bool) -> tuple[str, str]:
             rests_on=provenance(name),
         )
     except Sealed as broken:
-        words = str(broken)
+        words = Coded(str(broken), broken.code)
     results.put(CHECK, found, check_name(name), machine.kind())
     return "SEALED" if found else "BROKEN", words

@@ -9,6 +9,7 @@ from groundspeed.tools.records.conditions import code_now
 from groundspeed.validation import discovery
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.machine import missing
+from groundspeed.validation.records.codes import Code, with_code
 from groundspeed.validation.tiers import Coverage
 
 
@@ -16,7 +17,8 @@ def run(names: list[str], full: bool = False) -> int:
     """The verb ``gpu``; exit 1 where a claim does not hold or a number was refused."""
     lacking = missing(("cuda",))
     if lacking:
-        print(f"this machine lacks {lacking[0]}; what others found: reports/index.md")
+        words = f"this machine lacks {lacking[0]}; what others found: reports/index.md"
+        print(with_code(words, Code.UNAVAILABLE))
         return 1
     chosen = [name for name in discovery.chosen(names) if discovery.device(name) == "cuda"]
     code = validate.run(chosen, Coverage.of(full), again=False)

@@ -1,21 +1,24 @@
 """Command ``list``: baselines and the league of their optimizations, or one of these in full."""
 
-import shutil
+from collections.abc import Iterator
 
 from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.records import evidence
+from groundspeed.tools.records.answers import ListedEngine, ListedOptimization
 from groundspeed.tools.records.evidence import UNSETTLED, View, judged, measured
 from groundspeed.tools.records.measurement import Timing
 from groundspeed.tools.records.quantities import duration, reduction, size
 from groundspeed.tools.reporting.league import Entry, League, leagues
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.golden.manifest import check_sources, manifest
-from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.judge.verdicts import Status, refusal_code
+from groundspeed.validation.records.codes import with_code
 from groundspeed.validation.records.errors import Sealed
 
-WIDTH = 100  # of a line where nobody's terminal tells
 WIDTHS = (9, 22, 7, 6)  # of verdict, speedup, outcome and memory
+LEAST = 2  # of these columns, however narrow the terminal is
+SHORT = "12 d…"  # of a last column, where there is room for no more
 OUTCOMES = {"FASTER": "faster", "SLOWER": "slower", "INCONCLUSIVE": "unclear"}
 
 
@@ -30,72 +33,82 @@ def run(names: list[str] | None = None, as_json: bool = False) -> int:
         console.as_json([*map(engine_row, baselines.names()), *map(row, every)])
         return 0
     show(found)
-    print(f"\n{counted(found)}\n{missing()}")
+    width = console.columns_shown() or console.PAGE
+    print()
+    print(*(console.wrapped(text, width) for text in (counted(found), missing())), sep="\n")
     evidence.say_what_is_broken()
     return 0
 
 
-def engine_row(name: str) -> dict[str, str]:
+def engine_row(name: str) -> ListedEngine:
     """Whether a baseline is frozen, and whether its files are still those."""
     try:
         seal = manifest(name)
         check_sources(name, seal)
-        status, words = "FROZEN", f"{len(seal.answers)} cases, sealed {seal.made[:10]}"
+        status, words, code = "FROZEN", f"{len(seal.answers)} cases, sealed {seal.made[:10]}", ""
     except Sealed as broken:
-        status, words = "BROKEN", str(broken)
-    return {"name": name, "status": status, "level": "engine", "words": words}
+        status, words, code = "BROKEN", str(broken), broken.code
+    return ListedEngine(name=name, status=status, level="engine", words=words, code=code)
 
 
-def row(entry: Entry) -> dict[str, object]:
+def row(entry: Entry) -> ListedOptimization:
     """Verdict and speedups of an optimization, as plain data."""
     shown = entry.evidence
     timings = shown.timing.cases.items() if shown.timing else ()
     every = View().every(entry.name)
-    return {
-        "name": entry.name,
-        "status": shown.word,
-        "level": shown.verdict.level if shown.verdict else "",
-        "words": "  ".join(f"{case} {t.speedup:.2f}x" for case, t in timings) or shown.reason,
-        "speedups": {case: round(t.speedup, 4) for case, t in timings},
-        "headline": entry.case,
-        "machine": shown.machine,
-        "made": entry.made,
-        "here": judged(entry.name)[0].value,
-        "machines": {e.machine: e.word for e in every if e.verdict},
-    }
+    return ListedOptimization(
+        name=entry.name,
+        status=shown.word,
+        level=shown.verdict.level if shown.verdict else "",
+        words="  ".join(f"{case} {t.speedup:.2f}x" for case, t in timings) or shown.reason,
+        code=refusal_code(shown.status, shown.verdict),
+        speedups={case: round(t.speedup, 4) for case, t in timings},
+        headline=entry.case,
+        machine=shown.machine,
+        made=entry.made,
+        here=judged(entry.name)[0].value,
+        machines={e.machine: e.word for e in every if e.verdict},
+    )
 
 
 def show(found: list[League]) -> None:
     """Each baseline with its optimizations, best first, no wider than the terminal."""
     by_engine = {league.engine: league for league in found}
     names = max((len(e.name) for league in found for e in league.entries), default=0)
+    width = console.columns_shown() or console.PAGE
     for name in baselines.names():
         league = by_engine.get(name, League(name, "", []))
-        print_clipped(heading(engine_row(name), league))
+        print(console.wrapped(heading(engine_row(name), league), width))
         if league.timed:
-            cells = ("", "verdict", "speedup [95 %]", "", "memory", "age")
-            print_clipped(aligned(cells, names))
+            print(aligned(("", "verdict", "speedup [95 %]", "", "memory", "age"), names, width))
         for entry in league.entries:
-            print_clipped(aligned(cells_of(entry), names))
+            print(aligned(cells_of(entry), names, width))
         print()
 
 
-def print_clipped(text: str) -> None:
-    """A line that ends with the terminal, or with a page where output is piped."""
-    width = shutil.get_terminal_size((WIDTH, 24)).columns
-    print(text if len(text) <= width else f"{text[: width - 1].rstrip()}…")
+def aligned(cells: tuple[str, ...], names: int, width: int) -> str:
+    """Columns, the first as wide as the longest name; the last has any length.
+
+    Columns for which there is no room are left out, whole; in a narrow terminal a name has a line
+    of its own.
+    """
+    name, *others = cells
+    above, first = "", f"{name:<{names}}  "
+    if len(first) + sum(WIDTHS[:LEAST]) + 2 > width:
+        above, first = f"{console.clipped(name, width)}\n" if name else "", "  "
+    while len(others) > LEAST and len(first + columns([*others[:-1], SHORT])) > width:
+        others.pop()
+    return above + console.clipped(first + columns(others), width)
 
 
-def aligned(cells: tuple[str, ...], names: int) -> str:
-    """Columns, the first as wide as the longest name; the last has any length."""
-    widths = (names, *WIDTHS)
-    parts = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)]
+def columns(cells: list[str]) -> str:
+    parts = [f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=False)]
     return "  ".join([*parts[: len(cells) - 1], cells[-1]]).rstrip()
 
 
-def heading(about: dict[str, str], league: League) -> str:
+def heading(about: ListedEngine, league: League) -> str:
     """A baseline in a line, with the case that its numbers are of."""
-    words = f"{about['name']}  {about['status']}  {about['words']}"
+    words = with_code(f"{about.name}  {about.status}  {about.words}", about.code)
     timed = [e.timing for e in league.timed if not e.elsewhere]
     if not timed:
         return words
@@ -160,19 +173,25 @@ def in_full(names: list[str], view: View, as_json: bool) -> int:
     if as_json:
         console.as_json([row(entries[name]) for name in names])
         return 0
+    width = console.columns_shown() or console.PAGE
     for name in names:
-        shown = entries[name].evidence
-        print(f"{name}: {shown.word}", end="")
-        print(f", {shown.verdict.level}: {shown.verdict.because}" if shown.verdict else "")
-        print(f"  {shown.reason}")
-        for case, timing in shown.timing.cases.items() if shown.timing else ():
-            print(f"  {case}: {told(timing)}")
-        for one in view.every(name):
-            made = f", judged {one.verdict.made[:10]}" if one.verdict else ""
-            timed = f", timed {one.timing.made[:10]}" if one.timing else ""
-            print(f"  on {one.machine}: {one.word}{made}{timed}")
+        print(*(console.wrapped(line, width) for line in about(entries[name], view)), sep="\n")
         print()
     return 0
+
+
+def about(entry: Entry, view: View) -> Iterator[str]:
+    """All that is on file of an optimization, a line each."""
+    shown = entry.evidence
+    because = f", {shown.verdict.level}: {shown.verdict.because}" if shown.verdict else ""
+    yield f"{entry.name}: {shown.word}{because}"
+    yield with_code(f"  {shown.reason}", refusal_code(shown.status, shown.verdict))
+    for case, timing in shown.timing.cases.items() if shown.timing else ():
+        yield f"  {case}: {told(timing)}"
+    for one in view.every(entry.name):
+        made = f", judged {one.verdict.made[:10]}" if one.verdict else ""
+        timed = f", timed {one.timing.made[:10]}" if one.timing else ""
+        yield f"  on {one.machine}: {one.word}{made}{timed}"
 
 
 def told(t: Timing) -> str:

@@ -6,12 +6,14 @@ every control and every mutation score, is run and must give the answers that ar
 """
 
 from groundspeed.tools import console
+from groundspeed.tools.records.answers import ProtocolState
 from groundspeed.tools.records.protocols import CLOCK, COUNTER
 from groundspeed.tools.selftest import judged_controls, timed_controls
 from groundspeed.validation import discovery
 from groundspeed.validation.judge.verdicts import Verdict
 from groundspeed.validation.protocol import JUDGE, Protocol
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.codes import Code, with_code
 
 PROTOCOLS = (JUDGE, CLOCK, COUNTER)
 # Mutants that change something only where memory happens to be given out twice.
@@ -34,10 +36,13 @@ def run(raised: bool = False, same: bool = False, as_json: bool = False) -> int:
     for p in PROTOCOLS:
         undecided, last = refusal(p), p.history[-1].line
         state = "UNDECIDED" if undecided else "locked"
-        values[p.name] = {"number": p.number, "state": state, "last": last, "undecided": undecided}
-        rows.append((p.name, f"protocol {p.number}", state, undecided or last))
+        code = Code.UNDECIDED if undecided else ""
+        values[p.name] = ProtocolState(
+            number=p.number, state=state, last=last, undecided=undecided, code=code
+        )
+        rows.append((p.name, f"protocol {p.number}", state, with_code(undecided or last, code)))
     console.answer(as_json, values, rows)
-    return int(any(about["undecided"] for about in values.values()))
+    return int(any(about.undecided for about in values.values()))
 
 
 def refusal(protocol: Protocol) -> str:

@@ -8,33 +8,16 @@ from collections.abc import Iterator
 from groundspeed.tools import console
 from groundspeed.tools.cli import bench, validate
 from groundspeed.tools.records import evidence
+from groundspeed.tools.records.answers import Claim, Recheck
 from groundspeed.tools.records.conditions import Conditions
 from groundspeed.tools.records.measurement import SECTION, Measurement, Timing
 from groundspeed.tools.rendering.templates import PAGES, write
 from groundspeed.validation import discovery
-from groundspeed.validation.judge.verdicts import Status
+from groundspeed.validation.judge.verdicts import Status, refusal_code
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.atomic import write_atomic
-from groundspeed.validation.records.base import Part, Record
+from groundspeed.validation.records.codes import Code, Coded, with_code
 from groundspeed.validation.tiers import Coverage
-
-
-class Claim(Part):
-    """What was said of one case, what is found today, and whether the old word still holds."""
-
-    optimization: str
-    case: str
-    made: str  # when it was said
-    was: str
-    now: str
-    holds: bool
-    changed: list[str]  # conditions that are others now
-
-
-class Recheck(Record):
-    """One round over the claims on file."""
-
-    claims: list[Claim]
 
 
 def run(
@@ -47,8 +30,11 @@ def run(
     for found in old.values():
         keep(found)
     verdicts = validate.judge(list(old), Coverage.of(full))
-    refused = {n: f"{v.status}: {v.reason}" for n, v in verdicts.items()
-               if v.status is not Status.VERIFIED}  # fmt: skip
+    refused = {
+        n: Coded(f"{v.status}: {v.reason}", refusal_code(v.status, v))
+        for n, v in verdicts.items()
+        if v.status is not Status.VERIFIED
+    }
     new: dict[str, Measurement] = {}
     for group in bench.groups({n: m.engine for n, m in old.items() if n not in refused}):
         made, why = bench.measure(group, full, dirty, bench.wanted(full, processes))
@@ -59,10 +45,15 @@ def run(
     found = Recheck(claims=claims).write(place)
     write(place.with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))
     rows = (
-        (c.optimization, "HOLDS" if c.holds else "NO LONGER", c.case, f"was {c.was}, is {c.now}")
+        (
+            c.optimization,
+            "HOLDS" if c.holds else "NO LONGER",
+            c.case,
+            with_code(f"was {c.was}, is {c.now}", c.code),
+        )
         for c in claims
     )
-    console.answer(as_json, found.model_dump(), rows, widths=(34, 13, 20))
+    console.answer(as_json, found, rows, widths=(34, 13, 20))
     return int(not all(claim.holds for claim in claims))
 
 
@@ -90,6 +81,7 @@ def again(old: Measurement, new: Measurement | None, why: str) -> Iterator[Claim
             made=old.made[:10],
             was=f"{was.word} {was.wall}",
             now=f"{now.word} {now.wall}" if now else why or "not timed today",
+            code="" if now else getattr(why, "code", Code.UNMEASURED),
             holds=bool(now) and holds(was, now, bool(changed)),
             changed=changed,
         )

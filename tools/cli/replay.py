@@ -1,6 +1,7 @@
 """Command ``replay``: repeats the smallest call that shows a rejection."""
 
 from groundspeed.tools import console
+from groundspeed.tools.records.answers import Replayed
 from groundspeed.validation import discovery
 
 
@@ -19,6 +20,6 @@ def run(name: str, as_json: bool = False) -> int:
             f"no failure of {name!r} on file on this machine; run: groundspeed validate {name}"
         ) from None
     now = f"{field} still differs" if field else "equal, bit for bit"
-    value = failure.model_dump(exclude={"rests_on"}) | {"differs now": field}
+    value = Replayed(**failure.model_dump(exclude={"rests_on"}), **{"differs now": field})
     console.answer(as_json, value, [(line,) for line in (*failure.lines, f"  now: {now}")])
     return int(bool(field))

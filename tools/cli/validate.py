@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from groundspeed.tools import console
+from groundspeed.tools.records.answers import JudgedOptimization
 from groundspeed.tools.records.evidence import UNSETTLED, forget, judged
 from groundspeed.validation import discovery
-from groundspeed.validation.judge.verdicts import Conclusion, Status, Verdict
+from groundspeed.validation.judge.verdicts import Conclusion, Status, Verdict, refusal_code
+from groundspeed.validation.records.codes import with_code
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker import allocator
 from groundspeed.validation.worker.forkserver import get_ready
@@ -50,7 +52,8 @@ def lines(verdict: Conclusion) -> Iterator[tuple[str, ...]]:
     word = verdict.status.value
     if verdict.holds and verdict.expected == "rejected":
         word += " ✓"
-    yield verdict.optimization, word, verdict.level, verdict.reason
+    reason = with_code(verdict.reason, refusal_code(verdict.status, verdict))
+    yield verdict.optimization, word, verdict.level, reason
     if not verdict.holds:
         yield "", "", "", f"claimed {verdict.expected.upper()}; {next_step(verdict)}"
 
@@ -69,6 +72,8 @@ def next_step(verdict: Conclusion) -> str:
     return "mend implementation.py; never the tolerance"
 
 
-def summary(verdict: Conclusion) -> dict:
-    keep = {"optimization", "engine", "level", "expected", "status", "reason", "made", "protocol"}
-    return verdict.model_dump(include=keep) | {"holds": verdict.holds}
+def summary(verdict: Conclusion) -> JudgedOptimization:
+    shared = {*JudgedOptimization.model_fields} & {*Conclusion.model_fields}
+    code = refusal_code(verdict.status, verdict)
+    own = verdict.model_dump(include=shared)
+    return JudgedOptimization(**own, holds=verdict.holds, code=code)

@@ -16,10 +16,12 @@ from groundspeed.tools.costs.cost_summary import (
     words,
 )
 from groundspeed.tools.records import evidence
+from groundspeed.tools.records.answers import CostOutcome
 from groundspeed.tools.records.protocols import COUNTER
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.parallel.process_pool import processes
 from groundspeed.validation.records.base import BrokenRecord
+from groundspeed.validation.records.codes import Code, with_code
 
 PROCESSES = 2  # that count at once
 PASSED = "its claim expects it to be {}"
@@ -41,8 +43,14 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
     # why others have no budget was said when they were new
     within = {name: found for name, found in known.items() if "outgrown" in found}
     rows = lines(news | within, sorted(shown, key=lambda r: r.optimization))
-    console.answer(as_json, {name: outcomes[name] for name in chosen}, rows)
+    console.answer(as_json, {name: told(outcomes[name]) for name in chosen}, rows)
     return int(any(found.get("outgrown") for found in outcomes.values()))
+
+
+def told(outcome: dict[str, object]) -> dict[str, object]:
+    """What came of an optimization, for programs."""
+    code = {"code": Code.OUTGROWN} if outcome.get("outgrown") else {}
+    return CostOutcome(**outcome, **code).model_dump(by_alias=True, exclude_unset=True)
 
 
 Counted = tuple[str, dict[str, object], "Compared | None"]  # name, what came of it, what was filed
@@ -177,7 +185,7 @@ def lines(outcomes: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[st
         if "no budget" in found:
             yield name, "NO BUDGET", found["no budget"]
         for line in found.get("outgrown", []):
-            yield name, "OUTGROWN", line
+            yield name, "OUTGROWN", with_code(line, Code.OUTGROWN)
     for name, why in blind(shown).items():
         yield name, "NOT COUNTED", f"its budget says nothing: {why}"
     clean = sum(

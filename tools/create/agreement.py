@@ -7,6 +7,7 @@ import torch
 
 from groundspeed.baselines.foreign.numeric_leaves import same
 from groundspeed.tools.create.recording import NotABaseline, Recording
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.distance import distance
 
 DAY_S = 86400.0
@@ -23,7 +24,8 @@ def refuse_nothing(where: str, recording: Recording, main: str = "") -> None:
     if recording.left_out:
         rows = [f"{name} {why}" for name, why in list(recording.left_out.items())[:6]]
         hint = f"{'; '.join(rows)}: name one with --output"
-    raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}")
+    raise NotABaseline(f"{where}: no outputs found: no array or tensor is left at the end; {hint}",
+                       Code.NOTHING)  # fmt: skip
 
 
 def without_seconds(first: Recording, second: Recording) -> Recording:
@@ -71,7 +73,8 @@ def refuse_difference(where: str, first: Recording, second: Recording) -> None:
         f"{where}: not deterministic under a fixed seed: {wrong[0]} is "
         f"{apart(one[wrong[0]], other.get(wrong[0]))}"
         f"{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''}; seed what has a "
-        f"generator of its own (numpy.random.default_rng(0)){keep}"
+        f"generator of its own (numpy.random.default_rng(0)){keep}",
+        Code.RANDOM,
     )
 
 
@@ -92,8 +95,8 @@ def refuse_other(where: str, first: Recording, other: Recording) -> None:
     rules = [[(f["name"], f["how"]) for f in r.step["fields"]] if r.step else []
              for r in (first, other)]  # fmt: skip
     for name in sorted(set(kinds[0]) ^ set(kinds[1])):
-        raise NotABaseline(f"{where}: {name} is not in every case; allowed: cases with the same "
-                           "fields; make a baseline of its own, or name --output")  # fmt: skip
+        words = "cases with the same fields; make a baseline of its own, or name --output"
+        raise NotABaseline(f"{where}: {name} is not in every case; allowed: {words}", Code.CASES)
     if kinds[0] != kinds[1] or rules[0] != rules[1]:
         raise NotABaseline(f"{where}: its fields are of another type or come about otherwise than "
-                           "in the first case; make a baseline of its own")  # fmt: skip
+                           "in the first case; make a baseline of its own", Code.CASES)  # fmt: skip

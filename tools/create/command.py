@@ -21,6 +21,7 @@ from groundspeed import project
 from groundspeed.tools import console
 from groundspeed.tools.create.recording import Recording, record, run_apart
 from groundspeed.tools.create.request import Request, place, read
+from groundspeed.tools.records.answers import Created
 from groundspeed.validation.records import digests
 
 if TYPE_CHECKING:
@@ -134,10 +135,11 @@ def show(request: Request, recording: Recording, findings: Findings, as_json: bo
     """What was frozen, what is not compared, and what to do next."""
     following = f"groundspeed new {request.stem}_idea --baseline {request.name}"
     if as_json:
-        console.as_json({"engine": request.name, "fields": sorted(recording.fields),
-                         "files": sorted(recording.files), "left_out": recording.left_out,
-                         "unmoved": findings.unmoved, "dropped": findings.dropped,
-                         "next": following})  # fmt: skip
+        console.as_json(Created(
+            engine=request.name, fields=sorted(recording.fields), files=sorted(recording.files),
+            left_out=recording.left_out, unmoved=findings.unmoved, dropped=findings.dropped,
+            next=following,
+        ))  # fmt: skip
         return
     kind = f"step {request.step}" if request.step else "whole run"
     words = f"{len(recording.files)} files, {len(recording.fields)} fields, {kind}"

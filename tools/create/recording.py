@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from groundspeed.tools.create import error_file
 from groundspeed.tools.create.request import Request
 from groundspeed.tools.process import died, environment, watched
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.codes import Code
+from groundspeed.validation.records.errors import Refused, WithCode
 
 if TYPE_CHECKING:
     import torch
@@ -31,8 +34,16 @@ MOST_BYTES = 8 << 30
 SHARE_BLOCKS = 0x40049409  # FICLONE of Linux
 
 
-class NotABaseline(RuntimeError):
+class NotABaseline(Refused):
     """The program cannot be made a baseline; the message says why, in one line."""
+
+    code = Code.BASELINE
+
+
+class TooLarge(WithCode, ValueError):
+    """A project of more files than are copied."""
+
+    code = Code.LARGE
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ def mirror(request: Request, top: Path) -> None:
     total = sum(source.stat().st_size for source, _ in files)
     if total > MOST_BYTES:
         largest = max(files, key=lambda one: one[0].stat().st_size)[1]
-        raise ValueError(
+        raise TooLarge(
             f"{request.project} holds {total / 1e9:.1f} GB, and a copy of at most "
             f"{MOST_BYTES / 1e9:.0f} GB is made to run in; the largest is {largest}; say where the "
             "project begins with --project DIR, or keep such files outside of it"
@@ -118,7 +129,7 @@ def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
     """Every file that may be the program's, and its place; links to folders are followed.
 
     Raises:
-        ValueError: too many; it is no project.
+        TooLarge: it is no project.
     """
     count = 0
     for folder, folders, files in os.walk(project, followlinks=True):
@@ -129,7 +140,7 @@ def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
         ]
         count += len(files)
         if count > ENTRIES:
-            raise ValueError(
+            raise TooLarge(
                 f"{project} holds more than {ENTRIES} files; say where the project begins with "
                 "--project DIR, or put a pyproject.toml or an empty pytest.ini beside the program"
             )
@@ -175,7 +186,8 @@ def unchanged(request: Request) -> Iterator[None]:
             raise NotABaseline(
                 f"{request.target.text}: {changed[0]} of the project is another file than before "
                 f"the run{f', and {len(changed) - 1} more' if len(changed) > 1 else ''}; let the "
-                "program write by a path relative to its own folder"
+                "program write by a path relative to its own folder",
+                Code.PROJECT,
             )
 
 
@@ -205,12 +217,13 @@ def run_apart(
     except TimeoutError as hung:
         raise NotABaseline(
             f"{where}: {hung}; give it a smaller problem, or say --patience-s "
-            f"{10 * request.patience_s:.0f}"
+            f"{10 * request.patience_s:.0f}",
+            Code.PATIENCE,
         ) from None
-    if (folder / "error").exists():
-        raise NotABaseline(f"{where}: {printable((folder / 'error').read_text())}")
+    if problem := error_file.left(folder):
+        raise NotABaseline(f"{where}: {printable(problem[0])}", problem[1])
     if not (folder / "answer").exists():
-        raise NotABaseline(f"{where}: {died(code, log)}")
+        raise NotABaseline(f"{where}: {died(code, log)}", Code.PROGRAM)
     return [memory for _, memory in samples]
 
 

@@ -16,15 +16,20 @@ from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.baselines.foreign.external_engine import engine as external
 from groundspeed.baselines.foreign.live_step import MARKS
 from groundspeed.baselines.foreign.numeric_leaves import same
+from groundspeed.tools.create import error_file
 from groundspeed.tools.create.agreement import apart
 from groundspeed.tools.create.influence import STEPS, moved_by
 from groundspeed.tools.create.writer import Baseline, Findings, finish, starts
 from groundspeed.validation.golden import freeze
+from groundspeed.validation.records.codes import Code
+from groundspeed.validation.records.errors import WithCode
 from groundspeed.validation.reference.trajectory import rounded_run
 
 
-class Unfit(RuntimeError):
+class Unfit(WithCode, RuntimeError):
     """It is no baseline; the message says why, in one line."""
+
+    code = Code.HIDDEN
 
 
 def tried(made: Baseline) -> Findings:
@@ -64,7 +69,8 @@ def refuse_inputs(made: Baseline, findings: Findings) -> None:
     raise Unfit(
         f"all that would be compared ({', '.join(every[:5])}) are only inputs or constants: no "
         "function of the program that was perturbed moves them; name what it computes with "
-        "--output, or a function with --watch or --step"
+        "--output, or a function with --watch or --step",
+        Code.INPUTS,
     )
 
 
@@ -119,22 +125,22 @@ def main(folder: Path) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     made: Baseline = pickle.loads((folder / "made").read_bytes())
-    problem = ""
+    problem = None
     try:
         findings = tried(made)
         finish(made, findings)
     except Unfit as error:
-        problem = str(error)
+        problem = error
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
-        problem = (f"run from its frozen copies it fails: {type(error).__name__}: "
+        problem = Unfit(f"run from its frozen copies it fails: {type(error).__name__}: "
                    f"{lines[0][:300]}; a file it reads may not have been seen: name it with "
                    "--with FILE")  # fmt: skip
-    if not problem:
+    if problem is None:
         freeze.freeze(made.request.name)
         (folder / "answer").write_bytes(pickle.dumps(findings))
     else:
-        (folder / "error").write_text(problem)
+        error_file.leave(folder, problem, problem.code)
 
 
 if __name__ == "__main__":

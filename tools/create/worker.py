@@ -18,12 +18,14 @@ from groundspeed.baselines.foreign.answer_files import AnswerFiles, in_folder
 from groundspeed.baselines.foreign.outputs import CallWatch
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from groundspeed.tools.create import error_file
 from groundspeed.tools.create.audit_hook import AuditHook
 from groundspeed.tools.create.program_outputs import chosen
 from groundspeed.tools.create.request import Request
 from groundspeed.tools.create.source_files import inventory
 from groundspeed.tools.create.step_capture import Capture
 from groundspeed.tools.create.step_rule import rule
+from groundspeed.validation.records.codes import Code
 
 OURS = ("tools", "baselines", "validation", "optimizations")
 
@@ -37,7 +39,15 @@ def main(folder: Path) -> None:
     try:
         torch.save(recorded(request, folder / "mirror"), folder / "answer")
     except Broken as error:
-        (folder / "error").write_text(str(error))
+        error_file.leave(folder, error, getattr(error, "code", Code.PROGRAM))
+
+
+class Stopped(Broken):
+    """The program was stopped, or stopped itself, for a reason that has a code of its own."""
+
+    def __init__(self, words: str, code: Code):
+        super().__init__(words)
+        self.code = code
 
 
 def recorded(request: Request, mirror: Path) -> dict:
@@ -62,12 +72,16 @@ def recorded(request: Request, mirror: Path) -> dict:
         hook.active = True
         left = run(sandbox, boundaries, request.seed)
     except BaseException as error:
-        raise Broken((*hook.refused, explain(error, mirror, request))[0]) from None
+        if hook.refused:
+            raise Stopped(hook.refused[0], Code.OUTSIDE) from None
+        absent = isinstance(error, ModuleNotFoundError) and error.name
+        code = Code.MODULE if absent else Code.PROGRAM
+        raise Stopped(explain(error, mirror, request), code) from None
     finally:
         hook.active = False
     times = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
     if hook.refused:  # and the program went on
-        raise Broken(hook.refused[0])
+        raise Stopped(hook.refused[0], Code.OUTSIDE)
     refuse_absent(boundaries)
     ignored = dict(request.ignored)
     if request.step:

@@ -16,6 +16,7 @@ from groundspeed.tools.create.request import Request
 from groundspeed.tools.records.conditions import conditions
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.distance import widened
 
 FROZEN_BYTES = 64 << 20
@@ -131,7 +132,7 @@ def refuse_zeros(request: Request, recording: Recording) -> None:
     if not recording.step and not any(t.any() for t in recording.fields.values()):
         names = ", ".join(list(recording.fields)[:5])
         raise NotABaseline(f"{request.target.text}: all of {names} are zero, so zeros would pass; "
-                           "name others with --output or --watch")  # fmt: skip
+                           "name others with --output or --watch", Code.NOTHING)  # fmt: skip
 
 
 def fixed(made: Baseline) -> list[str]:
@@ -151,7 +152,8 @@ def copy_sources(request: Request, recording: Recording, copies: Path) -> None:
         if total > FROZEN_BYTES:
             raise NotABaseline(
                 f"{request.target.text} reads more than {FROZEN_BYTES >> 20} MB of files (now "
-                f"{place}); give it a smaller problem to be frozen"
+                f"{place}); give it a smaller problem to be frozen",
+                Code.LARGE,
             )
         (copies / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, copies / place)

@@ -23,9 +23,11 @@ from groundspeed.tools.records.measurement import Measurement
 from groundspeed.tools.timing import intervals
 from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation import discovery
+from groundspeed.validation.discovery import SEE
 from groundspeed.validation.judge import verdicts
 from groundspeed.validation.records import digests, results
-from groundspeed.validation.records.errors import BrokenRecord, NotMeasured, Refused
+from groundspeed.validation.records.codes import Code, with_code
+from groundspeed.validation.records.errors import BrokenRecord, NotMeasured, Refused, UnknownName
 from groundspeed.validation.records.git import git, history_is_cut
 
 EXITS = {"WRONG": 2, "SLOWER": 1, "INCONCLUSIVE": 3}  # everything else is 0; the worst first
@@ -46,11 +48,12 @@ class ComparedCase:
     ratio: Interval | None = None
     control: float | None = None
     note: str = ""
+    code: str = ""  # of the refusal, where B was refused
 
     def cells(self) -> tuple[str, str, str, str]:
         r = self.ratio
         if r is None:
-            return self.name, self.word, self.case, self.note
+            return self.name, self.word, self.case, with_code(self.note, self.code)
         control = "" if self.control is None else f"  control {self.control:.3f}"
         text = f"B takes {r.value:.3f} of A  [{r.low:.3f}, {r.high:.3f}]{control}  {self.note}"
         return self.name, self.word, self.case, text.rstrip()
@@ -71,7 +74,7 @@ def run(a: str, b: str, names: list[str], as_json: bool = False, markdown: bool 
         print(summary(a, b, found))
     else:
         rows = (row.cells() for row in found)
-        console.answer(as_json, [row.__dict__ for row in found], rows, widths=(34, 13, 20))
+        console.answer(as_json, found, rows, widths=(34, 13, 20))
     return next((code for word, code in EXITS.items() if any(r.word == word for r in found)), 0)
 
 
@@ -163,7 +166,7 @@ def of_commits(a: str, b: str, names: list[str], tell: console.Tell) -> Iterator
         known = sorted({*there["A"], *there["B"]})
         unknown = [name for name in names if name not in known]
         if unknown:
-            raise LookupError(f"no optimization {unknown[0]!r} in {a} or {b}; have {known}")
+            raise UnknownName.of(f"optimization in {a} or {b}", unknown[0], known, SEE)
         for name in names or known:
             tell(name)
             if name not in there["A"]:
@@ -224,11 +227,13 @@ def of_optimization(
         try:
             judged[who] = ask(root, "judge", name)
         except NotMeasured as why:
-            judged[who] = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
+            failed = {"status": "FAILED", "holds": False, "reason": str(why), "cases": []}
+            judged[who] = failed | {"code": why.code}
     a, b = judged["A"], judged["B"]
     if b["status"] != "VERIFIED":
         expected = f"{b['status']}, as expected"
-        yield ComparedCase(name, "", expected if b["holds"] else "WRONG", note=f"B: {b['reason']}")
+        outcome = expected if b["holds"] else "WRONG"
+        yield ComparedCase(name, "", outcome, note=f"B: {b['reason']}", code=b["code"])
     elif a["status"] != "VERIFIED":
         yield ComparedCase(name, "", "MENDED", note=f"A is {a['status']}: {a['reason']}")
     else:
@@ -244,7 +249,8 @@ def fought(name: str, case: str, trees: dict[str, Path]) -> ComparedCase:
         try:
             found.append(one_duel(name, case, trees, seed))
         except Died as why:
-            return ComparedCase(name, case, "WRONG", note=f"the timing process {why}")
+            words, code = f"the timing process {why}", Code.TIMED_FAILURE
+            return ComparedCase(name, case, "WRONG", note=words, code=code)
         if settled(found):
             break
     last, count = found[-1], len(found)

@@ -17,6 +17,7 @@ from scipy.stats import mannwhitneyu, t
 
 from groundspeed.tools import console
 from groundspeed.tools.process import Died, Worker
+from groundspeed.tools.records.answers import RateOutcome
 from groundspeed.tools.records.conditions import Conditions, timing_conditions
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.machine_load import wait_for_quiet
@@ -112,7 +113,7 @@ def run(trials: int = TRIALS, as_json: bool = False) -> int:
             found.write(path())
     rates = error_rates(found)
     results.put(SECTION, rates, NAME, machine.kind())
-    outcomes = {"rows": rates.rows, "overhead": rates.overhead}
+    outcomes = RateOutcome(rows=rates.rows, overhead=rates.overhead)
     console.answer(as_json, outcomes, lines(rates), widths=(72, 14, 14))
     return int(not rates.passed)
 

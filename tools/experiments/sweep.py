@@ -220,7 +220,7 @@ def run(names: list[str], budget_s: float, as_json: bool = False) -> int:
             found[engine] = measure(engine, own, until, tell)
     rows = [s for scenarios in found.values() for s in scenarios]
     table = ((engine, *summary(scenarios)) for engine, scenarios in found.items())
-    console.answer(as_json, [s.model_dump() for s in rows], table)
+    console.answer(as_json, rows, table)
     return 0
 
 

@@ -36,7 +36,7 @@ def run(
     else:
         found = output.profiled(passes, seconds)
         text = rows(found)
-    console.answer(as_json, found.model_dump(mode="json"), text)
+    console.answer(as_json, found, text)
     return 0
 
 

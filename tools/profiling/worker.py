@@ -127,7 +127,8 @@ def answer(spec: dict) -> dict:
         return {"found": run(work)}
     except workloads.Unfit as error:
         words = " ".join(str(error).split())
-        return {"error": "".join(c if c.isprintable() else "?" for c in words)}
+        shown = "".join(c if c.isprintable() else "?" for c in words)
+        return {"error": shown, "code": error.code}
 
 
 def main() -> None:

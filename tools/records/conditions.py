@@ -10,8 +10,6 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
-
 from groundspeed import project
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests
@@ -86,6 +84,8 @@ def conditions(
     threads: int = 1, beside: Beside | None = None, memory: dict[str, str] | None = None
 ) -> Conditions:
     """As they are now; ``memory`` are allocator settings beside those of the environment."""
+    import psutil  # late: `groundspeed list` reads conditions and takes none
+
     gpu, driver = machine.accelerator()
     code = code_now()
     return Conditions(

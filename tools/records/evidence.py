@@ -25,13 +25,19 @@ UNSETTLED = (Status.STALE, Status.UNJUDGED)  # no verdict of today's code
 
 def forget() -> None:
     """Ask the files again: evidence was written since."""
-    for asked in (judged, measured, of, amount):
+    for asked in (code_now, judged, measured, of, filed):
         asked.cache_clear()
 
 
 def here(name: str) -> str:
     """Kind of this machine, for what that optimization works on."""
     return machine.kind(discovery.device(name))
+
+
+@cache
+def code_now() -> verdicts.CodeNow:
+    """What evidence is held to until `forget`."""
+    return verdicts.CodeNow()
 
 
 @cache
@@ -43,7 +49,7 @@ def judged(
     Of a machine that is named, the files alone decide. Here and now (none is named), one that
     could not run goes stale when it can.
     """
-    status, verdict, reason = verdicts.current_status(name, coverage, on)
+    status, verdict, reason = verdicts.current_status(name, coverage, on, code_now())
     if not on and status is Status.UNAVAILABLE and not machine.missing(tuple(verdict.needs)):
         reason_now = f"{', '.join(verdict.needs)}: here now; run: groundspeed validate {name}"
         return Status.STALE, verdict, reason_now
@@ -142,12 +148,12 @@ class View:
     def machines(self) -> list[str]:
         """Kinds that have evidence: the first, then by how much they have."""
         found = results.machines()
-        return sorted(found, key=lambda m: (m != (self.asked or machine.kind()), -amount(m), m))
+        return sorted(found, key=lambda m: (m != (self.asked or machine.kind()), -len(filed(m)), m))
 
     def every(self, name: str) -> list[Evidence]:
         """Of each kind of machine that has a file on it."""
         own = self.first(name)
-        having = [m for m in self.machines if results.path(name, m).exists()]
+        having = [m for m in self.machines if name in filed(m)]
         return [of(name, m) for m in sorted(having, key=lambda m: m != own)]
 
     def of(self, name: str) -> Evidence:
@@ -183,14 +189,15 @@ def say_what_is_broken() -> None:
 
 
 @cache
-def amount(on: str) -> int:
-    return len(results.names(on))
+def filed(on: str) -> frozenset[str]:
+    """Optimizations on which that kind of machine has a file."""
+    return frozenset(results.names(on))
 
 
 def home() -> str:
     """The kind of machine from which committed pages are seen: that with the most evidence."""
     found = results.machines()
-    return min(found, key=lambda m: (-amount(m), m), default=machine.kind())
+    return min(found, key=lambda m: (-len(filed(m)), m), default=machine.kind())
 
 
 class Checked(Part):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from groundspeed.tools import console
+from groundspeed.tools.records.answers import SampleRow
 from groundspeed.validation.records import results, samples
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.errors import BrokenRecord
@@ -20,12 +21,12 @@ def run(export: Path | None, add: Path | None, as_json: bool = False) -> int:
         print(f"{count} files of samples in {export}; take them in: groundspeed samples --add FILE")
         return 0
     rows = [
-        {"machine": on, "name": name, "section": key, "samples": digest, "here": here(digest)}
+        SampleRow(machine=on, name=name, section=key, samples=digest, here=here(digest))
         for on, name, key, digest in named()
     ]
     lines = []
-    for on in sorted({row["machine"] for row in rows}):
-        own = [row["here"] for row in rows if row["machine"] == on]
+    for on in sorted({row.machine for row in rows}):
+        own = [row.here for row in rows if row.machine == on]
         lines.append((on, f"{sum(own)} of {len(own)}", "", "sections have their samples here"))
     console.answer(as_json, rows, lines)
     return 0

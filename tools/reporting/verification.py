@@ -27,7 +27,7 @@ class VerifiedSection:
 def run(as_json: bool = False) -> int:
     """Exit 1 where a figure comes out otherwise, or samples are not what they should be."""
     rows = [verified(*place) for place in sample_store.named() if place[2] in AGAIN]
-    console.answer(as_json, [row.__dict__ for row in rows], lines(rows))
+    console.answer(as_json, rows, lines(rows))
     return int(any(row.difference not in ("", MISSING) for row in rows))
 
 

@@ -179,5 +179,5 @@ def run(as_json: bool = False) -> int:
         unit = "Gflop/s" if c.level == "arithmetic" else "GB/s"
         words = f"{c.best:7.1f} {unit}  median {c.median:.1f} of {c.trials}"
         rows.append((c.level, c.kind, f"{c.threads} thread{'s' * (c.threads > 1)}", words))
-    console.answer(as_json, found.model_dump(), rows)
+    console.answer(as_json, found, rows)
     return 0

@@ -17,7 +17,7 @@ from groundspeed.validation.judge.findings import MutationSummary
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records.base import today
-from groundspeed.validation.records.errors import Refused
+from groundspeed.validation.records.errors import Refused, UnknownName
 
 CALIBRATION = "calibration"
 LEAST = {
@@ -35,10 +35,7 @@ def run(as_json: bool = False, part: str = "") -> int:
         record = outcome(tell, part)
     if not part:
         selftest_record.file(record)
-    if as_json:
-        print(record.model_dump_json(indent=1))
-    else:
-        print("\n".join(summary(record)))
+    console.answer(as_json, record, ((line,) for line in summary(record)))
     return int(not record.holds)
 
 
@@ -46,7 +43,7 @@ def outcome(tell: Callable[[str], None] = lambda line: None, part: str = "") -> 
     """Run the controls and the calibration systems, and collect all mutation scores."""
     known = (*corpus.PARTS, CALIBRATION)
     if part and part not in known:
-        raise LookupError(f"no part {part!r} of the test; have {list(known)}")
+        raise UnknownName.of("part of the test", part, known)
     refuse_elsewhere()
     parts = [name for name in corpus.PARTS if part in ("", name)]
     heard = {name: list(control_outcomes(name, tell)) for name in parts}

@@ -13,6 +13,7 @@ from groundspeed.validation.judge import checks
 from groundspeed.validation.judge.case_checks import CaseChecks
 from groundspeed.validation.judge.case_reference import CaseReference
 from groundspeed.validation.judge.variant_checks import VariantChecks
+from groundspeed.validation.records.codes import Code, Coded
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.client import Candidate
 
@@ -43,12 +44,16 @@ def judged(part: str, entry: Entry, coverage: Coverage = Coverage.EVERYDAY) -> s
     with ControlClient(f"@{part}/{entry.name}", entry.patience_s) as client:
         if part != REJECTED:
             result = checks.run_checks(case_checks(entry.engine, entry.case), claim, client)
-            if result.broken or result.unfinished:
-                return result.broken[0] if result.broken else result.unfinished
+            if result.broken:
+                return Coded(result.broken[0], result.codes[0])
+            if result.unfinished:
+                return Coded(result.unfinished, Code.UNFINISHED)
         if not part.endswith("_variants"):
             return ""  # what it is right on is its case alone
         found, _ = variant_checks(entry.engine).check(claim, client, coverage)
-    return found.broken or found.unfinished
+    if found.broken:
+        return Coded(found.broken, found.code)
+    return Coded(found.unfinished, Code.UNFINISHED) if found.unfinished else ""
 
 
 class ControlClient(Candidate):

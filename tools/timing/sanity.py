@@ -8,6 +8,7 @@ from statistics import median
 
 from groundspeed.tools.timing import aggregate, intervals, output_check
 from groundspeed.validation.judge.verdicts import Conclusion
+from groundspeed.validation.records.codes import Code, Coded
 
 CEILING = 1.5  # times the in-place stream: no mix of loads and stores runs faster
 SLOWED = 1.10  # the frozen engine beside candidates over itself alone, at most
@@ -47,11 +48,12 @@ def wrong_answers(verdict: Conclusion, row: dict, right: output_check.Answers) -
     """The timed calls themselves must have computed the right thing, inside the window."""
     name = f"{verdict.optimization}/{row['case']}"
     if row["changed"]:
-        return f"{name}: changed global state while timed: {', '.join(row['changed'])}"
+        words = f"{name}: changed global state while timed: {', '.join(row['changed'])}"
+        return Coded(words, Code.GLOBAL)
     try:
         output_check.check(verdict, row["case"], row, right)
     except output_check.WrongAnswer as wrong:
-        return f"{name}: {wrong}; it computes something else while it is timed"
+        return Coded(f"{name}: {wrong}; it computes something else while it is timed", wrong.code)
     return ""
 
 
@@ -75,8 +77,9 @@ def impossible_speed(name: str, case: str, rows: list[dict]) -> str:
     low = intervals.between(shares).low if len(shares) > 1 else shares[0]
     if low <= CEILING:
         return ""
-    return (
+    return Coded(
         f"{name}/{case}: {median(shares):.3g} times the speed at which this machine streams "
         f"the same bytes ({low:.3g} at the least), allowed {CEILING}; no step can do that: "
-        "look for work that is skipped, remembered, or done outside the step"
+        "look for work that is skipped, remembered, or done outside the step",
+        Code.SPEED,
     )

@@ -30,6 +30,7 @@ from groundspeed.validation.judge import verdicts
 from groundspeed.validation.judge.verdicts import Conclusion, Status
 from groundspeed.validation.parallel.threads import workers
 from groundspeed.validation.records import samples
+from groundspeed.validation.records.codes import Code, Coded
 from groundspeed.validation.records.errors import NotMeasured
 from groundspeed.validation.worker.client import scratch_folder
 
@@ -60,12 +61,14 @@ def allowed_to_run(name: str, dirty: bool) -> Conclusion:
     """
     status, verdict, reason = verdicts.current_status(name)
     if status is not Status.VERIFIED or verdict is None:
-        raise NotMeasured(f"{name} is {status}: {reason}")
+        code = verdicts.refusal_code(status, verdict)
+        raise NotMeasured(f"{name} is {status}: {reason}", code)
     changed = () if dirty else code_now().changed
     if changed:
         raise NotMeasured(
             f"the tree differs from the commit in {len(changed)} files ({changed[0]}, …): a number "
-            "would be filed under code that did not produce it; commit, or say --dirty"
+            "would be filed under code that did not produce it; commit, or say --dirty",
+            Code.DIRTY,
         )
     return verdict
 
@@ -91,7 +94,7 @@ class Session:
             cases = timed_cases(verdict, self.full)
             if not cases:
                 why = "covers no timed case; mark one as timed in its baseline's cases"
-                self.refused[name] = f"{name} {why}"
+                self.refused[name] = Coded(f"{name} {why}", Code.UNTIMED)
             self.rows |= {(name, case): CaseSamples() for case in cases}
 
     def wanted(self) -> dict[str, list[str]]:
@@ -132,7 +135,8 @@ class Session:
                 folder.mkdir(exist_ok=True)
         except Died as why:
             if len(names) == 1:
-                self.refused[names[0]] = f"{names[0]}: the timing process {why}"
+                words = f"{names[0]}: the timing process {why}"
+                self.refused[names[0]] = Coded(words, Code.TIMED_FAILURE)
                 return
             for name in names:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
@@ -145,7 +149,8 @@ class Session:
         """Each candidate's part of a case, unless it failed or was wrong."""
         row = timed.row
         for name, why in row["lost"].items():
-            self.refused[name] = f"{name}/{row['case']}: it failed while it was timed: {why}"
+            words = f"{name}/{row['case']}: it failed while it was timed: {why}"
+            self.refused[name] = Coded(words, Code.TIMED_FAILURE)
         right = right_answers(self.engine, row, self.frozen)
 
         def look(name: str) -> None:
@@ -182,9 +187,12 @@ class Session:
         slowed = self.slowed
         for name, verdict in self.verdicts.items():
             mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
-            reasons = [rows.tampered and f"{name}: {rows.tampered}" for rows in mine.values()]
+            reasons = [
+                rows.tampered and Coded(f"{name}: {rows.tampered}", Code.TIMER)
+                for rows in mine.values()
+            ]
             if name in slowed and len(self.verdicts) == 1:
-                reasons.append(f"{name}/{slowed[name]}")
+                reasons.append(Coded(f"{name}/{slowed[name]}", Code.SLOWS))
             for case, rows in mine.items():
                 reasons.append(sanity.impossible_speed(name, case, rows.kept))
             if any(reasons):
@@ -228,7 +236,7 @@ def measure_together(
         try:
             allowed[name] = allowed_to_run(name, dirty)
         except NotMeasured as why:
-            refused[name] = str(why)
+            refused[name] = Coded(str(why), why.code)
     engines = {verdict.engine for verdict in allowed.values()}
     if len(engines) > 1:
         raise ValueError(f"candidates of {sorted(engines)} asked for; allowed: of one baseline")

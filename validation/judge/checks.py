@@ -15,6 +15,7 @@ from groundspeed.validation.judge.gradient_check import check_gradients
 from groundspeed.validation.judge.law_check import check_laws
 from groundspeed.validation.machine import cores
 from groundspeed.validation.parallel.threads import workers
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.trajectory import checkpoints
 from groundspeed.validation.worker.client import Candidate
 from groundspeed.validation.worker.memo import MemoizedCandidate
@@ -53,7 +54,7 @@ def run_checks(
     except Unfinished as reason:
         result.unfinished = str(reason)
     except CandidateFailed as failure:
-        report(result, str(failure))
+        report(result, failure.code, str(failure))
     return result
 
 
@@ -70,7 +71,7 @@ def check_variants(
                 compare(claim_on(variant, claim), inner, check)
         except Raised as error:
             if not variant.optional:
-                raise CandidateFailed(f"{variant.label}: {error}") from None
+                raise CandidateFailed(f"{variant.label}: {error}", error.code) from None
             result.declined.append(f"{variant.label}: {error}")
             continue
         result.tried.append(variant.label)
@@ -79,6 +80,7 @@ def check_variants(
             result.shares.setdefault(name, []).append(found.share)
         if inner.broken:
             result.broken += inner.broken
+            result.codes += inner.codes
             break
 
 
@@ -92,7 +94,8 @@ def check_repetition(
     one, two = (candidate.after(case.data.name, start, [steps])[steps] for _ in range(2))
     result.checks += 1
     for name in differing(one, two):
-        report(result, f"{name}: two runs of {steps} steps from one start differ")
+        words = f"{name}: two runs of {steps} steps from one start differ"
+        report(result, Code.REPEAT, words)
     check_gradients(case.data, claim, candidate, result)
 
 
@@ -119,7 +122,8 @@ def run_in_new_process(
             one = candidate.after(data.name, start, [steps])[steps]
             result.checks += 1
             for name in differing(one, again[steps]):
-                report(result, f"{name}: a new process gives other bits after {steps} steps")
+                words = f"{name}: a new process gives other bits after {steps} steps"
+                report(result, Code.PROCESS, words)
             return
         inner = CaseResult()
         for check in case.of_run(claim, other, again):
@@ -127,6 +131,7 @@ def run_in_new_process(
         add(
             result,
             inner,
+            Code.THREADS,
             "a new process with 2 threads",
             "; if that is right, say why: threads='…'",
         )
@@ -152,14 +157,14 @@ def check_races(
     for got in candidate.crowded.repeated(case.data.name, case.data.reference.start, steps):
         for check in case.of_run(held_to, candidate.crowded, {steps: got}):
             compare(held_to, inner, check)
-    add(result, inner, f"{threads} threads on {cores()} processors")
+    add(result, inner, Code.RACE, f"{threads} threads on {cores()} processors")
 
 
-def add(result: CaseResult, inner: CaseResult, where: str, advice: str = "") -> None:
+def add(result: CaseResult, inner: CaseResult, code: Code, where: str, advice: str = "") -> None:
     """Counts the checks of a process of its own, and says where they failed."""
     result.checks += inner.checks
     for said in inner.broken:
-        report(result, f"{where}: {said}{advice}")
+        report(result, code, f"{where}: {said}{advice}")
 
 
 def differing(one: State, other: State) -> list[str]:

@@ -11,6 +11,7 @@ from groundspeed.baselines.engine import State
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.findings import BITS, BUDGET, CaseResult, Finding, in_words
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.records.digests import same_bits
 from groundspeed.validation.reference.allowance import Allowance
 from groundspeed.validation.reference.branches import NONE, Branches, explicable, far, on_branch
@@ -51,7 +52,8 @@ def compare(agreement: Agreement, result: CaseResult, check: Check) -> None:
         result.checks += 1
         wrong = misfit(ours, theirs)
         if wrong:
-            report(result, f"{name} {in_words(check.name)}: {wrong}")
+            code = misfit_code(ours, theirs)
+            report(result, code, f"{name} {in_words(check.name)}: {wrong}")
         elif theirs.numel():
             record_finding(agreement, result, check, finding(agreement, check, name))
 
@@ -69,7 +71,17 @@ def record_finding(agreement: Agreement, result: CaseResult, check: Check, found
         same = found.share == 0 and found.origin == BITS
         result.relative_rms[name] = 0.0 if same else relative(check, name)
     if not found.holds:
-        report(result, str(found), decision=not inexact(getattr(check.want, name)))
+        decision = not inexact(getattr(check.want, name))
+        report(result, value_code(found, check, decision), str(found), decision)
+
+
+def value_code(found: Finding, check: Check, decision: bool) -> Code:
+    """The code of a field that is further off than allowed."""
+    if found.field in check.still:
+        return Code.CONSTANT
+    if decision:
+        return Code.DECISION
+    return {BITS: Code.BITS, BUDGET: Code.BUDGET}.get(found.origin, Code.VALUE)
 
 
 class FieldComparison(NamedTuple):
@@ -157,6 +169,13 @@ def misfit(ours: torch.Tensor, theirs: torch.Tensor) -> str:
     return ""
 
 
+def misfit_code(ours: torch.Tensor, theirs: torch.Tensor) -> Code:
+    """The code of what `misfit` says of them."""
+    if ours.dtype != theirs.dtype:
+        return Code.DTYPE
+    return Code.SHAPE if ours.shape != theirs.shape else Code.NONFINITE
+
+
 def exact_distance(ours: torch.Tensor, theirs: torch.Tensor) -> Distance:
     """Zero where every bit is equal, otherwise at least the smallest positive number."""
     if torch.equal(digests.bits(ours), digests.bits(theirs)):
@@ -192,12 +211,10 @@ def relative(check: Check, name: str) -> float:
     return distance(ours, theirs).rms / norm if norm else 0.0
 
 
-def report(result: CaseResult, line: str, decision: bool = False) -> None:
+def report(result: CaseResult, code: str, line: str, decision: bool = False) -> None:
     """Keeps a failure; decisions come before values."""
-    if decision:
-        at = result.decisions
-        result.decisions += 1
-        result.broken.insert(at, line)
-        del result.broken[SHOWN:]
-    elif len(result.broken) < SHOWN:
-        result.broken.append(line)
+    at = result.decisions if decision else len(result.broken)
+    result.decisions += decision
+    for kept, one in ((result.broken, line), (result.codes, code)):
+        kept.insert(at, one)
+        del kept[SHOWN:]

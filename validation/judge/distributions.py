@@ -14,6 +14,7 @@ import torch
 
 from groundspeed.baselines.engine import State
 from groundspeed.validation.judge.compare import report
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.envelope import SENSITIVE, perturbed
 
 SURE = 1e-4  # of a difference, shared among the summaries of a field
@@ -34,6 +35,7 @@ def check_distributions(data, candidate, result) -> None:
         if p < SURE:
             report(
                 result,
+                Code.DISTRIBUTION,
                 f"{name} after step {steps}: values cannot be compared from step {horizon} on, and "
                 f"their distribution is another one (p = {p:.2g}, allowed at least {SURE:g})",
             )

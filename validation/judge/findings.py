@@ -72,6 +72,7 @@ class CaseResult(Part):
     closest: dict[str, Finding] = {}
     laws: list[LawFinding] = []
     broken: list[str] = []
+    codes: list[str] = []  # of those; none where an older judge found them
     unfinished: str = ""  # what was still at work when its time was up
     decisions: int = 0  # of those, decisions that differ: they come first
     shares: dict[str, list[float]] = {}  # of its tolerance, by field, over input variants
@@ -92,6 +93,7 @@ class VariantsSummary(Part):
     unmoved: list[str] = []  # fields of the cases that no variant moves
     checks: int = 0
     broken: str = ""  # the first failure, with its input
+    code: str = ""  # of that
     unfinished: str = ""
 
     def __str__(self) -> str:

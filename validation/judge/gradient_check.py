@@ -3,6 +3,7 @@
 import torch
 
 from groundspeed.validation.judge.compare import exact_distance, report
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.distance import distance
 from groundspeed.validation.reference.envelope import FACTOR
 from groundspeed.validation.reference.gradients import own_gradients
@@ -35,5 +36,6 @@ def check_gradients(data, claim, candidate, result) -> None:
         if not off <= allowed:
             report(
                 result,
+                Code.GRADIENT,
                 f"gradient by {name} after {steps} steps: off by {off:.3g}, allowed {allowed:.3g}",
             )

@@ -32,6 +32,7 @@ from groundspeed.validation.parallel.process_pool import PROCESSES, Tell, batche
 from groundspeed.validation.parallel.threads import workers
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import BrokenRecord
+from groundspeed.validation.records.codes import Code, Coded
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.client import Candidate
 from groundspeed.validation.worker.forkserver import COMPILERS
@@ -152,12 +153,13 @@ def judge_engine(
         if status is Status.VERIFIED:
             status, reason = of_process(claim, clients[name], reason)
         if name in refused:
-            status, reason = Status.REJECTED, refused[name]
+            status, reason = Status.REJECTED, Coded(refused[name], Code.LOOSENED)
         tolerance = previous[name] if name in refused else previous_tolerance.of(claim)
         ran = clients[name].loaded()
         rests_on = verdicts.provenance(name, engine, ran)
         if changed := changed_meanwhile(before[name], rests_on, ran):
-            status, reason = Status.STALE, f"{changed} changed while it was judged; judge again"
+            words = f"{changed} changed while it was judged; judge again"
+            status, reason = Status.STALE, Coded(words, Code.STALE)
         yield Verdict(
             optimization=name,
             engine=engine,
@@ -166,6 +168,7 @@ def judge_engine(
             expected=claim.expected,
             status=status,
             reason=reason,
+            refusal=getattr(reason, "code", ""),
             coverage=coverage,
             standard=tolerance.model_dump(),
             loosened=claim.loosened,
@@ -195,13 +198,14 @@ def try_variants(
 def of_process(claim: Agreement, client: Candidate, reason: str) -> tuple[Status, str]:
     """What follows from what the candidate's process loaded, compiled and called."""
     if outside := client.outside():
-        return Status.REJECTED, (
+        return Status.REJECTED, Coded(
             f"it loaded {outside[0]}, which no verdict covers: neither of the project nor "
             "installed; allowed: files below the folder that groundspeed.toml names as code, or an "
-            "installed package"
+            "installed package",
+            Code.ELSEWHERE,
         )
     if idle := idle_compiler(claim, client):
-        return Status.REJECTED, idle
+        return Status.REJECTED, Coded(idle, Code.COMPILER)
     calls = client.calls()
     return of_substitutes(calls, reason) if calls else (Status.VERIFIED, reason)
 
@@ -224,9 +228,10 @@ def of_substitutes(calls: dict[str, int], reason: str) -> tuple[Status, str]:
     that never ran shows nothing."""
     for name, count in calls.items():
         if count == 0:
-            return Status.REJECTED, (
+            return Status.REJECTED, Coded(
                 f"{name} was replaced and never called in a step, so nothing of it was compared; "
-                "allowed: a function that the step calls from Python; name another"
+                "allowed: a function that the step calls from Python; name another",
+                Code.UNCALLED,
             )
     told = [f"{name} in place" + f", called {n} times" * (n > 0) for name, n in calls.items()]
     return Status.VERIFIED, f"{reason}, {', '.join(told)}"
@@ -280,27 +285,33 @@ def conclude(
     """The status that follows from the findings, and the reason."""
     lacking = machine.missing(claim.engine.needs)
     if lacking:
-        return Status.UNAVAILABLE, f"this machine lacks {'; '.join(lacking)}"
+        words = f"this machine lacks {'; '.join(lacking)}"
+        return Status.UNAVAILABLE, Coded(words, Code.UNAVAILABLE)
     for case_name, result in found.items():
         if result.broken:
-            return Status.REJECTED, f"{case_name}: {result.broken[0]}"
+            words, codes = f"{case_name}: {result.broken[0]}", [*result.codes, Code.REJECTED]
+            return Status.REJECTED, Coded(words, codes[0])
     if variants and variants.broken:
-        return Status.REJECTED, variants.broken
+        return Status.REJECTED, Coded(variants.broken, variants.code or Code.REJECTED)
     for case_name, result in found.items():
         if result.unfinished:
-            return Status.INCONCLUSIVE, f"{case_name}: {result.unfinished}"
+            words = f"{case_name}: {result.unfinished}"
+            return Status.INCONCLUSIVE, Coded(words, Code.UNFINISHED)
     if variants and variants.unfinished:
-        return Status.INCONCLUSIVE, variants.unfinished
+        return Status.INCONCLUSIVE, Coded(variants.unfinished, Code.UNFINISHED)
     if not found:
-        return Status.INCONCLUSIVE, "the claim covers no case that was judged"
+        words = "the claim covers no case that was judged"
+        return Status.INCONCLUSIVE, Coded(words, Code.UNCOVERED)
     if mutation and mutation.survived:
-        return Status.INCONCLUSIVE, (
+        return Status.INCONCLUSIVE, Coded(
             f"{len(mutation.survived)} of {mutation.applied} mutants survive "
             f"({', '.join(mutation.survived)}): these cases cannot tell right from wrong; "
-            "let the claim cover more of the baseline's"
+            "let the claim cover more of the baseline's",
+            Code.MUTANTS,
         )
     if mutation and not mutation.applied:
-        return Status.INCONCLUSIVE, "no mutant changes anything on these cases: they tell nothing"
+        words = "no mutant changes anything on these cases: they tell nothing"
+        return Status.INCONCLUSIVE, Coded(words, Code.BLIND)
     return Status.VERIFIED, ", ".join(summary(found, mutation, variants))
 
 

@@ -5,6 +5,7 @@ from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.case_reference import CaseReference
 from groundspeed.validation.judge.compare import report
 from groundspeed.validation.judge.findings import CaseResult, LawFinding
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.trajectory import LAW_CELLS
 from groundspeed.validation.worker.messages import StateSource
 
@@ -44,4 +45,4 @@ def check_laws(
         result.checks += 1
         if not finding.holds:
             text = f"law broken: {law.name} ({law.statement}): residual {residual:.3g}"
-            report(result, f"{text}, allowed {finding.allowed:.3g}")
+            report(result, Code.LAW, f"{text}, allowed {finding.allowed:.3g}")

@@ -98,11 +98,11 @@ class VariantChecks:
                 result.unfinished = f"{run.label}: {reason}"
             except Raised as error:
                 if not (run.may_be_refused or str(error).startswith("ValueError")):
-                    result.broken = f"{run.label}: {error}"
+                    result.broken, result.code = f"{run.label}: {error}", error.code
                 result.declined += 1
                 result.refusals.append(f"{run.label}: {error}")
             except CandidateFailed as failure:
-                result.broken = f"{run.label}: {failure}"
+                result.broken, result.code = f"{run.label}: {failure}", failure.code
             if result.broken or result.unfinished:
                 return result, run
         return result, None
@@ -136,7 +136,7 @@ class VariantChecks:
                     update={"check": f"{run.label}, {finding.check}"}
                 )
         if found.broken:
-            result.broken = f"{run.label}: {found.broken[0]}"
+            result.broken, result.code = f"{run.label}: {found.broken[0]}", found.codes[0]
 
 
 def leave(result: VariantsResult, why: str, count: int) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
+
+from pydantic import Field
 
 from groundspeed import project
 from groundspeed.validation import discovery, machine
@@ -27,6 +30,7 @@ from groundspeed.validation.judge.findings import (
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records import digests, results, samples
 from groundspeed.validation.records.base import BrokenRecord, Part, today
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.tiers import Coverage
 
 
@@ -41,6 +45,10 @@ class Status(StrEnum):
     UNJUDGED = "UNJUDGED"
 
 
+# Made anew for each record, where a plain default would be copied, which takes ten times as long.
+EMPTY, EMPTY_LIST = Field(default_factory=dict), Field(default_factory=list)
+
+
 class Conclusion(Part):
     """A conclusion and its provenance."""
 
@@ -51,17 +59,18 @@ class Conclusion(Part):
     expected: str
     status: Status
     reason: str  # the first thing that failed, or what was checked
+    refusal: str = ""  # code of the reason, where it is one; see `refusal_code` for older ones
     coverage: Coverage
-    standard: dict = {}  # the closest that it was ever held to without a reason to loosen
+    standard: dict = EMPTY  # the closest that it was ever held to without a reason to loosen
     loosened: str = ""  # the reason, where there is one
-    needs: list[str] = []  # of a machine: see `machine.missing`
+    needs: list[str] = EMPTY_LIST  # of a machine: see `machine.missing`
     made: str = ""
     protocol: int  # of the judge
     modified: str = ""  # names rules that no protocol number stands for: see `Protocol.modified`
     baseline: str = ""  # seal of its manifest
     inputs: str = ""  # seal of the variants that are frozen with it
     torch: str = ""  # release
-    files: dict[str, str] = {}  # every file of the project that it ran, and its claim, with digests
+    files: dict[str, str] = EMPTY  # with digests: what it ran of the project, and its claim
 
     @property
     def holds(self) -> bool:
@@ -129,9 +138,10 @@ class CaseSummary(Part):
 
     checks: int = 0
     closest: Closest | None = None  # of all fields and checks; none where all were bit for bit
-    origins: list[str] = []  # where the allowances came from, without bits and budgets
-    budget: dict[str, float] = {}  # RMS allowed by field, where a budget was declared
+    origins: list[str] = EMPTY_LIST  # where the allowances came from, without bits and budgets
+    budget: dict[str, float] = EMPTY  # RMS allowed by field, where a budget was declared
     broken: str = ""
+    code: str = ""  # of that
     unfinished: str = ""
     otherwise: int = 0  # cells held to another right branch
     declined: int = 0  # inputs that the candidate refuses
@@ -147,6 +157,7 @@ class CaseSummary(Part):
             origins=sorted({f.origin for f in found} - {"", BITS, BUDGET}),
             budget={f.field: f.allowed_rms for f in found if f.origin == BUDGET},
             broken=case.broken[0] if case.broken else "",
+            code=case.codes[0] if case.codes else "",
             unfinished=case.unfinished,
             otherwise=sum(case.otherwise.values()),
             declined=len(case.declined),
@@ -184,12 +195,71 @@ class Summary(Conclusion):
 
     samples: str = ""  # digest of the whole
     cases: dict[str, CaseSummary]
-    laws: dict[str, tuple[float, float]] = {}  # residual and allowed, at their worst
+    laws: dict[str, tuple[float, float]] = EMPTY  # residual and allowed, at their worst
     mutation: MutationSummary | None = None
     variants: VariantsSummary | None = None
 
 
 SECTION = "verdict"
+UNDECIDED = {status: Code[status] for status in ("STALE", "UNJUDGED", "UNAVAILABLE")}
+
+
+def refusal_code(status: str, found: Summary | None) -> str:
+    """The code of what keeps an optimization from being VERIFIED; "" where nothing does.
+
+    Of a verdict that was given before reasons had codes it follows from its findings, as far as
+    these are kept: the words are never read.
+    """
+    if status == Status.VERIFIED:
+        return ""
+    if status in UNDECIDED or found is None:
+        return UNDECIDED.get(status, Code.REFUSED)
+    return found.refusal or code_of_findings(status, found)
+
+
+def code_of_findings(status: str, found: Summary) -> str:
+    """What the kept findings of a verdict without a code say of its kind."""
+    if status == Status.INCONCLUSIVE:
+        unfinished = any(case.unfinished for case in found.cases.values())
+        return Code.UNFINISHED if unfinished else Code.INCONCLUSIVE
+    failed = [case for case in found.cases.values() if case.broken]
+    over = [case for case in failed if case.closest and case.closest.share > 1]
+    if over:
+        return {"exact": Code.BITS, "approximate": Code.BUDGET}.get(found.level, Code.VALUE)
+    broken_law = any(residual > allowed for residual, allowed in found.laws.values())
+    return Code.LAW if failed and broken_law else Code.REJECTED
+
+
+class CodeNow:
+    """Files of optimizations as they are now; each file and each folder is looked at once."""
+
+    def __init__(self):
+        self.digest, self.own = cache(digest_now), cache(self.own)
+        self.imported = cache(self.imported)
+
+    def of(self, name: str, ran: Iterable[str] = ()) -> dict[str, str]:
+        """See `code_of`."""
+        own = self.own(name)
+        return own | {path: self.digest(path) for path in ran if path not in own}
+
+    def own(self, name: str) -> dict[str, str]:
+        """Its own files, and those that their text imports."""
+        discovery.refuse_absent(name)
+        own = discovery.own_files(discovery.folder(name))
+        texts = [path for path in own if path.suffix == ".py"]
+        leaves = {leaf for path in texts for leaf in digests.imported_leaves(path, digests.ROOT)}
+        found = self.digests(own)
+        for leaf in leaves:
+            found |= self.imported(leaf)
+        return dict(sorted(found.items()))
+
+    def imported(self, leaf: Path) -> dict[str, str]:
+        """Files of a folder that is imported, and those that they import in turn."""
+        return self.digests(digests.sources(leaf, skip=discovery.NOT_RUN))
+
+    def digests(self, files: Iterable[Path]) -> dict[str, str]:
+        places = map(project.place_of, files)
+        return {place: self.digest(place) for place in places}
 
 
 def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
@@ -199,11 +269,7 @@ def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
     Raises:
         BrokenLeaf: a file is missing, or a link leads out of the folder.
     """
-    discovery.refuse_absent(name)
-    folder = discovery.folder(name)
-    own = {*discovery.own_files(folder), *digests.sources(folder, skip=discovery.NOT_RUN)}
-    paths = {project.place_of(p) for p in own} | set(ran)
-    return {path: digest_now(path) for path in sorted(paths)}
+    return dict(sorted(CodeNow().of(name, ran).items()))
 
 
 def digest_now(path: str, root: Path = digests.ROOT) -> str:
@@ -217,7 +283,9 @@ def digest_now(path: str, root: Path = digests.ROOT) -> str:
 of_version = digests.per_version(digests.of_file)
 
 
-def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, object]:
+def provenance(
+    name: str, engine: str, ran: Iterable[str] = (), code: CodeNow | None = None
+) -> dict[str, object]:
     """The provenance of a verdict given now, by the fields of a conclusion."""
     return {
         "protocol": JUDGE.number,
@@ -225,18 +293,18 @@ def provenance(name: str, engine: str, ran: Iterable[str] = ()) -> dict[str, obj
         "baseline": manifest.manifest(engine).seal,
         "inputs": manifest.variants_seal(engine),
         "torch": machine.torch_version(),
-        "files": code_of(name, ran),
+        "files": code.of(name, ran) if code else code_of(name, ran),
     }
 
 
-def stale(found: Conclusion, here: bool = True) -> list[str]:
+def stale(found: Conclusion, here: bool = True, code: CodeNow | None = None) -> list[str]:
     """What has changed since the verdict was given, in words.
 
     The release of torch is compared with the one installed ``here``; evidence of another machine
     keeps the release that it names.
     """
     try:
-        now = provenance(found.optimization, found.engine, found.files)
+        now = provenance(found.optimization, found.engine, found.files, code)
     except (manifest.Sealed, discovery.BrokenLeaf) as broken:
         return [str(broken)]
     changes = []
@@ -255,7 +323,10 @@ def stale(found: Conclusion, here: bool = True) -> list[str]:
 
 
 def current_status(
-    name: str, coverage: Coverage = Coverage.EVERYDAY, on: str = ""
+    name: str,
+    coverage: Coverage = Coverage.EVERYDAY,
+    on: str = "",
+    code: CodeNow | None = None,
 ) -> tuple[Status, Summary | None, str]:
     """The current status of an optimization: status, the verdict if there is one, and a reason.
 
@@ -270,7 +341,7 @@ def current_status(
         return Status.UNJUDGED, None, f"not judged on {kind} yet; {again}"
     except BrokenRecord as error:
         return Status.UNJUDGED, None, str(error)
-    changed = stale(verdict, here=not on)
+    changed = stale(verdict, not on, code)
     if changed:
         was = f"was {verdict.status} on {verdict.made[:10]}"
         return Status.STALE, verdict, f"{was}; {'; '.join(changed)}; {again}"

@@ -14,7 +14,12 @@ from groundspeed.validation.records.errors import BrokenRecord
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Part(BaseModel, ser_json_inf_nan="strings"):
+class Part(
+    BaseModel,
+    ser_json_inf_nan="strings",
+    defer_build=True,
+    json_schema_serialization_defaults_required=True,
+):
     """Base of what stands inside a record: infinities are written as words, not as nothing.
 
     Each model says so for itself; what holds it does not say it for it.

@@ -19,6 +19,7 @@ from groundspeed.validation import discovery
 from groundspeed.validation.discovery import BrokenLeaf
 from groundspeed.validation.machine import cores
 from groundspeed.validation.records import tensor_files
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.records.errors import Refused
 from groundspeed.validation.worker.forkserver import Forked
 from groundspeed.validation.worker.messages import CLAIM, FILES, CandidateFailed, Raised, Unfinished
@@ -201,17 +202,19 @@ class Candidate:
         common = {"case": case, "type": kind, "in": str(given), "out": str(out)}
         answer = self.ask(common | more, patience_s)
         if answer["changed"]:
-            raise CandidateFailed(f"changed global state: {', '.join(answer['changed'])}")
+            words = f"changed global state: {', '.join(answer['changed'])}"
+            raise CandidateFailed(words, Code.GLOBAL)
         if answer["touched"]:
             raise CandidateFailed(
                 f"changed {answer['touched']}, and does not declare in_place; return new memory, "
-                "or say in_place=True"
+                "or say in_place=True",
+                Code.ALIAS,
             )
         try:
             return tensor_files.load(out)
         except Exception as error:
             raise CandidateFailed(
-                f"left no readable answer: {type(error).__name__}, on {case}"
+                f"left no readable answer: {type(error).__name__}, on {case}", Code.ANSWER
             ) from None
 
     def roomy(self, need: int, case: str) -> Path:
@@ -222,7 +225,9 @@ class Candidate:
             left = ", ".join(f"{n / 1e6:.0f} MB in {p.parent}" for p, n in free.items())
             raise Refused(
                 f"states of {case} need {need / 1e6:.0f} MB of files, free are {left}; make room, "
-                "name another folder in TMPDIR, or give a container more (docker run --shm-size=2g)"
+                "name another folder in TMPDIR, or give a container more "
+                "(docker run --shm-size=2g)",
+                Code.ROOM,
             )
         return found
 
@@ -231,21 +236,23 @@ class Candidate:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise CandidateFailed(self.last_words()) from None
+            raise CandidateFailed(self.last_words(), Code.ENDED) from None
         if not self.answers(patience_s):
             worked = self.busy() - self.begun >= patience_s
             self.process.kill()
             if worked:
                 words = f"was at work for {patience_s:.0f} s of processor time without an answer"
                 raise Unfinished(f"{words}, on {request['case']}")
-            raise CandidateFailed(f"gave no answer within {patience_s:.0f} s, on {request['case']}")
+            words = f"gave no answer within {patience_s:.0f} s, on {request['case']}"
+            raise CandidateFailed(words, Code.SILENT)
         line = self.process.stdout.readline()
         if not line:
-            raise CandidateFailed(self.last_words())
+            raise CandidateFailed(self.last_words(), Code.ENDED)
         try:
             answer = json.loads(line)
         except ValueError:
-            raise CandidateFailed(f"wrote on the judge's pipe: {line.strip()[:100]!r}") from None
+            words = f"wrote on the judge's pipe: {line.strip()[:100]!r}"
+            raise CandidateFailed(words, Code.ANSWER) from None
         if "error" in answer:
             raise Raised(f"{answer['error']}, on {request['case']}")
         return answer

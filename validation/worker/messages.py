@@ -3,20 +3,26 @@
 from typing import Protocol
 
 from groundspeed.baselines.engine import State
+from groundspeed.validation.records.codes import Code
+from groundspeed.validation.records.errors import WithCode
 
 CLAIM, FILES = "its claim", "its files"  # asked for in the place of a case
 
 
-class CandidateFailed(RuntimeError):
-    """The candidate died, hung, raised, or did what it must not do."""
+class CandidateFailed(WithCode, RuntimeError):
+    """The candidate died, hung, raised, or did what it must not do; the code says which."""
 
 
 class Unfinished(CandidateFailed):
     """The candidate was still working when its time was up: its answer is unknown."""
 
+    code = Code.UNFINISHED
+
 
 class Raised(CandidateFailed):
     """The candidate raised an error: neither a right nor a wrong answer."""
+
+    code = Code.RAISED
 
 
 class StateSource(Protocol):

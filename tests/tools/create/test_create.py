@@ -80,6 +80,8 @@ BAD = {
     "raises": ("raise ValueError('bad\\0thing')", [], "bad?thing (program.py:1)"),
     "dies": ("import os; os.write(1, b'\\xff\\n'); os.kill(os.getpid(), 11)", [], "SIGSEGV"),
 }
+CODES = dict.fromkeys(BAD, "E-PROGRAM") | {"missing package": "E-MODULE", "hangs": "E-PATIENCE"}
+CODES |= dict.fromkeys(("forks", "network"), "E-OUTSIDE")
 # a name that Python has already: files, what is asked for, what the one line says
 TAKEN = {
     "of a package": (
@@ -165,12 +167,13 @@ def groundspeed(repository, project, monkeypatch, capfd):
 def refused(repository, groundspeed):
     """One line that says it, the exit code, and no baseline more than before."""
 
-    def call(words: list[str], code: int, text: str) -> None:
+    def call(words: list[str], code: int, text: str, named: str = "E-") -> None:
         before = set((repository / "baselines").glob("*/"))
         done = groundspeed("create", *words)
         assert done.returncode == code, done.stderr
         assert text in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+        assert f" [{named}" in done.stderr
         assert set((repository / "baselines").glob("*/")) == before
         assert not list((repository / ".groundspeed").glob("*"))
 
@@ -189,7 +192,7 @@ def test_a_bad_program_gives_one_clear_line_and_leaves_nothing(refused, project,
     path = project / "program.py"
     path.write_text(program + "\n")
     try:
-        refused(["program.py", *words], 1, text)
+        refused(["program.py", *words], 1, text, CODES[what])
     finally:
         path.unlink()
 
@@ -213,6 +216,7 @@ def test_what_is_not_deterministic_is_named_with_its_size(repository, project, g
         assert done.returncode == 1
         assert "dice.py: not deterministic under a fixed seed: x is" in done.stderr
         assert "--ignore x=REASON" in done.stderr
+        assert done.stderr.endswith("[E-RANDOM]\n")
         assert not (repository / "baselines" / "dice_v1").exists()
     finally:
         path.unlink()

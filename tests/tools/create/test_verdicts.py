@@ -140,6 +140,7 @@ def test_a_run_of_which_only_inputs_are_left_is_refused(said, project):
     code, text = said("create", str(program))
     assert code == 1
     assert "all that would be compared (nu) are only inputs or constants" in text
+    assert "[E-INPUTS]" in text
 
 
 def test_a_test_that_asserts_bits_is_frozen_and_its_claims_are_limited(said, project):

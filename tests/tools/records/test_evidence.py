@@ -64,9 +64,7 @@ def test_kernel_machine_id_memory_and_driver_are_no_reason_to_measure_again(file
     assert shown() == ("VERIFIED", True)
     monkeypatch.setattr(here.platform, "release", lambda: "9.9.9-other")
     monkeypatch.setattr(machine, "instance", lambda: "another box")
-    monkeypatch.setattr(
-        here.psutil, "virtual_memory", lambda: SimpleNamespace(total=1 << 40), raising=True
-    )
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=1 << 40))
     monkeypatch.setattr(machine, "accelerator", lambda: ("", "another driver"))
     now = here.conditions()
     assert (now.system.split()[1], now.instance, now.memory_gib) == (
@@ -86,7 +84,7 @@ def test_on_another_kind_of_machine_the_evidence_is_shown_as_what_it_is(file, mo
     )  # fmt: skip
     (entry,) = [e for own in league.leagues(View()) for e in own.entries if e.name == NAME]
     row = listing.row(entry)
-    assert (row["status"], row["here"], row["made"]) == ("VERIFIED", "UNJUDGED", "2026-01-02")
+    assert (row.status, row.here, row.made) == ("VERIFIED", "UNJUDGED", "2026-01-02")
     assert best.machine in listing.cells_of(entry)[-1]
     assert "this machine is another-kind: 0 of" in listing.missing()
     assert "groundspeed run --here" in listing.missing()
@@ -219,7 +217,7 @@ def test_what_wanted_for_a_package_is_judged_again_when_it_is_there(
     assert then is Status.UNAVAILABLE
     given = SimpleNamespace(needs=list(needs))
     monkeypatch.setattr(
-        verdicts, "current_status", lambda name, coverage, on: (then, given, reason)
+        verdicts, "current_status", lambda name, coverage, on, code: (then, given, reason)
     )
     find = machine.importlib.util.find_spec
     monkeypatch.setattr(

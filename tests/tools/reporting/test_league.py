@@ -75,10 +75,13 @@ def test_one_that_was_not_timed_on_it_names_its_own_case(view, monkeypatch):
     assert "on y" in listing.cells_of(own.entries[1])[-1]
 
 
-def test_a_line_of_the_list_ends_with_the_page(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")
-    listing.print_clipped("x" * 39 + " end")
-    assert capsys.readouterr().out == "x" * 39 + "…\n"
+def test_a_row_of_the_list_ends_with_the_page():
+    assert listing.aligned(("a", "REJECTED", "x" * 90), 10, 60) == (
+        "a           REJECTED   " + "x" * 36 + "…"
+    )
+    assert listing.aligned(("a" * 30, "REJECTED", "x" * 90), 38, 40) == (
+        "a" * 30 + "\n  REJECTED   " + "x" * 26 + "…"
+    )
 
 
 def test_the_whole_list_fits_a_hundred_columns_and_shows_every_number(capsys, monkeypatch):
@@ -86,9 +89,9 @@ def test_the_whole_list_fits_a_hundred_columns_and_shows_every_number(capsys, mo
     assert listing.run() == 0
     lines = capsys.readouterr().out.splitlines()
     everything = [e for own in league.leagues(listing.View()) for e in own.entries]
-    assert all(len(line) <= 100 for line in lines[:-2])
+    assert all(len(line) <= 100 for line in lines)
     for entry in everything:
         (line,) = (line for line in lines if line.split()[:1] == [entry.name])
         assert entry.evidence.status.value in line
         assert entry.timing is None or entry.timing.wall in line
-    assert f"{len(everything)} optimizations: " in lines[-2]
+    assert any(line.startswith(f"{len(everything)} optimizations: ") for line in lines[-4:])

@@ -41,7 +41,8 @@ engine = __import__("dataclasses").replace(right, stepper=spins)
 CHEATS = """
 def lazy(case):
     step = right.prepare(case)
-    return (lambda state: state) if "groundspeed.tools.timing.worker" in __import__("sys").modules else step
+    timed = "groundspeed.tools.timing.worker" in __import__("sys").modules
+    return (lambda state: state) if timed else step
 
 
 engine = __import__("dataclasses").replace(right, stepper=lazy)

@@ -10,6 +10,7 @@ from groundspeed.baselines.engine import Engine
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.inputs.frozen_variants import frozen_variants
 from groundspeed.validation.judge.variant_checks import COMPILED, SMOKE, VariantChecks
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.case_fields import changed
 from groundspeed.validation.reference.trajectory import along
 from groundspeed.validation.tiers import Coverage
@@ -61,6 +62,7 @@ def test_a_number_that_is_forgotten_is_found_and_named(checks, field, level):
     result, failed = checks.check(claim(checks, level=level), wrong, EVERY)
     assert "off by" in result.broken
     assert result.broken.startswith(failed.label)
+    assert result.code == {"exact": Code.BITS, "rounding": Code.VALUE}[level]
     assert result.tried < 90, "the first failure ends it"
 
 
@@ -82,6 +84,7 @@ def test_a_value_error_declines_and_any_other_rejects(checks):
         claim(checks), Here(checks.base, lambda case: walls(case) and "KeyError: walls"), EVERY
     )
     assert "KeyError: walls" in result.broken
+    assert result.code == Code.RAISED
 
 
 def test_a_claim_of_named_cases_is_asked_only_for_what_occurs_in_them(checks):

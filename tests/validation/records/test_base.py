@@ -108,7 +108,8 @@ def test_ctrl_c_while_a_library_is_imported_is_one_line(scratch, library):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert said == "groundspeed: interrupted; every record is whole or absent, run again to go on\n"
+    words = "groundspeed: interrupted; every record is whole or absent, run again to go on"
+    assert said == f"{words} [E-INTERRUPTED]\n"
 
 
 def test_a_corrupted_verdict_counts_as_none(scratch):

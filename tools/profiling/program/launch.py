@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from groundspeed.tools.process import died, watched
 from groundspeed.tools.profiling.program.nvml import Graphics
 from groundspeed.tools.profiling.program.profile_target import ProfileTarget
+from groundspeed.validation.records.codes import Code
 from groundspeed.validation.records.errors import NoInstrument, ProgramFailed
 
 CHILD = Path(__file__).parents[1] / "worker.py"
@@ -46,13 +47,14 @@ class InstrumentRuns:
         except TimeoutError:
             raise ProgramFailed(
                 f"{self.target.name} did not end within {self.patience_s:g} s; "
-                "give it more with --patience-s, or a smaller case"
+                "give it more with --patience-s, or a smaller case",
+                Code.PATIENCE,
             ) from None
         if not out.exists():
             raise ProgramFailed(died(code, log))
         found = json.loads(out.read_text())
         if "error" in found:
-            raise ProgramFailed(found["error"])
+            raise ProgramFailed(found["error"], Code(found["code"]))
         return found["found"] | {"samples": samples, "graphics": graphics.samples}
 
     def environment(self) -> dict[str, str]:

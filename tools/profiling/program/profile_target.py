@@ -8,7 +8,9 @@ from pathlib import Path
 from groundspeed import baselines
 from groundspeed.tools.target import PACKAGES, Target, resolve
 from groundspeed.validation import discovery
+from groundspeed.validation.discovery import SEE
 from groundspeed.validation.records import digests
+from groundspeed.validation.records.errors import UnknownName
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,10 @@ def parse(text: str, case: str = "", arguments: tuple[str, ...] = ()) -> Profile
         raise LookupError(f"--case is for engines and {text!r} is none; see: groundspeed list")
     try:
         target = resolve(text)
-    except LookupError as error:
-        near = difflib.get_close_matches(text, known(), 3)
-        raise LookupError(f"{error}; near: {', '.join(near)}" if near else str(error)) from None
+    except LookupError:
+        if difflib.get_close_matches(text, known(), 1):
+            raise UnknownName.of("engine", text, known(), SEE) from None
+        raise
     return ProfileTarget(
         name_of(target), target.kind, str(target.file), target.part, target.module,
         str(target.import_folder), str(own_files(target)), arguments=arguments,

@@ -15,13 +15,17 @@ from groundspeed import project
 from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
 from groundspeed.short_names import ShortNames
 from groundspeed.tools.profiling.program.source_scope import Own
+from groundspeed.validation.records.codes import Code
+from groundspeed.validation.records.errors import UnknownName, WithCode
 
 HOUSE = ("tools", "validation", "baselines", "optimizations")
 HERE = str(project.HARNESS)
 
 
-class Unfit(RuntimeError):
+class Unfit(WithCode, RuntimeError):
     """The program cannot be run; the message says why in one line."""
+
+    code = Code.PROGRAM
 
 
 def measured_region(call: Callable[[], object]) -> None:
@@ -45,14 +49,15 @@ class EngineRun:
             own = target["what"] in discovery.names()
             self.engine = (discovery.engine if own else baselines.load)(target["what"])
         except discovery.BrokenLeaf as error:
-            raise Unfit(str(error)) from None
+            raise Unfit(error) from None
         cases = self.engine.cases
         quick = [n for n, c in cases.items() if c.timed and c.quick] or list(cases)
         self.case_name = target["case"] or quick[0]
         if self.case_name not in cases:
-            raise Unfit(f"no case {self.case_name!r} in {target['what']}; have {list(cases)}")
+            raise Unfit(UnknownName.of(f"case of {target['what']}", self.case_name, cases))
         if absent := machine.missing(self.engine.needs):
-            raise Unfit(f"{target['what']} needs {' and '.join(absent)}, which is not here")
+            words = f"{target['what']} needs {' and '.join(absent)}, which is not here"
+            raise Unfit(words, Code.UNAVAILABLE)
         self.case = cases[self.case_name]
 
     def prepare(self) -> None:
