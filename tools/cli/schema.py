@@ -41,6 +41,8 @@ def answers() -> dict[str, Any]:
         "create": own.Created,
         "experiment": own.RateOutcome,
         "freeze": own.Frozen,
+        "gate": own.Gated,
+        "init": own.Initialized,
         "list": list[own.ListedEngine | own.ListedOptimization],
         "map": list[Scenario],
         "profile": Profile,
@@ -51,6 +53,8 @@ def answers() -> dict[str, Any]:
         "report --verify": list[VerifiedSection],
         "samples": list[own.SampleRow],
         "selftest": SelfTest,
+        "site": own.BuiltSite,
+        "try": own.FirstLook,
         "validate": list[own.JudgedOptimization],
         "error": own.Failed,
     }

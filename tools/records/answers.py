@@ -186,3 +186,74 @@ class ProtocolState(Part):
     last: str  # the last change
     undecided: str
     code: str = ""  # where an edit is undecided
+
+
+class Initialized(Part):
+    """A project that was begun."""
+
+    root: str
+    files: dict[str, str]  # WRITTEN or KEPT, by path
+    next: str  # what to do next
+
+
+class BuiltSite(Part):
+    """The static site."""
+
+    site: str  # its first page
+    pages: int
+
+
+class FirstRatio(Part):
+    """Of one process; no number rests on it."""
+
+    case: str
+    word: str  # FASTER, SLOWER or INCONCLUSIVE
+    speedup: float
+    low: float
+    high: float
+    rounds: int
+    baseline_s: float
+    candidate_s: float
+    noise: str
+
+
+class FirstLook(Part):
+    """What `try` prints, a line each with --watch."""
+
+    optimization: str
+    word: str  # RIGHT SO FAR, WRONG, BROKEN, INCONCLUSIVE, UNAVAILABLE
+    right: bool
+    reason: str  # what differs first; "" where it is right so far
+    engine: str | None
+    level: str | None
+    steps: dict[str, int]  # of each case, the last step that was compared
+    smoke: str | None  # what was tried, and what was left out
+    ratio: FirstRatio | None  # of what is right so far
+    seconds: float
+    note: str
+
+
+class CheckedChange(Part):
+    """One check of the gate."""
+
+    about: str
+    check: str  # seal, verdict, costs or comparison
+    outcome: str  # WRONG, SLOWER, INCONCLUSIVE, GOOD or SKIPPED
+    words: str
+    case: str
+    seconds: float
+
+
+class Gated(Part):
+    """What the gate found of a change."""
+
+    outcome: str
+    exit: int
+    base: str  # as it was asked for
+    commit: str
+    headline: str
+    checks: list[CheckedChange]
+    changed: list[str]
+    gone: list[str]
+    unchanged: list[str]
+    unjudged: list[str]

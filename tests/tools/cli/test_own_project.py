@@ -14,6 +14,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from groundspeed import project
@@ -105,6 +106,13 @@ class Simulation:
             [self.command, *words], cwd=self.root / cwd, env=env, capture_output=True, text=True
         )
 
+    def plain(self, verb: str, *words: str) -> dict:
+        """What a verb prints for programs, which fits its published schema."""
+        done = self.run(verb, *words, "--json")
+        said, schema = json.loads(done.stdout), json.loads(self.ok("schema", verb))
+        jsonschema.validate(said, schema)
+        return said
+
     def ok(self, *words: str, cwd: str = ".") -> str:
         done = self.run(*words, cwd=cwd)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
@@ -149,7 +157,7 @@ def simulation(tmp_path_factory, command) -> Simulation:
     subprocess.run(["git", "init", "-q", "-b", "main", root], check=True)
     found = Simulation(root, command)
     found.commit()
-    found.ok("init", "performance")
+    assert found.plain("init", "performance")["root"] == str(root / "performance")
     found.ok("create", "tests/test_heat.py", "--step", "mysim.heat:advance")
     found.commit()
     found.ok("new", "heat_shifted", "--baseline", "heat_v1", cwd="performance/baselines")
@@ -175,8 +183,9 @@ def on_file(simulation: Simulation) -> dict:
 
 
 def test_a_first_look_says_right_and_how_much_faster(simulation):
-    said = simulation.ok("try", "heat_shifted")
-    assert "no number rests on this" in said
+    said = simulation.plain("try", "heat_shifted")
+    assert (said["word"], said["note"]) == ("RIGHT SO FAR", "no number rests on this")
+    assert said["ratio"]["low"] > 2
     assert not list(simulation.root.glob("performance/reports/results/*/heat_shifted.json"))
 
 
@@ -206,7 +215,7 @@ def test_pages_and_site_are_about_this_project_alone(judged):
     reports = judged.file("performance/reports")
     assert "heat_shifted" in (reports / "index.md").read_text()
     assert not (reports / "claims.md").exists()
-    judged.ok("site")
+    assert judged.plain("site")["pages"] > 5
     home = (reports / "site" / "index.html").read_text()
     assert "heat_shifted" in home
     assert "lattice_field" not in home
@@ -214,8 +223,7 @@ def test_pages_and_site_are_about_this_project_alone(judged):
 
 def test_the_gate_passes_what_is_right_and_tells_what_changed(judged):
     judged.commit()
-    said = judged.run("gate", "--base", "main")
-    assert said.returncode == 0, said.stdout + said.stderr
+    assert judged.plain("gate", "--base", "main")["exit"] == 0
 
 
 def test_an_edit_of_a_module_that_it_imports_makes_the_verdict_stale(judged):
