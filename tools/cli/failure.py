@@ -10,8 +10,16 @@ import select
 import sys
 
 from groundspeed.validation.records.codes import Code, with_code
-from groundspeed.validation.records.errors import UnknownName, WithCode
+from groundspeed.validation.records.errors import Refused, UnknownName, WithCode
 
+EXTRAS = {  # packages that a bare install leaves out, and the extra that brings them
+    "line_profiler": "profile",
+    "numba": "profile",
+    "markdown": "site",
+    "material": "site",
+    "mkdocs": "site",
+    "vl_convert": "site",
+}
 STDOUT = 1  # its file, whatever Python has put in front of it
 KINDS = (  # the first that fits
     (SyntaxError, Code.SYNTAX),
@@ -24,10 +32,19 @@ KINDS = (  # the first that fits
 
 def failure(error: BaseException) -> int:
     """Say what the user can mend, and the exit code; our own mistakes are raised on."""
+    error = lacking(error) or error
     code = code_of(error)
     if code is None:
         raise error
     return refuse(message(error), code, exit_code(error))
+
+
+def lacking(error: BaseException) -> Refused | None:
+    """What to install, where a package is missing that comes with an extra."""
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or name not in EXTRAS:
+        return None
+    return Refused(f"this needs {name}; run: pip install 'groundspeed[{EXTRAS[name]}]'")
 
 
 def refuse(words: str, code: str, number: int) -> int:

@@ -7,6 +7,7 @@ Committed pages are left alone; those of this machine are rendered beside them.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 from groundspeed import baselines
 from groundspeed.tools import console
@@ -57,7 +58,7 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
             code |= bench.run(due, large, dirty, again=False)
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
-    if here and model.on_file() is None:
+    if here and model.on_file() is None and find_spec("numba"):
         from groundspeed.tools.roofline import peaks  # late: numba
 
         peaks.fresh()

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from groundspeed.tools import console
 from groundspeed.tools.profiling import diff, output
@@ -22,6 +23,9 @@ def run(
     arguments: tuple[str, ...] = (),
 ) -> int:
     """Profile ``what``; with ``against``, both and where the time went between them."""
+    for module in ("line_profiler", "numba"):
+        if find_spec(module) is None:
+            raise ModuleNotFoundError(f"no module named {module}", name=module)
     if patience_s <= 0 or seconds <= 0 or threads < 1:
         raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
     passes = InstrumentRuns(profile_target.parse(what, case, tuple(arguments)), patience_s, threads)

@@ -253,7 +253,7 @@ class Gated(Part):
     commit: str
     headline: str
     checks: list[CheckedChange]
-    changed: list[str]
+    changed: dict[str, list[str]]  # optimizations, and their files that differ
     gone: list[str]
     unchanged: list[str]
     unjudged: list[str]

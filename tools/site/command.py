@@ -16,7 +16,6 @@ from groundspeed.tools.records.evidence import View
 from groundspeed.tools.reporting import pages
 from groundspeed.validation import discovery
 from groundspeed.validation.records import digests
-from groundspeed.validation.records.errors import Refused
 
 TARGET = Path("reports") / "site"
 WORK = Path(".groundspeed") / "site"
@@ -34,17 +33,9 @@ def run(as_json: bool = False) -> int:
 
 
 def build(root: Path, target: Path = TARGET, history: Path = HISTORY) -> int:
-    """Build the site of a project, whole or not at all; the number of its pages.
+    """Build the site of a project, whole or not at all; the number of its pages."""
+    from groundspeed.tools.site import generator, history_copy, project_pages  # late: an extra
 
-    Raises:
-        Refused: a package that the site needs is not installed.
-    """
-    try:
-        from groundspeed.tools.site import generator, history_copy, project_pages
-    except ModuleNotFoundError as lacking:
-        raise Refused(
-            f"the site needs {lacking.name}; run: pip install 'groundspeed[site]'"
-        ) from None
     history, target, work = root / history, root / target, root / WORK
     there, staged = (history / "index.html").exists(), work / "pages"
     view = View(evidence.home())

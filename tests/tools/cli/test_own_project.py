@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +141,8 @@ def command(tmp_path_factory) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps"]
     subprocess.run([*pip, "--no-index", wheel], check=True, capture_output=True)
     folder = next((place / "env").glob("lib/python3*/site-packages"))
-    (folder / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    borrowed = [path for path in sys.path if Path(path).name == "site-packages"]
+    (folder / "dependencies.pth").write_text("\n".join(borrowed))
     return place / "env" / "bin" / "groundspeed"
 
 
