@@ -76,7 +76,7 @@ def terminal(warm) -> Callable[[Path], Terminal]:
         printed.mkdir(exist_ok=True)
         return warm.run(folder, printed, [*words, *QUICKER.get(words[0], [])])
 
-    return lambda folder: Terminal(folder, groundspeed, VERBS)
+    return lambda folder: Terminal(folder, groundspeed)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,6 @@ def tutorial(tmp_path_factory, terminal) -> Project:
     top.mkdir()
     reader = terminal(top)
     reader.follow(TUTORIAL)
-    assert not reader.left_out
     return Project(top, reader.folder)
 
 
@@ -104,14 +103,12 @@ def test_a_guide_does_what_it_says(page, tutorial, terminal, tmp_path):
     shutil.copytree(tutorial.top, tmp_path / "plate", symlinks=True)
     reader = terminal(tmp_path / "plate" / tutorial.folder.relative_to(tutorial.top))
     reader.follow(page)
-    assert not reader.left_out
 
 
 @pytest.mark.long
 def test_the_readme_does_what_it_says(scratch, terminal):
     reader = terminal(scratch.root)
     reader.follow(README)
-    assert not reader.left_out
 
 
 def test_few_blocks_are_not_run_and_each_says_why():
@@ -147,7 +144,7 @@ def wrong(tmp_path: Path, text: str, run=None) -> str:
     page = tmp_path / "page.md"
     page.write_text(text)
     with pytest.raises(AssertionError) as error:
-        Terminal(tmp_path, run, {"list"}).follow(page)
+        Terminal(tmp_path, run).follow(page)
     return str(error.value)
 
 
@@ -169,14 +166,13 @@ def test_files_verbs_and_notes_of_a_page(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
         '```python title="a/b.py"\nx = 1\n```\n'
-        "```sh\ncd a  # into the folder\ngroundspeed site\ntest -f b.py\n```\n"
+        "```sh\ncd a  # into the folder\ntest -f b.py\n```\n"
         "<!-- not run: no -->\n```sh\nfalse\n```\n"
     )
     assert blocks(page)[-1] == Block("sh", "false\n", 10, not_run="no")
-    reader = Terminal(tmp_path, None, {"list"})
+    reader = Terminal(tmp_path, None)
     reader.follow(page)
     assert reader.folder == tmp_path / "a"
-    assert reader.left_out == ["groundspeed site"]
 
 
 @pytest.mark.parametrize(
