@@ -120,3 +120,26 @@ def test_public_names_are_there_and_no_others():
     assert all(getattr(groundspeed, name) for name in groundspeed.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Engines'"):
         _ = groundspeed.Engines
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--root", "{own}", "list"], "project {own}"),
+        (["--root={own}", "list"], "project {own}"),
+        (["--root", "/nowhere", "list"], "--root is '/nowhere'; allowed: a folder"),
+        (["--version", "--root", "{own}"], "--root comes before all else"),
+        (["--root", "/", "list"], "no project in /"),
+    ],
+)
+def test_the_command_line_says_which_project_it_works_on(own, words, said):
+    words = [word.format(own=own) for word in words]
+    env = {k: v for k, v in os.environ.items() if k != project.VARIABLE}
+    done = subprocess.run(
+        [sys.executable, "-m", "groundspeed", *words],
+        cwd="/",
+        env=env | {"PYTHONPATH": HARNESS},
+        capture_output=True,
+        text=True,
+    )
+    assert said.format(own=own) in done.stderr

@@ -33,8 +33,11 @@ LIMIT = "Time limit of one run, in seconds."
 @app.callback(invoke_without_command=True)
 def groundspeed(
     context: typer.Context,
+    root: str = Option("", metavar="DIR", help="The project. Default: around here. Comes first."),
     version: bool = Option(False, "--version", help="Show the version and exit."),
 ) -> None:
+    if root:  # else the entry point has taken it
+        raise LookupError("--root comes before all else: groundspeed --root DIR VERB")
     if version:
         from importlib.metadata import version as installed  # late: it reads a parser of mail
 
