@@ -68,12 +68,11 @@ class Project(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def terminal(warm) -> Callable[[Path], Terminal]:
+def terminal(warm, tmp_path_factory) -> Callable[[Path], Terminal]:
     """Opens a terminal in a folder."""
+    printed = tmp_path_factory.mktemp("printed")
 
     def groundspeed(folder: Path, words: list[str]):
-        printed = folder.with_name(f"{folder.name}-printed")
-        printed.mkdir(exist_ok=True)
         return warm.run(folder, printed, [*words, *QUICKER.get(words[0], [])])
 
     return lambda folder: Terminal(folder, groundspeed)
