@@ -15,6 +15,7 @@ from groundspeed.validation.golden.manifest import check_sources, manifest
 from groundspeed.validation.judge.verdicts import Status, refusal_code
 from groundspeed.validation.records.codes import with_code
 from groundspeed.validation.records.errors import Sealed
+from groundspeed.validation.worker import allocator
 
 WIDTHS = (9, 22, 7, 6)  # of verdict, speedup, outcome and memory
 LEAST = 2  # of these columns, however narrow the terminal is
@@ -24,10 +25,11 @@ OUTCOMES = {"FASTER": "faster", "SLOWER": "slower", "INCONCLUSIVE": "unclear"}
 
 def run(names: list[str] | None = None, as_json: bool = False) -> int:
     """The verb ``list``."""
-    view = View()
-    if names:
-        return in_full(discovery.chosen(names), view, as_json)
-    found = leagues(view)
+    view, chosen = View(), discovery.chosen(names) if names else []
+    with allocator.importing():  # what is read lives until the end, as what is imported does
+        found = leagues(view)
+    if chosen:
+        return in_full(chosen, found, view, as_json)
     if as_json:
         every = sorted((e for league in found for e in league.entries), key=lambda e: e.name)
         console.as_json([*map(engine_row, baselines.names()), *map(row, every)])
@@ -167,9 +169,9 @@ def missing() -> str:
     return words + (f"; the other {left}: groundspeed run --here" if left else "")
 
 
-def in_full(names: list[str], view: View, as_json: bool) -> int:
+def in_full(names: list[str], found: list[League], view: View, as_json: bool) -> int:
     """All that is on file of each: verdict, machines, and every case."""
-    entries = {e.name: e for league in leagues(view) for e in league.entries}
+    entries = {e.name: e for league in found for e in league.entries}
     if as_json:
         console.as_json([row(entries[name]) for name in names])
         return 0

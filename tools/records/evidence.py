@@ -152,14 +152,22 @@ class View:
 
     def every(self, name: str) -> list[Evidence]:
         """Of each kind of machine that has a file on it."""
+        return [of(name, on) for on in self.having(name)]
+
+    def having(self, name: str) -> list[str]:
+        """Those kinds, the first of all before the others."""
         own = self.first(name)
-        having = [m for m in self.machines if name in filed(m)]
-        return [of(name, m) for m in sorted(having, key=lambda m: m != own)]
+        found = [on for on in self.machines if name in filed(on)]
+        return sorted(found, key=lambda on: on != own)
 
     def of(self, name: str) -> Evidence:
         """The evidence to show where there is room for one: the first that has a number, else the
         first that is decided, else whatever there is."""
-        every = self.every(name) or [of(name, self.first(name))]
+        every = []
+        for on in self.having(name) or [self.first(name)]:
+            every.append(of(name, on))
+            if every[-1].timing:
+                break  # none can be better, and others need not be looked at
         return max(every, key=lambda e: (bool(e.timing), e.decided, e.could_run))
 
     def timing(self, name: str, case: str) -> Timing | None:

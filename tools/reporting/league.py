@@ -22,9 +22,14 @@ class Entry:
     """An optimization, the evidence that is shown of it, and its number."""
 
     evidence: Evidence
-    case: str = ""  # of its number
-    headline: str = ""  # case of its baseline
-    kinds: str = ""  # on how many kinds of machine it has that verdict, where there are several
+    case: str  # of its number
+    headline: str  # case of its baseline
+    view: View
+
+    @property
+    def kinds(self) -> str:
+        """On how many kinds of machine it has that verdict, where there are several."""
+        return self.view.kinds(self.name)
 
     @property
     def name(self) -> str:
@@ -122,7 +127,7 @@ def engine_of(found: Evidence) -> str:
 def one(engine: str, found: list[Evidence], view: View) -> League:
     """The league of one baseline."""
     case = headline_case(engine, found)
-    entries = [Entry(e, shown_case(e, case), case, view.kinds(e.optimization)) for e in found]
+    entries = [Entry(e, shown_case(e, case), case, view) for e in found]
     return League(engine, case, sorted(entries, key=lambda entry: entry.rank))
 
 

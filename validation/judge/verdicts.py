@@ -235,7 +235,7 @@ class CodeNow:
 
     def __init__(self):
         self.digest, self.own = cache(digest_now), cache(self.own)
-        self.imported = cache(self.imported)
+        self.imported, self.seals = cache(self.imported), cache(seals_of)
 
     def of(self, name: str, ran: Iterable[str] = ()) -> dict[str, str]:
         """See `code_of`."""
@@ -272,6 +272,15 @@ def code_of(name: str, ran: Iterable[str] = ()) -> dict[str, str]:
     return dict(sorted(CodeNow().of(name, ran).items()))
 
 
+def seals_of(engine: str) -> tuple[str, str]:
+    """Seals of a baseline and of its variants.
+
+    Raises:
+        Sealed: it is not frozen.
+    """
+    return manifest.manifest(engine).seal, manifest.variants_seal(engine)
+
+
 def digest_now(path: str, root: Path = digests.ROOT) -> str:
     """Digest of a file as it is now, 16 digits; "" if there is none."""
     try:
@@ -287,11 +296,12 @@ def provenance(
     name: str, engine: str, ran: Iterable[str] = (), code: CodeNow | None = None
 ) -> dict[str, object]:
     """The provenance of a verdict given now, by the fields of a conclusion."""
+    baseline, inputs = code.seals(engine) if code else seals_of(engine)
     return {
         "protocol": JUDGE.number,
         "modified": JUDGE.modified(),
-        "baseline": manifest.manifest(engine).seal,
-        "inputs": manifest.variants_seal(engine),
+        "baseline": baseline,
+        "inputs": inputs,
         "torch": machine.torch_version(),
         "files": code.of(name, ran) if code else code_of(name, ran),
     }
@@ -312,8 +322,9 @@ def stale(found: Conclusion, here: bool = True, code: CodeNow | None = None) -> 
         changes.append(f"baseline {found.engine} changed")
     if now["inputs"] != found.inputs:
         changes.append(f"variants of {found.engine} changed")
-    files = {*now["files"], *found.files}
-    changes += [f"{p} changed" for p in sorted(files) if now["files"].get(p) != found.files.get(p)]
+    if now["files"] != found.files:
+        files = sorted({*now["files"], *found.files})
+        changes += [f"{p} changed" for p in files if now["files"].get(p) != found.files.get(p)]
     if here and now["torch"] != found.torch:
         changes.append(f"torch {found.torch} → {now['torch']}")
     if not JUDGE.stands(found.modified):
