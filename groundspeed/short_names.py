@@ -20,11 +20,13 @@ class ShortNames:
     """Finds ``baselines.engine`` as ``groundspeed.baselines.engine``, and so on."""
 
     taken: frozenset[str] = frozenset()  # top-level names of the program that is running
+    ours = False  # whether ``tools`` and ``validation`` are the harness's in this process
 
     @classmethod
     def find_spec(cls, fullname, path=None, target=None):
         top, _, rest = fullname.partition(".")
-        if top in cls.taken or not (is_contract(top, rest) or is_harness(top)):
+        harness = cls.ours and top in HARNESS
+        if top in cls.taken or not (is_contract(top, rest) or harness):
             return None
         return ModuleSpec(fullname, SameModule())
 
@@ -53,12 +55,3 @@ class SameModule(Loader):
 
 def is_contract(top: str, rest: str) -> bool:
     return top == "baselines" and rest.partition(".")[0] in CONTRACT
-
-
-def is_harness(top: str) -> bool:
-    """Whether it is the harness's own folder that a checkout has at its root."""
-    if top not in HARNESS:
-        return False
-    from groundspeed import project  # late: most processes never ask
-
-    return project.ROOT == project.HARNESS

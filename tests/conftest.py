@@ -14,6 +14,7 @@ from warm_process import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["GROUNDSPEED_WAIT_S"] = "0"  # no test stands on a quiet machine
+os.environ.pop("COLUMNS", None)  # of whoever watches the tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,3 +1,6 @@
 """Commands, timing, costs, profiling and reports."""
 
-import groundspeed  # noqa: F401 under its short name as well, modules are the same
+from groundspeed.short_names import ShortNames
+
+if __name__ == "tools":  # under its short name, as old claims have it
+    ShortNames.ours = True

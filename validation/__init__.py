@@ -1,3 +1,6 @@
 """Validation: does an optimization compute the same as its baseline?"""
 
-import groundspeed  # noqa: F401 under its short name as well, modules are the same
+from groundspeed.short_names import ShortNames
+
+if __name__ == "validation":  # under its short name, as old claims have it
+    ShortNames.ours = True

@@ -5,11 +5,12 @@ the new one from the old one, and ``steps`` makes its trajectory longer than the
 makes many steps in one call. An engine that is not listed is mapped at its everyday timed cases.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
-from baselines.probabilistic_field_v0.cases import shipped
 from groundspeed.baselines.engine import Case, Engine
 
 Changes = dict[str, object]
@@ -37,30 +38,32 @@ def flows(count: int) -> tuple[str, Changes]:
 
 
 def field_of(rows: int, columns: int) -> tuple[str, Changes]:
+    from baselines.probabilistic_field_v0.cases import shipped  # late: other projects lack it
+
     like = shipped((rows, columns), (rows // 8, rows // 8), steps=3)
     moved = ("shape", "workspace", "start", "images")
     return "shipped_512x384", {name: getattr(like, name) for name in moved}
 
 
-SCALES = {
-    "lattice_field": Scale(
+SCALES: dict[str, Callable[[], Scale]] = {
+    "lattice_field": lambda: Scale(
         {f"{n}³": cube(n) for n in (16, 32, 64, 128)}
         | {f"{n}²": ("plane_256", {"shape": (n, n)}) for n in (64, 256, 1024, 2048)}
         | {f"{n}³, {LONG} steps": cube(n, steps=LONG) for n in (32, 64, 96, 128)},
         dtypes=("float64", "float32"),
     ),
-    "tensor_field": Scale(
+    "tensor_field": lambda: Scale(
         {f"{n}²·16²": ("kernel_28", {"shape": (n, n, 16, 16)}) for n in (8, 16, 32, 64)},
         dtypes=("complex64", "complex128"),
     ),
-    "probabilistic_field": Scale(
+    "probabilistic_field": lambda: Scale(
         {
             f"{r}×{c}": field_of(r, c)
             for r, c in ((64, 48), (128, 96), (256, 192), (512, 384), (1024, 768))
         },
         steps=3,
     ),
-    "energy_flow": Scale(
+    "energy_flow": lambda: Scale(
         {f"{n:,} flows".replace(",", " "): flows(n) for n in (30, 300, 3_000, 10_000)},
         steps=4,
     ),
@@ -72,7 +75,8 @@ def scale(engine: Engine) -> Scale:
     family, _, _ = engine.name.rpartition("_v")
     own = {n: (n, {}) for n, case in engine.cases.items() if case.timed and case.quick}
     kinds = {str(engine.cases[n].dtype).removeprefix("torch.") for n in own}
-    return SCALES.get(family) or Scale(own, dtypes=tuple(sorted(kinds)))
+    everyday = partial(Scale, own, dtypes=tuple(sorted(kinds)))
+    return SCALES.get(family, everyday)()
 
 
 def case_at(engine: Engine, size: str, dtype: str) -> Case:

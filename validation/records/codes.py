@@ -397,7 +397,7 @@ class Code(StrEnum):
         "E-PATIENCE",
         "create",
         "The program did not come to its end in time.",
-        "Give it a smaller problem, or say --patience-s SECONDS.",
+        "Give it a smaller problem, or say `--patience-s SECONDS`.",
     )
     RANDOM = (
         "E-RANDOM",

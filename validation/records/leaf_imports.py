@@ -146,6 +146,7 @@ def refuse_unnamed(module: str) -> None:
 def install() -> None:
     """Have optimizations imported so, from now on; asked for again, nothing changes."""
     project.make_importable()
+    short_names.ShortNames.ours |= project.ROOT == project.HARNESS
     if FromText in sys.meta_path:
         return
     sys.meta_path.insert(0, FromText)

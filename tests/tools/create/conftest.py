@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def repository(tmp_path_factory) -> Path:
     """The harness with one baseline's folder, to be in the way."""
     root = tmp_path_factory.mktemp("repository")
-    for package in ("tools", "validation"):
+    for package in ("groundspeed", "tools", "validation"):
         shutil.copytree(
             ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
         )

@@ -125,9 +125,9 @@ def test_a_scenario_of_other_code_is_not_shown(scratch_map, monkeypatch):
 def test_a_size_that_means_another_case_is_measured_again_and_no_other(
     scratch_map, monkeypatch, other, shown
 ):
-    here = sweep_sizes.SCALES["lattice_field"]
+    here = sweep_sizes.SCALES["lattice_field"]()
     moved = replace(here, sizes=here.sizes | {other: sweep_sizes.cube(24)})
-    monkeypatch.setitem(sweep_sizes.SCALES, "lattice_field", moved)
+    monkeypatch.setitem(sweep_sizes.SCALES, "lattice_field", lambda: moved)
     sweep.bound.cache_clear()
     assert sum(s.ratio is not None for s in scratch_map()) == shown
     sweep.bound.cache_clear()

@@ -190,7 +190,7 @@ def test_a_run_of_pytest_imports_nothing_heavy_for_it():
     code = (
         "import sys, time, pytest\n"
         "before, began = set(sys.modules), time.process_time()\n"
-        "import tools.pytest_plugin\n"
+        "import groundspeed.tools.pytest_plugin\n"
         "print(time.process_time() - began, *set(sys.modules) - before)"
     )
     spent = []

@@ -44,11 +44,13 @@ def test_no_room_at_all_is_no_verdict(monkeypatch):
 
 def test_a_command_given_in_another_checkout_works_with_that_one(tmp_path):
     """An environment that was borrowed has this checkout installed, and not the copy."""
-    for package in ("tools", "validation"):
+    for package in ("groundspeed", "validation"):
         (tmp_path / package).mkdir()
     (tmp_path / "validation" / "protocol.py").touch()
-    (tmp_path / "tools" / "__init__.py").touch()
-    (tmp_path / "tools" / "__main__.py").write_text("import sys\nprint('copy', *sys.argv[1:])\n")
+    (tmp_path / "groundspeed" / "__init__.py").touch()
+    (tmp_path / "groundspeed" / "__main__.py").write_text(
+        "import sys\nprint('copy', *sys.argv[1:])\n"
+    )
     inside = tmp_path / "deep" / "down"
     inside.mkdir(parents=True)
     assert __main__.checkout(inside, ROOT) == tmp_path
@@ -56,7 +58,7 @@ def test_a_command_given_in_another_checkout_works_with_that_one(tmp_path):
     assert __main__.checkout(tmp_path.parent, ROOT) == ROOT
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); sys.argv[1:] = ['list', '--json']; "
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}from tools.__main__ import main; main()"],
+        [sys.executable, "-c", f"{code}from groundspeed.tools.__main__ import main; main()"],
         cwd=inside, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "copy list --json\n")
