@@ -168,7 +168,7 @@ def test_files_verbs_and_notes_of_a_page(tmp_path):
         "```sh\ncd a  # into the folder\ntest -f b.py\n```\n"
         "<!-- not run: no -->\n```sh\nfalse\n```\n"
     )
-    assert blocks(page)[-1] == Block("sh", "false\n", 10, not_run="no")
+    assert blocks(page)[-1] == Block("sh", "false\n", 9, not_run="no")
     reader = Terminal(tmp_path, None)
     reader.follow(page)
     assert reader.folder == tmp_path / "a"

@@ -48,7 +48,6 @@ import tempfile
 from pathlib import Path
 import numpy as np
 import pytest
-from said import complaints
 import torch
 from physics.wave import Wave, step
 
