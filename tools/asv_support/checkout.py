@@ -22,10 +22,11 @@ STICK = (
 
 def under_test() -> list[str]:
     """What of a commit is measured, as paths from the top of the repository."""
+    folders = {project.ROOT, project.CODE}
     if project.ROOT == project.HARNESS:
-        return [*UNDER_TEST]
+        folders = {project.ROOT / part for part in UNDER_TEST}
     top = project.repository() or project.ROOT
-    return [os.path.relpath(folder, top) for folder in {project.ROOT, project.CODE}]
+    return [os.path.relpath(folder, top) for folder in sorted(folders)]
 
 
 @contextmanager

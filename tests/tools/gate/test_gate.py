@@ -186,7 +186,7 @@ def test_a_shallow_clone_is_told_how_to_fetch_its_base_and_then_works(shallow):
         assert f"no optimization and no baseline changed since {base} (" in done.stdout
     assert shallow.run("gate", "--base", "main").returncode == 0  # a branch of the remote
     older = shallow.run("gate", "--base", "HEAD~3")
-    assert older.stderr.strip().endswith("run: git fetch --unshallow origin")
+    assert "run: git fetch --unshallow origin [" in older.stderr
 
 
 def test_what_the_base_did_since_is_no_change_of_this_branch(scratch):
@@ -232,7 +232,7 @@ def test_in_a_sub_folder_code_outside_that_a_verdict_names_is_part_of_the_optimi
     (nested.root.parent / "src" / "kernels.py").write_text("factor = 2\n")
     (nested.root.parent / "src" / "README.md").write_text("words\n")
     done = nested.run("gate", "--base", "HEAD", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["changed"] == {NULL: ["../src/kernels.py"]}
     assert outcomes(done.stdout) == {
         (ENGINE, "seal"): "GOOD",
