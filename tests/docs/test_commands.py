@@ -1,13 +1,14 @@
 """Every command of the documentation does what its page says.
 
 The tutorial is followed in an empty folder. The guides go on from where it ends, each in a copy of
-that project; `README.md` is about this repository, in a scratch copy. How a page is read:
-`markdown_blocks`.
+that project; `README.md` is about this repository, in a scratch copy. Those take minutes, and
+`make test-docs` follows them. How a page is read: `markdown_blocks`.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ README = ROOT / "README.md"
 PAGES = [*sorted(DOCS.rglob("*.md")), README]
 RUN = [page for page in PAGES if any(not b.not_run and b.language for b in blocks(page))]
 ON_THE_PLATE = [page for page in RUN if page not in (TUTORIAL, README)]
-VERBS = set(typer.main.get_command(app).commands)
+PARSERS = typer.main.get_command(app).commands
 INLINE = re.compile(r"`groundspeed [^`]+`")
 QUICKER = {"bench": ["--processes", "1"]}  # what it does is shown; no number rests on it
 NOT_RUN = {  # every block that is not run, by its page, with the reason that the page gives
@@ -96,7 +97,7 @@ def test_the_tutorial_ends_with_a_judged_and_timed_optimization(tutorial):
     assert "**REJECTED**" in rejected
 
 
-@pytest.mark.long
+@pytest.mark.guide
 @pytest.mark.parametrize("page", ON_THE_PLATE, ids=named)
 def test_a_guide_does_what_it_says(page, tutorial, terminal, tmp_path):
     shutil.copytree(tutorial.top, tmp_path / "plate", symlinks=True)
@@ -104,7 +105,7 @@ def test_a_guide_does_what_it_says(page, tutorial, terminal, tmp_path):
     reader.follow(page)
 
 
-@pytest.mark.long
+@pytest.mark.guide
 def test_the_readme_does_what_it_says(scratch, terminal):
     reader = terminal(scratch.root)
     reader.follow(README)
@@ -129,7 +130,17 @@ def test_every_verb_that_is_named_exists(page):
     verbs = re.findall(
         r"(?:`|^|/)groundspeed ([a-z]+)", "\n".join([*INLINE.findall(text), *typed]), re.M
     )
-    assert set(verbs) <= VERBS
+    assert set(verbs) <= set(PARSERS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_command_has_words_that_its_verb_takes(page):
+    """All pages are followed by `make test-docs`; this much is seen at once."""
+    for found in blocks(page):
+        for command, _ in commands(found):
+            program, *words = shlex.split(command, comments=True)
+            if program.removeprefix(".venv/bin/") == "groundspeed" and words[0] in PARSERS:
+                PARSERS[words[0]].make_context(words[0], words[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
