@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from groundspeed.tools.pytest_plugin.project_client import CLIENTS, ROOT, Client, project_of
+from groundspeed.location import VARIABLE
+from groundspeed.tools.pytest_plugin.project_client import CLIENTS, Client, project_of
 
 OPTION = "--groundspeed-bench"
 
@@ -78,5 +79,5 @@ def asker(request: pytest.FixtureRequest) -> Asker:
     """For the test that asks; it is skipped where no project lies above its file."""
     root = project_of(request.path)
     if root is None:
-        pytest.skip(f"no groundspeed project lies above {request.path.name}; name it in {ROOT}")
+        pytest.skip(f"no groundspeed project lies above {request.path.name}; name it in {VARIABLE}")
     return Asker(request.config.stash[CLIENTS].of(root), request.config.getoption(OPTION))

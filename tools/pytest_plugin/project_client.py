@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
-ROOT = "GROUNDSPEED_ROOT"  # names the project, where it does not lie above the tests
-SETTINGS = "groundspeed.toml"
-
-
-def is_project(folder: Path) -> bool:
-    made = (folder / "optimizations" / "__init__.py").is_file() and (folder / "baselines").is_dir()
-    return made or (folder / SETTINGS).is_file()
+from groundspeed.location import VARIABLE, find, is_project
 
 
 def project_of(place: Path) -> Path | None:
-    """The project that is named, or the nearest one above a file."""
-    if named := os.environ.get(ROOT):
+    """The project that is named, or the one around or beside a file; none where there are several.
+
+    It may lie in a folder below one that holds the file.
+    """
+    if named := os.environ.get(VARIABLE):
         return Path(named).resolve()
-    return next((folder for folder in place.parents if is_project(folder)), None)
+    try:
+        return find(place.parent)
+    except ValueError:
+        return None
 
 
 def is_claim(path: Path) -> bool:
@@ -46,11 +46,12 @@ class Client:
     def start(self) -> None:
         top = sys.modules[__package__.partition(".")[0]]  # the harness comes after the project
         places = [str(Path(top.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        own = {"PYTHONPATH": os.pathsep.join(filter(None, places)), VARIABLE: str(self.root)}
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (closed with the process)
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.evidence_server"],
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places)), ROOT: self.root},
+            env=os.environ | own,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

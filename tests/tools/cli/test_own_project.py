@@ -99,11 +99,16 @@ class Simulation:
     command: Path
 
     def run(self, *words: str, cwd: str = ".") -> subprocess.CompletedProcess:
+        return self.start([self.command, *words], cwd)
+
+    def python(self, *words: str) -> subprocess.CompletedProcess:
+        """The interpreter of that environment."""
+        return self.start([self.command.with_name("python"), *words])
+
+    def start(self, words: list, cwd: str = ".") -> subprocess.CompletedProcess:
         hidden = ("PYTHONPATH", project.VARIABLE)
         env = {k: v for k, v in os.environ.items() if k not in hidden}
-        return subprocess.run(
-            [self.command, *words], cwd=self.root / cwd, env=env, capture_output=True, text=True
-        )
+        return subprocess.run(words, cwd=self.root / cwd, env=env, capture_output=True, text=True)
 
     def plain(self, verb: str, *words: str) -> dict:
         """What a verb prints for programs, which fits its published schema."""
@@ -256,3 +261,23 @@ def test_a_file_that_no_verdict_covers_is_refused_by_name(simulation, tmp_path):
         shutil.rmtree(leaf)
         for path in simulation.root.glob("performance/reports/results/*/heat_elsewhere.json"):
             path.unlink()
+
+
+PERFORMANCE = """
+def test_it_keeps_more_than_twice(speedup):
+    assert speedup("heat_shifted").low > 2
+
+
+def test_it_is_right(verdict):
+    assert verdict("heat_shifted").holds
+"""
+
+
+def test_the_project_s_own_tests_assert_on_the_evidence(judged):
+    """They lie beside the performance folder, and run under the installed plug-in."""
+    judged.file("tests/test_speed.py").write_text(PERFORMANCE)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_speed.py"]
+    done = judged.python(*words)
+    judged.file("tests/test_speed.py").unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
