@@ -86,10 +86,10 @@ def lock_same(protocol: Protocol) -> None:
     differ = [key for key in before if key in now and before[key] != now[key]]
     differ += [key for key in before if "/" in key and key not in now]  # a control that is gone
     if differ:
+        became = [f"{key}: {before.get(key)!r} became {now.get(key)!r}" for key in differ]
         raise ValueError(
-            f"{len(differ)} answers are not the locked ones, first {differ[0]}: "
-            f"{before.get(differ[0])!r} became {now.get(differ[0])!r}; this change needs a new "
-            f"number: add a line to the history in {history_of(protocol)}, then --raised"
+            f"{len(differ)} answers are not the locked ones ({'; '.join(became)}); this needs "
+            f"a number of its own: add a line to {history_of(protocol)}, then --raised"
         )
     protocol.write_lock(answers=before | now)
 
