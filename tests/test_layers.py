@@ -136,7 +136,7 @@ def test_foreign_sources_lie_in_baselines_that_say_what_they_are():
 
 MOST_MODULES = 24  # in a folder
 TOP_LEVEL = 16  # modules that lie in no package of tools or validation
-DEEPEST = 13  # modules in the longest chain of imports, the place of the project at its end
+DEEPEST = 14  # modules in the longest chain of imports; where the project lies is two of them
 SHARED = {"__init__", "command", "worker"}  # stems that several modules may have
 
 

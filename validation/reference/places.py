@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import NamedTuple
 
-from groundspeed import baselines
+from groundspeed import project
+from groundspeed.short_names import CONTRACT
 
-ENGINES = str(baselines.HERE) + "/"
+ENGINES = str(project.ROOT / "baselines") + "/"
 LONGEST, HEAD = 70, 24  # characters of source that are shown, and of them before a gap
 DECOMPOSED = re.compile(r"\bis(finite|inf|nan)\b")  # by torch, into = and ≠
 TWO_SIDES = ("true", "false")
@@ -92,7 +93,7 @@ def outcomes(place: Place) -> tuple[str, ...]:
 def is_engine_source(file: str) -> bool:
     """Whether the file lies in the folder of some baseline: one may be built of another's parts."""
     folder, inner, _ = file.removeprefix(ENGINES).partition("/")
-    return file.startswith(ENGINES) and bool(inner) and folder not in baselines.NOT_ENGINES
+    return file.startswith(ENGINES) and bool(inner) and folder not in CONTRACT
 
 
 @functools.cache
