@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # What is imported is compiled once and kept, also where the shell would have it otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run full gpu test test-docs test-foreign clean
+.PHONY: run full gpu test test-all test-foreign clean
 
 run: .venv/installed ## check, validate, bench, publish, report: what is not fresh
 	@$(BIN)/groundspeed run
@@ -27,8 +27,8 @@ test: .venv/installed ## lint and every test
 	@echo "test: pytest (some minutes)"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-test-docs: .venv/installed ## every command of README and docs (opt-in, long)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m guide tests/docs
+test-all: .venv/installed ## every test, with every page of the docs and every control (opt-in, long)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "exhaustive or not exhaustive"
 
 test-foreign: .venv/installed ## public codes from the package index, made baselines (opt-in, long)
 	@TORCH="$(TORCH)" $(BIN)/python tests/foreign/foreign.py

@@ -1,8 +1,8 @@
 """Every command of the documentation does what its page says.
 
 The tutorial is followed in an empty folder. The guides go on from where it ends, each in a copy of
-that project; `README.md` is about this repository, in a scratch copy. Those take minutes, and
-`make test-docs` follows them. How a page is read: `markdown_blocks`.
+that project; `README.md` is about this repository, in a scratch copy. That takes minutes, and
+`make test-all` does it. How a page is read: `markdown_blocks`.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def tutorial(tmp_path_factory, terminal) -> Project:
     return Project(top, reader.folder)
 
 
+@pytest.mark.exhaustive
 def test_the_tutorial_ends_with_a_judged_and_timed_optimization(tutorial):
     report = (tutorial.folder / "optimizations/plate_whole/report.md").read_text()
     assert "**VERIFIED** (as claimed), level *exact*" in report
@@ -97,7 +98,7 @@ def test_the_tutorial_ends_with_a_judged_and_timed_optimization(tutorial):
     assert "**REJECTED**" in rejected
 
 
-@pytest.mark.guide
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("page", ON_THE_PLATE, ids=named)
 def test_a_guide_does_what_it_says(page, tutorial, terminal, tmp_path):
     shutil.copytree(tutorial.top, tmp_path / "plate", symlinks=True)
@@ -105,7 +106,7 @@ def test_a_guide_does_what_it_says(page, tutorial, terminal, tmp_path):
     reader.follow(page)
 
 
-@pytest.mark.guide
+@pytest.mark.exhaustive
 def test_the_readme_does_what_it_says(scratch, terminal):
     reader = terminal(scratch.root)
     reader.follow(README)
@@ -135,7 +136,7 @@ def test_every_verb_that_is_named_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_command_has_words_that_its_verb_takes(page):
-    """All pages are followed by `make test-docs`; this much is seen at once."""
+    """All pages are followed by `make test-all`; this much is seen at once."""
     for found in blocks(page):
         for command, _ in commands(found):
             program, *words = shlex.split(command, comments=True)
