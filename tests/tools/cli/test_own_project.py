@@ -281,3 +281,12 @@ def test_the_project_s_own_tests_assert_on_the_evidence(judged):
     judged.file("tests/test_speed.py").unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def test_the_history_has_the_numbers_of_this_commit(judged):
+    judged.commit()
+    judged.ok("publish")
+    (path,) = judged.root.glob("performance/reports/asv/results/*/*-commit-*.json")
+    results = json.loads(path.read_text())["results"]
+    (speedup,) = results["heat_shifted.benchmark.Speed.track_speedup"][0]
+    assert speedup > 2
