@@ -5,7 +5,7 @@ doi:10.1145/1465482.1465560): a part that takes the share p of the run, made fre
 whole 1/(1 − p) times as fast.
 """
 
-from groundspeed.tools.profiling.profile_record import Advice, HotLine, Profile
+from groundspeed.tools.profiling.profile_record import Advice, HotLine, Profile, Repeat
 from groundspeed.tools.records.quantities import size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
@@ -17,35 +17,37 @@ POOL = "Parallelization: thread pool optimization"
 WRITES = "I/O: deferred file writes, compressed formats, incremental checkpointing"
 ALGORITHM = "Algorithmic: sparse storage, adaptive refinement, FFT-based convolutions"
 WORTH = 0.02  # of the run; less is not worth a finding
+WORTH_KEEPING = 0.03  # of the run: what a kept result must save before it is worth keeping
 
 
 def amdahl(share: float | None) -> float | None:
     return None if share is None else 1 / max(1 - share, 1e-6)
 
 
-def of(profile: Profile, opaque: str) -> list[Advice]:
+def of(profile: Profile) -> list[Advice]:
     """Findings by the share of the run that they are about, largest first."""
     found = [hot(line, profile) for line in profile.hot]
-    for look in (scattered, again, allocating, waiting, started, crossing, contended):
+    for look in (scattered, again, allocating, waiting, started, crossing):
         found += look(profile)
-    if opaque:
-        found.append(made("what is not seen", f"{opaque}.", "", None))
     return sorted(found, key=lambda f: -(f.share or 0))
 
 
-def made(kind: str, text: str, category: str, share: float | None) -> Advice:
-    return Advice(kind=kind, text=text, category=category, share=share, amdahl=amdahl(share))
+def made(kind: str, title: str, text: str, category: str, share: float | None) -> Advice:
+    return Advice(
+        kind=kind, title=title, text=text, category=category, share=share, amdahl=amdahl(share)
+    )
 
 
 def hot(line: HotLine, profile: Profile) -> Advice:
     """A line above a tenth of the run: what bounds it decides what helps."""
     near = "" if line.share - line.half_width >= 0.1 else "about "
-    text = (
-        f"{line.where} takes {near}{line.share:.0%} (± {line.half_width:.0%}) of the "
-        f"run, {line.seconds:.3g} s a step: `{line.source}`."
-    )
+    title = f"{line.where} takes {near}{line.share:.0%} of the run"
     why, category = reason(line, profile)
-    return made("hot loop" if line.in_loop else "hot line", f"{text} {why}", category, line.share)
+    text = (
+        f"`{line.source}` takes {line.seconds:.3g} s a step (± {line.half_width:.0%} of the run)."
+    )
+    kind = "hot loop" if line.in_loop else "hot line"
+    return made(kind, title, f"{text} {why}", category, line.share)
 
 
 def reason(line: HotLine, profile: Profile) -> tuple[str, str]:
@@ -53,23 +55,23 @@ def reason(line: HotLine, profile: Profile) -> tuple[str, str]:
         return "Most of that is waiting.", WRITES
     if line.bound == "launches":
         text = (
-            f"{line.launches:.0f} operators a step of {size(line.bytes / line.launches)} each: "
-            "starting them costs more than what they do."
+            f"It starts {line.launches:,.0f} operations a step, each on "
+            f"{size(line.bytes / line.launches)}. Starting one costs more than what it computes."
         )
         return text, VECTORS
     if line.bound == "bandwidth":
         text = (
-            f"It moves {size(line.bytes)} a step in {line.launches:.0f} operators, "
+            f"It moves {size(line.bytes)} a step in {line.launches:,.0f} operations, at "
             f"{percent(line.ceiling)}, and makes {size(line.allocated)} of new arrays."
         )
         return text, IN_PLACE
     if line.bound == "products":
-        return f"Matrix products at {percent(line.ceiling)}.", ALGORITHM
+        return f"It multiplies matrices at {percent(line.ceiling)}.", ALGORITHM
     if line.in_loop and (line.hits or 0) >= 1000:
         return f"It runs {line.hits:,.0f} times a step, in Python.", VECTORS
     if line.in_loop:
         return "It stands in a loop.", VECTORS
-    return "What bounds it was not measured: no operator of torch was seen there.", ALGORITHM
+    return "No operation of torch was seen there, so what limits it is not known.", ALGORITHM
 
 
 def scattered(profile: Profile) -> list[Advice]:
@@ -80,34 +82,40 @@ def scattered(profile: Profile) -> list[Advice]:
         return []
     where = ", ".join(f"{line.where}" for line in lines[:3])
     count = sum(line.launches for line in lines)
+    title = f"Many small operations take {share:.0%} of the run"
     text = (
-        f"{len(lines)} lines together take {share:.0%} of the run for {count:,.0f} operators a "
-        f"step that cost more to start than what they do, most at {where}."
+        f"{len(lines)} lines start {count:,.0f} operations a step. Starting one costs more than "
+        f"what it computes. Most time goes to {where}."
     )
-    return [made("small operators", text, VECTORS, share)]
+    return [made("small operators", title, text, VECTORS, share)]
 
 
 def percent(share: float | None) -> str:
     if share is None:
-        return "its share of the machine's limit was not measured"
-    resident = " (the data stay in a cache: the roof is not the one that holds)" * (share > 1)
-    return f"{share:.0%} of the measured limit{resident}"
+        return "an unknown share of what this machine can do"
+    cached = " (more than all: the data stay in a cache)" * (share > 1)
+    return f"{share:.0%} of what this machine can do{cached}"
 
 
 def again(profile: Profile) -> list[Advice]:
     """Redundant computation, the largest few."""
-    worth = [r for r in profile.repeated if r.share is None or r.share >= WORTH]
     return [
         made(
             "redundant computation",
-            f"{r.where} does {r.what} again on the same inputs, {r.repeated} of {r.calls} "
-            f"times watched, {size(r.bytes)} each: `{r.source}`. "
-            "Once would do where nobody changes the result.",
+            f"{r.where} computes the same again",
+            f"`{r.source}` calls {r.what} on inputs that it had before, {r.repeated} of {r.calls} "
+            f"times watched, with the same result of {size(r.bytes)}. Once is enough where nobody "
+            "changes the result.",
             LAZY,
             r.share,
         )
-        for r in worth[:5]
+        for r in worth_keeping(profile)[:5]
     ]
+
+
+def worth_keeping(profile: Profile) -> list[Repeat]:
+    """Repeated work of which the saving is known, and large enough."""
+    return [r for r in profile.repeated if (r.share or 0) >= WORTH_KEEPING]
 
 
 def allocating(profile: Profile) -> list[Advice]:
@@ -118,8 +126,8 @@ def allocating(profile: Profile) -> list[Advice]:
     return [
         made(
             "memory allocations",
-            f"{p.where} holds {size(p.bytes)} of the {size(peak)} heap at its peak, in "
-            f"{p.count:.0f} pieces: `{p.source}`.",
+            f"{p.where} holds {p.bytes / peak:.0%} of the memory at the peak",
+            f"`{p.source}` holds {size(p.bytes)} of {size(peak)}, in {p.count:.0f} pieces.",
             IN_PLACE,
             shares.get(p.where),
         )
@@ -138,13 +146,12 @@ def waiting(profile: Profile) -> list[Advice]:
     writes = profile.metrics["io_writes"].value or 0
     moved = sum(profile.metrics[k].value or 0 for k in ("io_read_bytes", "io_written_bytes"))
     several = (profile.metrics["threads"].value or 1) > 2
-    more = " (with several threads this is also waiting for one another)" * several
+    more = " With several threads, part of this is waiting for one another." * several
     text = (
-        f"The main thread waited {blocked:.3g} s of {wall:.3g} s ({share:.0%})"
-        f"{more}; it made {writes:,.0f} write calls and moved {size(moved)}."
-        f"{' Waiting at ' + where + '.' if where else ''}"
+        f"It waited {blocked:.3g} s of {wall:.3g} s, made {writes:,.0f} write calls and moved "
+        f"{size(moved)}.{more}{' It waited at ' + where + '.' if where else ''}"
     )
-    return [made("I/O waits", text, WRITES, share)]
+    return [made("I/O waits", f"The main thread waits {share:.0%} of the run", text, WRITES, share)]
 
 
 def started(profile: Profile) -> list[Advice]:
@@ -153,36 +160,38 @@ def started(profile: Profile) -> list[Advice]:
     wall = profile.metrics["wall"].value
     if profile.kind == "engine" or not wall or spent / wall < 0.1:
         return []
-    first = profile.imports[0]
+    first, share = profile.imports[0], min(1.0, spent / wall)
     text = (
-        f"Starting takes {spent:.2g} s of {wall:.2g} s (imports, and pytest's own), most at "
-        f"{first.where}: `{first.source}`; shares of lines are of the rest."
+        f"Imports, and pytest's own work, take {spent:.2g} s of {wall:.2g} s, most at "
+        f"{first.where}: `{first.source}`. Shares of lines are of the rest."
     )
-    return [made("start-up", text, "none: longer runs pay it once", min(1.0, spent / wall))]
+    title = f"The start takes {share:.0%} of the run"
+    return [made("start-up", title, text, "none: longer runs pay it once", share)]
 
 
 def crossing(profile: Profile) -> list[Advice]:
     """Between CPU and GPU."""
     kinds = (
-        ("synchronisation points", profile.syncs, "synchronisations", "a GPU would wait there"),
-        ("CPU-GPU transfers", profile.transfers, "transfers", "from one device to another"),
+        ("synchronisation points", profile.syncs, "reads of single numbers", "makes a GPU wait"),
+        ("CPU-GPU transfers", profile.transfers, "transfers between devices", "takes a trip"),
     )
     found = []
     for kind, places, what, why in kinds:
         if places:
             where = ", ".join(f"{p.where} ({p.what})" for p in places[:4])
-            text = f"{sum(p.count for p in places):.3g} {what} a step, {why}: {where}."
-            found.append(made(kind, text, PIPELINE, None))
+            title = f"{sum(p.count for p in places):,.0f} {what} a step"
+            found.append(made(kind, title, f"Each {why}. Most are at {where}.", PIPELINE, None))
     return found
 
 
-def contended(profile: Profile) -> list[Advice]:
-    """Whether others had the cores."""
+def notes(profile: Profile, opaque: str) -> list[str]:
+    """What a reader must know before the numbers: what could not be seen, and who disturbed."""
+    found = [f"What torch and Python do not see: {opaque}."] if opaque else []
     queue, wall = profile.metrics["run_queue"].value, profile.metrics["wall"].value
-    if not queue or queue / wall <= WORTH:
-        return []
-    text = (
-        f"The run was ready but had no core for {queue / wall:.0%} of the time: others used the "
-        "machine. Shares and counts hold; seconds do not."
-    )
-    return [made("contention", text, "none: measure again on a quiet machine", None)]
+    if queue and queue / wall > WORTH:
+        found.append(
+            f"The run was ready but had no core for {queue / wall:.0%} of the time, because others "
+            "used the machine. Shares and counts hold, seconds do not: measure again when it is "
+            "quiet."
+        )
+    return found

@@ -58,5 +58,7 @@ def rows(found: Profile) -> Iterator[tuple[str, ...]]:
     for finding in found.findings:
         if finding.kind not in ("hot line", "hot loop"):
             bound = f"up to {finding.amdahl:.2f}x" if finding.amdahl else ""
-            yield f"  {finding.kind}", bound, "", finding.text
+            yield f"  {finding.kind}", bound, "", f"{finding.title}. {finding.text}"
+    for note in found.notes:
+        yield "  note", "", "", note
     yield "  report", "WRITTEN", "", f"reports/profiles/{found.name}/report.md"

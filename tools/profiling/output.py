@@ -5,7 +5,7 @@ from pathlib import Path
 
 from groundspeed import baselines
 from groundspeed.tools import console
-from groundspeed.tools.profiling import flamegraph, profile_record, profile_session
+from groundspeed.tools.profiling import advice, flamegraph, profile_record, profile_session
 from groundspeed.tools.profiling.instruments.py_spy_pass import RATE
 from groundspeed.tools.profiling.profile_record import Profile
 from groundspeed.tools.profiling.program import stacks
@@ -42,8 +42,7 @@ def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> Non
         (place / "stacks.txt").write_text(stacks.folded(raw["stacks"], own))
         found.artefacts["stacks, folded (flamegraph.pl)"] = "raw/stacks.txt"
         scope = stacks.speedscope(raw["stacks"], own, found.name, 1 / RATE)
-        (place / "speedscope.json").write_text(json.dumps(scope))
-        found.artefacts["speedscope"] = "raw/speedscope.json"
+        (folder / "speedscope.json").write_text(json.dumps(scope, separators=(",", ":")) + "\n")
         drawn = flamegraph.draw(raw["stacks"], own, found.name)
         (folder / "flamegraph.svg").write_text(drawn, encoding="utf-8")
     if "timeline" in raw:
@@ -53,7 +52,9 @@ def fill(folder: Path, found: Profile, raw: dict, passes: InstrumentRuns) -> Non
         found.artefacts["memory flamegraph"] = "raw/memory.html"
     roof = roofline_figure.roofline(found, folder / "roofline.svg")
     found.write(place / "profile.json")
-    page = PAGES.get_template("profile.md").render(p=found, flame=flame, roof=roof)
+    shown = {"flame": flame, "roof": roof, "again": advice.worth_keeping(found)}
+    shown["worth"] = advice.WORTH_KEEPING
+    page = PAGES.get_template("profile.md").render(p=found, **shown)
     (folder / "report.md").write_text(page, encoding="utf-8")
 
 

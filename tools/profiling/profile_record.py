@@ -111,10 +111,19 @@ class Advice(Part):
     """Something to do about it, and the most that it can bring."""
 
     kind: str
+    title: str  # what is the matter, as a sentence without its end
     text: str
     category: str
     share: float | None
     amdahl: float | None  # speedup at most, if that share vanished
+
+    @property
+    def bound(self) -> str:
+        """The most that it can bring, in words; empty where that is not known."""
+        if self.amdahl is None:
+            return ""
+        most = f"{self.amdahl:.2f}" if self.amdahl < 1000 else "over 1000"
+        return f"If this took no time, the run would be {most}× as fast at most."
 
 
 class Profile(Record):
@@ -146,6 +155,7 @@ class Profile(Record):
     ceilings: Ceilings | None = None
     unavailable: dict[str, str] = {}
     findings: list[Advice] = []
+    notes: list[str] = []  # to be read before the numbers
     artefacts: dict[str, str] = {}
 
     @property

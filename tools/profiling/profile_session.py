@@ -49,7 +49,8 @@ def measure(passes: InstrumentRuns, seconds: float, tell: Tell) -> tuple[Profile
             profile.unavailable[instrument.__name__] = str(reason)
     tables.fill(profile, look.raw, look.own, bare)
     metrics.complete(profile, look.raw, bare)
-    profile.findings = advice.of(profile, bare.first.get("opaque", ""))
+    profile.findings = advice.of(profile)
+    profile.notes = advice.notes(profile, bare.first.get("opaque", ""))
     return profile, look.raw
 
 

@@ -6,6 +6,7 @@ to an ignored folder.
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from groundspeed.tools.costs import cost_summary
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES, with_block, write
-from groundspeed.tools.reporting import guides, proposals, targets, tolerances
+from groundspeed.tools.reporting import guides, promises, proposals, targets, tolerances
 from groundspeed.tools.reporting.league import leagues
 from groundspeed.tools.roofline import model
 from groundspeed.tools.selftest import selftest_record
@@ -27,7 +28,7 @@ from groundspeed.validation.records.errors import Sealed
 
 ABOUT = {  # pages that the index leads to, and what they say
     "targets.md": "Targets and alternatives",
-    "claims.md": "Proposals, claimed and measured",
+    "claims.md": "Which promises held",
     "map.md": "Speedup over size, type and threads, with the losses",
     "tolerances.md": "Tolerances and where they come from",
     "selftest.md": "The judge's self-test",
@@ -156,8 +157,15 @@ def claims(view: View) -> str:
     documents = proposals.documents()
     if not documents:
         return ""
+    rows = [row for document in documents.values() for row in document.row]
+    promised = promises.promises(documents, view)
     return PAGES.get_template("claims.md").render(
         documents=documents,
+        rows=rows,
+        promises=promised,
+        results=Counter(p.result.value for p in promised).items(),
+        other_physics=promises.other_physics(documents),
+        count=[row.decision for row in rows].count,
         decisions=[d.value for d in proposals.Decision],
         counted=proposals.counted,
         outcome=proposals.outcome,

@@ -78,12 +78,12 @@ def add_reports(made: Content, root: Path, staged: Path) -> None:
 
 
 def add_profiles(made: Content, root: Path) -> Iterator[str]:
-    """Profile pages with their pictures; yields addresses."""
+    """Profile pages with all that lies beside them; yields addresses."""
     for path in sorted((root / "reports" / "profiles").glob("*/report.md")):
         address = path.relative_to(root).as_posix()
         made.texts[address] = path.read_text(encoding="utf-8")
-        for picture in path.parent.glob("*.svg"):
-            made.files[picture.relative_to(root).as_posix()] = picture
+        for beside in (*path.parent.glob("*.svg"), *path.parent.glob("*.json")):
+            made.files[beside.relative_to(root).as_posix()] = beside
         yield address
 
 

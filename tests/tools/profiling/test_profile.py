@@ -33,7 +33,7 @@ from groundspeed.tools.profiling.instruments.repeated_calls import Calls
 from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedOperators
 from groundspeed.tools.profiling.instruments.torch_trace import union
 from groundspeed.tools.profiling.instruments.value_hash import Unknown, of_array, update
-from groundspeed.tools.profiling.profile_record import HotLine, Profile, folder
+from groundspeed.tools.profiling.profile_record import HotLine, Profile, Repeat, folder
 from groundspeed.tools.profiling.program import profile_target, stacks, workload
 from groundspeed.tools.profiling.program.launch import (
     InstrumentRuns,
@@ -43,6 +43,7 @@ from groundspeed.tools.profiling.program.launch import (
 )
 from groundspeed.tools.profiling.program.source_scope import Own
 from groundspeed.tools.records.conditions import conditions
+from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.roofline.model import Ceiling, Ceilings, limit
 from groundspeed.validation.records import digests
 
@@ -320,8 +321,33 @@ def test_small_operators_at_many_lines_are_found_though_no_line_is_hot():
     told |= {"share": 0.06, "seconds": 0.1, "launches": 100.0, "bytes": 1e3, "bound": "launches"}
     lines = [HotLine(line=n, **told) for n in (1, 2)]
     (found,) = advice.scattered(recorded(lines=lines))
-    assert "2 lines together take 12% of the run for 200 operators" in found.text
+    assert found.title == "Many small operations take 12% of the run"
+    assert "2 lines start 200 operations a step" in found.text
+    assert found.bound == "If this took no time, the run would be 1.14× as fast at most."
     assert advice.scattered(recorded(lines=lines[:1])) == []
+
+
+@pytest.mark.parametrize(("share", "said"), [(None, 0), (0.029, 0), (0.03, 1)])
+def test_repeated_work_is_a_finding_where_keeping_the_result_saves_three_percent(share, said):
+    row = {"file": "a.py", "line": 1, "source": "s = f(x)", "what": "f()", "calls": 3}
+    again = Repeat(**row, repeated=2, bytes=8, share=share)
+    profile = recorded(repeated=[again])
+    assert len(advice.again(profile)) == len(advice.worth_keeping(profile)) == said
+
+
+def test_a_page_starts_with_the_three_findings_that_can_gain_most():
+    shares = (0.2, 0.5, None, 0.1)
+    found = [advice.made(f"kind {s}", f"Title {s}", "Text.", "", s) for s in shares]
+    findings = sorted(found, key=lambda f: -(f.share or 0))
+    shown = {"again": [], "worth": 0.03, "flame": True, "roof": False}
+    profile = recorded(findings=findings, notes=["Others used the machine."])
+    page = PAGES.get_template("profile.md").render(p=profile, **shown)
+    start, _, other = page.partition("## Hot lines")
+    places = [start.index(f"**Title {share}.**") for share in (0.5, 0.2, 0.1)]
+    assert start.index("Others used the machine.") < places[0]
+    assert places == sorted(places)
+    assert "the run would be 2.00× as fast at most" in start
+    assert "Title None" in other
 
 
 @pytest.mark.parametrize(("bound", "share"), [("bandwidth", 0.5 * 3 / 100), ("launches", 0.1)])
