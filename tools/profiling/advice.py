@@ -6,7 +6,7 @@ whole 1/(1 − p) times as fast.
 """
 
 from groundspeed.tools.profiling.profile_record import Advice, HotLine, Profile, Repeat
-from groundspeed.tools.records.quantities import size
+from groundspeed.tools.records.quantities import duration, size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
 PRECISION = "Memory: reduced precision where safe"
@@ -44,7 +44,7 @@ def hot(line: HotLine, profile: Profile) -> Advice:
     title = f"{line.where} takes {near}{line.share:.0%} of the run"
     why, category = reason(line, profile)
     text = (
-        f"`{line.source}` takes {line.seconds:.3g} s a step (± {line.half_width:.0%} of the run)."
+        f"`{line.source}` takes {duration(line.seconds)} a step (± {line.half_width:.0%} of the run)."
     )
     kind = "hot loop" if line.in_loop else "hot line"
     return made(kind, title, f"{text} {why}", category, line.share)
@@ -119,17 +119,16 @@ def worth_keeping(profile: Profile) -> list[Repeat]:
 
 
 def allocating(profile: Profile) -> list[Advice]:
-    """The lines that hold most memory at the peak."""
+    """The lines that hold most memory at the peak; without a bound, as less memory is no time."""
     peak = profile.metrics["heap_peak"].value or sum(p.bytes for p in profile.heap)
     large = [p for p in profile.heap if peak and p.bytes >= 0.2 * peak and p.bytes >= 2**20]
-    shares = {line.where: line.share for line in profile.lines}
     return [
         made(
             "memory allocations",
             f"{p.where} holds {p.bytes / peak:.0%} of the memory at the peak",
             f"`{p.source}` holds {size(p.bytes)} of {size(peak)}, in {p.count:.0f} pieces.",
             IN_PLACE,
-            shares.get(p.where),
+            None,
         )
         for p in large[:3]
     ]
