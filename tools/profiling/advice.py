@@ -43,9 +43,7 @@ def hot(line: HotLine, profile: Profile) -> Advice:
     near = "" if line.share - line.half_width >= 0.1 else "about "
     title = f"{line.where} takes {near}{line.share:.0%} of the run"
     why, category = reason(line, profile)
-    text = (
-        f"`{line.source}` takes {duration(line.seconds)} a step (± {line.half_width:.0%} of the run)."
-    )
+    text = f"`{line.source}` takes {duration(line.seconds)} a step, ± {line.half_width:.0%} of all."
     kind = "hot loop" if line.in_loop else "hot line"
     return made(kind, title, f"{text} {why}", category, line.share)
 
