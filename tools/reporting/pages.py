@@ -16,17 +16,16 @@ from groundspeed.tools.costs import cost_summary
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES, with_block, write
-from groundspeed.tools.reporting import guides, promises, proposals, targets, tolerances
+from groundspeed.tools.reporting import guides, machines, promises, proposals, targets, tolerances
 from groundspeed.tools.reporting.league import leagues
-from groundspeed.tools.roofline import model
 from groundspeed.tools.selftest import selftest_record
 from groundspeed.validation import discovery
 from groundspeed.validation.golden import manifest
-from groundspeed.validation.judge.verdicts import Status
-from groundspeed.validation.records import digests, results
+from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import Sealed
 
 ABOUT = {  # pages that the index leads to, and what they say
+    "machines.md": "Every claim on every kind of machine, and what these machines allow",
     "targets.md": "Targets and alternatives",
     "claims.md": "Which promises held",
     "map.md": "Speedup over size, type and threads, with the losses",
@@ -68,6 +67,7 @@ def pages(view: View, root: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "claims.md": claims(view),
+        "machines.md": machines.page(view),
         "targets.md": speeds(view),
         "tolerances.md": tolerances.page(view),
         "selftest.md": selftest_record.page(view),
@@ -115,7 +115,6 @@ def index(view: View, folder: Path, others: list[str]) -> str:
     from groundspeed.tools.rendering import svg
     from groundspeed.tools.roofline import plot  # late: matplotlib
 
-    found = [row(name, view) for name in discovery.names()]
     every = leagues(view)
     figures = {
         own.engine: svg.speedups(own.engine, own.headline, own.compared, folder).name
@@ -125,31 +124,13 @@ def index(view: View, folder: Path, others: list[str]) -> str:
     roofs = [p for name in baselines.names() if (p := plot.draw(name, folder, view))]
     return PAGES.get_template("index.md").render(
         engines=[engine_row(name, view) for name in baselines.names()],
-        machines=[machine_row(on, found) for on in view.machines],
+        machines=[machines.machine_row(on, view) for on in view.machines],
         leagues=every,
         first=view.machines[0] if view.machines else "",
         others={name: ABOUT[name] for name in ABOUT if name in others},
         figures=figures,
         roofs=[p.relative_to(folder) for p in roofs],
-        ceilings={on: c for on in view.machines if (c := model.on_file(on))},
     )
-
-
-def machine_row(on: str, found: list[dict]) -> dict:
-    """What one kind of machine has found, counted."""
-    own = [e for r in found for e in r["every"] if e.machine == on]
-    made = [m.made[:10] for e in own for m in (e.verdict, e.timing) if m]
-    return {
-        "machine": on,
-        "verified": sum(e.status is Status.VERIFIED for e in own),
-        "rejected": sum(e.status is Status.REJECTED for e in own),
-        "timed": sum(bool(e.timing) for e in own),
-        "from": min(made, default=""),
-        "to": max(made, default=""),
-        "about": results.description(on),
-        "torch": next((e.verdict.torch for e in own if e.verdict), ""),
-        "marks": sorted({mark for e in own if e.current for mark in e.marks}),
-    }
 
 
 def claims(view: View) -> str:

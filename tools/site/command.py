@@ -14,7 +14,6 @@ from groundspeed.tools import console
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.reporting import pages
-from groundspeed.validation import discovery
 from groundspeed.validation.records import digests
 
 TARGET = Path("reports") / "site"
@@ -46,7 +45,6 @@ def build(root: Path, target: Path = TARGET, history: Path = HISTORY) -> int:
         staged,
         view,
         engines=[pages.engine_row(name, view) for name in baselines.names()],
-        machines=machine_rows(view),
         history=there,
     )
     fresh = work / "new"
@@ -64,12 +62,6 @@ def build(root: Path, target: Path = TARGET, history: Path = HISTORY) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh.replace(target)
     return sum(1 for _ in target.rglob("*.html"))
-
-
-def machine_rows(view: View) -> list[dict]:
-    """What each kind of machine has found."""
-    found = [pages.row(name, view) for name in discovery.names()]
-    return [pages.machine_row(on, found) for on in view.machines]
 
 
 def project_name(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Pages made from the leagues: home, machines, baselines and optimizations."""
+"""Pages made from the leagues: home, baselines and optimizations."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,7 +10,6 @@ from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.reporting import proposals
 from groundspeed.tools.reporting.league import Entry, League
-from groundspeed.tools.roofline import model
 from groundspeed.tools.site.site_content import Content
 from groundspeed.validation import discovery
 
@@ -43,12 +42,6 @@ def best(league: League) -> Entry | None:
     same = [entry for entry in league.timed if not entry.other_physics]
     faster = [entry for entry in same if entry.timing.word == "FASTER"]
     return faster[0] if faster else None
-
-
-def machines(rows: list[dict], view: View) -> str:
-    """Who measured, and what those machines can do at most."""
-    ceilings = {on: c for on in view.machines if (c := model.on_file(on))}
-    return TEMPLATES.get_template("machines.md").render(machines=rows, ceilings=ceilings)
 
 
 def add_baselines(made: Content, root: Path, rows: list[dict], found: list[League]) -> None:

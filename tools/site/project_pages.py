@@ -15,6 +15,7 @@ from groundspeed.validation import discovery
 
 REPORTS = {  # those that `groundspeed report` writes, by their name on the site; in this order
     "targets.md": "Targets",
+    "machines.md": "Machines",
     "claims.md": "Proposals",
     "map.md": "Sizes and threads",
     "foreign.md": "Public codes",
@@ -24,18 +25,15 @@ REPORTS = {  # those that `groundspeed report` writes, by their name on the site
 }
 
 
-def content(
-    root: Path, staged: Path, view: View, engines: list[dict], machines: list[dict], history: bool
-) -> Content:
-    """All pages. ``staged`` holds the reports as the evidence has them, ``engines`` and
-    ``machines`` what they tell of each."""
+def content(root: Path, staged: Path, view: View, engines: list[dict], history: bool) -> Content:
+    """All pages. ``staged`` holds the reports as the evidence has them, ``engines`` what they tell
+    of each."""
     found = leagues(view)
     numbers = rows(found, view)
     made = Content(moved=dict(moved(found)), charts=bool(numbers))
     made.texts["index.md"] = league_pages.home(found, view)
     made.texts["data/speedups.js"] = f"const SPEEDUPS = {json.dumps(numbers)};\n"
     add_reports(made, root, staged)
-    made.texts["reports/machines.md"] = league_pages.machines(machines, view)
     league_pages.add_baselines(made, root, engines, found)
     profiles = list(add_profiles(made, root))
     for league in found:
@@ -91,7 +89,7 @@ def navigation(made: Content, found: list[League], engines: list[str], profiles:
     """What there is, in the order in which a reader asks."""
     there = [(name, title) for name, title in REPORTS.items() if f"reports/{name}" in made.texts]
     results = [{"Overview": "index.md"}, *({title: f"reports/{name}"} for name, title in there)]
-    nav: Nav = [{"Results": [*results, {"Machines": "reports/machines.md"}]}]
+    nav: Nav = [{"Results": results}]
     if by_baseline := list(sections(found, engines)):
         nav.append({"Optimizations": by_baseline})
     if profiles:
