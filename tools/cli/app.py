@@ -286,6 +286,14 @@ def samples(
     """List raw samples, or exchange them as a bundle."""
 
 
+@verb("groundspeed.tools.query.command")
+def query(
+    sql: str = Argument("", metavar="SQL", help="Default: the tables and their columns."),
+    as_json: bool = JSON,
+) -> int:
+    """Ask the evidence a question in SQL."""
+
+
 @verb("groundspeed.tools.cli.protocol_lock")
 def protocol(
     raised: bool = Option(False, "--raised", help="Lock a changed rule under its new number."),

@@ -13,6 +13,7 @@ from groundspeed.validation.records.codes import Code, with_code
 from groundspeed.validation.records.errors import Refused, UnknownName, WithCode
 
 EXTRAS = {  # packages that a bare install leaves out, and the extra that brings them
+    "duckdb": "query",
     "line_profiler": "profile",
     "numba": "profile",
     "markdown": "site",

@@ -49,6 +49,7 @@ def answers() -> dict[str, Any]:
         "profile --against": Comparison,
         "protocol": dict[str, own.ProtocolState],
         "replay": own.Replayed,
+        "query": list[dict[str, Any]],
         "report": list[str],
         "report --verify": list[VerifiedSection],
         "samples": list[own.SampleRow],

@@ -1,0 +1,1 @@
+"""Questions in SQL to the evidence on file."""
