@@ -32,6 +32,7 @@ ABOUT = {  # pages that the index leads to, and what they say
     "tolerances.md": "Tolerances and where they come from",
     "selftest.md": "The judge's self-test",
     "experiment.md": "How often the clock is wrong",
+    "scale.md": "What many claims and machines would take",
 }
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -61,7 +62,11 @@ def local() -> None:
 
 def pages(view: View, root: Path) -> list[Path]:
     """Every page below ``root``."""
-    from groundspeed.tools.experiments import error_rates, heatmap  # late: scipy, matplotlib
+    from groundspeed.tools.experiments import (  # late: scipy, matplotlib
+        error_rates,
+        heatmap,
+        scale_plan,
+    )
 
     folder = root / "reports"
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +78,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "selftest.md": selftest_record.page(view),
         "experiment.md": error_rates.page(view),
         "map.md": heatmap.page(view, folder),
+        "scale.md": scale_plan.page(view),
     }
     for name in [name for name, text in texts.items() if not text]:  # has nothing to say
         (folder / name).unlink(missing_ok=True)

@@ -22,6 +22,7 @@ REPORTS = {  # those that `groundspeed report` writes, by their name on the site
     "tolerances.md": "Tolerances",
     "experiment.md": "Errors of the clock",
     "selftest.md": "Self-test of the judge",
+    "scale.md": "Beyond one machine",
 }
 
 
