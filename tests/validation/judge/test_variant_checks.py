@@ -8,11 +8,12 @@ import torch
 from groundspeed import baselines
 from groundspeed.baselines.engine import Engine
 from groundspeed.validation.claims import Agreement
-from groundspeed.validation.inputs.frozen_variants import frozen_variants
+from groundspeed.validation.inputs.frozen_variants import VariantRun, frozen_variants
 from groundspeed.validation.judge.variant_checks import COMPILED, SMOKE, VariantChecks
 from groundspeed.validation.records.codes import Code
 from groundspeed.validation.reference.case_fields import changed
-from groundspeed.validation.reference.trajectory import along
+from groundspeed.validation.reference.distance import Distance, floating
+from groundspeed.validation.reference.trajectory import along, rounded_run
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker.messages import Raised
 
@@ -64,6 +65,28 @@ def test_a_number_that_is_forgotten_is_found_and_named(checks, field, level):
     assert result.broken.startswith(failed.label)
     assert result.code == {"exact": Code.BITS, "rounding": Code.VALUE}[level]
     assert result.tried < 90, "the first failure ends it"
+
+
+class Rounds(Here):
+    """A candidate whose every result is rounded at random, as another order of sums would."""
+
+    def after(self, name, state, at, changes):
+        case = changed(self.engine.cases[name], changes, self.engine.cases)
+        return rounded_run(self.engine, case, state, at, seed=1000)
+
+
+def test_a_refusal_by_few_members_is_asked_again_of_many(checks, monkeypatch):
+    few = VariantChecks(checks.base, checks.frozen[:6])
+    none = Distance(0.0, 0.0, 0.0)  # as if the few had seen nothing of what rounding does
+    blind = property(lambda run: {n: dict.fromkeys(floating(run.want[n]), none) for n in run.at})
+    monkeypatch.setattr(VariantRun, "allowed", blind, raising=False)
+    rounding = claim(checks, level="rounding")
+    result, failed = few.check(rounding, Rounds(checks.base), EVERY)
+    assert (result.broken, failed) == ("", None)
+    assert result.tried == 6
+    result, failed = few.check(rounding, Here(forgets(checks.base, "dx")), EVERY)
+    assert "off by" in result.broken
+    assert failed is not None
 
 
 def test_a_field_that_none_moves_is_named(checks):
