@@ -46,7 +46,8 @@ class FieldPart:
     """Planes depth … depth + n − 1 of each array are the rank's own."""
 
     def __init__(self, case: LatticeCase, team: Team, slab: Slab, state: LatticeState):
-        self.case, self.team, self.slab, self.given = case, team, slab, state
+        self.case, self.team, self.slab = case, team, slab
+        self.given = state._replace(E=state.E[:0].clone(), E_prev=state.E[:0].clone())
         self.loss, self.reach = loss(case), case.order // 2
         self.steps = min(WIDTH, slab.thinnest // self.loss)
         self.depth, self.n, self.left = self.steps * self.loss, slab.planes, 0

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -33,6 +33,7 @@ from optimizations.ranks.peer import serve
 serve(lambda name: import_module(name).decomposition)
 """
 HOST = "127.0.0.1"
+SETTLE_S = 0.5  # for each peer, until it is known who ended first
 
 
 class RankLost(RuntimeError):
@@ -53,16 +54,14 @@ class Crew:
         self.pipes: dict[int, Connection] = {}
         for rank in range(1, size):
             self.start(rank, store.port)
+        self.answers(size, "the start")  # they have loaded, and may now be waited for
         try:
             with loopback():
                 dist.init_process_group(
                     "gloo", store=store, rank=0, world_size=size, timeout=PATIENCE
                 )
-            self.answers(list(self.peers), "the start")
-        except RankLost:
-            raise
         except Exception as error:
-            raise self.lost(f"rank 0 of {size} found no peers: {first_line(error)}") from None
+            raise self.lost("the start", f"rank 0 of {size}: {first_line(error)}") from None
 
     def start(self, rank: int, port: int) -> None:
         """The process of a peer."""
@@ -82,70 +81,60 @@ class Crew:
         theirs.close()
         self.pipes[rank] = ours
 
-    def command(self, ranks: int, *words: Any) -> None:
-        """Hand a command to the peers that work on a state; `answers` waits for them."""
-        message = (tuple(self.dropped), *words)
-        self.dropped.clear()
-        for rank in range(1, ranks):
-            try:
-                self.pipes[rank].send(message)
-            except OSError:
-                raise self.lost(self.end_of(rank, words[0])) from None
+    @contextmanager
+    def together(self, ranks: int, doing: str, *words: Any) -> Iterator[None]:
+        """A command to the peers that work on a state, what rank 0 does of it, and their answers.
 
-    def answers(self, peers: list[int], during: str) -> None:
-        """Wait until each of these peers is done.
+        Raises:
+            RankLost: a rank has ended, or failed. All are ended.
+        """
+        if self.size == 0:
+            raise RankLost(f"{doing}: the ranks of this state were ended; begin a new run")
+        message = (tuple(self.dropped), doing, *words)
+        self.dropped.clear()
+        try:
+            for rank in range(1, ranks):
+                self.pipes[rank].send(message)
+            yield
+        except Exception as error:
+            words = f"rank 0 of {self.size} failed in {doing}: {first_line(error)}"
+            raise self.lost(doing, words) from error
+        self.answers(ranks, doing)
+
+    def answers(self, ranks: int, doing: str) -> None:
+        """Wait until each of these is done; so long a call takes.
 
         Raises:
             RankLost: one has ended, or says that it failed.
         """
-        waiting = {self.pipes[rank]: rank for rank in peers}
+        waiting = {self.pipes[rank]: rank for rank in range(1, ranks)}
         while waiting:
             for pipe in wait(list(waiting)):
-                rank = waiting.pop(pipe)
-                try:
-                    error = pipe.recv()
-                except (EOFError, OSError):
-                    error = self.end_of(rank, during)
-                if error:
-                    raise self.lost(error)
+                if words := self.said(waiting.pop(pipe), doing):
+                    raise self.lost(doing, words)
 
-    @contextmanager
-    def together(self, ranks: int, during: str, *words: Any) -> Iterator[None]:
-        """A command to the peers, what rank 0 does of it, and the answers of all."""
-        if self.size == 0:
-            raise RankLost(f"{during} of a state whose ranks were ended; begin a new run")
-        self.command(ranks, during, *words)
+    def said(self, rank: int, doing: str) -> str:
+        """What a peer says that has something to say: "" where it is done."""
         try:
-            yield
-        except Exception as error:
-            raise self.failed(error, during) from error
-        self.answers(list(range(1, ranks)), during)
+            return self.pipes[rank].recv()
+        except (EOFError, OSError):
+            return f"rank {rank} of {self.size} closed its pipe in {doing}"
 
-    def failed(self, error: Exception, during: str) -> Exception:
-        """What rank 0 says: that it failed itself, or which rank it waits for in vain."""
-        for rank, peer in self.peers.items():
-            pipe = self.pipes[rank]
-            try:
-                said = pipe.recv() if pipe.poll(0.5 if "onnection" in str(error) else 0) else ""
-            except (EOFError, OSError):
-                said = self.end_of(rank, during)
-            if said or peer.poll() is not None:
-                return self.lost(said or self.end_of(rank, during))
-        return self.lost(f"rank 0 of {self.size} in {during}: {first_line(error)}")
+    def lost(self, doing: str, words: str) -> RankLost:
+        """The error to raise; all ranks are ended.
 
-    def end_of(self, rank: int, during: str) -> str:
-        """How a peer ended."""
-        try:
-            code = self.peers[rank].wait(2)
-        except subprocess.TimeoutExpired:
-            return f"rank {rank} of {self.size} closed its pipe in {during}"
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return f"rank {rank} of {self.size} {how} in {during}"
-
-    def lost(self, why: str) -> RankLost:
-        """The error to raise; all ranks are ended."""
+        The rank that was killed is named before those that missed its messages.
+        """
+        for peer in self.peers.values():
+            with suppress(subprocess.TimeoutExpired):
+                peer.wait(SETTLE_S)
+        codes = {rank: peer.poll() for rank, peer in self.peers.items()}
+        size, killed = self.size, [rank for rank, code in codes.items() if (code or 0) < 0]
+        if killed:
+            signal = -codes[killed[0]]
+            words = f"rank {killed[0]} of {size} was killed by signal {signal} in {doing}"
         self.close()
-        return RankLost(f"{why}; the other ranks were ended; begin again from the last checkpoint")
+        return RankLost(f"{words}; all ranks were ended; begin again from the last checkpoint")
 
     def close(self) -> None:
         """End all peers, and leave the process group."""
@@ -172,7 +161,8 @@ class Spread:
 
     def settle(self, crew: Crew, state: State) -> None:
         """Scatter the state over the ranks of that crew."""
-        self.crew, self.given, self.team = crew, state, Team(0, self.ranks)
+        self.crew, self.team = crew, Team(0, self.ranks)
+        self.kept = {name: getattr(state, name) for name in self.decomposition.kept}
         crew.made += 1
         self.key, d = crew.made, self.decomposition
         about = {name: Field(tuple(t.shape), t.dtype)
@@ -192,7 +182,7 @@ class Spread:
         """The canonical state, in new memory but for fields that no step changes."""
         with self.crew.together(self.ranks, "observe", self.key):
             part = self.crew.parts[self.key]
-            return self.decomposition.gather(self.case, self.team, part, self.given)
+            return self.decomposition.gather(self.case, self.team, part, self.kept)
 
 
 def forget(crew: Crew, key: int) -> None:

@@ -62,6 +62,14 @@ class Decomposition:
         """
         return slabs(case.shape[0], ranks, self.least(case))
 
+    def team(self, rank: int, size: int, device: str = "cpu") -> Team:
+        """The ranks of a process group that is there already, such as torchrun's."""
+        return Team(rank, size, device)
+
+    def fields(self, shapes: dict[str, tuple]) -> dict[str, Field]:
+        """What every rank must know of the whole state: (shape, type) of each field."""
+        return {name: Field(*about) for name, about in shapes.items()}
+
     def cut(self, name: str, shape: tuple[int, ...]) -> bool:
         """Whether that field is split; one number for all cells is not."""
         return name in self.split and len(shape) > 0
@@ -90,15 +98,19 @@ class Decomposition:
         team.trade([], [(0, own)])
         return own
 
-    def gather(self, case: Case, team: Team, part: Part, given: State) -> State | None:
+    def gather(
+        self, case: Case, team: Team, part: Part, kept: dict[str, Tensor] | None = None
+    ) -> State | None:
         """The canonical state on rank 0, and None elsewhere.
 
-        What rank 0 keeps comes from ``given``, the whole state before.
+        Args:
+            kept: the fields that rank 0 keeps. Other ranks give {} where it does, and None where
+                all fields are gathered.
         """
         own, cuts, found = part.state(), self.slabs(case, team.size), {}
         for name, tensor in zip(own._fields, own, strict=True):
-            if name in self.kept:
-                found[name] = getattr(given, name) if team.rank == 0 else None
+            if kept is not None and name in self.kept:
+                found[name] = kept.get(name)
             elif self.cut(name, tensor.shape):
                 found[name] = collect(team, cuts, tensor)
             else:

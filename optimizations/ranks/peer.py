@@ -27,12 +27,12 @@ def serve(load: Callable[[str], Decomposition]) -> None:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     pipe, doing = Connection(commands), "the start"
     try:
+        pipe.send("")
         store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), size)
         with loopback():
             dist.init_process_group(
                 "gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE
             )
-        pipe.send("")
         peer = Peer(load, rank)
         while True:
             dropped, doing, *words = pipe.recv()
@@ -71,4 +71,4 @@ class Peer:
 
     def observe(self, key: int) -> None:
         decomposition, case, team = self.about[key]
-        decomposition.gather(case, team, self.parts[key], None)
+        decomposition.gather(case, team, self.parts[key], {})

@@ -29,6 +29,7 @@ ABOUT = {  # pages that the index leads to, and what they say
     "targets.md": "Targets and alternatives",
     "claims.md": "Proposals, claimed and measured",
     "map.md": "Speedup over size, type and threads, with the losses",
+    "scaling.md": "Scaling over ranks",
     "tolerances.md": "Tolerances and where they come from",
     "selftest.md": "The judge's self-test",
     "experiment.md": "How often the clock is wrong",
@@ -61,7 +62,7 @@ def local() -> None:
 
 def pages(view: View, root: Path) -> list[Path]:
     """Every page below ``root``."""
-    from groundspeed.tools.experiments import error_rates, heatmap  # late: scipy, matplotlib
+    from groundspeed.tools.experiments import error_rates, heatmap, scaling  # late: matplotlib
 
     folder = root / "reports"
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "tolerances.md": tolerances.page(view),
         "selftest.md": selftest_record.page(view),
         "experiment.md": error_rates.page(view),
+        "scaling.md": scaling.page(view),
         "map.md": heatmap.page(view, folder),
     }
     for name in [name for name, text in texts.items() if not text]:  # has nothing to say

@@ -10,6 +10,7 @@ from groundspeed.tools import console
 from groundspeed.tools.cli import reference, schema
 from groundspeed.tools.experiments.compare_commits import ComparedCase
 from groundspeed.tools.experiments.error_rates import ErrorRates
+from groundspeed.tools.experiments.scaling import Scaling
 from groundspeed.tools.experiments.sweep import Map
 from groundspeed.tools.records import answers as own
 from groundspeed.tools.records.answers import Benched, Claim, Recheck, RefusedNumber
@@ -113,6 +114,7 @@ RECORDS = {  # verbs that measure for minutes: the type of their record, its sec
     "ceilings": (Ceilings, "ceilings", "tools/ceilings"),
     "selftest": (SelfTest, "selftest", "tools/selftest"),
     "map": (Map, "scenarios", "sweeps/lattice_field_v1"),
+    "scaling": (Scaling, "scaling", "scaling/lattice_field_ranks"),
     "experiment": (ErrorRates, "error_rates", "tools/experiment"),
     "bench": (Measurement, "timing", "lattice_field_numba"),
 }
