@@ -43,13 +43,19 @@ def least(case: LatticeCase) -> int:
 
 
 class FieldPart:
-    """Planes depth … depth + n − 1 of each array are the rank's own."""
+    """Planes depth … depth + n − 1 of each array are the rank's own.
 
-    def __init__(self, case: LatticeCase, team: Team, slab: Slab, state: LatticeState):
+    Args:
+        width: steps between two exchanges, the same on every rank.
+    """
+
+    def __init__(
+        self, case: LatticeCase, team: Team, slab: Slab, state: LatticeState, width: int = WIDTH
+    ):
         self.case, self.team, self.slab = case, team, slab
         self.given = state._replace(E=state.E[:0].clone(), E_prev=state.E[:0].clone())
         self.loss, self.reach = loss(case), case.order // 2
-        self.steps = min(WIDTH, slab.thinnest // self.loss)
+        self.steps = min(width, slab.thinnest // self.loss)
         self.depth, self.n, self.left = self.steps * self.loss, slab.planes, 0
         if self.n == 0:
             return

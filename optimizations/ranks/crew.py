@@ -22,9 +22,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from baselines.engine import Case, Engine, State, Step, replace
+from baselines.engine import Case, Engine, State, Step, fields, replace
 
-from .decomposition import Decomposition, Field, Part
+from .decomposition import Decomposition, Part
 from .team import PATIENCE, Team
 
 # The one line that a peer runs. It imports by name what it is told to: the engine's own module.
@@ -165,8 +165,7 @@ class Spread:
         self.kept = {name: getattr(state, name) for name in self.decomposition.kept}
         crew.made += 1
         self.key, d = crew.made, self.decomposition
-        about = {name: Field(tuple(t.shape), t.dtype)
-                 for name, t in zip(state._fields, state, strict=True)}  # fmt: skip
+        about = d.fields({n: (tuple(t.shape), t.dtype) for n, t in fields(state).items()})
         words = (self.key, d.module, self.case, self.ranks, about)
         with crew.together(self.ranks, "adopt", *words):
             crew.parts[self.key] = d.scatter(self.case, self.team, about, state)

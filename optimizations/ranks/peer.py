@@ -36,8 +36,7 @@ def serve(load: Callable[[str], Decomposition]) -> None:
         peer = Peer(load, rank)
         while True:
             dropped, doing, *words = pipe.recv()
-            for key in dropped:
-                peer.parts.pop(key, None)
+            peer.drop(dropped)
             getattr(peer, doing)(*words)
             pipe.send("")
     except (EOFError, ConnectionError):
@@ -65,6 +64,11 @@ class Peer:
         decomposition, team = self.load(module), Team(self.rank, ranks)
         self.parts[key] = decomposition.scatter(case, team, fields, None)
         self.about[key] = decomposition, case, team
+
+    def drop(self, keys: tuple[int, ...]) -> None:
+        for key in keys:
+            self.parts.pop(key, None)
+            self.about.pop(key, None)
 
     def step(self, key: int) -> None:
         self.parts[key].step()
