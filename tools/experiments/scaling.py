@@ -78,7 +78,7 @@ def run(
         Refused: it works in one process, or a run did not come to its end.
         ValueError: a number that is not allowed.
     """
-    from groundspeed.tools.ranks.run import decomposition  # late: torch
+    from groundspeed.tools.ranks.this_rank import decomposition  # late: torch
 
     counts = ranks_asked(ranks)
     if repeats < LEAST:

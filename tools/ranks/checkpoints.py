@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from groundspeed.baselines.engine import Case, State, describe, fields
+from groundspeed.tools.ranks.this_rank import Ranks
 from groundspeed.validation.records import digests, tensor_files
 from groundspeed.validation.records.base import Part, Record
 from groundspeed.validation.records.errors import BrokenRecord, Refused
-
-if TYPE_CHECKING:
-    from groundspeed.tools.ranks.run import Ranks
 
 INDEX = "checkpoint.json"
 

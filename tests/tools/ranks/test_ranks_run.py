@@ -16,7 +16,7 @@ import torch
 from groundspeed import baselines
 from groundspeed.tools.ranks import checkpoints
 from groundspeed.tools.ranks.checkpoints import INDEX, Checkpoint, Planes
-from groundspeed.tools.ranks.run import decomposition
+from groundspeed.tools.ranks.this_rank import decomposition
 from groundspeed.validation.records import digests, tensor_files
 from groundspeed.validation.records.errors import BrokenRecord, Refused, UnknownName
 
