@@ -1,7 +1,8 @@
 """The field of one rank: its planes with a halo on either side.
 
 A halo is wide enough for several steps, and is exchanged when it is used up. After every step it
-is valid one reach less deep. What a rank computes in its halo another one computes as well, by the
+is valid one reach less deep. A wall that copies a plane beyond the halo is itself the outermost plane
+of the halo, and what is made of that plane at the next step is a wall as well. What a rank computes in its halo another one computes as well, by the
 same operations, so every bit is the baseline's. While halos travel, the planes that need none are
 advanced.
 """
@@ -23,14 +24,6 @@ WIDTH = 2  # steps between two exchanges, where slabs are thick enough
 BLOCK_BYTES = 1 << 18  # of planes that are advanced at once: their sums stay in a cache
 
 
-def loss(case: LatticeCase) -> int:
-    """Planes by which a halo is valid less deep after a step.
-
-    A wall copies its neighbour, which a rank that has the wall in its halo may not know.
-    """
-    return case.order // 2 + (case.boundary == "reflective")
-
-
 def least(case: LatticeCase) -> int:
     """Planes that a rank needs.
 
@@ -39,7 +32,7 @@ def least(case: LatticeCase) -> int:
     """
     if case.bodies is not None:
         raise ValueError(f"bodies are {case.bodies}; allowed over ranks: None")
-    return loss(case)
+    return case.order // 2
 
 
 class FieldPart:
@@ -54,9 +47,9 @@ class FieldPart:
     ):
         self.case, self.team, self.slab = case, team, slab
         self.given = state._replace(E=state.E[:0].clone(), E_prev=state.E[:0].clone())
-        self.loss, self.reach = loss(case), case.order // 2
-        self.steps = min(width, slab.thinnest // self.loss)
-        self.depth, self.n, self.left = self.steps * self.loss, slab.planes, 0
+        self.reach = case.order // 2
+        self.steps = min(width, slab.thinnest // self.reach)
+        self.depth, self.n, self.left = self.steps * self.reach, slab.planes, 0
         if self.n == 0:
             return
         self.E, self.E_prev = self.with_halo(state.E), self.with_halo(state.E_prev)
@@ -111,7 +104,7 @@ class FieldPart:
         first, last = self.depth, self.depth + self.n
         if self.left == 0:
             self.left = self.steps
-            fields = [(self.E, self.depth), (self.E_prev, self.depth - self.loss)]
+            fields = [(self.E, self.depth), (self.E_prev, self.depth - self.reach)]
             arrive = self.post(fields)
             inner, outer = first + self.reach, last - self.reach
             if inner < outer:
@@ -119,11 +112,11 @@ class FieldPart:
             else:
                 inner = outer = last
             arrive()
-            margin = (self.left - 1) * self.loss
+            margin = (self.left - 1) * self.reach
             self.advance(first - margin, min(inner, last + margin))
             self.advance(outer, last + margin)
         else:
-            margin = (self.left - 1) * self.loss
+            margin = (self.left - 1) * self.reach
             self.advance(first - margin, last + margin)
         self.E, self.E_prev = self.E_prev, self.E
         self.left -= 1
