@@ -1,10 +1,12 @@
 """The field of one rank: its planes with a halo on either side.
 
 A halo is wide enough for several steps, and is exchanged when it is used up. After every step it
-is valid one reach less deep. A wall that copies a plane beyond the halo is itself the outermost plane
-of the halo, and what is made of that plane at the next step is a wall as well. What a rank computes in its halo another one computes as well, by the
+is valid one reach less deep. What a rank computes in its halo another one computes as well, by the
 same operations, so every bit is the baseline's. While halos travel, the planes that need none are
 advanced.
+
+No halo is deeper than the thinnest slab. So the plane that a wall copies is missing only where the
+wall is the last valid plane of a halo, and then all that reads it is a wall at the next step.
 """
 
 from __future__ import annotations
