@@ -172,11 +172,17 @@ ABLE = {
 }
 
 
+RANKS = re.compile(r"ranks:([1-9]\d*)$")  # a process each, on a processor of its own
+
+
 def missing(needs: tuple[str, ...]) -> list[str]:
     """What an engine needs and this machine has not, in words.
 
-    A need is one of those above, or the name of a package.
+    A need is one of those above, "ranks:N", or the name of a package.
     """
+    ranks = [int(found[1]) for n in needs if (found := RANKS.match(n))]
+    few = [f"{n} processors, one for each rank; here: {cores()}" for n in ranks if n > cores()]
     lacking = [words for able, words in (ABLE[n] for n in needs if n in ABLE) if not able()]
-    packages = [n for n in needs if n not in ABLE and importlib.util.find_spec(n) is None]
-    return lacking + [f"{name}: pip install {name}" for name in packages]
+    others = [n for n in needs if n not in ABLE and not RANKS.match(n)]
+    packages = [n for n in others if importlib.util.find_spec(n) is None]
+    return few + lacking + [f"{name}: pip install {name}" for name in packages]

@@ -51,6 +51,14 @@ NOT_RUN = {  # every block that is not run, by its page, with the reason that th
         "profiles two programs, which takes twice as long as the block above",
         "py-spy must be allowed to look into processes",
     ],
+    "docs/how-to/run-over-several-ranks.md": [
+        "an excerpt of an optimization of this repository",
+        "an excerpt of an optimization of this repository",
+        "needs two processors of this repository's machine",
+        "needs two processors of this repository's machine",
+        "needs more than one machine",
+        "measures for minutes",
+    ],
     "docs/how-to/use-a-gpu.md": ["needs a GPU", "needs a GPU"],
     "docs/how-to/work-in-ci.md": ["CI compares with a branch of a remote repository"],
 }

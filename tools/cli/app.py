@@ -201,6 +201,19 @@ def map_(
     """Measure speedups over size, dtype, threads and device."""
 
 
+@verb("groundspeed.tools.experiments.scaling")
+def scaling(
+    name: str = NAME,
+    case: str = Option("", help="Default: the first timed case."),
+    ranks: str = Option("1,2", help="Numbers of ranks, with commas."),
+    shape: str = Option("", help="Another grid than the case has: 128,128,128."),
+    steps: int = Option(40, help="Steps that are timed in each run."),
+    repeats: int = Option(5, help="Fresh runs of each number of ranks."),
+    as_json: bool = JSON,
+) -> int:
+    """Measure strong and weak scaling over ranks."""
+
+
 @verb("groundspeed.tools.profiling.command")
 def profile(
     what: str = Argument(

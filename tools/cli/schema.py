@@ -23,6 +23,7 @@ def answers() -> dict[str, Any]:
     from groundspeed.tools.experiments.compare_commits import (
         ComparedCase,  # late: these come with torch
     )
+    from groundspeed.tools.experiments.scaling import Scaling
     from groundspeed.tools.experiments.sweep import Scenario
     from groundspeed.tools.profiling.diff import Comparison
     from groundspeed.tools.profiling.profile_record import Profile
@@ -53,6 +54,7 @@ def answers() -> dict[str, Any]:
         "report": list[str],
         "report --verify": list[VerifiedSection],
         "samples": list[own.SampleRow],
+        "scaling": Scaling,
         "selftest": SelfTest,
         "site": own.BuiltSite,
         "try": own.FirstLook,

@@ -152,6 +152,8 @@ def unreachable(own: Engine, size: str, threads: int, device: str, on: str) -> s
 
     if device == "cuda":
         return "mapped on the CPU only"
+    if any(machine.RANKS.match(need) for need in own.needs):
+        return "works over ranks; groundspeed scaling measures that"
     if not on and threads > machine.cores():
         return f"{threads} threads on {machine.cores()} cores"
     steps = length(own, size)

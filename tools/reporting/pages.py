@@ -29,6 +29,7 @@ ABOUT = {  # pages that the index leads to, and what they say
     "targets.md": "Targets and alternatives",
     "claims.md": "Which promises held",
     "map.md": "Speedup over size, type and threads, with the losses",
+    "scaling.md": "Scaling over ranks",
     "tolerances.md": "Tolerances and where they come from",
     "selftest.md": "The judge's self-test",
     "experiment.md": "How often the clock is wrong",
@@ -66,6 +67,7 @@ def pages(view: View, root: Path) -> list[Path]:
         error_rates,
         heatmap,
         scale_plan,
+        scaling,
     )
 
     folder = root / "reports"
@@ -77,6 +79,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "tolerances.md": tolerances.page(view),
         "selftest.md": selftest_record.page(view),
         "experiment.md": error_rates.page(view),
+        "scaling.md": scaling.page(view),
         "map.md": heatmap.page(view, folder),
         "scale.md": scale_plan.page(view),
     }

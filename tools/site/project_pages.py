@@ -18,6 +18,7 @@ REPORTS = {  # those that `groundspeed report` writes, by their name on the site
     "machines.md": "Machines",
     "claims.md": "Proposals",
     "map.md": "Sizes and threads",
+    "scaling.md": "Over ranks",
     "foreign.md": "Public codes",
     "tolerances.md": "Tolerances",
     "experiment.md": "Errors of the clock",

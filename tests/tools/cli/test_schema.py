@@ -10,9 +10,11 @@ from groundspeed.tools import console
 from groundspeed.tools.cli import reference, schema
 from groundspeed.tools.experiments.compare_commits import ComparedCase
 from groundspeed.tools.experiments.error_rates import ErrorRates
+from groundspeed.tools.experiments.scaling import Scaling, ScalingRow
 from groundspeed.tools.experiments.sweep import Map
 from groundspeed.tools.records import answers as own
 from groundspeed.tools.records.answers import Benched, Claim, Recheck, RefusedNumber
+from groundspeed.tools.records.conditions import timing_conditions
 from groundspeed.tools.records.measurement import Measurement
 from groundspeed.tools.roofline.model import Ceilings
 from groundspeed.tools.selftest.selftest_record import SelfTest
@@ -150,6 +152,19 @@ def test_comparisons_are_what_is_published(capsys):
     about = {"optimization": "x", "case": "c", "made": "2026-01-01", "was": "FASTER", "now": "r"}
     claim = Claim(**about, holds=False, code="E-STALE", changed=[])
     check("bench --recheck", as_printed(Recheck(claims=[claim]), capsys))
+
+
+def test_a_scaling_is_what_is_published(capsys):
+    row = ScalingRow(
+        kind="weak", ranks=2, shape=[16, 5], step_s=0.1, speedup=(2.0, 0.0, float("inf")),
+        efficiency=1.0, messages=0.2, every_s=[0.1],
+    )  # fmt: skip
+    about = {"made": "2026-01-01", "optimization": "x", "case": "c", "rests_on": "r"}
+    here = timing_conditions()
+    found = Scaling(**about, steps=1, repeats=1, conditions=here, rows=[row])
+    told = as_printed(found, capsys)
+    check("scaling", told)
+    assert told["rows"][0]["speedup"] == [2.0, 0.0, None]
 
 
 def planted(change) -> list[str]:

@@ -1,0 +1,1 @@
+"""Engines over ranks without the judge: runs under torchrun, and their checkpoints."""
