@@ -32,6 +32,7 @@ CLOCK = Protocol(
             "adopting and reading a state are charged, and every pass has a start of its own",
             ("cpu", "cuda"),
         ),
+        Change(10, "over ranks the processor time of a block is that of the busiest rank"),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     project.HARNESS / "tools" / "clock.lock",

@@ -4,7 +4,7 @@ On a GPU calls return before they are done, so a block ends when its device has 
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter, process_time
@@ -13,6 +13,7 @@ import torch
 
 from groundspeed.baselines.device import moved
 from groundspeed.baselines.engine import Case, Engine, State, clone, fields
+from groundspeed.tools.timing import processors
 from groundspeed.tools.timing.fingerprints import pieces
 
 SLOW_S = 0.05  # a first call below this is followed by a second before the first round
@@ -33,12 +34,14 @@ def device_of(engine: Engine) -> str:
     return "cuda" if "cuda" in engine.needs else "cpu"
 
 
-def timed(act: Callable[[], State], finish: Callable[[], None]) -> tuple[State, Seconds]:
-    """What a call gives, and its seconds until the device has done all."""
-    wall, cpu = perf_counter(), process_time()
+def timed(
+    act: Callable[[], State], finish: Callable[[], None], others: Sequence[int] = ()
+) -> tuple[State, Seconds]:
+    """What a call gives, and its seconds until the device has done all; ``others`` work for it."""
+    wall, before = perf_counter(), processors.seconds(others)
     found = act()
     finish()
-    cpu, wall = process_time() - cpu, perf_counter() - wall
+    cpu, wall = processors.since(before, others), perf_counter() - wall
     return found, (wall, cpu)
 
 
@@ -112,6 +115,7 @@ class Runner:
         self.there = self.case if device == "cpu" else replace(self.case, device=device)
         before = perf_counter()
         self.step = self.engine.prepare(self.case)
+        self.others = processors.workers(self.engine)
         if self.cold:
             return
         self.restart()
@@ -127,18 +131,19 @@ class Runner:
         the next has its memory."""
         given = self.start if start is None else start
         mine, self.copy_s = timed(partial(clone, given), self.finish)
-        self.state, took = timed(partial(self.engine.adopt, self.case, mine), self.finish)
+        adopt = partial(self.engine.adopt, self.case, mine)
+        self.state, took = timed(adopt, self.finish, self.others)
         return took
 
     def make(self, steps: int) -> Seconds:
         """Wall and processor seconds for that many steps of the baseline."""
         step, state = self.step, self.state
         calls = range(steps // self.engine.stride)
-        wall, cpu = perf_counter(), process_time()
+        wall, before = perf_counter(), processors.seconds(self.others)
         for _ in calls:
             state = step(state)
         self.finish()
-        cpu, wall = process_time() - cpu, perf_counter() - wall
+        cpu, wall = processors.since(before, self.others), perf_counter() - wall
         self.state = state
         return wall, cpu
 
@@ -149,8 +154,8 @@ class Runner:
         A lazy tensor is not copied: it would compute as it is.
         """
         see = partial(self.engine.observe, self.there, self.state)
-        state, first = timed(see, self.finish)
-        _, again = timed(see, self.finish)
+        state, first = timed(see, self.finish, self.others)
+        _, again = timed(see, self.finish, self.others)
         plain = all(type(t) is torch.Tensor for t in state)
         home = partial(moved, state, self.case.device) if plain else lambda: state
         state, way = timed(home, self.finish)
