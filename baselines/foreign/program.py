@@ -162,7 +162,7 @@ def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     options = [f"--basetemp={sandbox.folder}/.basetemp"]
     options += ["-c", str(sandbox.folder / program.config)] if program.config else []
     if problem := run_tests(str(sandbox.folder / program.file), program.part, options, tests):
-        raise Broken(problem)
+        raise Broken(problem, tests.absent)
     sandbox.seconds, sandbox.config = tests.seconds, tests.config
     if len(tests.left) == 1:
         return next(iter(tests.left.values()))
