@@ -111,8 +111,9 @@ def install() -> None:
 def started(place: Path) -> Path:
     """A project of groundspeed with no baseline and no optimization in it, as a user begins."""
     shutil.rmtree(place, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    done = groundspeed(place.parent, "init", str(place))
+    place.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", place], check=True)  # else it would be of ours
+    done = groundspeed(place, "init")
     if done.returncode:
         raise RuntimeError(f"groundspeed init: {one_line(done)}")
     return place
