@@ -13,6 +13,7 @@ from groundspeed.baselines.foreign import pytest_runner, sandbox
 from groundspeed.baselines.foreign.frame_locals import kept_locals
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
+from groundspeed.tools.create.audit_hook import AuditHook, NotRepeatable
 from groundspeed.tools.create.recording import NotABaseline, unchanged
 from groundspeed.tools.create.request import read
 from groundspeed.tools.create.worker import written_into
@@ -338,3 +339,25 @@ def test_a_file_that_a_program_goes_on_from_is_a_source_as_it_was(repository, wa
     copies = repository / "baselines/on_v1/frozen_sources/goes_on"
     assert {p.name for p in copies.iterdir()} == {"run.py", "field.dat", "log.txt"}
     assert (copies / "log.txt").read_text() == "2"
+
+
+def test_files_that_are_used_without_being_opened_in_python_are_sources(project, tmp_path):
+    """Moved or removed ones, and a database; not what the program has made itself."""
+    home = tmp_path / "mirror" / project.name
+    mirror(project, home)
+    for name in ("old.txt", "gone.txt", "runs.db"):
+        (home / name).touch()
+    hook = AuditHook(tmp_path / "mirror", SimpleNamespace(project=project, allow=()))
+    hook.active = True
+    hook("os.rename", (home / "old.txt", str(home / "new.txt"), -1, -1))
+    hook("os.remove", (str(home / "gone.txt"), -1))
+    hook("sqlite3.connect", (str(home / "runs.db"),))
+    hook("sqlite3.connect", (":memory:",))
+    (home / "new.txt").touch()
+    hook("os.remove", (str(home / "new.txt"), -1))
+    hook("os.mkdir", (str(home / "made"), 511, -1))
+    assert hook.read == {str(home / name) for name in ("old.txt", "gone.txt", "runs.db")}
+    for event, words in (("os.rename", (str(home / "run.py"), str(project / "run.py"), -1, -1)),
+                         ("sqlite3.connect", (str(project / "new.db"),))):  # fmt: skip
+        with pytest.raises(NotRepeatable, match="in the project by its full path"):
+            hook(event, words)
