@@ -174,6 +174,35 @@ def test_variables_of_every_kind_of_test_are_seen(tmp_path):
     assert left["test_closure.total"] == 4
 
 
+WHERE = """
+import functools
+import sys
+
+def step():
+    return [sys._getframe().f_code.co_filename for _ in "a"][0]
+
+@functools.cache
+def cached():
+    return sys._getframe().f_code.co_filename
+
+class TestPlace:
+    def own(self):
+        return (lambda: sys._getframe().f_code.co_filename)()
+
+    def test_place(self):
+        seen = [step(), cached(), self.own(), sys._getframe().f_code.co_filename]
+"""
+
+
+def test_functions_of_a_test_name_the_file_that_theirs_is_a_copy_of(tmp_path):
+    """By it a profile knows the lines that are the program's own."""
+    (tmp_path / "test_where.py").write_text(WHERE)
+    sandbox = Sandbox(tmp_path, Program(kind="pytest", file="test_where.py", paths=(".",)))
+    left = run(sandbox, Boundaries({}), 0)
+    assert set(left["seen"]) == {str(tmp_path / "test_where.py")}
+    assert len(left["seen"]) == 4
+
+
 def test_variables_are_read_at_the_end_and_nothing_else_is_changed():
     def work(a, *, b=2):
         total, gone = a, 1
