@@ -237,6 +237,7 @@ class Sandbox:
         for name in others:
             del sys.modules[name]
         sys.modules.update(self.modules)
+        sys.modules.setdefault("__main__", types.ModuleType("__main__"))  # inspect looks at it
         before, out, err, where = sys.path[:], sys.stdout, sys.stderr, os.getcwd()
         sys.path[:0] = self.paths
         count = len(sys.modules)

@@ -203,6 +203,16 @@ def test_functions_of_a_test_name_the_file_that_theirs_is_a_copy_of(tmp_path):
     assert len(left["seen"]) == 4
 
 
+def test_a_library_that_looks_at_the_main_module_finds_one(tmp_path):
+    """As `inspect.getmodule` does, also where a test or a callable is run."""
+    text = "def test_a():\n    found = inspect.getmodule(compile('1', '<x>', 'eval'))"
+    (tmp_path / "test_main.py").write_text(f"import inspect\n\n{text}")
+    before = sys.modules["__main__"]
+    sandbox = Sandbox(tmp_path, Program(kind="pytest", file="test_main.py", paths=(".",)))
+    assert run(sandbox, Boundaries({}), 0) == {"found": None}
+    assert sys.modules["__main__"] is before
+
+
 def test_variables_are_read_at_the_end_and_nothing_else_is_changed():
     def work(a, *, b=2):
         total, gone = a, 1
