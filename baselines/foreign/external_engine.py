@@ -14,7 +14,9 @@ values with which a stepping engine starts, those that its caller sets, and its 
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 
 unrounded: dict[str, State] = {}  # the last run of a program that random rounding does not reach
+once_is_enough = ContextVar("once_is_enough", default=False)  # for runs without random rounding
 COPIES = "frozen_sources"  # foreign code: not ours to format, to lint or to import
 
 
@@ -151,6 +154,17 @@ def initial(folder: Path, state: type, case: ProgramRun) -> State:
     return state(**start)
 
 
+@contextmanager
+def repeated_runs_remembered() -> Iterator[None]:
+    """Within it, a whole run of a program as it is is made once: for a program of which repeated
+    runs were seen to agree in every bit."""
+    token = once_is_enough.set(True)
+    try:
+        yield
+    finally:
+        once_is_enough.reset(token)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stepper:
     """``stepper(case)``: the program made ready, and one step of it."""
@@ -194,11 +208,13 @@ class Stepper:
         assertions on bits), it is run as it is, and once is enough.
         """
         number, opaque = int(state.runs), bool(origin["opaque"]) or not origin["rounds"]
-        if not opaque or _get_current_dispatch_mode() is None:
-            return self.run_once(program, origin, number)
+        plain = _get_current_dispatch_mode() is None
+        if self.wraps or not (once_is_enough.get() if plain else opaque):
+            with _disable_current_modes() if opaque else nullcontext():
+                return self.run_once(program, origin, number)
         key = repr((self.folder, self.digest, program, number))
         with _disable_current_modes():
-            if self.wraps or key not in unrounded:
+            if key not in unrounded:
                 unrounded.clear()
                 unrounded[key] = self.run_once(program, origin, number)
             return clone(unrounded[key])

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from importlib.machinery import PathFinder
@@ -133,13 +133,14 @@ def refuse_arguments(function: Callable, part: str) -> None:
 class BoundedTests(Tests):
     """Wraps boundaries in the tests' modules as well, and keeps the variables of each test."""
 
-    def __init__(self, boundaries: Boundaries):
+    def __init__(self, boundaries: Boundaries, sandbox: Sandbox):
         super().__init__()
-        self.boundaries = boundaries
+        self.boundaries, self.sandbox = boundaries, sandbox
         self.left: dict[str, dict] = {}
 
     def pytest_collection_finish(self, session):
         for module in {id(m): m for i in session.items if (m := getattr(i, "module", 0))}.values():
+            name_originals(self.sandbox, vars(module), module.__file__ or "")
             self.boundaries.meet(module)
 
         for item in session.items:  # of every kind: functions, methods, those of unittest
@@ -152,17 +153,34 @@ class BoundedTests(Tests):
             runtest()
 
 
+def name_originals(sandbox: Sandbox, held: Mapping[str, Any], file: str) -> None:
+    """Let functions that pytest has compiled itself name the file that theirs is a copy of, as all
+    others of the sandbox do: profilers go by it."""
+    for value in list(held.values()):
+        function = inspect.unwrap(value) if callable(value) else value
+        if inspect.isclass(function) and function.__module__ == held.get("__name__"):
+            name_originals(sandbox, vars(function) | {"__name__": function.__module__}, file)
+        elif isinstance(function, types.FunctionType) and function.__code__.co_filename == file:
+            function.__code__ = renamed(function.__code__, sandbox.original(file))
+
+
+def renamed(code: types.CodeType, file: str) -> types.CodeType:
+    """The code and all code in it, as of that file."""
+    inner = (renamed(c, file) if isinstance(c, types.CodeType) else c for c in code.co_consts)
+    return code.replace(co_filename=file, co_consts=tuple(inner))
+
+
 def run_chosen(sandbox: Sandbox, boundaries: Boundaries) -> dict[str, Any]:
     """The chosen tests under pytest; their variables at the end.
 
     Raises:
         Broken: pytest is missing, or a test did not pass.
     """
-    program, tests = sandbox.program, BoundedTests(boundaries)
+    program, tests = sandbox.program, BoundedTests(boundaries, sandbox)
     options = [f"--basetemp={sandbox.folder}/.basetemp"]
     options += ["-c", str(sandbox.folder / program.config)] if program.config else []
     if problem := run_tests(str(sandbox.folder / program.file), program.part, options, tests):
-        raise Broken(problem)
+        raise Broken(problem, tests.absent)
     sandbox.seconds, sandbox.config = tests.seconds, tests.config
     if len(tests.left) == 1:
         return next(iter(tests.left.values()))

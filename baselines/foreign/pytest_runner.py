@@ -26,9 +26,16 @@ class Tests:
         self.passed, self.skipped, self.failed = 0, [], []
         self.seconds = 0.0  # in the tests themselves, without pytest's own work
         self.config: Path | None = None  # its configuration file
+        self.absent = ""  # the module that a test needs, where that is why it fails
 
     def pytest_configure(self, config):
         self.config = config.inipath
+
+    def pytest_exception_interact(self, call):
+        error = call.excinfo.value
+        while error is not None and not isinstance(error, ModuleNotFoundError):
+            error = error.__cause__  # pytest wraps what an import raises
+        self.absent = self.absent or getattr(error, "name", None) or ""
 
     def pytest_collectreport(self, report):
         if report.failed:
@@ -47,7 +54,10 @@ class Tests:
     def problem(self, code: int, what: str, said: str) -> str:
         """Why these tests are of no use, or nothing; ``said`` is what pytest wrote as errors."""
         if self.failed:
-            return f"the test does not pass: {self.failed[0]}"
+            package = self.absent.split(".")[0]
+            pip = f"{sys.executable} -m pip install {package}"
+            hint = f"; install it beside groundspeed: {pip}" if package else ""
+            return f"the test does not pass: {self.failed[0]}{hint}"
         if self.skipped and not self.passed:
             return f"the test is skipped: {self.skipped[0]}; nothing runs"
         usage = re.search(r"(?s)error: (.+?)(?=\n {2,}\w+:|\Z)", said)

@@ -39,7 +39,14 @@ RUNNING = threading.RLock()
 
 
 class Broken(RuntimeError):
-    """The program does not run, or not as it was asked to; the message says why, in one line."""
+    """The program does not run, or not as it was asked to; the message says why, in one line.
+
+    ``absent`` is the name of a module that it lacks, where that is why.
+    """
+
+    def __init__(self, words: str = "", absent: str = ""):
+        super().__init__(words)
+        self.absent = absent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,7 @@ class Program:
         config: pytest's configuration file.
         arguments: of the command line.
         writes: whether it writes files where it runs.
+        folders: that it writes into and that must be there.
         seed: of every random number, plus the number of the run.
     """
 
@@ -71,6 +79,7 @@ class Program:
     config: str = ""
     arguments: tuple[str, ...] = ()
     writes: bool = False
+    folders: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -169,7 +178,8 @@ class Sandbox:
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
             shutil.copytree(files, self.folder, dirs_exist_ok=True)
         self.copies, self.originals = stands_for or (self.folder, files)
-        (self.folder / program.cwd).mkdir(parents=True, exist_ok=True)
+        for inner in (program.cwd, *program.folders):
+            (self.folder / inner).mkdir(parents=True, exist_ok=True)
         self.paths = [str(self.folder / p) for p in program.paths]
 
     @property
@@ -227,6 +237,7 @@ class Sandbox:
         for name in others:
             del sys.modules[name]
         sys.modules.update(self.modules)
+        sys.modules.setdefault("__main__", types.ModuleType("__main__"))  # inspect looks at it
         before, out, err, where = sys.path[:], sys.stdout, sys.stderr, os.getcwd()
         sys.path[:0] = self.paths
         count = len(sys.modules)

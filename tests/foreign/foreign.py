@@ -2,14 +2,17 @@
 
 `make test-foreign` installs them into an environment of their own (.foreign/, some minutes and
 2 GB the first time), makes a baseline of each program in programs/, profiles it, adds a null
-optimization and has it judged. What came out is reports/foreign.json; reports/foreign.md is
-written from that and from nothing else, and `foreign.py --page` writes it again without any
-environment. Not part of `make test`: it needs the package index. Words on the command line
-choose programs; the rows of the others stay as they are on record.
+optimization and has it judged, and of some a right and a wrong real one (optimizations/). Projects
+of users that are in no package index are cloned; one that cannot be had is skipped. Whatever a verb
+does, not a file of the program's project may change. What came out is reports/foreign.json;
+reports/foreign.md is written from that and from nothing else, and `foreign.py --page` writes it
+again without any environment. Not part of `make test`: it needs the package index. Words on the
+command line choose programs; the rows of the others stay as they are on record.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +22,9 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from foreign_page import NONE, SKIPPED, fits, page
+from public_codes import CODES, Code, Source
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 HOME = ROOT / ".foreign"
@@ -26,66 +32,6 @@ INSTALLED = Path(os.environ.get("FOREIGN_PYTHON", HOME / "venv" / "bin" / "pytho
 TORCH = os.environ.get("TORCH", "torch==2.13.0")
 RECORD, PAGE = ROOT / "reports" / "foreign.json", ROOT / "reports" / "foreign.md"
 HOT = 0.1  # share of a run
-NONE = "no hot line in"
-
-
-@dataclass
-class Code:
-    """A program, the package that it uses, and how it is made a baseline.
-
-    ``hot`` is known from the algorithm and was confirmed by cProfile or line_profiler, which
-    count and do not sample: file, functions and a word of the line in which a tenth of the run or
-    more must be found.
-    """
-
-    program: str
-    package: str
-    what: str
-    options: list[str]
-    hot: tuple[str, tuple[str, ...], str]
-    beside: tuple[str, ...] = ()  # packages that it needs and does not bring
-
-
-MAIN = ("<module>",)
-CODES = [
-    Code(
-        "cavity", "fdtd", "2-D FDTD", ["--step", "fdtd.grid:Grid.step"],
-        ("grid.py", ("curl_E", "curl_H", "update_E", "update_H"), "curl"),
-    ),
-    Code(
-        "argon", "ase", "molecular dynamics", ["--step", "ase.md.verlet:VelocityVerlet.step"],
-        ("lj.py", ("calculate",), "distance_vectors ="),
-    ),
-    Code(
-        "plummer", "pytreegrav", "N-body, direct sum", ["--step", "plummer:leap"],
-        ("plummer.py", ("leap",), "Accel("),
-    ),
-    Code(
-        "turbulence", "torch-cfd", "spectral Navier-Stokes",
-        ["--step", "torch_cfd.spectral:NavierStokes2DSpectral.step"],
-        ("spectral.py", ("_explicit_terms",), "fft"),
-    ),
-    Code(
-        "spots", "py-pde", "Cahn-Hilliard, finite differences", ["--output", "phase"],
-        ("spots.py", MAIN, ".solve("),
-    ),
-    Code(
-        "spiral", "torchdiffeq", "neural ODE", ["--output", "path"],
-        ("spiral.py", ("forward",), "self.net("),
-    ),
-    Code(
-        "stochastic", "torchsde", "stochastic ODE", ["--output", "paths"],
-        ("stochastic.py", MAIN, "sdeint("),
-    ),
-    Code(
-        "heat", "fipy", "finite volumes, implicit", ["--output", "temperature"],
-        ("heat.py", MAIN, "equation.solve("),
-    ),
-    Code(
-        "vortices", "pylbm", "lattice Boltzmann", ["--output", "density", "--output", "momentum"],
-        ("vortices.py", MAIN, "one_time_step("), beside=("mpich",),
-    ),
-]  # fmt: skip
 
 
 @dataclass
@@ -100,6 +46,8 @@ class Row:
     steps: int = 0
     truth: str = ""
     verdict: str = ""
+    right: str = ""
+    wrong: str = ""
     hot: str = ""
     seconds: float = 0.0
     made: str = ""
@@ -123,7 +71,7 @@ def main(words: list[str]) -> int:
                 print(f"{told}; {row.hot}", flush=True)
     known = rows()
     replaced(PAGE, page(known))
-    return int(not all(code.program in known and passed(known[code.program]) for code in CODES))
+    return int(not all(code.program in known and fits(known[code.program]) for code in CODES))
 
 
 def rows() -> dict[str, dict]:
@@ -148,11 +96,6 @@ def replaced(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def passed(row: dict) -> bool:
-    wrong = row["hot"].startswith((NONE, "not available"))
-    return row["verdict"] == "VERIFIED" and not wrong
-
-
 def install() -> None:
     """An environment with groundspeed and the packages, once."""
     if INSTALLED.exists():
@@ -160,66 +103,130 @@ def install() -> None:
     pip = [str(INSTALLED), "-m", "pip", "install", "-q"]
     subprocess.run([sys.executable, "-m", "venv", HOME / "venv"], check=True)
     subprocess.run([*pip, TORCH], check=True)
-    subprocess.run([*pip, "-e", str(ROOT), "pytest", TORCH], check=True)
-    packages = [name for code in CODES for name in (code.package, *code.beside)]
+    subprocess.run([*pip, "-e", f"{ROOT}[profile]", "pytest", TORCH], check=True)
+    packages = [name for code in CODES if not code.source for name in (code.package, *code.beside)]
     subprocess.run([*pip, *packages, TORCH], check=True)
 
 
-def clone(place: Path) -> Path:
-    """The harness with no baseline and no optimization in it."""
+def started(place: Path) -> Path:
+    """A project of groundspeed with no baseline and no optimization in it, as a user begins."""
     shutil.rmtree(place, ignore_errors=True)
-    skip = shutil.ignore_patterns("__pycache__")
-    for package in ("tools", "validation"):
-        shutil.copytree(ROOT / package, place / package, ignore=skip)
-    for package in ("baselines", "optimizations"):
-        (place / package).mkdir()
-        for file in (ROOT / package).glob("*.py"):
-            shutil.copy(file, place / package)
-    shutil.copytree(ROOT / "baselines" / "foreign", place / "baselines" / "foreign")
+    place.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", place], check=True)  # else it would be of ours
+    done = groundspeed(place, "init")
+    if done.returncode:
+        raise RuntimeError(f"groundspeed init: {one_line(done)}")
     return place
 
 
 def groundspeed(root: Path, *words: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": ""}
     return subprocess.run([str(INSTALLED), "-W", "ignore", "-m", "groundspeed", *words], cwd=root,
                           env=environment, capture_output=True, text=True, check=False)  # fmt: skip
+
+
+def project_of(code: Code) -> Path:
+    """A project of its own, as a user has: the program, and the repository that it is about.
+
+    Raises:
+        LookupError: the repository cannot be had.
+    """
+    project = HOME / "projects" / code.program
+    shutil.rmtree(project, ignore_errors=True)
+    project.mkdir(parents=True)
+    (project / "pytest.ini").touch()  # says that the project begins here
+    shutil.copy(HERE / "programs" / f"{code.program}.py", project)
+    if code.source:
+        part = Path(code.source.part)
+        shutil.copytree(checkout(code.source) / part, project / part.name)
+    return project
+
+
+def checkout(source: Source) -> Path:
+    """The repository at its commit, cloned once.
+
+    Raises:
+        LookupError: it cannot be had.
+    """
+    place = HOME / "sources" / source.repository.replace("/", "+")
+    git = ["git", "-c", "advice.detachedHead=false"]
+    clone = [*git, "clone", "-q", "--no-checkout", f"https://github.com/{source.repository}", place]
+    take = [*git, "-C", place, "checkout", "-q", source.commit, "--", source.part]
+    for words in (take,) if place.exists() else (clone, take):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LookupError(f"{source.repository} cannot be had: {one_line(done)}")
+    return place
+
+
+def fingerprint(project: Path) -> dict[str, tuple]:
+    """Content and time of every file and folder."""
+    return {
+        str(path.relative_to(project)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder",
+            path.stat().st_mtime_ns,
+        )
+        for path in project.rglob("*")
+    }
 
 
 def tried(code: Code) -> Row:
     """One program through create, profile, new and validate."""
     row, began = Row(asdict(code)), time.monotonic()
-    row.versions = versions(code.package)
+    row.versions = versions(code)
     row.made, row.commit = time.strftime("%Y-%m-%d", time.gmtime()), commit()
-    root = clone(HOME / "work" / code.program)
-    project = HOME / "projects" / code.program  # a project of its own, as a user has
-    project.mkdir(parents=True, exist_ok=True)
-    (project / "pytest.ini").touch()  # says that the project begins here
-    shutil.copy(HERE / "programs" / f"{code.program}.py", project)
-    before = sorted(project.rglob("*"))
-    program, name = project / f"{code.program}.py", f"{code.program}_v1"
-    done = groundspeed(root, "create", str(program), *code.options)
-    row.words, row.verdict = one_line(done), "NOT MADE"
-    if done.returncode == 0:
-        describe(row, root / "baselines" / name)
-        row.hot = hot_line(root, name, code)
-        groundspeed(root, "new", f"{code.program}_null", "--baseline", name)
-        done = groundspeed(root, "validate", f"{code.program}_null")
-        row.words, row.verdict = one_line(done), "VERIFIED" if done.returncode == 0 else "REFUSED"
-    if sorted(project.rglob("*")) != before:
-        row.verdict, row.words = "WROTE", "something was written into the user's project"
+    try:
+        project = project_of(code)
+    except LookupError as reason:
+        row.verdict, row.words = SKIPPED, str(reason)
+        return row
+    before = fingerprint(project)
+    use(code, project, row)
+    if changed := sorted(set(before.items()) ^ set(fingerprint(project).items())):
+        row.verdict, row.words = "WROTE", f"{changed[0][0]} of the user's project was changed"
     row.seconds = time.monotonic() - began
     return row
 
 
-def versions(package: str) -> dict[str, str]:
+def use(code: Code, project: Path, row: Row) -> None:
+    """What a user does with the program; the row is told what came of it."""
+    root, name = started(HOME / "work" / code.program), f"{code.stem}_v1"
+    done = groundspeed(root, "create", str(project / f"{code.program}.py"), *code.options)
+    row.words, row.verdict = one_line(done), "NOT MADE"
+    if done.returncode:
+        return
+    describe(row, root / "baselines" / name)
+    row.hot = hot_line(root, name, code)
+    groundspeed(root, "new", f"{code.stem}_null", "--baseline", name)
+    done = groundspeed(root, "validate", f"{code.stem}_null")
+    row.words, row.verdict = one_line(done), "VERIFIED" if done.returncode == 0 else "REFUSED"
+    if code.level:
+        row.right, row.wrong = (judged(root, code, which) for which in ("right", "wrong"))
+
+
+def judged(root: Path, code: Code, which: str) -> str:
+    """The verdict on a real optimization of the program, and the words of it."""
+    name = f"{code.stem}_{which}"
+    groundspeed(root, "new", name, "--baseline", f"{code.stem}_v1")
+    folder, text = root / "optimizations" / name, HERE / "optimizations" / code.stem
+    shutil.copy(text / f"{which}.py", folder / "implementation.py")
+    claim = folder / "validation.py"
+    claim.write_text(claim.read_text().replace('level="exact"', f'level="{code.level}"'))
+    done = groundspeed(root, "validate", name)
+    return one_line(done).removeprefix(name).strip()
+
+
+def versions(code: Code) -> dict[str, str]:
     """Of what it ran with."""
-    code = (
+    package = () if code.source else (code.package,)
+    text = (
         "import json, platform, sys; from importlib.metadata import version; "
         "print(json.dumps({'Python': platform.python_version()} "
         "| {name: version(name) for name in ('torch', 'numpy', *sys.argv[1:])}))"
     )
-    words = [str(INSTALLED), "-c", code, package]
-    return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    words = [str(INSTALLED), "-c", text, *package]
+    found = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    return found | ({code.package: code.source.commit[:10]} if code.source else {})
 
 
 def commit() -> str:
@@ -268,48 +275,6 @@ def expected_line(lines: list[dict], code: Code) -> str:
             return f"{file}:{line['line']} `{line['source'][:60]}` {line['share']:.0%}"
     found = ", ".join(f"{one['file']}:{one['line']} {one['share']:.0%}" for one in lines[:3])
     return f"{NONE} {file} {'/'.join(functions)}; found {found or 'no line'}"
-
-
-HEAD = """# Public codes, made baselines
-
-Written by `make test-foreign` from reports/foreign.json: each program of tests/foreign/programs, as
-a user would have it, through `create`, `profile`, `new` (the null optimization) and `validate`.
-A hot line is the hottest that `profile` found among the lines that must be hot by the algorithm.
-
-| program | package | kind | engine | frozen | state | null optimization | hot line | tried |
-|---|---|---|---|---|---|---|---|---|
-"""
-
-
-def page(known: dict[str, dict]) -> str:
-    """reports/foreign.md: what the record says, and which program it says nothing of."""
-    lines = [told(code, known.get(code.program)) for code in CODES]
-    good = sum(passed(known[c.program]) for c in CODES if c.program in known)
-    end = f"{good} of {len(CODES)}: frozen, null optimization VERIFIED, and the right line hot."
-    return HEAD + "\n".join(lines) + f"\n\n{end}\n"
-
-
-def told(code: Code, row: dict | None) -> str:
-    """A row of the page."""
-    if row is None:
-        return f"| {code.program} | {code.package} | {code.what} | | | | NOT TRIED | | |"
-    options = " ".join(row["code"]["options"])
-    steps = f", {row['steps']} steps" if "--step" in options else ", whole run"
-    held = row["versions"]
-    package = row["code"]["package"]
-    with_what = ", ".join(f"{name} {v}" for name, v in held.items() if name != package)
-    cells = (
-        row["code"]["program"],
-        f"{package} {held[package]}",
-        row["code"]["what"],
-        f"`{options}`{steps}",
-        f"{row['files']} files, {row['lines']} lines",
-        ", ".join(row["fields"]),
-        f"{row['verdict']}: {row['words']}",
-        row["hot"],
-        f"{row['made']}, {row['commit']}; {with_what}",
-    )
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 if __name__ == "__main__":

@@ -225,6 +225,7 @@ def profile(
     arguments: list[str] = PROGRAM,
     case: str = Option("", help="Case of an engine. Default: its first timed case."),
     against: str = Option("", help="Second program to compare with."),
+    project_folder: Path | None = Option(None, "--project", help="Folder of its project."),
     patience_s: float = Option(120.0, help=LIMIT),
     threads: int = Option(1, help="Threads of torch and OpenMP."),
     seconds: float = Option(4.0, help="Seconds of engine steps for each instrument."),

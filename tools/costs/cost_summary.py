@@ -55,6 +55,11 @@ class Steps(Part):
         """Bytes read and written a step."""
         return self.per_step("read") + self.per_step("written")
 
+    @property
+    def unseen(self) -> str:
+        """Why nothing at all was counted; "" where something was, or where there is nothing."""
+        return "" if any(self.total(column) for column in COLUMNS) else self.opaque
+
 
 class Count(Steps):
     """Line by line."""

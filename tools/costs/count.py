@@ -1,6 +1,6 @@
 """Command ``costs``: counts a step and compares it with its baseline and its budget."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from functools import cache
 from itertools import groupby
@@ -9,6 +9,7 @@ from groundspeed import baselines
 from groundspeed.tools import console
 from groundspeed.tools.costs.cost_summary import (
     Compared,
+    Steps,
     Total,
     budget_now,
     code_now,
@@ -28,7 +29,8 @@ PASSED = "its claim expects it to be {}"
 
 
 def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool = True) -> int:
-    """Count, show, compare with the budget; exit 1 where something has outgrown it."""
+    """Count, show, compare with the budget; exit 1 where something has outgrown it, or where a
+    budget is to be accepted of a step in which nothing can be counted."""
     chosen = discovery.chosen(names)
     known = {} if again else {name: found for name in chosen if (found := settled(name))}
     outcomes = dict(known)
@@ -41,10 +43,11 @@ def run(names: list[str], accept: bool, check: bool, as_json: bool, again: bool 
     on_file.cache_clear()  # other processes have filed theirs
     news = {name: outcomes[name] for name in chosen if name not in known}
     # why others have no budget was said when they were new
-    within = {name: found for name, found in known.items() if "outgrown" in found}
+    within = {n: found for n, found in known.items() if {"outgrown", "not counted"} & {*found}}
     rows = lines(news | within, sorted(shown, key=lambda r: r.optimization))
     console.answer(as_json, {name: told(outcomes[name]) for name in chosen}, rows)
-    return int(any(found.get("outgrown") for found in outcomes.values()))
+    refused = accept and any("not counted" in outcomes[name] for name in names)
+    return int(refused or any(found.get("outgrown") for found in outcomes.values()))
 
 
 def told(outcome: dict[str, object]) -> dict[str, object]:
@@ -82,7 +85,8 @@ def counted(names: list[str], accept: bool, check: bool) -> list[Counted]:
     for name in names:
         outcome = fresh(name, accept)
         filed = not check and "passed over" not in outcome
-        found.append((name, outcome, compared(name, outcome["outgrown"]) if filed else None))
+        grown = outcome.get("outgrown", [])
+        found.append((name, outcome, compared(name, grown) if filed else None))
     return found
 
 
@@ -90,7 +94,7 @@ def settled(name: str) -> dict | None:
     """What is known without counting anything anew; none where that is nothing."""
     known = on_file(name, installed=True)
     if known:
-        return {"outgrown": known.outgrown}
+        return not_counted(known.candidate.values()) or {"outgrown": known.outgrown}
     found = evidence.View().of(name)
     rejected = found.current and found.verdict.expected == "rejected"
     return {"passed over": PASSED.format("rejected")} if rejected else None
@@ -112,6 +116,8 @@ def fresh(name: str, accept: bool) -> dict[str, object]:
     counts = {
         n: dispatch_counter.count(claim.engine, case) for n, case in budget.cases(claim).items()
     }
+    if hidden := not_counted(counts.values()):
+        return hidden  # no budget is written of it, and none is kept
     place = budget.path(name)
     if accept:
         budget.budget(name, counts).write(place)
@@ -121,6 +127,12 @@ def fresh(name: str, accept: bool) -> dict[str, object]:
         return {"outgrown": [], "no budget": f"to accept: groundspeed costs {name} --accept"}
     except BrokenRecord as error:
         return {"outgrown": [str(error)]}
+
+
+def not_counted(counts: Iterable[Steps]) -> dict[str, object]:
+    """The reason, where nothing can be seen in any case."""
+    reasons = [count.unseen for count in counts]
+    return {"not counted": reasons[0]} if reasons and all(reasons) else {}
 
 
 @cache
@@ -182,13 +194,19 @@ def lines(outcomes: dict[str, dict], shown: list[Compared]) -> Iterator[tuple[st
     for name, found in outcomes.items():
         if "passed over" in found:
             yield name, "PASSED OVER", found["passed over"]
+        if "not counted" in found:
+            yield name, "NOT COUNTED", f"{found['not counted']}; it can have no budget"
         if "no budget" in found:
             yield name, "NO BUDGET", found["no budget"]
         for line in found.get("outgrown", []):
             yield name, "OUTGROWN", with_code(line, Code.OUTGROWN)
     for name, why in blind(shown).items():
-        yield name, "NOT COUNTED", f"its budget says nothing: {why}"
+        if "not counted" not in outcomes[name]:
+            yield name, "NOT COUNTED", f"its budget says nothing: {why}"
     clean = sum(
         found == {"outgrown": []} for name, found in outcomes.items() if name not in blind(shown)
     )
-    yield "costs", "WITHIN" if clean else "", f"{clean} of {len(outcomes)} within their budget"
+    hidden = sum("not counted" in found for found in outcomes.values())
+    more = f", {hidden} not counted" if hidden else ""
+    total = f"{clean} of {len(outcomes)} within their budget{more}"
+    yield "costs", "WITHIN" if clean else "", total

@@ -28,12 +28,15 @@ def refuse_nothing(where: str, recording: Recording, main: str = "") -> None:
                        Code.NOTHING)  # fmt: skip
 
 
-def without_seconds(first: Recording, second: Recording) -> Recording:
+def without_seconds(first: Recording, second: Recording, wanted: tuple[str, ...] = ()) -> Recording:
     """The first recording, without fields that differ between the two as seconds of a clock do: all
-    of them positive, and none longer than the run, or all of them dates of today."""
+    of them positive, and none longer than the run, or all of them dates of today; and without
+    single numbers beside arrays that differ, such as a rate, unless one is ``wanted`` by name."""
     held = first.step["fields"] if first.step else []
     made = {f["name"] for f in held if f["how"] in ("output", "changed")}
     fields = dict(first.fields)
+    arrays = any(t.ndim and same(t, second.fields.get(n, t.new_empty(0)))
+                 for n, t in fields.items())  # fmt: skip
     for name, one in first.fields.items():
         other = second.fields.get(name)
         if other is None or same(one, other) or (first.step and name not in made):
@@ -42,6 +45,9 @@ def without_seconds(first: Recording, second: Recording) -> Recording:
         if all(seconds(t, longest) for t in (one, other)) and len(fields) > 1:
             del fields[name]
             first.left_out[name] = "is another time in each run: seconds of a clock"
+        elif not (first.step or one.ndim) and arrays and name not in wanted:
+            del fields[name]
+            first.left_out[name] = "is another number in each run"
     gone = set(first.fields) - set(fields)
     step = first.step and first.step | {"fields": [f for f in held if f["name"] not in gone]}
     windows = {call: w | {part: {n: t for n, t in w[part].items() if n not in gone}

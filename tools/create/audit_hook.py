@@ -47,8 +47,10 @@ class AuditHook:
                 self.connected(event, args)
             elif event in CHILDREN and "processes" not in self.allow:
                 self.started(event, args)
-            elif event in CHANGES and isinstance(args[0], str):
-                self.keep_out(os.path.abspath(args[0]))
+            elif event in CHANGES and is_path(args[0]):
+                self.changed(event, args)
+            elif event == "sqlite3.connect" and is_path(args[0]):
+                self.opened(args[0], None, WRITING & ~os.O_TRUNC)  # by compiled code
         finally:
             self.busy = False
 
@@ -67,6 +69,16 @@ class AuditHook:
             return  # shown in a message or looked up; what is imported is known from the modules
         elif full not in self.written:
             self.read.add(full)
+
+    def changed(self, event: str, args: tuple) -> None:
+        """A file or a folder that is made, moved, cut or removed without being opened."""
+        path, *rest = map(os.path.abspath, filter(is_path, args))
+        self.keep_out(path)
+        if path not in self.written and os.path.isfile(path):
+            self.read.add(path)  # it must be there
+        if event == "os.rename" and rest:
+            self.keep_out(rest[0])
+            self.written.add(rest[0])
 
     def mirrored(self, path: str) -> bool:
         """Whether it lies in the copy of the project, and is no test's own scratch file."""
@@ -106,6 +118,11 @@ class AuditHook:
         """The nearest line of the user's own."""
         own = [frame for frame in frames() if frame[0].startswith((self.mirror, self.project))]
         return f"{os.path.basename(own[0][0])}:{own[0][1]}" if own else "in a library"
+
+
+def is_path(value: object) -> bool:
+    """Whether it names a file in text."""
+    return isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str)
 
 
 def frames() -> list[tuple[str, int]]:

@@ -82,7 +82,7 @@ def recorded_twice(
     tell("recording once more")
     opening = first.step["opening"] if first.step else None
     second = record(replace(request, opening=opening), folder / f"{number + 2}")
-    first = without_seconds(first, second)
+    first = without_seconds(first, second, request.outputs)
     refuse_difference(where, first, second)
     for other in list(recordings.values())[:1]:
         refuse_other(where, other, first)

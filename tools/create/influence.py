@@ -22,7 +22,7 @@ from groundspeed.baselines.foreign.reachable import bind, reach, roots
 from groundspeed.tools.create.source_files import PACKAGES
 
 SHARES = (1e-3, 1e-9)  # by which a result is moved: the smaller where the larger stops the program
-SPENT_S = 4.0  # processor time for the functions one by one
+SPENT_S = 2.0  # processor time for the functions one by one
 STEPS = 2  # of a step function
 MOST = 1 << 22  # values of one result that are moved
 

@@ -1,5 +1,7 @@
 """Outputs of a whole run: the numbers that are compared."""
 
+import ast
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -26,8 +28,10 @@ def chosen(
     watches: Collection[CallWatch],
     wanted: Collection[str],
     ignored: Mapping[str, str],
+    constants: Collection[str] = (),
 ) -> dict:
-    """The numbers asked for, or those of watched calls, or else all arrays, or else all floats.
+    """The numbers asked for, or those of watched calls, or else all arrays and floats; of these no
+    variable that is one of the ``constants``.
 
     Raises:
         Broken: the run leaves no number of a name that was asked for, or none that can be compared.
@@ -44,7 +48,7 @@ def chosen(
         named = {n: [v] for w in watches for n, v in w.stacked().items()}
         left_out |= dict.fromkeys(set(found) - set(named), "is not of a watched call")
     else:
-        named = plain_outputs(rows, left_out)
+        named = plain_outputs(rows, left_out, constants)
     for name in [n for n in named if any(starts(n, i) for i in ignored)]:
         why = next(why for i, why in ignored.items() if starts(name, i))
         left_out[name] = f"was to be left out: {why}"
@@ -88,20 +92,63 @@ def starts(name: str, wanted: str) -> bool:
     return f"{name}_".startswith(f"{field_name((('item', wanted),))}_")
 
 
-def plain_outputs(rows: Rows, left_out: dict[str, str]) -> dict[str, list[Any]]:
-    """Arrays that variables hold, else those inside objects, else floats; nothing private. What
+def plain_outputs(
+    rows: Rows, left_out: dict[str, str], constants: Collection[str] = ()
+) -> dict[str, list[Any]]:
+    """Arrays that variables hold, else those inside objects, and floats that variables hold;
+    without arrays all floats; nothing private, and no constant if there is anything else. What
     its owner calls ``_`` is thrown away, and nobody needs to hear of it."""
     shown = {name: row for name, row in rows.items() if public(row[0][0])}
     large = {name: numbers for name, (_, numbers) in shown.items() if is_large(numbers)}
-    flat = [n for n in large if all(how != "attr" for how, _ in shown[n][0][0])]
     floats = {n: v for n, (_, v) in shown.items() if isinstance(v[0], float | complex)}
-    found = {name: large[name] for name in flat} or large or floats
+    held = {n for n, (places, _) in shown.items() if all(how != "attr" for how, _ in places[0])}
+    fixed = {n for n in floats if variable(shown[n][0][0]) in constants}
+    computed = {n: v for n, v in floats.items() if n not in fixed}
+    flat = {name: large[name] for name in large if name in held}
+    single = {n: v for n, v in computed.items() if n in held and n not in large}
+    found = (flat or large) | single if large else computed or floats
     for name in set(rows) - set(found):
         if not str(rows[name][0][0][0][1]).strip("_"):
             continue
         why = "is a single number beside arrays" if name not in large else "lies inside an object"
+        why = "is a constant of the program's text" if name in fixed else why
         left_out[name] = why if name in shown else "has a private name"
     return found
+
+
+def variable(place: numeric_leaves.Place) -> str:
+    """The variable in which a number lies, without the test that has left it."""
+    return str(place[0][1]).rpartition(".")[2]
+
+
+def text_constants(source: bytes) -> set[str]:
+    """Variables to which a program gives nothing but numbers that its text spells out."""
+    nodes = list(ast.walk(ast.parse(source)))
+    bound = Counter(n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    spelled = Counter(
+        target.id for n in nodes if isinstance(n, ast.Assign | ast.AnnAssign)
+        for target, value in pairs(n)
+        if isinstance(target, ast.Name) and is_spelled_out(value)
+    )  # fmt: skip
+    return {name for name, count in spelled.items() if count == bound[name]}
+
+
+def pairs(node: ast.Assign | ast.AnnAssign) -> list[tuple[ast.expr, ast.expr]]:
+    """What is bound to what, a tuple by its members."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    rows = [(target, node.value) for target in targets if node.value]
+    return [
+        pair for target, value in rows
+        for pair in (zip(target.elts, value.elts, strict=False)
+                     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+                     else [(target, value)])
+    ]  # fmt: skip
+
+
+def is_spelled_out(value: ast.expr) -> bool:
+    """Whether it is made of numbers and arithmetic alone."""
+    arithmetic = ast.Constant | ast.BinOp | ast.UnaryOp | ast.operator | ast.unaryop
+    return all(isinstance(node, arithmetic) for node in ast.walk(value))
 
 
 def is_large(numbers: list[Any]) -> bool:

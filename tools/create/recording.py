@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import pickle
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,34 +13,22 @@ from typing import TYPE_CHECKING
 from groundspeed.tools.create import error_file
 from groundspeed.tools.create.request import Request
 from groundspeed.tools.process import died, environment, watched
+from groundspeed.tools.user_program.project_copy import changed, mirror, stamps
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.codes import Code
-from groundspeed.validation.records.errors import Refused, WithCode
+from groundspeed.validation.records.errors import Refused
 
 if TYPE_CHECKING:
     import torch
 
-SKIPPED = {
-    *(".git", ".venv", "venv", "node_modules", "site-packages", ".groundspeed", ".foreign"),
-    *("__pycache__", ".tox", ".asv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
-}
 # Of libraries that would write beside a source, or into the folder of the user.
 CACHES = ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "TORCH_EXTENSIONS_DIR", "TORCHINDUCTOR_CACHE_DIR")
-ENTRIES = 50_000  # of a project
-MOST_BYTES = 8 << 30
-SHARE_BLOCKS = 0x40049409  # FICLONE of Linux
 
 
 class NotABaseline(Refused):
     """The program cannot be made a baseline; the message says why, in one line."""
 
     code = Code.BASELINE
-
-
-class TooLarge(WithCode, ValueError):
-    """A project of more files than are copied."""
-
-    code = Code.LARGE
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ def record(request: Request, folder: Path) -> Recording:
     Raises:
         NotABaseline: with what went wrong.
     """
-    mirror(request, folder / "mirror" / request.home)
+    mirror(request.project, folder / "mirror" / request.home)
     (folder / "request").write_bytes(pickle.dumps(request))
     with unchanged(request):
         memory = run_apart("groundspeed.tools.create.worker", request, folder, request.patience_s)
@@ -107,72 +92,6 @@ def record(request: Request, folder: Path) -> Recording:
     )
 
 
-def mirror(request: Request, top: Path) -> None:
-    """A copy of the project to run in. Nothing in it is the user's own: where a file system can
-    share the blocks of a copy until it is written, that costs nothing."""
-    files = [*project_files(request.project)]
-    total = sum(source.stat().st_size for source, _ in files)
-    if total > MOST_BYTES:
-        largest = max(files, key=lambda one: one[0].stat().st_size)[1]
-        raise TooLarge(
-            f"{request.project} holds {total / 1e9:.1f} GB, and a copy of at most "
-            f"{MOST_BYTES / 1e9:.0f} GB is made to run in; the largest is {largest}; say where the "
-            "project begins with --project DIR, or keep such files outside of it"
-        )
-    top.mkdir(parents=True)
-    for source, place in files:
-        (top / place).parent.mkdir(parents=True, exist_ok=True)
-        copy(source, top / place)
-
-
-def project_files(project: Path) -> Iterator[tuple[Path, Path]]:
-    """Every file that may be the program's, and its place; links to folders are followed.
-
-    Raises:
-        TooLarge: it is no project.
-    """
-    count = 0
-    for folder, folders, files in os.walk(project, followlinks=True):
-        here = Path(folder)
-        folders[:] = [f for f in folders if f not in SKIPPED and not f.endswith(".egg-info")]
-        folders[:] = [
-            f for f in folders if not (here / f).is_symlink() or not ring(project, here, f)
-        ]
-        count += len(files)
-        if count > ENTRIES:
-            raise TooLarge(
-                f"{project} holds more than {ENTRIES} files; say where the project begins with "
-                "--project DIR, or put a pyproject.toml or an empty pytest.ini beside the program"
-            )
-        for source in (here / file for file in files):
-            if source.suffix != ".pyc" and source.is_file():
-                yield source, source.relative_to(project)
-
-
-def ring(project: Path, here: Path, name: str) -> bool:
-    """Whether a link leads to a folder through which the way there has gone."""
-    way = [here, *here.parents]
-    passed = {os.path.realpath(p) for p in way[: way.index(project) + 1]}
-    target = os.path.realpath(here / name)
-    return any(f"{p}{os.sep}".startswith(f"{target}{os.sep}") for p in passed)
-
-
-def copy(source: Path, place: Path) -> None:
-    """A file of the same bytes, sharing them where the file system can."""
-    with source.open("rb") as one, place.open("wb") as other:
-        try:
-            fcntl.ioctl(other, SHARE_BLOCKS, one.fileno())
-        except OSError:
-            shutil.copyfileobj(one, other, 1 << 20)
-    shutil.copystat(source, place)
-
-
-def stamps(project: Path) -> dict[Path, tuple[int, int, int]]:
-    """Size, time and identity of every file of the project."""
-    found = {place: source.stat() for source, place in project_files(project)}
-    return {p: (s.st_size, s.st_mtime_ns, s.st_ino) for p, s in found.items()}
-
-
 @contextmanager
 def unchanged(request: Request) -> Iterator[None]:
     """Raise where the project is not as it was: the program has reached it by a full path."""
@@ -180,15 +99,8 @@ def unchanged(request: Request) -> Iterator[None]:
     try:
         yield
     finally:
-        after = stamps(request.project)
-        changed = sorted(p for p in {*before, *after} if before.get(p) != after.get(p))
-        if changed:  # whatever else went wrong, this is what its owner must know
-            raise NotABaseline(
-                f"{request.target.text}: {changed[0]} of the project is another file than before "
-                f"the run{f', and {len(changed) - 1} more' if len(changed) > 1 else ''}; let the "
-                "program write by a path relative to its own folder",
-                Code.PROJECT,
-            )
+        if problem := changed(before, stamps(request.project)):
+            raise NotABaseline(f"{request.target.text}: {problem}", Code.PROJECT)
 
 
 def run_apart(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groundspeed import baselines
-from groundspeed.tools.target import Target, resolve
+from groundspeed.tools.user_program.target import Target, resolve
 from groundspeed.validation.records import digests
 
 TAKEN = ("recorded", "another_seed")  # names of cases that every baseline may have
@@ -25,7 +25,6 @@ class Request:
         opening: how many of the first calls of the step are kept; None: the run decides.
         case: name of the run.
         more: further runs that are judged, by name, with their arguments.
-        project_folder: where the project begins, if that was told.
         extra: files that the program needs.
         allow: "network", "processes".
         cwd: where the command was given.
@@ -42,7 +41,6 @@ class Request:
     case: str = "recorded"
     more: tuple[tuple[str, tuple[str, ...]], ...] = ()
     extra: tuple[Path, ...] = ()
-    project_folder: Path | None = None  # where it is told; else what looks like its project
     allow: tuple[str, ...] = ()
     seed: int = 0
     patience_s: float = 300.0
@@ -52,7 +50,7 @@ class Request:
     def project(self) -> Path:
         if self.target.installed:
             return NO_PROJECT
-        return self.project_folder or self.target.project
+        return self.target.project
 
     @property
     def home(self) -> str:
@@ -86,8 +84,8 @@ def read(text: str, name: str, **asked) -> Request:
     """
     target = resolve(text)
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in asked.items() if v is not None}
-    if folder := given.get("project_folder"):
-        given["project_folder"] = folder.resolve()
+    if folder := given.pop("project_folder", None):
+        target = target.in_project(folder.resolve())
     given["extra"] = tuple(path.resolve() for path in given.get("extra", ()))
     given["ignored"] = tuple(map(reasoned, given.pop("ignore", ())))
     first = given.pop("case", "")
@@ -110,9 +108,6 @@ def read(text: str, name: str, **asked) -> Request:
             raise LookupError(f"--with: no such file: {path}")
         if not path.is_relative_to(request.project):
             raise ValueError(f"--with {path} is not in the project {request.project}")
-    if not target.file.is_relative_to(request.project) and not target.installed:
-        raise ValueError(f"--project {request.project} does not hold {target.file}; name a folder "
-                         "above it")  # fmt: skip
     if unknown := set(request.allow) - {"network", "processes"}:
         raise ValueError(f"--allow is {min(unknown)!r}; allowed: network, processes")
     return request

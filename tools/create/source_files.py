@@ -43,7 +43,9 @@ def inventory(
         else:
             continue
         names.add(top)
-    for path in filter(os.path.isfile, used):
+    for path in used:
+        if not os.path.isfile(path) and not os.path.isfile(sandbox.original(path)):
+            continue  # the program may have removed its copy
         _, installed, inner = path.rpartition(INSTALLED)
         if hook.mirrored(path):
             place = path.removeprefix(hook.mirror)

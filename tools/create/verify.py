@@ -14,6 +14,7 @@ import torch
 
 from groundspeed.baselines.engine import Case, Engine, State, fields
 from groundspeed.baselines.foreign.external_engine import engine as external
+from groundspeed.baselines.foreign.external_engine import repeated_runs_remembered
 from groundspeed.baselines.foreign.live_step import MARKS
 from groundspeed.baselines.foreign.numeric_leaves import same
 from groundspeed.tools.create import error_file
@@ -42,17 +43,19 @@ def tried(made: Baseline) -> Findings:
     own, request = held[made.request.case], made.request
     state = namedtuple("State", own["start"])
     engine = external(request.name, made.folder, state, digest)
-    dropped = {}
+    dropped, ends = {}, {}
     for name, one in held.items():
         case = engine.cases[name]
         start = engine.initial(case)
-        if problem := problem_of(engine, case, start, one["fields"]):
+        ends[name] = engine.runner(case)(start, case.steps)
+        if problem := problem_of(engine, case, start, ends[name], one["fields"]):
             if name in made.recordings:
                 raise Unfit(problem)
             dropped[name] = problem
     case = engine.cases[request.case]
-    steps = min(STEPS, case.steps)
-    end = engine.runner(case)(engine.initial(case), steps)
+    steps, end = min(STEPS, case.steps), ends[request.case]
+    if steps < case.steps:
+        end = engine.runner(case)(engine.initial(case), steps)
     whole = f"{request.target.file.stem}:{request.target.part.replace('::', '.')}"
     depends = moved_by(engine, case, made.folder, (request.step, whole), end, steps)
     rounds = request.step != "" or bool(engine.opaque) or survives_rounding(engine, case)
@@ -84,9 +87,10 @@ def survives_rounding(engine: Engine, case: Case) -> bool:
     return True
 
 
-def problem_of(engine: Engine, case: Case, start: State, expected: dict[str, torch.Tensor]) -> str:
+def problem_of(
+    engine: Engine, case: Case, start: State, end: State, expected: dict[str, torch.Tensor]
+) -> str:
     """Why it is no baseline; or nothing."""
-    end = engine.runner(case)(start, case.steps)
     if field := differing(end, expected):
         return (f"run from its frozen copies it gives another {field} ("
                 f"{apart(fields(end)[field], expected[field])}): it rests on something that is not "
@@ -137,7 +141,8 @@ def main(folder: Path) -> None:
                    f"{lines[0][:300]}; a file it reads may not have been seen: name it with "
                    "--with FILE")  # fmt: skip
     if problem is None:
-        freeze.freeze(made.request.name)
+        with repeated_runs_remembered():  # `hidden_state` has seen that they agree
+            freeze.freeze(made.request.name)
         (folder / "answer").write_bytes(pickle.dumps(findings))
     else:
         error_file.leave(folder, problem, problem.code)

@@ -20,7 +20,7 @@ from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from groundspeed.tools.create import error_file
 from groundspeed.tools.create.audit_hook import AuditHook
-from groundspeed.tools.create.program_outputs import chosen
+from groundspeed.tools.create.program_outputs import chosen, text_constants
 from groundspeed.tools.create.request import Request
 from groundspeed.tools.create.source_files import inventory
 from groundspeed.tools.create.step_capture import Capture
@@ -75,6 +75,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         if hook.refused:
             raise Stopped(hook.refused[0], Code.OUTSIDE) from None
         absent = isinstance(error, ModuleNotFoundError) and error.name
+        absent = absent or getattr(error, "absent", "")
         code = Code.MODULE if absent else Code.PROGRAM
         raise Stopped(explain(error, mirror, request), code) from None
     finally:
@@ -83,12 +84,13 @@ def recorded(request: Request, mirror: Path) -> dict:
     if hook.refused:  # and the program went on
         raise Stopped(hook.refused[0], Code.OUTSIDE)
     refuse_absent(boundaries)
+    wrote = [name for name, when in in_folder(where).items() if before.get(name) != when]
     ignored = dict(request.ignored)
     if request.step:
         numbers = rule(step, ignored)
     else:
-        numbers = chosen(left | files.read(), watches.values(), request.outputs, ignored)
-        wrote = [n for n, when in in_folder(where).items() if before.get(n) != when]
+        constants = text_constants(request.target.file.read_bytes())
+        numbers = chosen(left | files.read(), watches.values(), request.outputs, ignored, constants)
         numbers["left_out"] |= {n: f"is a file that it writes: --output {n} compares it"
                                 for n in wrote if n not in request.outputs}  # fmt: skip
     if sandbox.config and sandbox.config.is_relative_to(mirror):
@@ -100,6 +102,7 @@ def recorded(request: Request, mirror: Path) -> dict:
         names=names,
         paths=(*program.paths, *roots),
         writes=any(map(hook.mirrored, hook.written)),
+        folders=written_into(request, mirror, [*hook.written, *(str(where / n) for n in wrote)]),
     )
     return numbers | used | times | {
         "program": asdict(program), "tests_s": sandbox.seconds, "notes": sorted(hook.notes)
@@ -122,6 +125,15 @@ def located(request: Request, mirror: Path) -> Program:
         cwd=inside(request.cwd) if request.cwd.is_relative_to(project) else home,
         **common,
     )
+
+
+def written_into(request: Request, mirror: Path, files: list[str]) -> tuple[str, ...]:
+    """Folders of the project that these files lie in: a program may expect to find them."""
+    inside = (os.path.relpath(os.path.dirname(file), mirror / request.home) for file in files)
+    return tuple(sorted({
+        os.path.normpath(Path(request.home, folder)) for folder in inside
+        if not folder.startswith("..") and (request.project / folder).is_dir()
+    }))  # fmt: skip
 
 
 def refuse_absent(boundaries: Boundaries) -> None:

@@ -21,7 +21,7 @@ def costs(name: str) -> GateCheck:
         return GateCheck(name, "costs", Outcome.INCONCLUSIVE, words)
     if grown := found.get("outgrown"):
         return GateCheck(name, "costs", Outcome.SLOWER, "; ".join(grown))
-    for key in ("passed over", "no budget"):
+    for key in ("passed over", "not counted", "no budget"):
         if key in found:
             return GateCheck(name, "costs", Outcome.SKIPPED, f"{key}: {found[key]}")
     return GateCheck(name, "costs", Outcome.GOOD, "within its budget")

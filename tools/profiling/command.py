@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from groundspeed.tools import console
 from groundspeed.tools.profiling import diff, output
@@ -21,6 +22,7 @@ def run(
     seconds: float = 4.0,
     as_json: bool = False,
     arguments: tuple[str, ...] = (),
+    project_folder: Path | None = None,
 ) -> int:
     """Profile ``what``; with ``against``, both and where the time went between them."""
     for module in ("line_profiler", "numba"):
@@ -28,10 +30,12 @@ def run(
             raise ModuleNotFoundError(f"no module named {module}", name=module)
     if patience_s <= 0 or seconds <= 0 or threads < 1:
         raise LookupError("--patience-s, --seconds and --threads must be positive numbers")
-    passes = InstrumentRuns(profile_target.parse(what, case, tuple(arguments)), patience_s, threads)
+    target = profile_target.parse(what, case, tuple(arguments), project_folder)
+    passes = InstrumentRuns(target, patience_s, threads)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if against:
-        other = InstrumentRuns(profile_target.parse(against, case), patience_s, threads)
+        second = profile_target.parse(against, case, project_folder=project_folder)
+        other = InstrumentRuns(second, patience_s, threads)
         if (name := passes.target.name) == other.target.name:
             raise LookupError(f"{name} against itself says nothing; name another after --against")
         sides = [passes, other]

@@ -158,6 +158,7 @@ class CostOutcome(Part, json_schema_serialization_defaults_required=False):
     outgrown: list[str] | None = None
     code: str | None = None  # where it has outgrown its budget
     passed_over: str | None = Field(None, alias="passed over")
+    not_counted: str | None = Field(None, alias="not counted")
     no_budget: str | None = Field(None, alias="no budget")
 
 

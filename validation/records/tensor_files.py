@@ -15,7 +15,7 @@ def save(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] 
     """Write the whole file or nothing."""
     flat = {}
     for name, tensor in tensors.items():
-        tensor = tensor.detach().cpu()
+        tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
         if tensor.is_complex():
             name, tensor = name + PAIR, torch.view_as_real(tensor)
         flat[name] = tensor.contiguous().clone()

@@ -1,5 +1,6 @@
 """The counter on functions whose costs are known by hand."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -9,7 +10,8 @@ import torch
 
 from groundspeed import baselines
 from groundspeed.baselines.engine import Case, Engine, Stage
-from groundspeed.tools.costs import count, dispatch_counter, minimum_work
+from groundspeed.tools.costs import budget, count, dispatch_counter, minimum_work
+from groundspeed.tools.costs.cost_summary import Count, Line
 from groundspeed.tools.costs.dispatch_counter import HostAccess, Operators
 
 HERE = "tests/tools/costs/test_dispatch_counter.py"
@@ -214,3 +216,33 @@ def test_a_step_of_which_nothing_is_seen_is_not_called_within_its_budget():
         rows = list(count.lines({"hidden": {"outgrown": []}}, shown))
     assert ("hidden", "NOT COUNTED", f"its budget says nothing: {total.opaque}") in rows
     assert rows[-1][1:] == ("", "0 of 1 within their budget")
+
+
+def test_a_step_in_which_nothing_is_counted_can_have_no_budget(tmp_path, monkeypatch):
+    blind = Count(steps=1, opaque="numpy inside", lines=[])
+    seen = Count(steps=1, opaque="numpy inside", lines=[Line(where="a:1", text="", operators=1)])
+    nothing = Count(steps=1, opaque="", lines=[])  # and none of it is hidden
+    assert count.not_counted([blind, blind]) == {"not counted": "numpy inside"}
+    assert not any(map(count.not_counted, ([blind, seen], [nothing], [])))
+    claim = SimpleNamespace(expected="verified", engine=SimpleNamespace(needs=()))
+    monkeypatch.setattr(count.discovery, "claim", lambda _: claim)
+    monkeypatch.setattr(budget, "cases", lambda _: {"a": None})
+    monkeypatch.setattr(budget, "path", lambda _: tmp_path / "costs.json")
+    monkeypatch.setattr(dispatch_counter, "count", lambda *_: blind)
+    for accept in (False, True):
+        assert count.fresh("hidden", accept) == {"not counted": "numpy inside"}
+    assert not (tmp_path / "costs.json").exists()
+    rows = list(count.lines({"hidden": {"not counted": "numpy inside"}}, []))
+    assert rows == [
+        ("hidden", "NOT COUNTED", "numpy inside; it can have no budget"),
+        ("costs", "", "0 of 1 within their budget, 1 not counted"),
+    ]
+
+
+@pytest.mark.parametrize(("accept", "code"), [(False, 0), (True, 1)])
+def test_to_accept_what_cannot_be_counted_is_refused(accept, code, monkeypatch, capsys):
+    found = {"not counted": "numpy inside"}
+    monkeypatch.setattr(count.discovery, "chosen", list)
+    monkeypatch.setattr(count, "side_by_side", lambda *_: [[("hidden", found, None)]])
+    assert count.run(["hidden"], accept, False, as_json=True) == code
+    assert json.loads(capsys.readouterr().out) == {"hidden": found}

@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from groundspeed.baselines.foreign.fresh_starts import fresh
 from groundspeed.baselines.foreign.object_walk import MANY, Walk
 from groundspeed.baselines.foreign.outputs import numbers_left, stacked
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken
-from groundspeed.tools.create.program_outputs import chosen
+from groundspeed.tools.create.program_outputs import chosen, text_constants
 
 GENERATORS = {
     "of numpy": (np.random.default_rng(1), lambda g: g.random()),
@@ -85,6 +86,41 @@ def test_an_output_that_cannot_be_compared_is_an_error_and_not_left_out():
         "k": "is a single number beside arrays",
         "u": "was to be left out: a reason",
     }
+
+
+SOLVER = b"""
+import numpy as np
+dt, steps = 0.5, 4
+nu = -1 / 64
+width: float = 2.0
+time = 0.0
+decay = np.exp(-dt)
+for _ in range(steps):
+    time += dt
+"""
+
+
+def test_constants_are_what_the_text_spells_out_and_nothing_changes():
+    assert text_constants(SOLVER) == {"dt", "steps", "nu", "width"}
+
+
+def test_single_numbers_that_a_program_computes_are_outputs_beside_arrays():
+    left = {"u": np.ones(2), "energy": 0.5, "drift": np.float64(1e-3), "nu": 1 / 64, "steps": 7,
+            "spectrum": {"low": 0.25}, "test_a[0.5].error": 0.125, "_hidden": 1.5,
+            "solver": SimpleNamespace(tolerance=1e-8)}  # fmt: skip
+    found = chosen(left, (), (), {}, {"nu"})
+    assert set(found["fields"]) == {
+        "u", "energy", "drift", "spectrum_low", "test_a_0_5_error",
+    }  # fmt: skip
+    assert found["left_out"] == {
+        "nu": "is a constant of the program's text",
+        "steps": "is a single number beside arrays",
+        "solver_tolerance": "is a single number beside arrays",
+        "hidden": "has a private name",
+    }
+    alone = chosen({"energy": 0.5, "nu": 1 / 64}, (), (), {}, {"nu"})
+    assert set(alone["fields"]) == {"energy"}
+    assert set(chosen({"nu": 1 / 64}, (), (), {}, {"nu"})["fields"]) == {"nu"}
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,13 @@ from groundspeed.baselines.foreign import pytest_runner, sandbox
 from groundspeed.baselines.foreign.frame_locals import kept_locals
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
-from groundspeed.tools.create import recording
-from groundspeed.tools.create.recording import NotABaseline, copy, mirror, project_files, unchanged
+from groundspeed.tools.create.audit_hook import AuditHook, NotRepeatable
+from groundspeed.tools.create.recording import NotABaseline, unchanged
 from groundspeed.tools.create.request import read
-from groundspeed.tools.target import resolve
+from groundspeed.tools.create.worker import written_into
+from groundspeed.tools.user_program import project_copy
+from groundspeed.tools.user_program.project_copy import copy, mirror, project_files
+from groundspeed.tools.user_program.target import resolve
 
 
 def asked(project):
@@ -33,7 +36,7 @@ def project(tmp_path):
 
 
 def test_every_file_of_the_copy_is_a_file_of_its_own(project, tmp_path):
-    mirror(asked(project), tmp_path / "copy")
+    mirror(project, tmp_path / "copy")
     for place in ("run.py", "pkg/field.npy"):
         ours, theirs = tmp_path / "copy" / place, project / place
         assert ours.read_bytes() == theirs.read_bytes()
@@ -41,6 +44,22 @@ def test_every_file_of_the_copy_is_a_file_of_its_own(project, tmp_path):
         assert ours.stat().st_ino != theirs.stat().st_ino
     (tmp_path / "copy" / "run.py").write_text("written by a library, unseen\n")
     assert (project / "run.py").read_text() == "u = 1\n"
+
+
+def test_empty_folders_are_copied_and_found_again(project, tmp_path):
+    """A program writes into them, from its frozen copies too."""
+    (project / "results" / "deep").mkdir(parents=True)
+    (project / ".venv" / "lib").mkdir(parents=True)
+    mirror(project, tmp_path / "copy" / "my project")
+    assert (tmp_path / "copy" / "my project" / "results" / "deep").is_dir()
+    assert not (tmp_path / "copy" / "my project" / ".venv").exists()
+    request = SimpleNamespace(project=project, home="my project")
+    there = tmp_path / "copy" / "my project"
+    files = [str(there / "results" / "deep" / "u.npy"), str(there / "made" / "u.npy"), "/tmp/u"]
+    assert written_into(request, tmp_path / "copy", files) == ("my project/results/deep",)
+    (tmp_path / "frozen").mkdir()
+    program = Program(kind="script", file="run.py", folders=("my project/results/deep",))
+    assert (Sandbox(tmp_path / "frozen", program).folder / program.folders[0]).is_dir()
 
 
 def test_links_to_folders_are_followed_and_rings_end(project, tmp_path):
@@ -56,9 +75,9 @@ def test_links_to_folders_are_followed_and_rings_end(project, tmp_path):
 
 
 def test_a_project_that_is_too_large_names_its_largest_file(project, tmp_path, monkeypatch):
-    monkeypatch.setattr(recording, "MOST_BYTES", 1000)
+    monkeypatch.setattr(project_copy, "MOST_BYTES", 1000)
     with pytest.raises(ValueError, match=r"the largest is pkg/field\.npy; .*--project DIR"):
-        mirror(asked(project), tmp_path / "copy")
+        mirror(project, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
@@ -66,7 +85,7 @@ def test_a_copy_keeps_bytes_and_time_where_no_block_can_be_shared(project, tmp_p
     def refuse(*_):
         raise OSError
 
-    monkeypatch.setattr(recording.fcntl, "ioctl", refuse)
+    monkeypatch.setattr(project_copy.fcntl, "ioctl", refuse)
     copy(project / "run.py", tmp_path / "run.py")
     one, other = project / "run.py", tmp_path / "run.py"
     assert (one.read_bytes(), one.stat().st_mtime) == (other.read_bytes(), other.stat().st_mtime)
@@ -155,6 +174,45 @@ def test_variables_of_every_kind_of_test_are_seen(tmp_path):
     assert left["test_closure.total"] == 4
 
 
+WHERE = """
+import functools
+import sys
+
+def step():
+    return [sys._getframe().f_code.co_filename for _ in "a"][0]
+
+@functools.cache
+def cached():
+    return sys._getframe().f_code.co_filename
+
+class TestPlace:
+    def own(self):
+        return (lambda: sys._getframe().f_code.co_filename)()
+
+    def test_place(self):
+        seen = [step(), cached(), self.own(), sys._getframe().f_code.co_filename]
+"""
+
+
+def test_functions_of_a_test_name_the_file_that_theirs_is_a_copy_of(tmp_path):
+    """By it a profile knows the lines that are the program's own."""
+    (tmp_path / "test_where.py").write_text(WHERE)
+    sandbox = Sandbox(tmp_path, Program(kind="pytest", file="test_where.py", paths=(".",)))
+    left = run(sandbox, Boundaries({}), 0)
+    assert set(left["seen"]) == {str(tmp_path / "test_where.py")}
+    assert len(left["seen"]) == 4
+
+
+def test_a_library_that_looks_at_the_main_module_finds_one(tmp_path):
+    """As `inspect.getmodule` does, also where a test or a callable is run."""
+    text = "def test_a():\n    found = inspect.getmodule(compile('1', '<x>', 'eval'))"
+    (tmp_path / "test_main.py").write_text(f"import inspect\n\n{text}")
+    before = sys.modules["__main__"]
+    sandbox = Sandbox(tmp_path, Program(kind="pytest", file="test_main.py", paths=(".",)))
+    assert run(sandbox, Boundaries({}), 0) == {"found": None}
+    assert sys.modules["__main__"] is before
+
+
 def test_variables_are_read_at_the_end_and_nothing_else_is_changed():
     def work(a, *, b=2):
         total, gone = a, 1
@@ -180,6 +238,20 @@ def test_pytest_says_itself_what_is_wrong_with_its_options(tmp_path):
     with pytest.raises(Broken, match="refuses its own options: .*--no-such-option"):
         run(sandbox, Boundaries({}), 0)
     assert "finds no test" in pytest_runner.Tests().problem(4, "x", "")
+
+
+def test_a_test_that_lacks_a_package_says_how_to_install_it(tmp_path):
+    """Whether it is imported with the file or in the test."""
+    for text in ("import no_such.part\n\ndef test_a(): pass", "def test_a():\n    import no_such"):
+        (tmp_path / "test_needs.py").write_text(text)
+        sandbox = Sandbox(tmp_path, Program(kind="pytest", file="test_needs.py", paths=(".",)))
+        with pytest.raises(Broken, match=r"No module named .*-m pip install no_such$") as told:
+            run(sandbox, Boundaries({}), 0)
+        assert told.value.absent.startswith("no_such")
+    (tmp_path / "test_needs.py").write_text("def test_a():\n    assert False")
+    with pytest.raises(Broken, match=r"does not pass(?!.*pip)") as told:
+        run(Sandbox(tmp_path, sandbox.program), Boundaries({}), 0)
+    assert told.value.absent == ""
 
 
 def test_pytest_itself_finds_its_configuration(tmp_path):
@@ -306,3 +378,25 @@ def test_a_file_that_a_program_goes_on_from_is_a_source_as_it_was(repository, wa
     copies = repository / "baselines/on_v1/frozen_sources/goes_on"
     assert {p.name for p in copies.iterdir()} == {"run.py", "field.dat", "log.txt"}
     assert (copies / "log.txt").read_text() == "2"
+
+
+def test_files_that_are_used_without_being_opened_in_python_are_sources(project, tmp_path):
+    """Moved or removed ones, and a database; not what the program has made itself."""
+    home = tmp_path / "mirror" / project.name
+    mirror(project, home)
+    for name in ("old.txt", "gone.txt", "runs.db"):
+        (home / name).touch()
+    hook = AuditHook(tmp_path / "mirror", SimpleNamespace(project=project, allow=()))
+    hook.active = True
+    hook("os.rename", (home / "old.txt", str(home / "new.txt"), -1, -1))
+    hook("os.remove", (str(home / "gone.txt"), -1))
+    hook("sqlite3.connect", (str(home / "runs.db"),))
+    hook("sqlite3.connect", (":memory:",))
+    (home / "new.txt").touch()
+    hook("os.remove", (str(home / "new.txt"), -1))
+    hook("os.mkdir", (str(home / "made"), 511, -1))
+    assert hook.read == {str(home / name) for name in ("old.txt", "gone.txt", "runs.db")}
+    for event, words in (("os.rename", (str(home / "run.py"), str(project / "run.py"), -1, -1)),
+                         ("sqlite3.connect", (str(project / "new.db"),))):  # fmt: skip
+        with pytest.raises(NotRepeatable, match="in the project by its full path"):
+            hook(event, words)

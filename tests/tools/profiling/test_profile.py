@@ -456,6 +456,12 @@ WRONG = {
     "dies": ("a.py", "import os; print(b'\\xff'); os._exit(3)", 1, "exit code 3"),
     "fails": ("test_a.py", "def test_a():\n    assert 1 == 2", 1, "test_a.py:2"),
     "skips": ("test_a.py", "import pytest\ndef test_a(): pytest.skip('rain')", 1, "rain"),
+    "needs": (
+        "test_a.py",
+        "import no_such\ndef test_a(): pass",
+        1,
+        "pip install no_such [E-MOD",
+    ),
     "hangs": ("a.py", "import time; time.sleep(60)", 1, "--patience-s"),
 }
 

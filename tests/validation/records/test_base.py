@@ -181,6 +181,16 @@ def test_a_verdict_with_nothing_to_compare_against_is_read_back(tmp_path):
     assert found == verdict.summary()
 
 
+def test_lazy_views_are_written_as_what_they_show(tmp_path):
+    """A conjugate or a negative is a mark on the same memory until somebody needs its numbers."""
+    number = torch.tensor([1 + 2j, -3j])
+    shown = {"conj": number.conj(), "both": number.conj().imag, "plain": number}
+    tensor_files.save(tmp_path / "lazy", shown)
+    assert {n: t.tolist() for n, t in tensor_files.load(tmp_path / "lazy").items()} == {
+        "conj": [1 - 2j, 3j], "both": [-2.0, 3.0], "plain": [1 + 2j, -3j],
+    }  # fmt: skip
+
+
 def test_complex_numbers_come_back_where_the_processor_can_take_them(tmp_path):
     """At a multiple of 8 bytes that is none of 16, sums of complex128 crash the process."""
     for before in range(1, 5):

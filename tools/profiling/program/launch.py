@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from groundspeed.tools.process import died, watched
 from groundspeed.tools.profiling.program.nvml import Graphics
 from groundspeed.tools.profiling.program.profile_target import ProfileTarget
+from groundspeed.tools.profiling.program.run_folder import RunFolder
 from groundspeed.validation.records.codes import Code
 from groundspeed.validation.records.errors import NoInstrument, ProgramFailed
 
@@ -22,15 +23,17 @@ class InstrumentRuns:
     """Runs of one target, each by one instrument, in a scratch folder that ends with it."""
 
     def __init__(self, target: ProfileTarget, patience_s: float, threads: int):
-        self.target, self.patience_s, self.threads = target, patience_s, threads
+        self.patience_s, self.threads = patience_s, threads
         self.scratch, self.count = Path(mkdtemp(prefix="groundspeed-profile-")), 0
         weakref.finalize(self, shutil.rmtree, self.scratch, ignore_errors=True)
+        self.folder = RunFolder(target, self.scratch)
+        self.target = self.folder.target
 
     def run(self, instrument: str, prefix: tuple[str, ...] = (), **spec) -> dict:
         """What the instrument found; ``prefix`` is a command that starts the process.
 
         Raises:
-            ProgramFailed: the program failed, hung or died.
+            ProgramFailed: the program failed, hung or died, or changed its project.
         """
         self.count += 1
         place = self.scratch / f"{self.count}_{instrument}"
@@ -40,9 +43,14 @@ class InstrumentRuns:
         words = [*prefix, sys.executable, str(CHILD), str(place.with_suffix(".spec"))]
         log = place.with_suffix(".log")
         try:
-            with Graphics() as graphics:
+            with self.folder.ready(), Graphics() as graphics:
                 code, samples = watched(
-                    words, log, self.patience_s, self.environment(), look=graphics.sample
+                    words,
+                    log,
+                    self.patience_s,
+                    self.environment(),
+                    self.folder.cwd,
+                    look=graphics.sample,
                 )
         except TimeoutError:
             raise ProgramFailed(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groundspeed import baselines
-from groundspeed.tools.target import PACKAGES, Target, resolve
+from groundspeed.tools.user_program.target import PACKAGES, Target, resolve
 from groundspeed.validation import discovery
 from groundspeed.validation.discovery import SEE
 from groundspeed.validation.records import digests
@@ -19,12 +19,13 @@ class ProfileTarget:
 
     Attributes:
         name: folder of its reports.
-        kind: "engine", or one of `tools.target.Target`.
+        kind: "engine", or one of `tools.user_program.target.Target`.
         what: name of the engine, or path of the file.
         member: of the file: a callable, or the rest of a pytest id.
         module: dotted name by which the file is imported; empty for a script or a test.
         folder: from which the file, or what a script needs, is imported.
         root: folder whose files are the program's own; their lines are reported.
+        project: the user's folder, which is copied to run in; empty for what is installed.
         case: of an engine; empty means the first timed one.
         arguments: of a script or a module.
     """
@@ -36,16 +37,19 @@ class ProfileTarget:
     module: str = ""
     folder: str = ""
     root: str = ""
+    project: str = ""
     case: str = ""
     arguments: tuple[str, ...] = ()
 
 
-def parse(text: str, case: str = "", arguments: tuple[str, ...] = ()) -> ProfileTarget:
-    """The target that these words name.
+def parse(
+    text: str, case: str = "", arguments: tuple[str, ...] = (), project_folder: Path | None = None
+) -> ProfileTarget:
+    """The target that these words name; ``project_folder`` says where its project begins.
 
     Raises:
         LookupError: there is nothing of that name, or it cannot be profiled.
-        ValueError: its file is no Python.
+        ValueError: its file is no Python, or lies outside of the project that was named.
     """
     if text in known():
         if arguments:
@@ -60,9 +64,12 @@ def parse(text: str, case: str = "", arguments: tuple[str, ...] = ()) -> Profile
         if difflib.get_close_matches(text, known(), 1):
             raise UnknownName.of("engine", text, known(), SEE) from None
         raise
+    if project_folder:
+        target = target.in_project(project_folder.resolve())
+    project = "" if target.installed else str(target.project)
     return ProfileTarget(
         name_of(target), target.kind, str(target.file), target.part, target.module,
-        str(target.import_folder), str(own_files(target)), arguments=arguments,
+        str(target.import_folder), str(own_files(target)), project, arguments=arguments,
     )  # fmt: skip
 
 

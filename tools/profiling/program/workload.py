@@ -14,6 +14,7 @@ from time import perf_counter
 from groundspeed import project
 from groundspeed.baselines.foreign.pytest_runner import Tests, run_tests
 from groundspeed.short_names import ShortNames
+from groundspeed.tools.profiling.program.run_folder import FromCopy
 from groundspeed.tools.profiling.program.source_scope import Own
 from groundspeed.validation.records.codes import Code
 from groundspeed.validation.records.errors import UnknownName, WithCode
@@ -118,6 +119,8 @@ class WholeRun:
 
     def prepare(self) -> None:
         sys.dont_write_bytecode = True
+        if project := self.target["project"]:
+            sys.meta_path.insert(0, FromCopy(project, self.target["root"]))
         step_aside(self.target["root"])
         if self.target["kind"] == "callable":
             self.call = self.find()
@@ -166,9 +169,9 @@ class WholeRun:
 
     def test(self) -> None:
         reach(self.target["root"])  # as where tests are started with python -m pytest
-        plain = ("--assert=plain",)  # lines are those of the file
-        if problem := run_tests(self.target["what"], self.target["member"], plain, Tests()):
-            raise Unfit(problem)
+        plain, tests = ("--assert=plain",), Tests()  # lines are those of the file
+        if problem := run_tests(self.target["what"], self.target["member"], plain, tests):
+            raise Unfit(problem, Code.MODULE if tests.absent else Code.PROGRAM)
 
     def find(self) -> Callable[[], object]:
         what, member = self.target["what"], self.target["member"]

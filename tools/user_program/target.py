@@ -6,8 +6,9 @@ import os
 import re
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 MARKS = ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini", ".git")
 TESTS = {ast.FunctionDef: "test", ast.ClassDef: "Test"}  # as their names begin
@@ -29,6 +30,16 @@ class Target:
     def installed(self) -> bool:
         """Whether it lies in a package that the interpreter has installed."""
         return any(p in self.file.parents for p in PACKAGES)
+
+    def in_project(self, folder: Path) -> Self:
+        """The same in the project that its user names.
+
+        Raises:
+            ValueError: that folder does not hold it.
+        """
+        if not self.file.is_relative_to(folder) and not self.installed:
+            raise ValueError(f"--project {folder} does not hold {self.file}; name one above it")
+        return replace(self, project=folder)
 
     @property
     def import_folder(self) -> Path:
