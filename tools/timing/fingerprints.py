@@ -31,8 +31,9 @@ def fingerprint(state: State) -> Fingerprint:
 def of_field(field: torch.Tensor) -> dict:
     if type(field) is not torch.Tensor:  # a lazy subclass may not have computed anything yet
         return {"is": type(field).__qualname__}
-    flat = torch.view_as_real(field) if field.is_complex() else field
-    flat = flat.detach().contiguous().reshape(-1)
+    shown = field.detach().resolve_conj().resolve_neg()  # lazy ones have no bytes of their own
+    flat = torch.view_as_real(shown) if shown.is_complex() else shown
+    flat = flat.contiguous().reshape(-1)
     count = flat.numel()
     cells = [count * i // CELLS for i in range(min(CELLS, count))]
     return {

@@ -68,10 +68,12 @@ def of_state(state) -> str:
 
 
 def bits(tensor: torch.Tensor) -> torch.Tensor:
-    """The bytes of a tensor as uint8, in C order."""
+    """The bytes of a tensor as uint8, in C order; of a lazy conjugate or negative, of what it
+    shows."""
     import torch  # late: most digests need none, and `groundspeed list` has no time for it
 
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    shown = tensor.detach().cpu().resolve_conj().resolve_neg()
+    flat = shown.contiguous().reshape(-1)
     if flat.is_complex():
         flat = torch.view_as_real(flat).reshape(-1)
     return flat.view(torch.uint8) if flat.numel() else torch.empty(0, dtype=torch.uint8)

@@ -50,6 +50,14 @@ def test_a_fingerprint_of_pieces_is_that_of_the_field(dtype):
     assert of_field(other)["bits"] != found["bits"]
 
 
+def test_a_lazy_conjugate_has_the_fingerprint_of_what_it_shows():
+    complex_field = torch.view_as_complex(field().reshape(-1)[: CELLS // 2 * 2].reshape(-1, 2))
+    for lazy in (complex_field.conj(), complex_field.imag._neg_view(), complex_field.conj().imag):
+        shown = lazy.resolve_conj().resolve_neg().clone()
+        assert lazy.is_conj() or lazy.is_neg()
+        assert of_field(lazy) == of_field(shown)
+
+
 def test_bits_are_summed_beyond_what_a_sum_holds():
     assert bit_sum(torch.full((3,), -1, dtype=torch.int64)) == 2**64 - 3
 

@@ -1,6 +1,7 @@
 """A verdict rests on every leaf that its code imports, however the import is written."""
 
 import pytest
+import torch
 
 from groundspeed.validation.records import digests
 
@@ -45,3 +46,12 @@ def test_what_a_foreign_program_imports_is_no_leaf_of_ours(tmp_path):
     (tmp_path / "baselines" / "wave" / "__init__.py").write_text("")
     found = digests.sources(tmp_path / "baselines" / "made_v1", tmp_path)
     assert [p.name for p in found] == ["program.py"]
+
+
+def test_a_lazy_conjugate_has_the_bits_of_what_it_shows():
+    plain = torch.complex(torch.arange(4.0), torch.arange(1.0, 5.0))
+    for lazy in (plain.conj(), plain.imag._neg_view(), plain.conj().imag):
+        assert lazy.is_conj() or lazy.is_neg()
+        shown = lazy.resolve_conj().resolve_neg().clone()
+        assert torch.equal(digests.bits(lazy), digests.bits(shown))
+        assert digests.same_bits([lazy], [shown])
