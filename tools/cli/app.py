@@ -127,9 +127,9 @@ def validate(
         raise ValueError("--full and --small asked for; allowed: one of them")
     coverage = Coverage.SMALL if small else Coverage.of(full)
     if on != LOCAL:
-        from groundspeed.tools.cli import on_fleet
+        from groundspeed.tools.cli import fleet_judging
 
-        return on_fleet.judge(names, coverage, on, again=bool(names), as_json=as_json)
+        return fleet_judging.run(names, coverage, on, again=bool(names), as_json=as_json)
     from groundspeed.tools.cli import validate as verb
 
     return verb.run(names, coverage, again=bool(names), as_json=as_json)
@@ -173,11 +173,11 @@ def bench(
 ) -> int:
     """Measure speedups. Only optimizations with a current VERIFIED verdict are timed."""
     if on != LOCAL:
-        from groundspeed.tools.cli import on_fleet
+        from groundspeed.tools.cli import fleet_recheck, fleet_timing
 
         if recheck:
-            return on_fleet.again(names, full, on, as_json, processes)
-        return on_fleet.time(names, full, on, bool(names), as_json, processes)
+            return fleet_recheck.run(names, full, on, as_json, processes)
+        return fleet_timing.run(names, full, on, bool(names), as_json, processes)
     if recheck:
         from groundspeed.tools.cli import recheck as verb
 
@@ -216,9 +216,9 @@ def map_(
 ) -> int:
     """Measure speedups over size, dtype, threads and device."""
     if on != LOCAL:
-        from groundspeed.tools.cli import on_fleet
+        from groundspeed.tools.cli import fleet_map
 
-        return on_fleet.map_(names, budget_s, on, as_json)
+        return fleet_map.run(names, budget_s, on, as_json)
     from groundspeed.tools.experiments import sweep as verb
 
     return verb.run(names, budget_s, as_json)

@@ -85,18 +85,18 @@ def judge(names: list[str], coverage: Coverage, on: str) -> int:
     """What has no verdict, here or by jobs."""
     if on == LOCAL:
         return validate.run(names, coverage, again=False)
-    from groundspeed.tools.cli import on_fleet  # late: submitit is an extra
+    from groundspeed.tools.cli import fleet_judging  # late: submitit is an extra
 
-    return on_fleet.judge(names, coverage, on)
+    return fleet_judging.run(names, coverage, on)
 
 
 def time(names: list[str], full: bool, dirty: bool, on: str) -> int:
     """What has no number, here or by jobs."""
     if on == LOCAL:
         return bench.run(names, full, dirty, again=False)
-    from groundspeed.tools.cli import on_fleet  # late: submitit is an extra
+    from groundspeed.tools.cli import fleet_timing  # late: submitit is an extra
 
-    return on_fleet.time(names, full, on)
+    return fleet_timing.run(names, full, on)
 
 
 def can_be_timed(name: str, full: bool, far: bool = False) -> bool:

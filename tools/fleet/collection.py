@@ -1,11 +1,15 @@
 """What jobs have found becomes evidence of the project, section by section."""
 
 from pathlib import Path
+from typing import TypeVar
 
+from groundspeed.tools.fleet.assignment import Task
 from groundspeed.tools.fleet.job_record import JobRecord
 from groundspeed.validation.records import digests, results
 from groundspeed.validation.records.atomic import write_atomic
 from groundspeed.validation.records.base import Part
+
+P = TypeVar("P", bound=Part)
 
 
 class Section(Part, extra="allow"):
@@ -29,6 +33,17 @@ def collect(done: Path) -> JobRecord:
             value = content.get(key)
             results.put(key, None if value is None else Section(**value), name, on)
     return record
+
+
+def sections(tasks: list[Task], kind: type[P], key: str) -> list[P]:
+    """What tasks have filed of an instrument; of two on one kind of machine the later one."""
+    found = {}
+    for task in tasks:
+        on = task.record.machine if task.record else ""
+        for name in task.portion.names if on else ():
+            if key in task.record.sections.get(f"{on}/{name}", ()):
+                found[name, on] = results.section(kind, key, name, on)
+    return list(found.values())
 
 
 def describe(on: str, done: Path) -> None:
