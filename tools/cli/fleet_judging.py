@@ -20,7 +20,6 @@ from groundspeed.validation.judge.verdicts import SECTION, Status, Summary
 from groundspeed.validation.records.codes import Coded
 from groundspeed.validation.tiers import Coverage
 
-TOGETHER = 8  # optimizations that a job judges at most
 OPTIONS = {
     Coverage.SMALL: ("--everyday", "--small"),
     Coverage.EVERYDAY: ("--everyday",),
@@ -32,9 +31,10 @@ def run(
     names: list[str], coverage: Coverage, on: str, again: bool = True, as_json: bool = False
 ) -> int:
     """The verb ``validate``."""
+    fleet = dispatch.ready(on)
     chosen = discovery.chosen(names)
     due = [n for n in chosen if again or not judged_anywhere(n, coverage)]
-    tasks = dispatch.run(on, judging(due, coverage))
+    tasks = dispatch.run(fleet, judging(due, coverage, fleet.together))
     found = [*settled(set(chosen) - set(due)), *collection.sections(tasks, Summary, SECTION)]
     found.sort(key=lambda verdict: verdict.optimization)
     missing = lost_work.missing(tasks)
@@ -45,22 +45,20 @@ def run(
     return int(bool(missing) or not all(v.holds or validate.undecided(v) for v in found))
 
 
-def judging(names: list[str], coverage: Coverage) -> list[Portion]:
-    """Those of a family go together, as baseline runs are shared, in jobs of a few."""
+def judging(names: list[str], coverage: Coverage, together: int) -> list[Portion]:
+    """Those of a family go together, as baseline runs are shared, in jobs of so many."""
     alike: dict[tuple[str, str], list[str]] = {}
     for name in names:
         alike.setdefault((discovery.engine_family(name), discovery.device(name)), []).append(name)
     return [
-        Portion(
-            Work.JUDGING,
-            "validate",
-            tuple(group[start : start + TOGETHER]),
-            OPTIONS[coverage],
-            device,
-        )
+        Portion(Work.JUDGING, "validate", tuple(some), OPTIONS[coverage], device)
         for (_, device), group in sorted(alike.items())
-        for start in range(0, len(group), TOGETHER)
+        for some in batched(group, together)
     ]
+
+
+def batched(names: list[str], most: int) -> list[list[str]]:
+    return [names[start : start + most] for start in range(0, len(names), most)]
 
 
 def settled(names: Iterable[str]) -> Iterator[Summary]:

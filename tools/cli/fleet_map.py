@@ -20,7 +20,7 @@ def run(names: list[str], budget_s: float, on: str, as_json: bool) -> int:
         Portion(Work.TIMING, "map", tuple(own), options, needs_verdicts=True)
         for own in chosen.values()
     ]
-    tasks = dispatch.run(on, portions)
+    tasks = dispatch.run(dispatch.ready(on), portions)
     missing = lost_work.missing(tasks)
     rows = {
         engine_of(task.portion.names[0]): [sweep.Scenario(**row) for row in task.record.answer]

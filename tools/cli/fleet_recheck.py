@@ -17,7 +17,7 @@ def run(names: list[str], full: bool, on: str, as_json: bool, processes: int | N
     old = [n for n in discovery.chosen(names) if any(measured_on(n))]
     if not old:
         raise LookupError("no measurement on file to check again; run: groundspeed bench")
-    tasks = dispatch.run(on, timing(old, full, processes, more=("--recheck",)))
+    tasks = dispatch.run(dispatch.ready(on), timing(old, full, processes, more=("--recheck",)))
     missing = lost_work.missing(tasks)
     claims = [
         Claim(**claim)

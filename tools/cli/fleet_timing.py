@@ -27,7 +27,7 @@ def run(
     """The verb ``bench``: a group of candidates is timed by one job, with all its controls."""
     chosen = discovery.chosen(names)
     due = [n for n in chosen if again or (verified_anywhere(n) and not timed_anywhere(n, full))]
-    tasks = dispatch.run(on, timing(due, full, processes))
+    tasks = dispatch.run(dispatch.ready(on), timing(due, full, processes))
     found = [*kept(set(chosen) - set(due)), *collection.sections(tasks, Measurement, SECTION)]
     found.sort(key=lambda measured: measured.optimization)
     missing = lost_work.missing(tasks)

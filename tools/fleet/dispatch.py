@@ -123,15 +123,12 @@ def ready(on: str) -> fleet_file.Fleet:
     return fleet
 
 
-def run(on: str, portions: list[Portion]) -> list[Task]:
+def run(fleet: fleet_file.Fleet, portions: list[Portion]) -> list[Task]:
     """Do portions on a fleet; every task with its record, or why it has none.
 
     Raises:
-        LookupError: there is no such fleet file.
-        ValueError: the fleet file is not as it should be.
-        Refused: files differ from the commit, no kind of job fits, or the queue takes none.
+        Refused: no kind of job fits a portion, or the queue takes none.
     """
-    fleet = ready(on)
     tasks = assigned(fleet, portions)
     if not tasks:
         return []

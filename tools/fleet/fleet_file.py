@@ -44,6 +44,7 @@ class Fleet(Strict):
 
     executor: Literal["slurm", "local"] = "slurm"
     folder: str = ""  # relative to the file; "" for .groundspeed/fleet of the project
+    together: int = Field(8, ge=1)  # optimizations that a job judges at most
     kinds: dict[str, Kind] = Field(min_length=1)
 
     @property
