@@ -25,6 +25,7 @@ from groundspeed.validation.records.errors import BrokenRecord
 from groundspeed.validation.tiers import Coverage
 
 HANDED_OVER = ("samples", "failures", "earlier")  # of .groundspeed
+HEAD = ("schema", "name", "machine")  # of a file of results; the rest are its sections
 UNSETTLED = ("STALE", "UNJUDGED")
 
 
@@ -114,7 +115,8 @@ def snapshot(root: Path) -> dict[str, dict]:
     found = {}
     for on, name in results.files(root):
         with suppress(BrokenRecord):
-            found[f"{on}/{name}"] = results.read(name, on, root)
+            whole = results.read(name, on, root)
+            found[f"{on}/{name}"] = {k: v for k, v in whole.items() if k not in HEAD}
     return found
 
 
