@@ -119,20 +119,33 @@ class Cluster:
 
     def kill(self, node: str) -> None:
         """What happens when a node loses its power: its daemon, and every process of its jobs."""
-        for process in self.processes_of(node):
-            with suppress(psutil.Error):
-                process.kill()
+        found = self.processes_of(node)
+        for act in (psutil.Process.suspend, psutil.Process.kill):  # none hears of another's end
+            for process in found:
+                with suppress(psutil.Error):
+                    act(process)
 
     def processes_of(self, node: str) -> list[psutil.Process]:
+        """Its daemon, those that watch its steps, and all that these have started."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                words, own = process.cmdline(), process.environ()
-                mine = own.get("SLURM_CONF") == os.environ["SLURM_CONF"]
-                daemon = words[:1] == ["slurmd"] and words[-1] == node
-                if mine and (daemon or own.get("SLURMD_NODENAME") == node):
+                mine = self.mine(process)
+                daemon = process.cmdline()[:1] == ["slurmd"] and process.cmdline()[-1] == node
+                watches = self.watches(process, node)
+                runs = mine and process.environ().get("SLURMD_NODENAME") == node
+                if (mine and daemon) or watches or runs:
                     found += [process, *process.children(recursive=True)]
         return found
+
+    def mine(self, process: psutil.Process) -> bool:
+        """Whether a process has the settings of this cluster."""
+        return process.environ().get("SLURM_CONF") == str(self.folder / "slurm.conf")
+
+    def watches(self, process: psutil.Process, node: str) -> bool:
+        """Whether it is a slurmstepd of the node, which has no settings that are seen from here."""
+        log = str(self.folder / f"slurmd-{node}.log")
+        return process.name() == "slurmstepd" and any(f.path == log for f in process.open_files())
 
     def end(self) -> None:
         """Stop all that was started, and what it has started."""
@@ -158,7 +171,8 @@ class Cluster:
                 if process.pid in above or process.status() == psutil.STATUS_ZOMBIE:
                     continue
                 named = str(self.folder) in " ".join(process.cmdline())
-                if named or process.environ().get("SLURM_CONF") == os.environ["SLURM_CONF"]:
+                watches = any(self.watches(process, node) for node in self.nodes)
+                if named or watches or self.mine(process):
                     found.append(process)
         return found
 

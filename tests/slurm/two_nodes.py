@@ -30,7 +30,7 @@ FLEET = """
 together = 1
 [kinds.judging]
 partition = "shared"
-cpus = 1
+cpus = 2
 jobs = 3
 [kinds.timing]
 partition = "timing"
