@@ -35,7 +35,12 @@ def run(
     refused |= {n: RefusedNumber(status="", reason=w, code=w.code) for n, w in missing.items()}
     value = Benched(measured=found, refused=refused)
     rows = [row for one in found for row in bench.lines(one)]
-    rows += [(n, "no number", r.status, with_code(r.reason, r.code)) for n, r in refused.items()]
+    rows += [
+        (n, "no number", r.status, with_code(r.reason, r.code))
+        for n, r in refused.items()
+        if n not in missing
+    ]
+    rows += lost_work.rows(missing)
     console.answer(as_json, value, rows, widths=(34, 13, 20))
     return int(bool(missing) or any(task.record.exit for task in tasks))
 

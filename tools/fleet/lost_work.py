@@ -21,6 +21,7 @@ def reason(task: Task) -> Coded | None:
 
 
 def rows(found: dict[str, Coded]) -> Iterator[tuple[str, ...]]:
-    """A line for each name."""
+    """A line for each name; the words about a lost job have been said once for all of its names."""
     for name, why in found.items():
-        yield name, "no answer", "", with_code(why, why.code)
+        words = "its job was lost" if why.code is Code.JOB else why
+        yield name, "no answer", "", with_code(words, why.code)

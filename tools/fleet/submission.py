@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import submitit
 from submitit.core.core import Executor, Job
 from submitit.core.utils import FailedJobError, FailedSubmissionError
@@ -19,6 +20,8 @@ from groundspeed.tools.fleet.fleet_file import Fleet, Kind
 from groundspeed.validation.records.errors import Refused
 
 NAME = "groundspeed"
+RUNNING = "RUNNING"  # of squeue's states, the one that is told
+UNKNOWN = "UNKNOWN"
 PATIENCE_S = 60.0  # for an answer of the cluster
 
 
@@ -26,6 +29,7 @@ class Queue(ABC):
     """Where jobs wait and run."""
 
     grace_s = 0.0  # between the end of a job and the last of its files
+    tick_s = 0.2  # between questions about its jobs
 
     def __init__(self, logs: Path):
         self.logs = logs
@@ -39,12 +43,8 @@ class Queue(ABC):
         """How many more jobs may be submitted, beside those that are."""
 
     @abstractmethod
-    def alive(self, jobs: list[Job]) -> set[str]:
-        """Ids of those that wait or run; all of them where the queue does not answer."""
-
-    @abstractmethod
-    def running(self, jobs: list[Job]) -> set[str]:
-        """Ids of those that run."""
+    def states(self, jobs: list[Job]) -> dict[str, str]:
+        """What each of these jobs that still wait or run is doing, by id."""
 
     def submit(self, kind: Kind, calls: list[tuple[Callable, tuple]]) -> list[Job]:
         """Submit calls of functions, on Slurm as one array.
@@ -69,7 +69,8 @@ class Queue(ABC):
 class SlurmQueue(Queue):
     """A cluster under Slurm; sacct is never asked, because many clusters have no accounting."""
 
-    grace_s = 10.0  # shared file systems take their time
+    grace_s = 20.0  # shared file systems take their time
+    tick_s = 3.0  # of many users, each asks little
 
     def executor(self, kind: Kind) -> Executor:
         given = {
@@ -92,23 +93,16 @@ class SlurmQueue(Queue):
     def room(self, kind: Kind, beside: list[Kind]) -> int:
         return sys.maxsize  # arrays keep to their limit themselves
 
-    def states(self) -> dict[str, str] | None:
-        """Of every job of this user in the queue; None where the cluster does not answer."""
+    def states(self, jobs: list[Job]) -> dict[str, str]:
         words = ["squeue", "--noheader", "--array", "--me", "--format=%i %T"]
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S)
         except (OSError, subprocess.SubprocessError):
-            return None
-        lines = (line.split() for line in done.stdout.splitlines())
-        return {words[0]: words[1] for words in lines} if done.returncode == 0 else None
-
-    def alive(self, jobs: list[Job]) -> set[str]:
-        known = self.states()
-        return {job.job_id for job in jobs if known is None or job.job_id in known}
-
-    def running(self, jobs: list[Job]) -> set[str]:
-        known = self.states() or {}
-        return {job.job_id for job in jobs if known.get(job.job_id) == "RUNNING"}
+            return dict.fromkeys((job.job_id for job in jobs), UNKNOWN)
+        if done.returncode:  # nobody knows, and nothing is given up
+            return dict.fromkeys((job.job_id for job in jobs), UNKNOWN)
+        every = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+        return {job.job_id: every[job.job_id] for job in jobs if job.job_id in every}
 
     def cancel(self, jobs: list[Job]) -> None:
         words = ["scancel", *(job.job_id for job in jobs)]
@@ -130,14 +124,16 @@ class LocalQueue(Queue):
         taken = any(other.exclusive for other in beside)
         return 0 if taken else kind.jobs - sum(other is kind for other in beside)
 
-    def alive(self, jobs: list[Job]) -> set[str]:
-        return {job.job_id for job in jobs if job.state == "RUNNING"}
-
-    running = alive
+    def states(self, jobs: list[Job]) -> dict[str, str]:
+        return {job.job_id: RUNNING for job in jobs if job.state == RUNNING}
 
     def cancel(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            job.cancel(check=False)
+        for job in jobs:  # each is a process that started others
+            with suppress(psutil.Error):
+                process = psutil.Process(int(job.job_id))
+                for one in (process, *process.children(recursive=True)):
+                    with suppress(psutil.Error):
+                        one.kill()
 
 
 def queue(fleet: Fleet, logs: Path) -> Queue:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from said import complaints
+from verdict_content import content
 
 from groundspeed.tools.fleet import collection, job
 from groundspeed.tools.fleet.job_record import JobRecord
@@ -24,7 +25,6 @@ from groundspeed.validation.records.errors import BrokenRecord
 
 FLEET = 'executor = "local"\ntogether = 1\n[kinds.judging]\njobs = 2\n'
 RIGHT, KILLED = "lattice_field_null", "lattice_field_buffers"
-VARIES = ("made", "samples")  # when a verdict was given, and the digest of that
 
 
 @pytest.fixture
@@ -35,11 +35,8 @@ def fleet(scratch) -> Path:
 
 
 def verdicts(root: Path) -> dict[str, dict]:
-    """What is on file, but for what differs between any two verdicts."""
-    found = {name: results.read(name, on, root) for on, name in results.files(root)}
     return {
-        name: {key: value for key, value in one["verdict"].items() if key not in VARIES}
-        for name, one in found.items()
+        name: content(results.read(name, on, root)["verdict"]) for on, name in results.files(root)
     }
 
 
