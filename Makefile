@@ -34,7 +34,7 @@ test-foreign: .venv/installed ## public codes from the package index, made basel
 	@TORCH="$(TORCH)" $(BIN)/python tests/foreign/foreign.py
 
 test-slurm: .venv/installed ## a fleet of two nodes of a real Slurm on this machine (opt-in, minutes)
-	@$(BIN)/python tests/slurm/two_nodes.py
+	@PYTHONPATH=tests $(BIN)/python tests/slurm/two_nodes.py
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,8 +19,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[n]) for n in (0, 1)]
-
 from loopback import Cluster, lacking
 from verdict_content import content
 
