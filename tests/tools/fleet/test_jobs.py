@@ -86,7 +86,8 @@ def test_a_job_that_is_killed_is_missing_work_and_nothing_else(scratch, fleet):
 
 
 @pytest.mark.long
-def test_ctrl_c_ends_every_job_and_leaves_nothing(scratch, fleet):
+@pytest.mark.parametrize("interrupt", [os.killpg, os.kill], ids=["in a terminal", "verb alone"])
+def test_ctrl_c_ends_every_job_and_leaves_nothing(scratch, fleet, interrupt):
     process = subprocess.Popen(
         [sys.executable, "-m", "groundspeed", "validate", RIGHT, "--on", str(fleet)],
         cwd=scratch.root,
@@ -97,7 +98,7 @@ def test_ctrl_c_ends_every_job_and_leaves_nothing(scratch, fleet):
         start_new_session=True,
     )
     awaited(lambda: processes_of(scratch.root, "groundspeed validate"))
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    interrupt(process.pid, signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in said
