@@ -99,9 +99,16 @@ def same(here: dict[str, dict], there: dict[str, dict]) -> None:
         timings = [one[path].get("timing", {}) for one in (here, there)]
         for key in BOUND:
             expect(timings[0].get(key) == timings[1].get(key), f"{path}: {key} of timings differs")
+        settled = [settings(timing.get("conditions", {})) for timing in timings]
+        expect(settled[0] == settled[1], f"{path}: conditions of timings differ")
         cases = [set(timing.get("cases", ())) for timing in timings]
         expect(cases[0] == cases[1], f"{path}: cases of timings differ")
         print(f"the same: {path}", flush=True)
+
+
+def settings(conditions: dict) -> dict:
+    """Without the node itself, and what else it did at that moment."""
+    return {k: v for k, v in conditions.items() if k not in ("instance", "load_before", "beside")}
 
 
 def a_node_dies(clone: Clone, cluster: Cluster) -> None:
