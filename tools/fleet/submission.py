@@ -58,7 +58,7 @@ class Queue(ABC):
                 with executor.batch():
                     return [executor.submit(function, *given) for function, given in calls]
         except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
-            said = (str(error.__cause__ or error).strip().splitlines() or ["no reason given"])[-1]
+            said = (str(error).strip().splitlines() or ["no reason given"])[-1]
             raise Refused(f"the queue refused a job: {said}; mend the fleet file") from None
 
     @abstractmethod
