@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # What is imported is compiled once and kept, also where the shell would have it otherwise.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run full gpu test test-all test-foreign clean
+.PHONY: run full gpu test test-all test-foreign test-slurm clean
 
 run: .venv/installed ## check, validate, bench, publish, report: what is not fresh
 	@$(BIN)/groundspeed run
@@ -32,6 +32,9 @@ test-all: .venv/installed ## every test, with every page of the docs and every c
 
 test-foreign: .venv/installed ## public codes from the package index, made baselines (opt-in, long)
 	@TORCH="$(TORCH)" $(BIN)/python tests/foreign/foreign.py
+
+test-slurm: .venv/installed ## a fleet of two nodes of a real Slurm on this machine (opt-in, minutes)
+	@PYTHONPATH=tests $(BIN)/python tests/slurm/two_nodes.py
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

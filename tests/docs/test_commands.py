@@ -60,6 +60,10 @@ NOT_RUN = {  # every block that is not run, by its page, with the reason that th
         "measures for minutes",
     ],
     "docs/how-to/use-a-gpu.md": ["needs a GPU", "needs a GPU"],
+    "docs/how-to/work-on-a-cluster.md": [
+        "installs from a package index",
+        "needs a cluster with these partitions",
+    ],
     "docs/how-to/work-in-ci.md": ["CI compares with a branch of a remote repository"],
 }
 pytestmark = pytest.mark.xdist_group("test_commands")  # all go on from one tutorial

@@ -10,6 +10,7 @@ from typer import Argument, Option
 
 from groundspeed import project
 from groundspeed.tools.cli import complete
+from groundspeed.tools.fleet import LOCAL
 
 app = typer.Typer(
     help="Proves that a faster simulation computes the same, then measures how much faster it is.",
@@ -27,6 +28,7 @@ JSON = Option(False, "--json", help="Print JSON.")
 LARGE = project.SETTING.tier == "full"
 FULL = Option(LARGE, "--full/--everyday", help="With the large cases, or without.")
 DIRTY = Option(False, "--dirty", help="Allow uncommitted code; marked in the record.")
+ON = Option(LOCAL, "--on", metavar="WHERE", help="local, slurm, or a fleet file: FLEET.toml.")
 LIMIT = "Time limit of one run, in seconds."
 
 
@@ -115,15 +117,21 @@ def validate(
     names: list[str] = NAMES,
     full: bool = FULL,
     small: bool = Option(False, "--small", help="Small cases only, for a quick look."),
+    on: str = ON,
     as_json: bool = JSON,
 ) -> int:
     """Check that optimizations compute the same as their baseline. Exit 1 if a claim fails."""
-    from groundspeed.tools.cli import validate as verb
     from groundspeed.validation.tiers import Coverage
 
     if full and small:
         raise ValueError("--full and --small asked for; allowed: one of them")
     coverage = Coverage.SMALL if small else Coverage.of(full)
+    if on != LOCAL:
+        from groundspeed.tools.cli import fleet_judging
+
+        return fleet_judging.run(names, coverage, on, again=bool(names), as_json=as_json)
+    from groundspeed.tools.cli import validate as verb
+
     return verb.run(names, coverage, again=bool(names), as_json=as_json)
 
 
@@ -156,6 +164,7 @@ def bench(
     names: list[str] = NAMES,
     full: bool = FULL,
     dirty: bool = DIRTY,
+    on: str = ON,
     as_json: bool = JSON,
     processes: int | None = Option(None, help="Fresh processes. Default: 3, with --full 10."),
     recheck: bool = Option(
@@ -163,6 +172,12 @@ def bench(
     ),
 ) -> int:
     """Measure speedups. Only optimizations with a current VERIFIED verdict are timed."""
+    if on != LOCAL:
+        from groundspeed.tools.cli import fleet_recheck, fleet_timing
+
+        if recheck:
+            return fleet_recheck.run(names, full, on, as_json, processes)
+        return fleet_timing.run(names, full, on, bool(names), as_json, processes)
     if recheck:
         from groundspeed.tools.cli import recheck as verb
 
@@ -192,13 +207,21 @@ def ceilings(as_json: bool = JSON) -> int:
     """Measure peak bandwidth and arithmetic of this machine."""
 
 
-@verb("groundspeed.tools.experiments.sweep", "map")
+@app.command("map")
 def map_(
     names: list[str] = NAMES,
     budget_s: float = Option(240.0, help="Seconds; the next call continues."),
+    on: str = ON,
     as_json: bool = JSON,
 ) -> int:
     """Measure speedups over size, dtype, threads and device."""
+    if on != LOCAL:
+        from groundspeed.tools.cli import fleet_map
+
+        return fleet_map.run(names, budget_s, on, as_json)
+    from groundspeed.tools.experiments import sweep as verb
+
+    return verb.run(names, budget_s, as_json)
 
 
 @verb("groundspeed.tools.experiments.scaling")
@@ -329,5 +352,6 @@ def run(
     here: bool = Option(
         False, "--here", help="Include what only other kinds of machine have evidence for."
     ),
+    on: str = ON,
 ) -> int:
     """Check, validate and benchmark what has no evidence."""

@@ -19,6 +19,7 @@ EXTRAS = {  # packages that a bare install leaves out, and the extra that brings
     "markdown": "site",
     "material": "site",
     "mkdocs": "site",
+    "submitit": "slurm",
     "vl_convert": "site",
 }
 STDOUT = 1  # its file, whatever Python has put in front of it

@@ -58,6 +58,7 @@ def row(entry: Entry) -> ListedOptimization:
     shown = entry.evidence
     timings = shown.timing.cases.items() if shown.timing else ()
     every = View().every(entry.name)
+    here, verdict, _ = judged(entry.name)
     return ListedOptimization(
         name=entry.name,
         status=shown.word,
@@ -68,7 +69,8 @@ def row(entry: Entry) -> ListedOptimization:
         headline=entry.case,
         machine=shown.machine,
         made=entry.made,
-        here=judged(entry.name)[0].value,
+        here=here.value,
+        covers=verdict.coverage if verdict else "",
         machines={e.machine: e.word for e in every if e.verdict},
     )
 

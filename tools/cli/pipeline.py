@@ -14,9 +14,10 @@ from groundspeed.tools import console
 from groundspeed.tools.asv_support import site
 from groundspeed.tools.cli import bench, check, listing, validate
 from groundspeed.tools.costs import count
+from groundspeed.tools.fleet import LOCAL
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.conditions import code_now
-from groundspeed.tools.records.evidence import View
+from groundspeed.tools.records.evidence import View, judged_anywhere, timed_anywhere
 from groundspeed.tools.reporting import pages, targets
 from groundspeed.tools.roofline import model
 from groundspeed.validation import discovery, machine
@@ -30,19 +31,27 @@ SAMPLE = 2  # optimizations that a new machine judges and times
 STAMP = pages.LOCAL / "made_from"
 
 
-def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
-    """The verb ``run``; exit 1 if anything is not as claimed."""
+def run(full: bool = False, dirty: bool = False, here: bool = False, on: str = LOCAL) -> int:
+    """The verb ``run``; exit 1 if anything is not as claimed.
+
+    ``on`` a fleet its jobs judge and time; the rest, which takes little, is done here.
+    """
+    far = on != LOCAL
+    if far:
+        from groundspeed.tools.fleet import dispatch  # late: submitit is an extra
+
+        dispatch.ready(on)
     say("check", "are the frozen baselines still what was sealed?")
     code = check.run([], full, again=False)
     if code:
         return code
-    wanted = set(discovery.names()) if here else sample()
+    wanted = set(discovery.names()) if here else set() if far else sample()
     names = [n for n in discovery.names() if full or n in wanted or discovery.quick(n)]
     parts = portions(names, targets.asked_of_large() if full else set())
     say("validate", "does each optimization still compute the same thing?")
     for chosen, large in parts:
         due = [n for n in chosen if n in wanted or not judged_anywhere(n, Coverage.of(large))]
-        code |= validate.run(due, Coverage.of(large), again=False) if due else 0
+        code |= judge(due, Coverage.of(large), on) if due else 0
     say("bench", "how much faster is it, really?")
     tree = code_now()
     changed = () if dirty else tree.changed
@@ -53,9 +62,8 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     dirty = dirty or bool(changed)
     for chosen, large in parts:
         due = [n for n in chosen if n in wanted or not timed_anywhere(n, large)]
-        due = [n for n in due if can_be_timed(n, large)]
-        if due:
-            code |= bench.run(due, large, dirty, again=False)
+        due = [n for n in due if can_be_timed(n, large, far)]
+        code |= time(due, large, dirty, on) if due else 0
     say("costs", "what does a step do, counted, and is it within its budget?")
     code |= count.run(names, accept=False, check=False, as_json=False, again=False)
     if here and model.on_file() is None and find_spec("numba"):
@@ -73,20 +81,29 @@ def run(full: bool = False, dirty: bool = False, here: bool = False) -> int:
     return code
 
 
-def judged_anywhere(name: str, coverage: Coverage) -> bool:
-    """Whether some kind of machine has a current verdict, or this one cannot run it."""
-    found = [evidence.judged(name, coverage, on)[0] for on in ("", *results.machines())]
-    return any(status not in evidence.UNSETTLED for status in found)
+def judge(names: list[str], coverage: Coverage, on: str) -> int:
+    """What has no verdict, here or by jobs."""
+    if on == LOCAL:
+        return validate.run(names, coverage, again=False)
+    from groundspeed.tools.cli import fleet_judging  # late: submitit is an extra
+
+    return fleet_judging.run(names, coverage, on)
 
 
-def timed_anywhere(name: str, full: bool) -> bool:
-    return any(evidence.measured(name, full, on) for on in ("", *results.machines()))
+def time(names: list[str], full: bool, dirty: bool, on: str) -> int:
+    """What has no number, here or by jobs."""
+    if on == LOCAL:
+        return bench.run(names, full, dirty, again=False)
+    from groundspeed.tools.cli import fleet_timing  # late: submitit is an extra
+
+    return fleet_timing.run(names, full, on)
 
 
-def can_be_timed(name: str, full: bool) -> bool:
-    """Whether it is verified here, on cases that the clock takes."""
-    status, verdict, _ = evidence.judged(name)
-    return status is Status.VERIFIED and bool(evidence.timed_cases(verdict, full))
+def can_be_timed(name: str, full: bool, far: bool = False) -> bool:
+    """Whether it is verified here, or for a fleet anywhere, on cases that the clock takes."""
+    found = [evidence.judged(name, on=on) for on in (evidence.kinds() if far else ("",))]
+    verified = [verdict for status, verdict, _ in found if status is Status.VERIFIED]
+    return any(evidence.timed_cases(verdict, full) for verdict in verified)
 
 
 def sample() -> set[str]:

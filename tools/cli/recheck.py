@@ -40,7 +40,11 @@ def run(
         made, why = bench.measure(group, full, dirty, bench.wanted(full, processes))
         new |= made
         refused |= why
-    claims = [c for n in old for c in again(old[n], new.get(n), refused.get(n, ""))]
+    return answer([c for n in old for c in again(old[n], new.get(n), refused.get(n, ""))], as_json)
+
+
+def answer(claims: list[Claim], as_json: bool) -> int:
+    """Write the round down, and print it; its exit code."""
     place = digests.ROOT / ".groundspeed" / "recheck.json"
     found = Recheck(claims=claims).write(place)
     write(place.with_suffix(".md"), PAGES.get_template("recheck.md").render(found=found))

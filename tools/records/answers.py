@@ -46,6 +46,7 @@ class ListedOptimization(Part):
     machine: str  # kind of machine that the evidence is from
     made: str  # day
     here: str  # status on this machine
+    covers: str = ""  # how much the verdict of this machine covers; "" where it has none
     machines: dict[str, str]  # status by kind of machine
 
 

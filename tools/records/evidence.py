@@ -74,6 +74,21 @@ def measured(name: str, full: bool = False, on: str = "") -> Measurement | None:
     return found if set(timed_cases(verdict, full)) <= set(found.cases) else None
 
 
+def kinds() -> tuple[str, ...]:
+    """This machine, here and now, and every kind that has evidence."""
+    return "", *results.machines()
+
+
+def judged_anywhere(name: str, coverage: Coverage) -> bool:
+    """Whether some kind of machine has a current verdict, or this one cannot run it."""
+    return any(judged(name, coverage, on)[0] not in UNSETTLED for on in kinds())
+
+
+def timed_anywhere(name: str, full: bool) -> bool:
+    """Whether some kind of machine has a current measurement."""
+    return any(measured(name, full, on) for on in kinds())
+
+
 def outdated(found: Measurement, verdict: Conclusion) -> str:
     """Why a measurement says nothing of the code that the verdict is on; "" where it does."""
     if found.code != verdict.code:

@@ -74,6 +74,13 @@ class Code(StrEnum):
         "Ctrl-C ended the verb. Every record is whole or absent.",
         "Run the same verb again: it goes on with what is missing.",
     )
+    JOB = (
+        "E-JOB",
+        "command line",
+        "A job of a fleet was lost: killed, cancelled, or out of time or memory. What it worked on "
+        "is missing, and nothing else is.",
+        "Read the log that the message names, and run the same again.",
+    )
     ROOM = (
         "E-ROOM",
         "command line",

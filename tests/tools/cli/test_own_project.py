@@ -290,3 +290,18 @@ def test_the_history_has_the_numbers_of_this_commit(judged):
     results = json.loads(path.read_text())["results"]
     (speedup,) = results["heat_shifted.benchmark.Speed.track_speedup"][0]
     assert speedup > 2
+
+
+FLEET = 'executor = "local"\n[kinds.here]\n'
+
+
+def test_a_job_works_on_the_commit_of_the_repository_around_the_project(simulation):
+    """Its tree has the simulation as well, beside the project that lies in a sub-folder."""
+    simulation.file("performance/fleet.toml").write_text(FLEET)
+    simulation.commit()
+    words = ("validate", "heat_shifted", "--small", "--on", "fleet.toml")
+    assert "VERIFIED" in simulation.ok(*words, cwd="performance")
+    verdict = on_file(simulation)["verdict"]
+    assert (verdict["status"], verdict["coverage"]) == ("VERIFIED", "small")
+    assert {"../src/mysim/kernels.py", "../tools/__init__.py"} <= set(verdict["files"])
+    assert not list(simulation.file("performance/.groundspeed/fleet").iterdir())
