@@ -91,7 +91,8 @@ CODES = [
         ("test_membrane.py", ("advance",), "spsolve("), level="rounding",
     ),
     Code(
-        "test_automaton", "cellpylib", "cellular automaton", ["--output", "cells"],
+        "test_automaton", "cellpylib", "cellular automaton",
+        ["--output", "cells", "--output", "crowd"],
         ("test_automaton.py", ("alive",), "np.sum"), level="exact",
     ),
     Code(
