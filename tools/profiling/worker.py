@@ -11,6 +11,11 @@ if __name__ == "__main__":
     checkout = os.path.isdir(os.path.join(above, "groundspeed"))
     sys.path[0] = above if checkout else os.path.dirname(above)
 
+import groundspeed  # noqa: E402, F401  # this harness, whatever else is installed
+
+if __name__ == "__main__":
+    sys.path.append(sys.path.pop(0))  # a project has a `baselines` of its own, and that comes first
+
 import json  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from contextlib import AbstractContextManager, nullcontext  # noqa: E402
