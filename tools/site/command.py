@@ -45,7 +45,7 @@ def build(root: Path, target: Path = TARGET, history: Path = HISTORY) -> int:
         staged,
         view,
         engines=[pages.engine_row(name, view) for name in baselines.names()],
-        history=there,
+        graphs=history_copy.graphs(history) if there else set(),
     )
     fresh = work / "new"
     shutil.rmtree(fresh, ignore_errors=True)

@@ -15,6 +15,11 @@ FROM_DISK = f"""<script>
     """
 
 
+def graphs(html: Path) -> set[str]:
+    """Benchmarks that asv's site shows: what was never published has no graph."""
+    return set(json.loads((html / "index.json").read_text(encoding="utf-8"))["benchmarks"])
+
+
 def addresses(html: Path) -> set[str]:
     """What the site will hold of it."""
     return {f"{FOLDER}/{p.relative_to(html).as_posix()}" for p in html.rglob("*") if p.is_file()}

@@ -61,7 +61,7 @@ def add_baselines(made: Content, root: Path, rows: list[dict], found: list[Leagu
         made.texts[f"baselines/{name}/report.md"] = below_title(text, block)
 
 
-def add_league(made: Content, league: League, view: View, staged: Path, history: bool) -> None:
+def add_league(made: Content, league: League, view: View, staged: Path, graphs: set[str]) -> None:
     """A page for each optimization: its report, its numbers as a chart, its source."""
     top, end = (TEMPLATES.get_template(f"optimization_{part}.md") for part in ("top", "end"))
     for entry in league.entries:
@@ -72,7 +72,7 @@ def add_league(made: Content, league: League, view: View, staged: Path, history:
         profiles = [p for p in made.texts if p.startswith(f"reports/profiles/{entry.name}")]
         more = end.render(
             **known,
-            history=history,
+            history=f"{entry.name}.benchmark.Speed.track_speedup" in graphs,
             profiles=profiles,
             sources=sources(entry.name),
             proposals=decided().get(entry.name, []),

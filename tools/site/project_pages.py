@@ -27,9 +27,9 @@ REPORTS = {  # those that `groundspeed report` writes, by their name on the site
 }
 
 
-def content(root: Path, staged: Path, view: View, engines: list[dict], history: bool) -> Content:
+def content(root: Path, staged: Path, view: View, engines: list[dict], graphs: set[str]) -> Content:
     """All pages. ``staged`` holds the reports as the evidence has them, ``engines`` what they tell
-    of each."""
+    of each, ``graphs`` the benchmarks of asv's history."""
     found = leagues(view)
     numbers = rows(found, view)
     made = Content(moved=dict(moved(found)), charts=bool(numbers))
@@ -39,8 +39,8 @@ def content(root: Path, staged: Path, view: View, engines: list[dict], history: 
     league_pages.add_baselines(made, root, engines, found)
     profiles = list(add_profiles(made, root))
     for league in found:
-        league_pages.add_league(made, league, view, staged, history)
-    if history:
+        league_pages.add_league(made, league, view, staged, graphs)
+    if graphs:
         made.texts["history.md"] = league_pages.TEMPLATES.get_template("history.md").render()
     made.nav = navigation(made, found, [row["name"] for row in engines], profiles)
     made.nav += documents(root, staged, made.texts, made.files)
