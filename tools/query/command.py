@@ -7,6 +7,7 @@ changes evidence.
 import json
 import tempfile
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 
 from groundspeed.tools import console
@@ -40,7 +41,8 @@ def run(sql: str = "", as_json: bool = False) -> int:
         found = connection.sql(sql)
         if found is not None and as_json:
             names = found.columns
-            console.as_json([dict(zip(names, row, strict=True)) for row in found.fetchall()])
+            every = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            console.as_json(json.loads(json.dumps(every, default=readable)))
         elif found is not None:
             found.show(max_width=console.columns_shown() or ALL, max_rows=ALL)
     except duckdb.Error as error:
@@ -64,6 +66,11 @@ def fill(connection, found: dict[str, list]) -> None:
                     f"read_json($path, columns = {kinds}, format = 'newline_delimited')",
                     {"path": str(path)},
                 )
+
+
+def readable(value: object) -> object:
+    """Of SQL's types that JSON lacks: numbers stay numbers, dates and the like become text."""
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def first_line(error: Exception) -> str:

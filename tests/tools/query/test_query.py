@@ -90,6 +90,13 @@ def test_the_verb_answers_as_a_table_and_as_json(verb, capfd):
     assert {"status", "n"} == set(rows[0])
 
 
+def test_types_that_json_lacks_are_told_in_its_own(verb, capfd):
+    question = "SELECT DATE '2026-01-02' AS day, 1.25::DECIMAL(4, 2) AS share, [1, 2] AS both"
+    assert verb(question, "--json") == 0
+    rows = json.loads(capfd.readouterr().out)
+    assert rows == [{"day": "2026-01-02", "share": 1.25, "both": [1, 2]}]
+
+
 def test_without_a_question_it_names_the_tables(verb, capfd):
     assert verb() == 0
     told = capfd.readouterr().out
