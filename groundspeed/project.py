@@ -11,11 +11,15 @@ import sys
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from sysconfig import get_path
 
 from groundspeed.location import SETTINGS, VARIABLE, find, is_project
 
 PACKAGE = Path(__file__).resolve().parent
 HARNESS = PACKAGE if (PACKAGE / "validation").is_dir() else PACKAGE.parent
+OURS = tuple(HARNESS / part for part in ("groundspeed", "validation", "tools"))
+INSTALLED = ("site-packages", "dist-packages")
+PYTHONS_OWN = Path(get_path("stdlib")).resolve()
 TIERS = ("everyday", "full")
 
 
@@ -106,3 +110,12 @@ def place_of(path: Path) -> str:
 def covers(path: Path) -> bool:
     """Whether a file is one that verdicts cover: of the project, or of the code under test."""
     return path.is_relative_to(ROOT) or path.is_relative_to(CODE)
+
+
+def under_test(path: Path) -> bool:
+    """Whether a file or folder that exists holds code that verdicts cover: nothing installed,
+    nothing of the harness, and no cache that a compiler keeps in a hidden folder."""
+    if any(word in str(path) for word in INSTALLED) or path.is_relative_to(PYTHONS_OWN):
+        return False
+    hidden = place_of(path).removeprefix("../").startswith(".") and path not in (ROOT, CODE)
+    return covers(path) and not hidden and not any(map(path.is_relative_to, OURS))

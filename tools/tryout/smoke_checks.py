@@ -26,14 +26,9 @@ from groundspeed.validation.judge import previous_tolerance, verdicts
 from groundspeed.validation.judge.case_checks import CaseChecks
 from groundspeed.validation.judge.case_reference import CaseReference
 from groundspeed.validation.judge.compare import compare
+from groundspeed.validation.judge.conclusions import conclude, idle_compiler, of_substitutes
 from groundspeed.validation.judge.findings import CaseResult, VariantsResult
-from groundspeed.validation.judge.judge import (
-    cheapest_first,
-    claim_of,
-    conclude,
-    idle_compiler,
-    of_substitutes,
-)
+from groundspeed.validation.judge.judge import cheapest_first, claim_of
 from groundspeed.validation.judge.variant_checks import VariantChecks, leave
 from groundspeed.validation.records.errors import BrokenLeaf
 from groundspeed.validation.reference.trajectory import checkpoints

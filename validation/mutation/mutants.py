@@ -15,7 +15,7 @@ from groundspeed.validation.records import digests
 SMALL = 1 << 16  # elements; on larger cases only what has survived a smaller one is tried
 DROPPED = "without the stage "
 NONE = "none"  # of the stages: the frozen engine as it is
-KNOWN = 32  # right answers to small states that are kept, for all mutants of a case
+KNOWN = 32  # right answers that are kept, for all mutants of a case
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,29 @@ MUTANTS = {
 }
 
 
+class Unspoiled:
+    """Right answers on one case by input state, shared by all mutants.
+
+    Args:
+        whole: whether one call is the whole case, as a whole run of a program is. Such answers are
+            kept however large they are: to know a state again is cheaper than any program.
+    """
+
+    def __init__(self, whole: bool):
+        self.whole = whole
+        self.answers: dict[str, State] = {}
+
+    def answer(self, state: State, step: Step) -> State:
+        small = sum(t.numel() for t in state) <= SMALL
+        key = digests.of_state(state) if small or self.whole else ""
+        if key in self.answers:
+            return self.answers[key]
+        after = step(clone(state))
+        if key and len(self.answers) < KNOWN:
+            self.answers[key] = clone(after)
+        return after
+
+
 def names(claim: Agreement) -> list[str]:
     """Names of the mutants of a claim: those above, and each stage of the baseline left out."""
     stages = [DROPPED + stage.name for stage in claim.baseline.stages]
@@ -110,14 +133,14 @@ def mutated(
     step: Step,
     calls: int,
     memory: dict,
-    unspoiled: dict[str, State],
+    unspoiled: Unspoiled,
 ) -> tuple[Engine, Step]:
     """The engine over canonical states, and its step, under that mutant.
 
     Args:
         calls: how many calls will be made.
         memory: the mutant's own, kept between runs.
-        unspoiled: right answers on this case by input state, shared by all mutants.
+        unspoiled: what the candidate itself answers on this case.
     """
     if name.startswith(DROPPED):
         frozen = baselines.load(engine.name)
@@ -129,19 +152,13 @@ def mutated(
     spoil, made = MUTANTS[name].spoil, 0
 
     def right(state: State) -> State:
-        key = digests.of_state(state) if sum(t.numel() for t in state) <= SMALL else ""
-        if key in unspoiled:
-            return unspoiled[key]
-        after = engine.observe(case, step(engine.adopt(case, clone(state))))
-        if key and len(unspoiled) < KNOWN:
-            unspoiled[key] = clone(after)
-        return after
+        return engine.observe(case, step(engine.adopt(case, state)))
 
     def spoiled(state: State) -> State:
         nonlocal made
         made += 1
         before = clone(state)
-        after = clone(right(state))
+        after = clone(unspoiled.answer(state, right))
         return spoil(Call(state, before, after, made, made == calls, memory))
 
     return replace(engine, adopt=same, observe=same), spoiled

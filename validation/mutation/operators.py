@@ -148,15 +148,16 @@ def other_type(_: Tensor, after: Tensor) -> Tensor:
     return after.to(narrow.get(after.dtype, torch.float64))
 
 
+def off_by_one(x: Tensor) -> Tensor:
+    return ~x if x.dtype == torch.bool else x + 1
+
+
 def flip_decision(call: Call) -> State:
     """One whole number off by one, in the largest such field that changes."""
     whole = [n for n, f in fields(call.after).items() if not inexact(f) and f.numel()]
     whole.sort(key=lambda n: (not call.moves(n), -getattr(call.after, n).numel()))
     if not whole:
         return call.after
-
-    def off_by_one(x: Tensor) -> Tensor:
-        return ~x if x.dtype == torch.bool else x + 1
 
     return call.changed(lambda _, after: one_cell(after, off_by_one), whole[0])
 
@@ -194,8 +195,7 @@ def previous_answer(call: Call) -> State:
 
 def spoil_input(call: Call) -> State:
     for tensor in call.given:
-        if inexact(tensor) and tensor.numel():
-            tensor.add_(1)
+        tensor.copy_(off_by_one(tensor))
     return call.after
 
 

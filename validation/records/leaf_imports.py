@@ -1,9 +1,10 @@
 """How modules of optimizations are imported; `optimizations/__init__.py` of a project asks for it.
 
-What is imported from there is what verdicts are on: Python text, as it is now. Python and numba
-keep what they compiled by a file's date, and numba by that of a function's own file alone. So
-text is compiled anew at each import, compiled code is kept in a folder named by the digest of
-everything under test and of the machine, and what a verdict cannot see is not imported: what lies
+What is imported from there, and from the code that verdicts cover around it, is what verdicts are
+on: Python text, as it is now. Python and numba keep what they compiled by a file's date in whole
+seconds and its size, and numba by that of a function's own file alone. So text is compiled anew at
+each import, compiled code is kept in a folder named by the digest of everything under test and of
+the machine, and what a verdict cannot see is not imported: what lies
 behind a link out of the folder, and another optimization that is not named in the text. Other
 files may lie there and be read, as the verdict covers them; none but text is run as a module.
 
@@ -16,7 +17,17 @@ import glob
 import hashlib
 import os
 import sys
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
 
 from groundspeed import project, short_names
@@ -65,6 +76,22 @@ class Text(SourceFileLoader):
 
     def path_stats(self, path):
         raise OSError("no date and size, by which bytecode would be kept")
+
+
+def covered_folder(folder: str) -> FileFinder:
+    """A path hook: finds modules in a folder that verdicts cover, and runs them as text.
+
+    Raises:
+        ImportError: it is another folder; the next hook takes it.
+    """
+    if not project.under_test(Path(folder).resolve()):
+        raise ImportError(f"{folder} is covered by no verdict")
+    return FileFinder(
+        folder,
+        (ExtensionFileLoader, EXTENSION_SUFFIXES),
+        (Text, SOURCE_SUFFIXES),
+        (SourcelessFileLoader, BYTECODE_SUFFIXES),
+    )
 
 
 class FromCommit:
@@ -150,6 +177,9 @@ def install() -> None:
     if FromText in sys.meta_path:
         return
     sys.meta_path.insert(0, FromText)
+    sys.path_hooks.insert(0, covered_folder)
+    for folder in [f for f in sys.path_importer_cache if project.under_test(Path(f).resolve())]:
+        del sys.path_importer_cache[folder]
     if "ASV_ENV_DIR" in os.environ:
         sys.meta_path.insert(0, FromCommit)
     os.environ["NUMBA_CACHE_DIR"] = compiled_code(UNDER_TEST)

@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
-from sysconfig import get_path
 
 import torch
 
@@ -89,23 +88,17 @@ class LoadedFiles:
                 self.outside.add(file)
 
 
-OURS = tuple(project.HARNESS / part for part in ("groundspeed", "validation", "tools"))
 CONTRACTS = {project.HARNESS / "baselines" / name for name in CONTRACT}
-INSTALLED = ("site-packages", "dist-packages")
-PYTHONS_OWN = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix, get_path("stdlib"))}
+PYTHONS_OWN = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), project.PYTHONS_OWN}
 
 
 def project_file(file: str | None) -> str:
     """Place of a file of the project or of its code; "" of installed ones and of the harness's."""
-    if not isinstance(file, str) or any(word in file for word in INSTALLED):
+    path = Path(file).resolve() if isinstance(file, str) else None
+    hook = project.ROOT / "optimizations" / "__init__.py"
+    if path is None or not path.is_file() or path in CONTRACTS or path == hook:
         return ""
-    path = Path(file).resolve()
-    if not project.covers(path) or not path.is_file():
-        return ""
-    own = any(map(path.is_relative_to, OURS)) or path in CONTRACTS
-    hidden = project.place_of(path).removeprefix("../").startswith(".")  # caches of compilers
-    hook = path == project.ROOT / "optimizations" / "__init__.py"
-    return "" if own or hidden or hook else project.place_of(path)
+    return project.place_of(path) if project.under_test(path) else ""
 
 
 def is_outside(file: str | None) -> bool:
@@ -113,7 +106,7 @@ def is_outside(file: str | None) -> bool:
     not written by a compiler or by us into a folder of temporary files."""
     if not isinstance(file, str) or not file.endswith(".py"):
         return False
-    if any(word in file for word in INSTALLED):
+    if any(word in file for word in project.INSTALLED):
         return False
     path = Path(file).resolve()
     known = (*PYTHONS_OWN, project.HARNESS, project.ROOT, project.CODE, *made_folders())
@@ -155,7 +148,9 @@ def respond(engine: Engine, steps: dict, request: dict) -> dict:
     if request.get("mutant"):
         calls = request["at"][-1] // engine.stride
         name, own = request["mutant"], request["case"]
-        memory, right = (steps.setdefault(f"{own} {whose}", {}) for whose in (name, "unspoiled"))
+        memory = steps.setdefault(f"{own} {name}", {})
+        whole = case.steps == engine.stride
+        right = steps.setdefault(f"{own} unspoiled", mutants.Unspoiled(whole))
         engine, step = mutants.mutated(name, engine, case, step, calls, memory, right)
     if request.get("again"):
         tensor_files.save(Path(request["out"]), repeated(engine, case, step, state, request["at"]))

@@ -13,8 +13,8 @@ from groundspeed.tools.selftest import judged_controls
 from groundspeed.tools.timing import sanity
 from groundspeed.validation import corpus
 from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.conclusions import conclude
 from groundspeed.validation.judge.findings import CaseResult, Mutation, VariantsResult
-from groundspeed.validation.judge.judge import conclude
 from groundspeed.validation.judge.verdicts import CaseSummary, Closest, Status, Summary
 from groundspeed.validation.records.codes import Code, Coded, with_code
 from groundspeed.validation.records.errors import BrokenRecord, NotMeasured, Refused, UnknownName

@@ -12,7 +12,7 @@ from groundspeed.tools.records.measurement import Measurement
 from groundspeed.tools.records.protocols import CLOCK
 from groundspeed.tools.reporting import league
 from groundspeed.validation import machine, protocol
-from groundspeed.validation.judge import judge, verdicts
+from groundspeed.validation.judge import conclusions, verdicts
 from groundspeed.validation.judge.verdicts import Status, Summary
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.records import digests, results
@@ -213,7 +213,7 @@ def test_what_wanted_for_a_package_is_judged_again_when_it_is_there(
 ):
     monkeypatch.setitem(machine.ABLE, "cuda", (lambda: False, machine.ABLE["cuda"][1]))
     agreement = SimpleNamespace(engine=SimpleNamespace(needs=needs))
-    then, reason = judge.conclude(agreement, {})
+    then, reason = conclusions.conclude(agreement, {})
     assert then is Status.UNAVAILABLE
     given = SimpleNamespace(needs=list(needs))
     monkeypatch.setattr(

@@ -11,8 +11,8 @@ from groundspeed.tools.selftest import judged_controls
 from groundspeed.validation import machine
 from groundspeed.validation.claims import Agreement
 from groundspeed.validation.judge.case_checks import CaseChecks
+from groundspeed.validation.judge.conclusions import conclude
 from groundspeed.validation.judge.findings import CaseResult, Mutation
-from groundspeed.validation.judge.judge import conclude
 from groundspeed.validation.judge.mutation_score import Score
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.mutation import mutants
@@ -111,7 +111,9 @@ def test_a_mutant_leaves_the_state_that_it_was_given_alone(name):
     case = engine.cases[CASE]
     start = engine.initial(case)
     before = start.E.clone()
-    _, step = mutants.mutated(name, engine, case, engine.prepare(case), 1, {}, {})
+    _, step = mutants.mutated(
+        name, engine, case, engine.prepare(case), 1, {}, mutants.Unspoiled(whole=False)
+    )
     step(start)
     assert torch.equal(start.E, before) is (name != "input changed")
 

@@ -9,8 +9,8 @@ from groundspeed import project
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.claims import Agreement, described, from_description
 from groundspeed.validation.judge import verdicts
+from groundspeed.validation.judge.conclusions import conclude, continues, of_substitutes
 from groundspeed.validation.judge.findings import CaseResult, Mutation
-from groundspeed.validation.judge.judge import conclude, continues, of_substitutes
 from groundspeed.validation.judge.verdicts import Status
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import BrokenLeaf

@@ -2,20 +2,26 @@
 
 import os
 from contextlib import suppress
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from groundspeed import baselines
+from groundspeed.baselines.engine import clone
 from groundspeed.tools.selftest import judged_controls
 from groundspeed.validation import discovery
 from groundspeed.validation.judge import mutation_score
-from groundspeed.validation.mutation import mutants
+from groundspeed.validation.mutation import mutants, operators
 from groundspeed.validation.records import digests
 from groundspeed.validation.worker import forkserver
 from groundspeed.validation.worker.memo import SMALL, MemoizedCandidate
 
 ENGINE, CASE = "lattice_field_v1", "odd_2d"
+
+
+class Field(NamedTuple):
+    u: torch.Tensor
 
 
 class Counting:
@@ -77,7 +83,7 @@ def test_the_rest_of_a_candidate_is_there():
 
 
 def test_mutants_share_the_right_answers_and_not_what_they_make_of_them(state):
-    engine, made, right = baselines.load(ENGINE), [], {}
+    engine, made, right = baselines.load(ENGINE), [], mutants.Unspoiled(whole=False)
     case = engine.cases[CASE]
     frozen = engine.prepare(case)
 
@@ -96,16 +102,38 @@ def test_mutants_share_the_right_answers_and_not_what_they_make_of_them(state):
     assert not torch.equal(spoiled["constant wrong by 1e-5"].E, want.E)
 
 
+@pytest.mark.parametrize(("whole", "runs"), [(True, 1), (False, 3)])
+def test_a_large_answer_is_shared_where_one_call_is_the_whole_case(whole, runs):
+    """A program that runs for a second and leaves a field: each mutant would run it again."""
+    made, right = [], mutants.Unspoiled(whole)
+    large = Field(torch.zeros(mutants.SMALL + 1))
+    for _ in range(3):
+        after = right.answer(large, lambda given: made.append(1) or Field(given.u + 1))
+        assert torch.equal(after.u, large.u + 1)
+    assert len(made) == runs
+
+
+def test_every_kind_of_field_is_spoiled_by_the_mutant_that_writes_into_its_input():
+    """An automaton has whole numbers only; without this nothing on it could be VERIFIED."""
+    kinds = (torch.bool, torch.int64, torch.uint8, torch.float32, torch.complex128)
+    for dtype in kinds:
+        given = Field(torch.ones(3, dtype=dtype))
+        after = Field(torch.zeros(3, dtype=dtype))
+        right = operators.spoil_input(operators.Call(given, clone(given), after, 1, True))
+        assert torch.equal(right.u, after.u)
+        assert not torch.equal(given.u, torch.ones(3, dtype=dtype)), dtype
+
+
 def test_a_shared_answer_is_nobodys_to_change(state):
     """It is the next call's input, and one mutant writes into that."""
-    engine, right = baselines.load(ENGINE), {}
+    engine, right = baselines.load(ENGINE), mutants.Unspoiled(whole=False)
     case = engine.cases[CASE]
     for _ in range(2):
         for name in mutants.MUTANTS:
             step = mutants.mutated(name, engine, case, engine.prepare(case), 2, {}, right)[1]
             if name not in ("another shape", "another type"):
                 step(step(type(state)(*map(torch.clone, state))))
-    kept = right[digests.of_state(state)]
+    kept = right.answers[digests.of_state(state)]
     want = engine.prepare(case)(state)
     assert all(torch.equal(a, b) for a, b in zip(kept, want, strict=True))
 

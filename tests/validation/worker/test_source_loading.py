@@ -66,20 +66,40 @@ def test_a_changed_helper_is_compiled_into_its_unchanged_caller(leaf, imports):
     assert list(leaf.parents[1].glob(".groundspeed/compiled/**/*.nbc"))
 
 
-def test_bytecode_of_another_text_is_not_run(leaf):
-    """Of the same date and size: what an archive unpacks, or whoever wants it to seem right."""
-    module = leaf / "implementation.py"
-    module.write_text("number = 1")
+def keep_other_bytecode(module: Path, then: str, now: str) -> None:
+    """Leave bytecode of another text of the same date and size: two saves within a second, what an
+    archive unpacks, or whoever wants it to seem right."""
+    module.write_text(then)
     py_compile.compile(str(module))
     date = module.stat()
-    module.write_text("number = 2")
+    module.write_text(now)
     os.utime(module, ns=(date.st_atime_ns, date.st_mtime_ns))
+
+
+def test_bytecode_of_another_text_is_not_run(leaf):
+    keep_other_bytecode(leaf / "implementation.py", "number = 1", "number = 2")
     show = "import importlib, sys; m = importlib.import_module(sys.argv[1]); print(m.number)"
     plain = subprocess.run(
         [sys.executable, "-c", show, "implementation"], cwd=leaf, capture_output=True, text=True
     )
     assert plain.stdout.strip() == "1", "Python itself no longer takes what it kept"
     assert said(leaf, "import optimizations.leaf.implementation as m; print(m.number)") == "2"
+
+
+@pytest.mark.parametrize("place", ["code/e.py", "baselines/e.py", "e.py", "src/e.py"])
+@pytest.mark.parametrize("before", ["", "import code, baselines; "], ids=["new", "seen before"])
+def test_nor_is_it_of_the_code_around_it_that_verdicts_cover(leaf, place, before):
+    """Finders of folders that were imported from before are asked again."""
+    root = leaf.parents[1]
+    (root / "groundspeed.toml").write_text('paths = ["src"]')
+    for folder in ("code", "src"):
+        (root / folder).mkdir()
+    for package in ("code", "baselines"):
+        (root / package / "__init__.py").touch()
+    keep_other_bytecode(root / place, "number = 1", "number = 2")
+    module = place.removeprefix("src/").removesuffix(".py").replace("/", ".")
+    code = f"{before}import optimizations, importlib; m = importlib.import_module({module!r})"
+    assert said(leaf, f"{code}; print(m.number)") == "2"
 
 
 OTHERS = ("notes.ipynb", "image.png", "implementation.py.bak", "parts/table.npy", "kernel.so")
