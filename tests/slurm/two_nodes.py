@@ -1,8 +1,9 @@
 """A fleet on a real Slurm of two nodes: `make test-slurm`.
 
 Judges and times a few optimizations of a fresh clone here and then on the fleet, and compares the
-evidence file for file. A node dies in the middle of a job, a job is cancelled, the submitting verb
-is interrupted. Needs slurm-wlm and munge of the system, and minutes.
+evidence file for file; `run` does the same with all that has no evidence. A node dies in the middle
+of a job, a job is cancelled, the submitting verb is interrupted. Needs slurm-wlm and munge of the
+system, and minutes.
 """
 
 from __future__ import annotations
@@ -89,6 +90,16 @@ class Clone:
     def forget(self) -> None:
         for words in (("checkout", "-q", "reports"), ("clean", "-fdq", "reports")):
             subprocess.run(["git", "-C", self.root, *words], check=True)
+
+    def lose(self, names: list[str]) -> None:
+        """A commit in which no machine has evidence of these."""
+        self.forget()
+        for path in (self.root / "reports" / "results").glob("*/*.json"):
+            if path.stem in names:
+                path.unlink()
+        author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        words = ["git", "-C", self.root, *author, "commit", "-qam", "no evidence"]
+        subprocess.run(words, check=True)
 
     def fleet_folder(self) -> list[str]:
         folder = self.root / ".groundspeed" / "fleet"
@@ -183,6 +194,18 @@ def the_verb_is_interrupted(clone: Clone, cluster: Cluster) -> None:
     expect(clone.evidence() == before, "evidence was left by jobs that were interrupted")
 
 
+def the_main_job(clone: Clone, cluster: Cluster) -> None:
+    """`run` finds out by itself what nobody has evidence of, here as on the fleet."""
+    clone.lose(NAMES)
+    clone.run("run")
+    here = clone.evidence()
+    expect(len(here) == len(NAMES), f"evidence in {sorted(here)}, expected {len(NAMES)} files")
+    clone.forget()
+    clone.run("run", "--on", "slurm")
+    expect(not cluster.states(), "jobs are still in the queue")
+    same(here, clone.evidence())
+
+
 def main() -> int:
     absent = lacking()
     if absent:
@@ -202,6 +225,7 @@ def main() -> int:
             same(here, clone.evidence())
             the_verb_is_interrupted(clone, cluster)
             a_job_is_cancelled(clone, cluster)
+            the_main_job(clone, cluster)
         left = [" ".join(process.cmdline()) for process in cluster.left()]
         expect(not left, f"still running: {left}")
         print("test-slurm: passed")
