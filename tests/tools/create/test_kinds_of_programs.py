@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from groundspeed.baselines.foreign.program import run
+from groundspeed.baselines.foreign.sandbox import Boundaries, Program, Sandbox
+from groundspeed.tools.create.program_outputs import text_constants
 from groundspeed.tools.profiling.program import profile_target
 from groundspeed.tools.profiling.program.launch import InstrumentRuns
+from groundspeed.tools.user_program.target import resolve
 
 BODIES = """
 import random
@@ -93,6 +97,18 @@ def test_it():
         u = u + 0.001 * lap(u)
     assert np.isfinite(u).all()
 """
+LATIN = """# -*- coding: latin-1 -*-
+import numpy as np
+
+scale, unit = 0.5, "µm"
+u = scale * np.arange(4.0) + len(unit)
+
+def main():
+    pass
+
+if __name__ == "__main__":
+    main()
+"""
 NAMED = r"""# -*- coding: latin-1 -*-
 import numpy as np
 import pytest
@@ -155,7 +171,7 @@ def test_what_main_returns_is_the_answer_and_its_own_seconds_are_left_out(create
     clocks = {name for name, why in origin["left_out"].items() if "seconds of a clock" in why}
     assert clocks == {"seconds", "result_seconds", "result_times"}
     assert not {"result_u", "result_energy"} & set(origin["left_out"])
-    assert "generator" not in said
+    assert "3 fields" in said  # the energy, and the field as variable and as result
 
 
 @pytest.mark.long
@@ -210,3 +226,14 @@ def test_ids_of_any_letters_and_sources_in_an_old_encoding_are_read(create, proj
     code, said, origin = create(target, name="named_v1")
     assert code == 0, said
     assert "frozen_sources/rooted/test_named.py" in origin["files"]
+
+
+def test_a_script_in_an_old_encoding_is_run_and_read_as_it_is(project):
+    path, text = project / "latin.py", LATIN.replace("\n", "\r\n").encode("latin-1")
+    path.write_bytes(text)
+    sandbox = Sandbox(project, Program(kind="script", file="latin.py"))
+    left = run(sandbox, Boundaries({}), 0)
+    assert (left["u"].tolist(), left["unit"]) == ([2.0, 2.5, 3.0, 3.5], "µm")
+    assert resolve(str(path)).main == "main"
+    assert profile_target.parse(str(path)).kind == "script"
+    assert text_constants(text) == {"scale", "unit"}
