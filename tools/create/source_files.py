@@ -12,6 +12,7 @@ from groundspeed.tools.create.request import Request
 HARNESS = f"{Path(__file__).resolve().parents[2]}{os.sep}"
 PACKAGES = "installed packages"  # folder of their copies; no project has that name
 INSTALLED = f"{os.sep}site-packages{os.sep}"
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"  # where torch.compile puts modules that it makes in each run
 
 
 def inventory(
@@ -23,10 +24,13 @@ def inventory(
     modules = dict(sys.modules) | sandbox.modules
     loaded = {name: getattr(module, "__file__", None) for name, module in modules.items()}
     files, names, native, roots = {}, set(), set(), {}
+    compiled = os.path.join(os.environ.get(COMPILED, os.devnull), "")
     named = (sandbox.folder / file for file in (sandbox.program.file, sandbox.program.config))
     used = hook.read | {str(file) for file in (*named, *request.extra)}
     for name, file in loaded.items():
         if not file or name == "__main__" or not os.path.isabs(file):
+            continue
+        if file.startswith(compiled):
             continue
         top, full = name.split(".")[0], os.path.abspath(file)
         is_frozen = top in frozen and INSTALLED in full
