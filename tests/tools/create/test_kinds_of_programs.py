@@ -146,7 +146,7 @@ def create(repository, warm, project):
     return call
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 def test_many_plain_objects_and_a_dictionary_that_is_made_anew_are_state(create, project):
     """Sixty bodies with four numbers each, and tensors that the step returns by name."""
     (project / "bodies.py").write_text(BODIES)
@@ -159,7 +159,7 @@ def test_many_plain_objects_and_a_dictionary_that_is_made_anew_are_state(create,
     assert "not compared" not in said
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 def test_what_main_returns_is_the_answer_and_its_own_seconds_are_left_out(create, project):
     """Without the name of the function the script leaves nothing, and is told to add it."""
     (project / "run.py").write_text(MAIN)
@@ -174,7 +174,7 @@ def test_what_main_returns_is_the_answer_and_its_own_seconds_are_left_out(create
     assert "3 fields" in said  # the energy, and the field as variable and as result
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 def test_create_and_profile_find_a_package_that_is_the_project_s_own_folder(create, project):
     """It imports itself by its own name, and its test by relative imports."""
     for folder in (project, project / "inner", project / "tests"):
@@ -191,7 +191,7 @@ def test_create_and_profile_find_a_package_that_is_the_project_s_own_folder(crea
     profiled(project / "tests" / "test_heat.py")
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 def test_create_and_profile_find_what_a_test_imports_from_the_root_of_a_project(create, project):
     """Its folder of tests is no package; the package lies in the project's root."""
     (project / "pkg" / "tests").mkdir(parents=True)
@@ -218,7 +218,7 @@ def test_a_program_whose_step_is_compiled_by_torch_is_frozen(create, project, mo
     assert set(origin["files"]) == {"frozen_sources/rooted/relax.py", "start.pt"}
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 def test_ids_of_any_letters_and_sources_in_an_old_encoding_are_read(create, project):
     """Latin-1, with the line ends of Windows."""
     (project / "test_named.py").write_bytes(NAMED.replace("\n", "\r\n").encode("latin-1"))

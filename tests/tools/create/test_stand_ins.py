@@ -47,7 +47,7 @@ STAND_INS = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("what", list(STAND_INS))
 def test_a_step_that_computes_the_same_otherwise_is_verified(repository, warm, tmp_path, what):
     pytest.importorskip("numba")
