@@ -12,6 +12,7 @@ from groundspeed.tools.records.answers import Claim, Recheck
 from groundspeed.tools.records.conditions import Conditions
 from groundspeed.tools.records.measurement import SECTION, Measurement, Timing
 from groundspeed.tools.rendering.templates import PAGES, write
+from groundspeed.tools.reporting.change_points import history, of_case
 from groundspeed.validation import discovery
 from groundspeed.validation.judge.verdicts import Status, refusal_code
 from groundspeed.validation.records import digests, results
@@ -53,7 +54,7 @@ def answer(claims: list[Claim], as_json: bool) -> int:
             c.optimization,
             "HOLDS" if c.holds else "NO LONGER",
             c.case,
-            with_code(f"was {c.was}, is {c.now}", c.code),
+            with_code("; ".join([f"was {c.was}, is {c.now}", *c.change_points]), c.code),
         )
         for c in claims
     )
@@ -77,6 +78,7 @@ def keep(found: Measurement) -> None:
 def again(old: Measurement, new: Measurement | None, why: str) -> Iterator[Claim]:
     """Each claim of a record, held to today's."""
     changed = apart(old.conditions, new.conditions) if new else []
+    every = history(old.optimization, evidence.here(old.optimization))
     for case, was in old.cases.items():
         now = new.cases.get(case) if new else None
         yield Claim(
@@ -87,6 +89,7 @@ def again(old: Measurement, new: Measurement | None, why: str) -> Iterator[Claim
             now=f"{now.word} {now.wall}" if now else why or "not timed today",
             code="" if now else getattr(why, "code", Code.UNMEASURED),
             holds=bool(now) and holds(was, now, bool(changed)),
+            change_points=list(map(str, of_case(every, case, (new or old).baseline))),
             changed=changed,
         )
 

@@ -90,6 +90,7 @@ class JudgedOptimization(Part):
     status: str
     reason: str
     code: str  # of the reason; "" where it is VERIFIED
+    too_loose: str  # that its tolerance is far larger than it needs; "" if it is not
     made: str
     protocol: int
     holds: bool  # whether the status is the expected one
@@ -120,6 +121,7 @@ class Claim(Part):
     now: str
     holds: bool
     code: str = ""  # why there is no number today
+    change_points: list[str] = []  # when the number became another one, over all that is on file
     changed: list[str]  # conditions that are others now
 
 
