@@ -4,9 +4,9 @@ import os
 from statistics import mean, median
 
 from groundspeed.tools.profiling.profile_record import Metric, Profile
-from groundspeed.tools.profiling.program.nvml import driver
 from groundspeed.tools.profiling.program.profile_target import ProfileTarget
 from groundspeed.tools.profiling.tables import summed
+from groundspeed.tools.records.accelerator import driver
 
 ENOUGH = 10  # samples for an average
 PROC = "/proc/self/io of the process"

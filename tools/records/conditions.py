@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from groundspeed import project
+from groundspeed.tools.records.accelerator import AcceleratorState, accelerator_state
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import Part
@@ -68,6 +69,8 @@ class Conditions(Part):
     load_before: float
     beside: Beside | None = None  # what else the machine did, sampled before a timing
     accelerator: str = ""  # the GPU and its driver, where there is one
+    accelerator_before: AcceleratorState | None = None  # of what is timed on it
+    accelerator_after: AcceleratorState | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -108,6 +111,7 @@ def conditions(
         load_before=round(os.getloadavg()[0], 2),
         beside=beside,
         accelerator=f"{gpu}, driver {driver}" if gpu else "",
+        accelerator_before=accelerator_state() if gpu else None,
     )
 
 

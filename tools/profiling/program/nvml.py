@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-from pathlib import Path
 from time import perf_counter
-from types import ModuleType
+
+from groundspeed.tools.records.accelerator import driver
 
 EVERY_S = 0.1
 
@@ -30,19 +29,3 @@ class Graphics:
             self.next = now + EVERY_S
             busy = self.library.nvmlDeviceGetUtilizationRates(self.device).gpu
             self.samples.append((now, busy, self.library.nvmlDeviceGetMemoryInfo(self.device).used))
-
-
-def driver() -> tuple[ModuleType | None, str]:
-    """NVML, started, or the reason why it cannot be asked."""
-    if platform.system() == "Linux" and not Path("/dev/nvidiactl").exists():
-        return None, "no NVIDIA driver here (no /dev/nvidiactl)"
-    try:
-        import pynvml
-    except ImportError:
-        return None, "the GPU's library for Python is missing; pip install nvidia-ml-py"
-    try:
-        pynvml.nvmlInit()
-        pynvml.nvmlDeviceGetHandleByIndex(0)
-    except pynvml.NVMLError as error:
-        return None, f"no NVIDIA driver: {error}"
-    return pynvml, ""
