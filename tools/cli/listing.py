@@ -190,6 +190,8 @@ def about(entry: Entry, view: View) -> Iterator[str]:
     because = f", {shown.verdict.level}: {shown.verdict.because}" if shown.verdict else ""
     yield f"{entry.name}: {shown.word}{because}"
     yield with_code(f"  {shown.reason}", refusal_code(shown.status, shown.verdict))
+    if shown.too_loose:
+        yield f"  {shown.too_loose}"
     for case, timing in shown.timing.cases.items() if shown.timing else ():
         yield f"  {case}: {told(timing)}"
     for one in view.every(entry.name):

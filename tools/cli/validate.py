@@ -6,7 +6,14 @@ from groundspeed.tools import console
 from groundspeed.tools.records.answers import JudgedOptimization
 from groundspeed.tools.records.evidence import UNSETTLED, forget, judged
 from groundspeed.validation import discovery
-from groundspeed.validation.judge.verdicts import Conclusion, Status, Verdict, refusal_code
+from groundspeed.validation.judge.verdicts import (
+    Conclusion,
+    Status,
+    Summary,
+    Verdict,
+    refusal_code,
+    too_loose,
+)
 from groundspeed.validation.records.codes import with_code
 from groundspeed.validation.tiers import Coverage
 from groundspeed.validation.worker import allocator
@@ -54,6 +61,8 @@ def lines(verdict: Conclusion) -> Iterator[tuple[str, ...]]:
         word += " ✓"
     reason = with_code(verdict.reason, refusal_code(verdict.status, verdict))
     yield verdict.optimization, word, verdict.level, reason
+    if loose := too_loose(short(verdict)):
+        yield "", "", "", loose
     if not verdict.holds:
         yield "", "", "", f"claimed {verdict.expected.upper()}; {next_step(verdict)}"
 
@@ -76,4 +85,10 @@ def summary(verdict: Conclusion) -> JudgedOptimization:
     shared = {*JudgedOptimization.model_fields} & {*Conclusion.model_fields}
     code = refusal_code(verdict.status, verdict)
     own = verdict.model_dump(include=shared)
-    return JudgedOptimization(**own, holds=verdict.holds, code=code)
+    loose = too_loose(short(verdict))
+    return JudgedOptimization(**own, holds=verdict.holds, code=code, too_loose=loose)
+
+
+def short(verdict: Conclusion) -> Summary:
+    """The committed form, whether it was given now or is on file."""
+    return verdict.summary() if isinstance(verdict, Verdict) else verdict

@@ -124,6 +124,11 @@ class Evidence:
         return self.verdict is not None and self.verdict.status is not Status.UNAVAILABLE
 
     @property
+    def too_loose(self) -> str:
+        """That its tolerance is far larger than it needs, in words; "" if it is not."""
+        return verdicts.too_loose(self.verdict) if self.verdict else ""
+
+    @property
     def tightest(self) -> tuple[str, Closest] | None:
         """The case whose check used most of its tolerance, and that check."""
         cases = self.verdict.cases if self.verdict else {}

@@ -200,6 +200,23 @@ class Summary(Conclusion):
     variants: VariantsSummary | None = None
 
 
+LOOSE = 0.01  # of what is allowed: where no comparison uses more, it is far too much
+
+
+def too_loose(found: Summary) -> str:
+    """That the allowance is a hundred times what any comparison used, and what to do; "" if not."""
+    if found.status is not Status.VERIFIED or found.level == "exact" or not found.cases:
+        return ""
+    used = max(case.closest.share if case.closest else 0.0 for case in found.cases.values())
+    if used >= LOOSE:
+        return ""
+    words = f"tolerance far too loose: no comparison uses more than {used:.2g} of it"
+    if not used:
+        return f"{words}; every bit is right here: exact could be claimed"
+    budgets = any(case.budget for case in found.cases.values())
+    return f"{words}; declare a smaller budget" if budgets else words
+
+
 SECTION = "verdict"
 UNDECIDED = {status: Code[status] for status in ("STALE", "UNJUDGED", "UNAVAILABLE")}
 

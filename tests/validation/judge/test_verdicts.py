@@ -130,3 +130,30 @@ def test_a_function_that_stands_in_and_never_ran_is_refused_and_others_are_told(
     status, reason = of_substitutes({"core:lap": 3, "core:never": 0}, "12 comparisons")
     assert status is Status.REJECTED
     assert "core:never was replaced and never called in a step" in reason
+
+
+def used(share: float | None, level: str = "approximate", **budget: float) -> verdicts.Summary:
+    closest = (
+        None
+        if share is None
+        else verdicts.Closest(field="E", check="step 1", share=share, largest=share, allowed=1.0)
+    )
+    case = verdicts.CaseSummary(checks=3, closest=closest, budget=budget)
+    return verdicts.Summary.model_construct(
+        status=Status.VERIFIED, level=level, cases={"small": case}
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (used(0.5, E=1.0), ""),
+        (used(0.005, E=1.0), "no comparison uses more than 0.005 of it; declare a smaller budget"),
+        (used(0.005, "rounding"), "no comparison uses more than 0.005 of it"),
+        (used(None, "rounding"), "every bit is right here: exact could be claimed"),
+        (used(None, "exact"), ""),
+    ],
+)
+def test_a_tolerance_that_is_far_too_loose_is_named(found, words):
+    said = verdicts.too_loose(found)
+    assert said.endswith(words) if words else said == ""
