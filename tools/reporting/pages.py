@@ -177,6 +177,9 @@ def speeds(view: View) -> str:
         first=view.machines[0] if view.machines else "",
         ahead={e: targets.ahead(e, view) for e in engines},
         alternatives=every.alternatives,
+        factor=lambda found: (
+            f"{found.value:.1f}× [{found.low:.1f}, {found.high:.1f}]" if found else ""
+        ),
     )
 
 

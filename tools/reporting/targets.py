@@ -1,23 +1,30 @@
 """Performance targets and alternatives, beside the measurements on file.
 
 They stand in ``optimizations/targets.toml``: the headline case of an engine; for an engine and a
-case, by kind of implementation, a speedup over the frozen engine or a share of the machine's limit.
-Alternatives are optimizations too, judged and timed like any other; how far ours are ahead of them
-is a ratio of two ratios to the same frozen engine, with the worst of both intervals.
+case, by kind of implementation, a share of the machine's limit or a lead over the best alternative.
+Both ask something of the code alone. A speedup over the frozen engine does not: it moves with the
+allocator, the release of torch and the machine as much as with what was written.
+
+Alternatives are optimizations too, judged and timed like any other. How far ours is ahead of one
+is the ratio of the two in the same rounds of the same processes, with the interval between these.
+Where they were timed apart it is a ratio of two ratios, with the worst of both intervals.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic import BaseModel
 
 from groundspeed.tools.records.evidence import View
-from groundspeed.tools.records.measurement import Timing
+from groundspeed.tools.records.measurement import Measurement, Timing
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import read_toml
 
-Asked = dict[str, float | dict[str, float]]  # speedup by kind; under "limit" shares by kind
+Asked = dict[str, dict[str, float]]  # under "limit" shares by kind, under "lead" factors
 KINDS = ("torch", "compiled", "native")
 
 
@@ -51,9 +58,10 @@ class TargetRow:
     case: str
     kind: str
     optimization: str
-    asked: float | None
-    limit: float | None
+    limit: float | None  # share of the machine's limit that is asked
+    lead: float | None  # over the best alternative
     timing: Timing | None
+    ahead: Interval | None = None  # of that alternative, in the same rounds
     machine: str = ""  # that measured it
 
     @property
@@ -65,36 +73,73 @@ class TargetRow:
 
     @property
     def word(self) -> str:
-        """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED."""
-        if self.timing is None:
+        """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED.
+
+        Where no alternative was timed in the same rounds, a lead is not timed.
+        """
+        if self.timing is None or (self.lead is not None and self.ahead is None):
             return "NOT TIMED"
-        speed = (self.timing.cpu_high, self.timing.cpu_ratio, self.timing.cpu_low)
-        low, _, high = (1 / max(r, 1e-12) for r in speed)
         share = self.timing.share_of_limit
-        short = [self.asked is not None and high < self.asked]
-        short += [self.limit is not None and (share is None or share < self.limit)]
-        if any(short):
+        if self.limit is not None and (share is None or share < self.limit):
             return "MISSED"
-        return "REACHED" if self.asked is None or low >= self.asked else "WITHIN"
+        if self.lead is None:
+            return "REACHED"
+        if self.ahead.high < self.lead:
+            return "MISSED"
+        return "REACHED" if self.ahead.low >= self.lead else "WITHIN"
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An optimization on a case, with the measurement that holds it."""
+
+    name: str
+    case: str
+    measurement: Measurement = field(repr=False)
+
+    @property
+    def timing(self) -> Timing:
+        return self.measurement.cases[self.case]
+
+    def over(self, other: "Timed") -> Interval | None:
+        """How many times faster it is than another one, by wall clock; None where they were timed
+        against different baselines."""
+        ours, session = self.measurement, other.measurement.session
+        if ours.baseline != other.measurement.baseline:
+            return None
+        if not session or ours.session != session:
+            return self.apart_from(other.timing)
+        mine, theirs = (dict(zip(t.numbers, t.ratios, strict=False))
+                        for t in (self.timing, other.timing))  # fmt: skip
+        found = [theirs[number] / ratio for number, ratio in mine.items() if number in theirs]
+        return intervals.between(found) if len(found) > 1 else self.apart_from(other.timing)
+
+    def apart_from(self, other: Timing) -> Interval:
+        """The ratio of two ratios to the same frozen engine."""
+        mine = self.timing
+        low = 0.0 if mine.high == math.inf else other.low / mine.high
+        high = other.high / mine.low if mine.low else math.inf
+        return Interval(other.ratio / mine.ratio, low, high)
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The fastest of ours against the fastest alternative on a case."""
+    """The fastest of ours beside the alternatives on a case."""
 
     case: str
-    ours: tuple[str, Timing]
-    others: list[tuple[str, Timing]]
+    ours: Timed
+    others: list[Timed]
 
     @property
-    def by(self) -> tuple[float, float, float]:
-        """(value, low, high) of how many times faster ours is than the best of the others."""
-        ours, other = self.ours[1], min((t for _, t in self.others), key=lambda t: t.cpu_ratio)
-        return (
-            other.cpu_ratio / ours.cpu_ratio,
-            other.cpu_low / ours.cpu_high,
-            other.cpu_high / max(ours.cpu_low, 1e-12),
-        )
+    def by(self) -> Interval | None:
+        """How many times faster ours is than the best of the others."""
+        return lead(self.ours, self.others)
+
+
+def lead(ours: Timed, others: list[Timed]) -> Interval | None:
+    """Over the alternative that is closest to it in the same rounds."""
+    found = [ahead for other in others if (ahead := ours.over(other))]
+    return min(found, key=lambda ahead: ahead.value, default=None)
 
 
 @cache
@@ -112,31 +157,54 @@ def rows(target: PerformanceTarget, view: View) -> list[TargetRow]:
     """Every implementation that is named, on every case that asks something of its kind."""
     found = []
     for case, asked in target.cases.items():
-        limits = asked.get("limit", {})
         for kind, name in ((k, name) for k in KINDS for name in target.kinds.get(k, ())):
-            if kind in asked or kind in limits:
-                wanted = asked.get(kind), limits.get(kind)
-                seen = view.timing(name, case), view.of(name).machine
-                found.append(TargetRow(target.what, case, kind, name, *wanted, *seen))
+            limit, least = (asked.get(what, {}).get(kind) for what in ("limit", "lead"))
+            if limit is None and least is None:
+                continue
+            own, ahead = timed(name, case, view), None
+            if own and least is not None:
+                ahead = lead(own, alternatives(target.engine, case, view))
+            seen = (own.timing if own else None), ahead, view.of(name).machine
+            found.append(TargetRow(target.what, case, kind, name, limit, least, *seen))
     return found
+
+
+def timed(name: str, case: str, view: View) -> Timed | None:
+    """An optimization on a case, as the first machine of the view that timed it has it."""
+    found = view.of(name).timing
+    return Timed(name, case, found) if found and case in found.cases else None
+
+
+def alternatives(engine: str, case: str, view: View) -> list[Timed]:
+    """Those of an engine that were timed on a case."""
+    names = targets().alternatives.get(engine, [])
+    return [found for name in names if (found := timed(name, case, view))]
 
 
 def ahead(engine: str, view: View) -> list[Ahead]:
-    """Each case that ours and an alternative were timed on, on one kind of machine."""
-    every = targets()
-    ours = set().union(*(target.names for target in every.target if target.engine == engine))
-    others = every.alternatives.get(engine, [])
-    timed = {n: view.of(n) for n in (*sorted(ours), *others) if view.of(n).timing}
-    machines = [timed[n].machine for n in others if n in timed]
-    timings = {n: e.timing.cases for n, e in timed.items() if e.machine in machines[:1]}
+    """Each case that ours and an alternative were timed on."""
+    names = set().union(*(target.names for target in targets().target if target.engine == engine))
     found = []
-    for case in sorted({case for name in others for case in timings.get(name, ())}):
-        mine = [(n, timings[n][case]) for n in sorted(ours) if case in timings.get(n, ())]
-        beside = [(n, timings[n][case]) for n in others if case in timings.get(n, ())]
-        if mine and beside:
-            best = min(mine, key=lambda one: one[1].cpu_ratio)
-            found.append(Ahead(case, best, beside))
+    for case in manifest.manifest(engine).answers:
+        others = alternatives(engine, case, view)
+        ours = [mine for name in sorted(names) if (mine := timed(name, case, view))]
+        ours = [mine for mine in ours if lead(mine, others)] or ours
+        if ours and others:
+            best = min(ours, key=lambda one: one.timing.ratio)
+            found.append(Ahead(case, best, others))
     return found
+
+
+def rivals() -> set[str]:
+    """Optimizations of which a lead is asked, and the alternatives over which it is."""
+    asked = {
+        name
+        for target in targets().target
+        for case in target.cases.values()
+        for kind in case.get("lead", ())
+        for name in target.kinds.get(kind, ())
+    }
+    return asked.union(*targets().alternatives.values())
 
 
 def asked_of_large() -> set[str]:

@@ -7,6 +7,7 @@ import pytest
 
 from groundspeed.tools.cli import pipeline
 from groundspeed.tools.reporting import targets
+from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation import discovery
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records.base import BrokenRecord
@@ -23,7 +24,11 @@ def test_what_a_target_names_exists(target):
     for name in (name for names in target.kinds.values() for name in names):
         assert discovery.claim(name).engine.name == target.engine
     for asked in target.cases.values():
-        assert {*asked, *asked.get("limit", {})} - {"limit"} <= set(target.kinds)
+        assert asked
+        assert set(asked) <= {"limit", "lead"}
+        assert {kind for kinds in asked.values() for kind in kinds} <= set(target.kinds)
+    if any("lead" in asked for asked in target.cases.values()):
+        assert target.engine in EVERY.alternatives
 
 
 @pytest.mark.parametrize(("engine", "names"), EVERY.alternatives.items())
@@ -31,35 +36,72 @@ def test_an_alternative_is_an_optimization_of_that_engine(engine, names):
     assert {discovery.claim(name).engine.name for name in names} == {engine}
 
 
-def timing(value, low, high, share=None):
-    """By speedups, as a record has ratios."""
+def timing(*ratios, numbers=None, share=None):
+    """Medians of processes, as a record has them."""
     return SimpleNamespace(
-        cpu_ratio=1 / value, cpu_low=1 / high, cpu_high=1 / low, share_of_limit=share
+        ratios=list(ratios),
+        numbers=numbers or list(range(1, len(ratios) + 1)),
+        ratio=ratios[0] if ratios else 1.0,
+        low=min(ratios, default=1.0),
+        high=max(ratios, default=1.0),
+        share_of_limit=share,
     )
 
 
+def timed(name, one, session="a"):
+    found = SimpleNamespace(session=session, cases={"small": one}, baseline="a seal")
+    return targets.Timed(name, "small", found)
+
+
 @pytest.mark.parametrize(
-    ("asked", "limit", "found", "word"),
+    ("limit", "lead", "share", "ahead", "word"),
     [
-        (4, None, timing(5, 4.5, 5.5), "REACHED"),
-        (4, None, timing(4.1, 3.5, 4.8), "WITHIN"),
-        (4, None, timing(3, 2.5, 3.5), "MISSED"),
-        (4, 0.75, timing(5, 4.5, 5.5, 0.5), "MISSED"),
-        (4, 0.75, timing(5, 4.5, 5.5, 0.8), "REACHED"),
-        (None, 1.3, timing(5, 4.5, 5.5, 1.4), "REACHED"),
-        (None, 1.3, timing(5, 4.5, 5.5), "MISSED"),
-        (4, None, None, "NOT TIMED"),
+        (0.75, None, 0.5, None, "MISSED"),
+        (0.75, None, 0.8, None, "REACHED"),
+        (0.75, None, None, None, "MISSED"),
+        (None, 2, None, Interval(2.5, 2.1, 3.0), "REACHED"),
+        (None, 2, None, Interval(2.5, 1.9, 3.0), "WITHIN"),
+        (None, 2, None, Interval(1.5, 1.2, 1.9), "MISSED"),
+        (0.75, 2, 0.5, Interval(2.5, 2.1, 3.0), "MISSED"),
+        (0.75, 2, 0.8, None, "NOT TIMED"),
     ],
 )
-def test_the_word_is_what_the_whole_interval_says(asked, limit, found, word):
-    row = targets.TargetRow("a step", "small", "torch", "x", asked, limit, found)
+def test_the_word_is_what_the_whole_interval_says(limit, lead, share, ahead, word):
+    row = targets.TargetRow(
+        "a step", "small", "torch", "x", limit, lead, timing(share=share), ahead
+    )
     assert row.word == word
 
 
-def test_ours_is_ahead_by_the_worst_of_both_intervals():
-    best, slow = timing(2, 1.9, 2.1), timing(1, 0.9, 1.1)
-    found = targets.Ahead("small", ("x", timing(10, 9, 11)), [("a", slow), ("b", best)])
-    assert found.by == pytest.approx((5, 9 / 2.1, 11 / 1.9))
+def test_what_was_not_timed_reaches_and_misses_nothing():
+    assert targets.TargetRow("a step", "small", "torch", "x", 0.5, None, None).word == "NOT TIMED"
+
+
+def test_a_lead_is_that_of_the_same_rounds_over_the_closest_alternative():
+    """What moves both alike, as the baseline beside them, leaves the lead as it is."""
+    ours = timed("x", timing(0.1, 0.2, 0.4, numbers=[1, 2, 3]))
+    close = timed("a", timing(0.8, 0.4, 1.0, numbers=[3, 2, 4]))
+    far = timed("b", timing(0.5, 1.0, 2.0))
+    assert targets.lead(ours, [far, close]) == pytest.approx((2, 2, 2))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        timed("a", timing(0.3, 0.4), session="b"),
+        timed("a", timing(0.3, 0.4, numbers=[4, 5])),
+    ],
+    ids=["another session", "other processes"],
+)
+def test_a_lead_over_what_was_timed_apart_has_the_worst_of_both_intervals(other):
+    ours = timed("x", timing(0.1, 0.2))
+    assert ours.over(other) == pytest.approx((3, 0.3 / 0.2, 0.4 / 0.1))
+
+
+def test_what_has_another_baseline_is_not_compared():
+    other = timed("a", timing(0.3, 0.4))
+    other.measurement.baseline = "another seal"
+    assert timed("x", timing(0.1, 0.2)).over(other) is None
 
 
 def test_a_file_with_an_unknown_field_is_named(tmp_path, monkeypatch):
