@@ -10,6 +10,7 @@ from groundspeed.tools.records import evidence
 from groundspeed.tools.records.answers import Benched, RefusedNumber
 from groundspeed.tools.records.evidence import UNSETTLED
 from groundspeed.tools.records.measurement import CLAIMED, Measurement, Timing
+from groundspeed.tools.reporting import targets
 from groundspeed.validation import discovery
 from groundspeed.validation.judge import verdicts
 from groundspeed.validation.judge.verdicts import Status
@@ -17,6 +18,7 @@ from groundspeed.validation.records.codes import Code, Coded, with_code
 from groundspeed.validation.tiers import Coverage
 
 GROUP = 16  # candidates at most that share the rounds of a baseline
+PUBLISHED = {"least": CLAIMED, "most": 24, "budget_s": 0.1, "precise": 0.02}  # of a `Plan`
 STARTS_BYTES = 1 << 31  # of theirs at most; each keeps several states of that size at once
 
 
@@ -72,15 +74,18 @@ def run(
 
 def groups(due: dict[str, str], full: bool = False) -> list[list[str]]:
     """Optimizations that share rounds: of one baseline, on one device, and as many as memory has
-    room for."""
+    room for. Those that targets compare with one another come first, so that they are together."""
     alike: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(due):
+    rivals = targets.rivals()
+    for name in sorted(due, key=lambda name: (name not in rivals, name)):
         alike.setdefault((due[name], discovery.device(name)), []).append(name)
     found = []
     for (engine, _), names in sorted(alike.items()):
         room = max(1, min(GROUP, STARTS_BYTES // largest_start(engine, full)))
         count = -(-len(names) // room)
-        found += [names[k::count] for k in range(count)]
+        found += [
+            names[k * len(names) // count : (k + 1) * len(names) // count] for k in range(count)
+        ]
     return found
 
 
@@ -95,15 +100,15 @@ def largest_start(engine: str, full: bool) -> int:
     return max([1, *(sum(t.numel() * t.element_size() for t in s) for s in starts)])
 
 
-def wanted(publish: bool, processes: int | None) -> dict[str, int]:
+def wanted(publish: bool, processes: int | None) -> dict[str, float]:
     """Arguments of `tools.timing.session.Plan`; none means an everyday number."""
     if processes:
         return {"least": processes, "most": processes}
-    return {"least": CLAIMED, "most": 2 * CLAIMED} if publish else {}
+    return PUBLISHED if publish else {}
 
 
 def measure(
-    names: list[str], full: bool, dirty: bool, processes: dict[str, int]
+    names: list[str], full: bool, dirty: bool, processes: dict[str, float]
 ) -> tuple[dict[str, Measurement], dict[str, str]]:
     """Time optimizations of one baseline together, and write a record of each."""
     from groundspeed.tools.timing import session  # late: torch

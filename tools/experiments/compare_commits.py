@@ -145,7 +145,7 @@ def of_timings(name: str, case: str, a: Measurement, b: Measurement) -> Compared
     """The ratio of two ratios; half widths of independent intervals add as squares."""
     one, two = a.cases[case], b.cases[case]
     middle = math.log(two.ratio / one.ratio)
-    half = math.hypot(*(t.between_width / 2 for t in (one, two)))
+    half = math.hypot(*(Interval(t.ratio, t.low, t.high).half for t in (one, two)))
     ratio = Interval(*(math.exp(min(x, 700)) for x in (middle, middle - half, middle + half)))
     noise = max(t.least_effect for t in (one, two))
     note = "" if a.conditions.instance == b.conditions.instance else "two machines of one kind"
@@ -257,7 +257,7 @@ def fought(name: str, case: str, trees: dict[str, Path]) -> ComparedCase:
     if count == 1:
         return last
     ratio = intervals.between([row.ratio.value for row in found])
-    outcome = last.word if settled(found) else word(ratio, intervals.margin(0))
+    outcome = last.word if settled(found) else word(ratio, intervals.LEAST_EFFECT)
     return ComparedCase(name, case, outcome, ratio, last.control, f"{count} processes")
 
 

@@ -10,7 +10,7 @@ from groundspeed.tools.records.quantities import duration, spread, times
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import Part, today
 
-CLAIMED = 10  # fresh processes that a published number needs
+CLAIMED = 16  # fresh processes that a published number needs
 
 
 class Discarded(Part):
@@ -32,20 +32,23 @@ class Timing(Part):
     """One case: the ratio candidate / baseline, and everything it was computed from."""
 
     ratio: float  # wall clock; below 1 is faster
-    low: float
+    low: float  # widened by what controls and processor time leave open, where the clock does so
     high: float
     cpu_ratio: float
     cpu_low: float
     cpu_high: float
-    ratios: list[float]  # median of each process
+    ratios: list[float]  # median of each process, by wall clock
+    numbers: list[int] = []  # of these processes in their session
     within_width: float  # median width of the interval inside a process, as a log ratio
-    between_width: float  # width of the interval between processes, as a log ratio
+    between_width: float  # of that between processes, by wall clock alone
     control: float  # the baseline against itself, in the same rounds
     control_low: float
     control_high: float
+    control_off: float = 0.0  # how far it is from 1 by either clock, as a log ratio
+    order: dict[str, float | None] = {}  # what coming after the baseline in a round adds, a share
     injected: float | None  # the control with known extra work, over the baseline
     injected_truth: float | None  # what it should be; None where a step is too slow for it
-    least_effect: float  # the smallest worth naming, a share: never below what the control shows
+    least_effect: float  # the smallest worth naming, a share
     smallest_seen: float  # the smallest that this run would have named, a share
     modes: list[float]  # ratios that the processes fall into, where these are two
     word: str  # FASTER, SLOWER or INCONCLUSIVE
@@ -120,6 +123,7 @@ class Measurement(Part):
     engine: str
     level: str
     made: str = ""
+    session: str = ""  # in which it was timed; candidates of one share rounds
     code: str  # of the verdict: `Conclusion.code`
     baseline: str  # seal of its manifest
     protocol: int  # of the clock

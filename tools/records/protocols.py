@@ -33,6 +33,11 @@ CLOCK = Protocol(
             ("cpu", "cuda"),
         ),
         Change(10, "over ranks the processor time of a block is that of the busiest rank"),
+        Change(
+            11,
+            "outcomes are read off an interval that controls and processor time widen; more "
+            "processes, in rounds of balanced order",
+        ),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     project.HARNESS / "tools" / "clock.lock",

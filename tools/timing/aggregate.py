@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from statistics import fmean, median, pstdev
+from typing import NamedTuple
 
 from groundspeed.tools.records.measurement import Discarded, StepTime, Timing
 from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import Interval
 from groundspeed.tools.timing.remarks import remark
 
 CONTROL_OFF = math.log(1.10)  # a process whose controls are further off is discarded,
 CONTROL_SHARE = 1 / 20  # or further than this share of the effect beside them, as log ratios
 SHARED = ("case", "steps", "extra", "stream_bytes", "least_bytes")  # by all candidates of a row
 EACH = ("charged", "warm_up", "first_call_s", "peak_bytes")  # by contender
-RAW = (*SHARED, *EACH, "rounds", "beside")  # makes the figures
+RAW = (*SHARED, *EACH, "number", "audited", "rounds", "later", "beside")  # makes the figures
 OWN = ("baseline", "control", "injected", "stream")  # runners that are no candidates
-PRECISE = 0.02  # half an interval, as a log ratio; or a tenth of the effect, if that is more
+ORDERED = 0.02  # an effect of the order within a round that is worth naming
 
 Rounds = list[dict[str, list[float]]]
 
@@ -28,12 +30,25 @@ def part(row: dict, name: str) -> dict:
         mine = {"candidate": found[name]} if name in found else {}
         return {k: found[k] for k in OWN if k in found} | mine
 
+    rounds = [found for found in row["rounds"] if name in found]
     return {k: row[k] for k in SHARED} | {
+        "number": row.get("number", 0),
+        "audited": row.get("audited", True),
         "beside": [other for other in row["trails"] if other != name],
-        "rounds": [renamed(found) for found in row["rounds"] if name in found],
+        "rounds": [renamed(found) for found in rounds],
+        "later": {
+            who: [after_the_baseline(found, key) for found in rounds]
+            for who, key in (("candidate", name), ("control", "control"))
+        },
         **row["trails"][name],
         **{k: renamed(row[k]) for k in EACH},
     }
+
+
+def after_the_baseline(found: dict, who: str) -> int:
+    """Whether that contender came after the baseline: a round is in the order of its blocks."""
+    order = list(found)
+    return int(order.index(who) > order.index("baseline"))
 
 
 def ratios(rounds: Rounds, who: str, clock: int) -> list[float]:
@@ -93,33 +108,39 @@ class CaseSamples:
         else:
             self.kept.append(row)
 
-    def wants_more(self, least: int, most: int, retries: int) -> bool:
-        """Whether another process is due: too few, or too wide while the budget lasts."""
-        if len(self.kept) < least:
-            return len(self.kept) + len(self.off) < least + retries
-        return len(self.kept) < most and not self.precise
+    def wants_more(self, least: int, most: int, precise: float) -> bool:
+        """Whether another process is due: too few, or too wide while the budget lasts.
 
-    @property
-    def precise(self) -> bool:
+        Args:
+            precise: half an interval that is narrow enough, as a log ratio.
+        """
+        if len(self.kept) + len(self.off) >= most:
+            return False
         rounds = [row["rounds"] for row in self.kept]
-        found = intervals.between(medians(rounds, "candidate", 0))
-        return found.width / 2 <= max(PRECISE, abs(math.log(found.value)) / 10)
+        return len(rounds) < least or clocks(rounds).widened.half > precise
 
     @property
     def tampered(self) -> str:
-        """What the parent's clock says against the worker's, where it mostly does."""
+        """What the parent's clock says against the worker's, where it mostly does: among processes
+        in which contenders were audited, and those where the rounds themselves show it."""
         timers = [why.why for _, why in self.off if why.why.startswith("timer: ")]
-        if 2 * len(timers) <= len(self.kept) + len(self.off):
+        believed = [row for row in self.kept if row["audited"]]
+        believed += [r for r, why in self.off if r["audited"] and not why.why.startswith("timer: ")]
+        if len(timers) <= len(believed):
             return ""
         return (
             f"{timers[0].removeprefix('timer: ')}: the timer in its process is not to be "
             "believed; see that no code under test touches the clock"
         )
 
-    @property
-    def every(self) -> list[dict]:
-        """Those that are kept, and those that are not."""
-        return [*self.kept, *(row for row, _ in self.off)]
+    def counted(self, least: int) -> list[dict]:
+        """Those that are kept; where these are less than half of what was asked for, those with a
+        control that was off too, which widens the interval. What a timer is not to be believed
+        about counts only where there is nothing else."""
+        if 2 * len(self.kept) >= least:
+            return self.kept
+        believed = [row for row, why in self.off if not why.why.startswith("timer: ")]
+        return [*self.kept, *believed] or [row for row, _ in self.off]
 
     def raw(self, least: int) -> dict:
         """All that `timing` needs, as plain data."""
@@ -133,47 +154,76 @@ class CaseSamples:
 
     def timing(self, least: int) -> Timing:
         """What the rounds of all processes add up to."""
-        enough = len(self.kept) >= least
-        rows = self.kept if enough else self.every
+        rows = self.counted(least)
         found = summary(rows) | costs(rows)
-        if enough:
-            found["note"] = remark(found)
-        else:
-            found |= {"word": "INCONCLUSIVE", "note": (
-                f"noisy: the controls were off in {len(self.off)} of {len(rows)} processes; "
-                "wait for a quiet machine and measure again"
-            )}  # fmt: skip
-        traced = next(row["peak_bytes"] for row in self.every if row["peak_bytes"])
+        found["note"] = remark(found | {"off": sum(row not in self.kept for row in rows)})
+        every = [*self.kept, *(row for row, _ in self.off)]
+        traced = next(row["peak_bytes"] for row in every if row["peak_bytes"])
         return Timing(**found, peak_bytes=traced, discarded=[why for _, why in self.off])
+
+
+class Clocks(NamedTuple):
+    """Ratios of a candidate and of the control, by wall clock and by processor time."""
+
+    wall: Interval
+    cpu: Interval
+    control: Interval
+    control_cpu: Interval
+
+    @property
+    def widened(self) -> Interval:
+        return intervals.widened(self.wall, self.cpu, (self.control, self.control_cpu))
+
+
+def clocks(processes: list[Rounds]) -> Clocks:
+    """What the rounds of all processes say."""
+    return Clocks(*(
+        intervals.between(medians(processes, who, clock))
+        for who in ("candidate", "control")
+        for clock in (0, 1)
+    ))  # fmt: skip
 
 
 def summary(rows: list[dict]) -> dict:
     """Ratio, intervals, controls and the word."""
     processes = [row["rounds"] for row in rows]
-    wall = medians(processes, "candidate", 0)
-    ratio, cpu, noise, noise_cpu = (
-        intervals.between(medians(processes, who, clock))
-        for who in ("candidate", "control")
-        for clock in (0, 1)
-    )
-    floor = min(abs(math.log(i.value)) for i in (noise, noise_cpu))
+    found = clocks(processes)
+    ratio, wall = found.widened, medians(processes, "candidate", 0)
     inner = [intervals.within(ratios(rounds, "candidate", 0)).width for rounds in processes]
     truth, seen = known_slowdown(rows)
     names = ("ratio", "low", "high", "cpu_ratio", "cpu_low", "cpu_high")
     names += ("control", "control_low", "control_high")
-    return dict(zip(names, (*ratio, *cpu, *noise), strict=True)) | {
+    return dict(zip(names, (*ratio, *found.cpu, *found.control), strict=True)) | {
         "ratios": wall,
+        "numbers": [row.get("number", 0) for row in rows],
         "within_width": median(inner),
-        "between_width": ratio.width,
+        "between_width": found.wall.width,
+        "control_off": max(found.control.off, found.control_cpu.off),
+        "order": {who: order_effect(rows, who) for who in ("candidate", "control")},
         "injected": seen,
         "injected_truth": truth,
-        "least_effect": math.expm1(intervals.margin(floor)),
-        "smallest_seen": intervals.smallest_seen(ratio, cpu, floor),
+        "least_effect": math.expm1(intervals.LEAST_EFFECT),
+        "smallest_seen": intervals.smallest_seen(ratio),
         "modes": list(intervals.modes(wall) or ()),
-        "word": intervals.verdict(ratio, cpu, floor),
+        "word": intervals.beyond(ratio),
         "pairs": sum(map(len, processes)),
         "processes": len(rows),
     }
+
+
+def order_effect(rows: list[dict], who: str) -> float | None:
+    """How much longer it takes, as a share, in rounds in which it comes after the baseline than in
+    those in which it comes before; None where no such difference is certain, or worth naming."""
+    found = []
+    for row in rows:
+        late = row.get("later", {}).get(who, [])
+        shown = ratios(row["rounds"], who, 0)
+        parts = [[r for r, one in zip(shown, late, strict=False) if one == k] for k in (1, 0)]
+        if all(len(part) > 1 for part in parts):
+            found.append(median(parts[0]) / max(median(parts[1]), 1e-12))
+    ratio = intervals.between(found) if len(found) > 1 else None
+    certain = ratio and intervals.beyond(ratio, 0.0) != "INCONCLUSIVE" and ratio.off > ORDERED
+    return ratio.value - 1 if certain else None
 
 
 def known_slowdown(rows: list[dict]) -> tuple[float | None, float | None]:

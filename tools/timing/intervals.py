@@ -3,6 +3,8 @@
 Inside a process: the median of log(candidate / baseline) over rounds, with the exact
 order-statistic interval. Between processes: the mean of those medians with a t interval,
 because for different code the ratio moves by several percent from process to process.
+That interval is widened by what could overturn it: what identical code shows in the same
+rounds, and what the other clock says. The outcome is read off the widened interval.
 Two versions of nearly the same code are told apart in one process by the finer estimate
 over blocks (`fine`); how small a change it sees is what `groundspeed experiment` counts.
 """
@@ -11,7 +13,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from statistics import mean, median, stdev
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.special import bdtrik, stdtrit  # scipy.stats has the same, and takes half a second
@@ -32,6 +34,22 @@ class Interval(NamedTuple):
     @property
     def width(self) -> float:
         return math.log(self.high / self.low) if self.low > 0 else math.inf
+
+    @property
+    def half(self) -> float:
+        """How far its ends are from its middle, as a log ratio."""
+        return self.width / 2
+
+    @property
+    def off(self) -> float:
+        """How far its middle is from 1, as a log ratio."""
+        return abs(math.log(self.value))
+
+    def apart(self, half: float) -> Self:
+        """The same middle with ends so far from it, as a log ratio."""
+        if math.isinf(half):
+            return type(self)(self.value, 0.0, math.inf)
+        return type(self)(self.value, self.value * math.exp(-half), self.value * math.exp(half))
 
 
 def within(ratios: Sequence[float]) -> Interval:
@@ -71,25 +89,27 @@ def fine(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     return Interval(*(math.exp(float(x)) for x in ends))
 
 
-def margin(noise: float) -> float:
-    """The smallest effect worth naming, as a log ratio: never below what the control shows."""
-    return max(LEAST_EFFECT, abs(noise))
+def beside(ratio: Interval, control: Interval) -> Interval:
+    """The interval of a ratio beside that of identical code in the same rounds: no narrower than
+    that, and its ends further apart by as much as the middle of that is from 1."""
+    return ratio.apart(max(ratio.half, control.half) + control.off)
 
 
-def beyond(ratio: Interval, least: float) -> str:
+def widened(wall: Interval, cpu: Interval, controls: Sequence[Interval]) -> Interval:
+    """The wall clock's ratio, with the interval that holds what either clock leaves open.
+
+    Args:
+        controls: of the frozen engine over itself, by wall clock and by processor time.
+    """
+    both = [beside(ratio, control) for ratio, control in zip((wall, cpu), controls, strict=True)]
+    return Interval(wall.value, min(i.low for i in both), max(i.high for i in both))
+
+
+def beyond(ratio: Interval, least: float = LEAST_EFFECT) -> str:
     """FASTER or SLOWER where all of the interval is further from 1 than that log ratio."""
     if ratio.low > math.exp(least):
         return "SLOWER"
     return "FASTER" if ratio.high < math.exp(-least) else "INCONCLUSIVE"
-
-
-def verdict(wall: Interval, cpu: Interval, noise: float) -> str:
-    """FASTER, SLOWER or INCONCLUSIVE: both clocks must say so, beyond the noise.
-
-    ``noise`` is how far the control was from 1, as a log ratio.
-    """
-    word, *others = {beyond(ratio, margin(noise)) for ratio in (wall, cpu)}
-    return "INCONCLUSIVE" if others else word
 
 
 def fine_verdict(wall: Interval, cpu: Interval) -> str:
@@ -102,13 +122,9 @@ def fine_verdict(wall: Interval, cpu: Interval) -> str:
     return "INCONCLUSIVE"
 
 
-def smallest_seen(wall: Interval, cpu: Interval, noise: float) -> float:
-    """The smallest true effect, as a share, that a run with these intervals would have named.
-
-    An interval of half width h clears the margin m where the effect exceeds m + h.
-    """
-    half = max((i.width / 2 for i in (wall, cpu)), default=math.inf)
-    return math.expm1(min(margin(noise) + half, 700.0))
+def smallest_seen(ratio: Interval) -> float:
+    """The smallest true effect, as a share, that a run with this interval would have named."""
+    return math.expm1(min(LEAST_EFFECT + ratio.half, 700.0))
 
 
 def modes(values: Sequence[float]) -> tuple[float, float] | None:

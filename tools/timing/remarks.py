@@ -1,35 +1,87 @@
-"""Remarks: why a word is no stronger, in words, and what to do about it."""
+"""Remarks: why a word is no stronger or an interval wider than the processes alone make it."""
 
-AGAIN = "measure again on a quiet machine, or with --processes 10"
+import math
+
+from groundspeed.tools.records.quantities import times
+from groundspeed.tools.timing import intervals
+from groundspeed.tools.timing.intervals import LEAST_EFFECT, Interval
+
+AGAIN = "measure again on a quiet machine, or with --processes 20"
+FEW = 5  # processes at least, for an interval that says something of others
 
 
 def remark(found: dict) -> str:
-    """Why a case is INCONCLUSIVE, and what is odd about its processes.
+    """Why a case is INCONCLUSIVE, why its interval was widened, and what is odd about its rounds.
 
     Args:
-        found: ratio, low, high, cpu_ratio, cpu_low, cpu_high, word, modes; ``least_effect`` and
-            ``smallest_seen`` as shares.
+        found: ratio, low, high, between_width, cpu_ratio, cpu_low, cpu_high, control_off, word,
+            modes, order, processes; ``least_effect`` and ``smallest_seen`` as shares; ``off``, how
+            many of the processes have a control that was off.
     """
     reasons = [undecided(found)] if found["word"] == "INCONCLUSIVE" else []
-    if found["modes"]:
-        low, high = found["modes"]
-        reasons.append(f"the processes fall into two groups, at {low:.3f} and {high:.3f}")
+    reasons += filter(None, (stretched(found), grouped(found), ordered(found)))
     return "; ".join(reasons)
+
+
+def parts(found: dict) -> tuple[Interval, Interval, Interval]:
+    """The widened interval, that of the wall clock alone, and that of processor time."""
+    ratio = Interval(found["ratio"], found["low"], found["high"])
+    cpu = Interval(found["cpu_ratio"], found["cpu_low"], found["cpu_high"])
+    return ratio, ratio.apart(found["between_width"] / 2), cpu
 
 
 def undecided(found: dict) -> str:
     """What keeps the two clocks from calling it faster or slower."""
-    wall, cpu = ((found[f"{clock}low"], found[f"{clock}high"]) for clock in ("", "cpu_"))
-    least = 1 + found["least_effect"]
-    clear = [high < 1 / least or low > least for low, high in (wall, cpu)]
-    if clear == [True, False]:
-        return f"processor time ({found['cpu_ratio']:.3f}) does not confirm the wall clock; {AGAIN}"
-    if clear == [False, True]:
-        return f"the wall clock ({found['ratio']:.3f}) does not confirm processor time; {AGAIN}"
-    if all(clear):
+    ratio, wall, cpu = parts(found)
+    if found["processes"] == 1:
+        return f"one process says nothing of others; with --processes {FEW} or more it would"
+    words = [intervals.beyond(clock) for clock in (wall, cpu)]
+    if words in (["FASTER", "SLOWER"], ["SLOWER", "FASTER"]):
         return f"wall clock and processor time say the opposite; {AGAIN}"
-    if wall[0] <= 1 <= wall[1]:
+    if words[0] != words[1] and "INCONCLUSIVE" not in words[:1]:
+        return f"processor time ({times(1 / cpu.value)}x) does not confirm the wall clock; {AGAIN}"
+    if words[0] != words[1]:
+        return f"the wall clock ({times(1 / wall.value)}x) does not confirm processor time; {AGAIN}"
+    if words[0] != "INCONCLUSIVE":
+        return f"both clocks alone say {words[0]}; {AGAIN}"
+    if ratio.low <= 1 <= ratio.high:
         seen = 100 * found["smallest_seen"]
         return f"the interval holds 1: no difference, or one below {seen:.0f} %"
-    off = 100 * found["least_effect"]
-    return f"the difference is not clearly above {off:.1f} %, the least that counts here; {AGAIN}"
+    return (
+        f"the difference is not clearly above {100 * found['least_effect']:.1f} %, the least that "
+        f"counts here; {AGAIN}"
+    )
+
+
+def stretched(found: dict) -> str:
+    """What widened the interval, where that is worth naming."""
+    ratio, wall, cpu = parts(found)
+    if found["processes"] == 1 or ratio.half - wall.half <= LEAST_EFFECT / 2:
+        return ""
+    off, control = found.get("off", 0), found["control_off"]
+    if off:
+        why = f"a control was off in {off} of {found['processes']} processes"
+    elif control > LEAST_EFFECT:
+        why = f"the control is {control:.1%} off"
+    elif abs(math.log(cpu.value / wall.value)) > LEAST_EFFECT:
+        why = f"by processor time it is {times(1 / cpu.value)}x"
+    else:
+        why = "by processor time, or of identical code in the same rounds, it is wider"
+    return f"widened from [{times(1 / wall.high)}, {times(1 / wall.low)}]: {why}"
+
+
+def grouped(found: dict) -> str:
+    """That the processes differ in kind."""
+    if not found["modes"]:
+        return ""
+    low, high = (times(1 / ratio) for ratio in reversed(found["modes"]))
+    return f"the processes fall into two groups, at {low}x and {high}x"
+
+
+def ordered(found: dict) -> str:
+    """That a contender takes longer, or less long, after the baseline than before it."""
+    effect, control = (found["order"].get(who) for who in ("candidate", "control"))
+    if effect is None:
+        return ""
+    same = f"; the control, {control:+.0%}" if control is not None else "; the control does not"
+    return f"in rounds where it comes after the baseline it takes {effect:+.0%}{same}"

@@ -9,12 +9,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from random import SystemRandom
+from secrets import token_hex
 
 import torch
 
 from groundspeed import baselines
 from groundspeed.tools.console import Tell
 from groundspeed.tools.process import Died
+from groundspeed.tools.records.accelerator import accelerator_state
 from groundspeed.tools.records.conditions import Conditions, code_now, timing_conditions
 from groundspeed.tools.records.evidence import here, timed_cases
 from groundspeed.tools.records.machine_load import wait_for_quiet
@@ -34,9 +37,11 @@ from groundspeed.validation.records.codes import Code, Coded
 from groundspeed.validation.records.errors import NotMeasured
 from groundspeed.validation.worker.client import scratch_folder
 
-PROCESSES = 3  # fresh ones, for an everyday number
+PROCESSES = 5  # fresh ones, for an everyday number; with fewer rounds each than of fewer processes
+MOST = 9  # of a case whose interval is still wider than PRECISE
+PRECISE = 0.05  # half an interval, as a log ratio
+AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well
 CHECKERS = 2  # candidates whose answers are looked at at a time
-RETRIES = 2  # further processes for a case whose controls are off
 
 Known = dict[str, output_check.Replays]
 
@@ -46,8 +51,9 @@ class Plan:
     """How much measuring a number is worth: processes until precise enough, or the most."""
 
     least: int = PROCESSES
-    most: int = PROCESSES
-    budget_s: float = 0.15  # of rounds, for each contender of each case in each process
+    most: int = MOST
+    budget_s: float = 0.03  # of rounds, for each contender of each case in each process
+    precise: float = PRECISE
 
 
 EVERYDAY = Plan()
@@ -84,6 +90,8 @@ class Session:
     refused: dict[str, str]
 
     def __post_init__(self):
+        self.key, self.started = token_hex(4), 0
+        self.audited = SystemRandom().sample(range(self.plan.least), min(AUDITED, self.plan.least))
         self.rows: dict[tuple[str, str], CaseSamples] = {}
         self.frozen: Known = {}
         # of each process that had loaded its code, the pairs of the isolated baseline, by case
@@ -101,32 +109,41 @@ class Session:
         """Cases, each with the candidates that need another process."""
         plan, cases = self.plan, {}
         for (name, case), rows in self.rows.items():
-            if name not in self.refused and rows.wants_more(plan.least, plan.most, RETRIES):
+            if name not in self.refused and rows.wants_more(plan.least, plan.most, plan.precise):
                 cases.setdefault(case, []).append(name)
         return cases
 
     def run(self) -> None:
-        """Processes until nothing is wanted."""
-        number = 0
-        while cases := self.wanted():
-            self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
-            self.one_process(number, cases)
-            number += 1
+        """Processes until nothing is wanted; the isolated baseline is the same for all."""
+        if not self.verdicts:
+            return
+        number, self.isolated = 0, IsolatedBaseline(self.engine)
+        try:
+            while cases := self.wanted():
+                self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
+                self.one_process(number, cases)
+                number += 1
+        finally:
+            self.isolated.close()
 
     def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
         """One fresh process; where it dies, one for each candidate, and the guilty is refused.
 
-        What the worker leaves of a case is in memory, so it waits while that is looked at.
+        What the worker leaves of a case is in memory. While that is looked at it prepares the next
+        one, and no more.
         """
         names = sorted({name for here in cases.values() for name in here})
-        folder, left, isolated = scratch_folder(), dict(cases), IsolatedBaseline(self.engine)
+        self.started += 1
+        folder, left = scratch_folder(), dict(cases)
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
         asked |= {"cases": cases, "folder": str(folder)}
         isolated_pairs: dict[str, Pairs] = {}
         for name in names:
             self.isolated_pairs[name].append(isolated_pairs)
         try:
-            for one in timed_cases_of("groundspeed.tools.timing.worker", asked, isolated=isolated):
+            worker = "groundspeed.tools.timing.worker"
+            drawn = {"isolated": self.isolated, "audited": seed in self.audited}
+            for one in timed_cases_of(worker, asked, **drawn):
                 case = one.row["case"]
                 isolated_pairs[case] = one.isolated_pairs
                 self.keep(one)
@@ -142,12 +159,11 @@ class Session:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
                     self.one_process(seed, mine)
         finally:
-            isolated.close()
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, timed: TimedCase) -> None:
         """Each candidate's part of a case, unless it failed or was wrong."""
-        row = timed.row
+        row = timed.row | {"number": self.started}
         for name, why in row["lost"].items():
             words = f"{name}/{row['case']}: it failed while it was timed: {why}"
             self.refused[name] = Coded(words, Code.TIMED_FAILURE)
@@ -185,6 +201,7 @@ class Session:
     def found(self, before: Conditions) -> Iterator[tuple[str, Measurement]]:
         """The records of those that were not refused."""
         slowed = self.slowed
+        before = before.model_copy(update={"accelerator_after": accelerator_state()})
         for name, verdict in self.verdicts.items():
             mine = {case: rows for (who, case), rows in self.rows.items() if who == name}
             reasons = [
@@ -205,17 +222,21 @@ class Session:
     ) -> Measurement:
         """What the processes of one candidate add up to; their pairs are kept as samples."""
         seen, least = self.seen_beside(name), self.plan.least
+        device, here_now = discovery.device(name), {"machine": here(name)}
+        if device == "cpu":
+            here_now |= dict.fromkeys(("accelerator_before", "accelerator_after"))
         pairs = {c: rows.raw(least) | {"beside": seen.get(c, [])} for c, rows in mine.items()}
         return Measurement(
             optimization=name,
             engine=verdict.engine,
+            session=self.key,
             level=verdict.level,
             code=verdict.code,
             baseline=verdict.baseline,
             protocol=CLOCK.number,
             modified=CLOCK.modified(),
-            device=discovery.device(name),
-            conditions=before.model_copy(update={"machine": here(name)}),
+            device=device,
+            conditions=before.model_copy(update=here_now),
             samples=samples.keep({"optimization": name, "cases": pairs}),
             cases={case: rows.timing(least) for case, rows in mine.items()},
         )

@@ -15,7 +15,8 @@ random order, and each block is timed by wall clock and by processor time. Conte
 Prints a JSON object for each case. Before it marks at which the parent reads a clock of its own,
 and the seconds of each round, adoption and reading as soon as they are taken: code under test can
 edit none afterwards. After a round it waits for a line on standard input, which says whether the
-states are read now; so it does before a pass, whose seed is drawn only then, and after a case.
+states are read now; so it does before a pass, whose seed is drawn only then, after the rounds,
+where it hears whether contenders are audited, and after a case.
 `tools.timing.worker_client` starts these and listens; `tools.timing.session` draws the conclusions.
 """
 
@@ -77,7 +78,7 @@ def measure_case(
     lost = {}
     for name, candidate in candidates.items():
         try:
-            runners_by_name[name] = Runner(candidate, case, start)
+            runners_by_name[name] = Runner(candidate, case, start, asked=False)
         except Exception as error:  # its own loss, not that of the others
             lost[name] = discovery.raised(error, discovery.folder(name))
     compilers.forbid_giving_up()
@@ -86,7 +87,7 @@ def measure_case(
     wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))
     block_s = runners_by_name["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
-    runners_by_name["control"] = Control(baseline, case, start, cold=slow)
+    runners_by_name["control"] = Control(baseline, case, start, slow, asked=False)
     if not slow and not baseline.in_place:
         runners_by_name["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())
@@ -97,8 +98,7 @@ def measure_case(
     words = {"frozen": case_name, "steps": steps, "device": device}
     tell(words | {"rounds": [least, most]})
     rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
-    for name in ("baseline", *rounds.watched):
-        rounds.audit(name)
+    rounds.audits()
     return results_of(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
 
 

@@ -71,6 +71,7 @@ class Heard:
     """What is told of a case while it runs, seconds as they are taken, and what is drawn for it."""
 
     isolated: IsolatedBaseline | None = None
+    audited: bool = True  # whether contenders are timed alone, after the rounds
     steps: int = 0  # a block
     times: dict[str, Times] = field(default_factory=dict)
     rounds: list[dict[str, list[float]]] = field(default_factory=list)
@@ -90,9 +91,11 @@ class Heard:
         elif "read" in message:
             self.reads.append(message)
         elif "frozen" in message:
-            self.__init__(self.isolated, message["steps"])
+            self.__init__(self.isolated, self.audited, message["steps"])
             if self.isolated:
                 self.isolated.begin(message)
+        elif "audit" in message:
+            return self.audited
         elif "fresh" in message:
             return self.seed(message["fresh"])
         elif "end" in message:
@@ -116,9 +119,9 @@ class Heard:
             self.looked[-1].append(self.made)
         self.made = 0
 
-    def end(self, now: float, message: dict) -> bool | None:
-        """What the worker's timer says of the blocks since a mark, and what passed here; after a
-        round, whether states are looked at."""
+    def end(self, now: float, message: dict) -> bool:
+        """What the worker's timer says of the blocks since a mark, and what passed here; after an
+        audit, whether both agree, and after a round, whether states are looked at."""
         (who, began), took = self.mark, message["end"]
         expected = message.get("expected", 0.0)
         held = "control" if "injected" in took else ""  # the injected block holds it
@@ -128,7 +131,7 @@ class Heard:
             self.times[who] = found
         elif not expected:
             self.times[who] = Times(*map(add, self.times[who], found))
-        return None if expected else self.round_over(took)
+        return found.agree if expected else self.round_over(took)
 
     def round_over(self, took: dict[str, list[float]]) -> bool:
         """Whether states are looked at after it."""
@@ -148,7 +151,7 @@ class Heard:
         made = len(self.rounds) * steps
         shares = charges.of_case(told["length"], self.adopted, self.reads, made)
         found = [charges.with_shares(took, shares, steps, extra) for took in self.rounds]
-        drawn = {"seeds": self.seeds, "looked": self.looked}
+        drawn = {"seeds": self.seeds, "looked": self.looked, "audited": self.audited}
         pairs = self.isolated.end(self.rounds) if self.isolated else []
         return TimedCase(told | drawn | {"rounds": found, "charged": shares}, self.times, pairs)
 
@@ -158,6 +161,7 @@ def timed_cases_of(
     asked: dict,
     patience_s: float = PATIENCE_S,
     isolated: IsolatedBaseline | None = None,
+    audited: bool = True,
 ) -> Iterator[TimedCase]:
     """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at, and
     while the isolated baseline, if there is one, makes the steps of a round.
@@ -168,23 +172,24 @@ def timed_cases_of(
     with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
         if isolated:
             isolated.follow(worker.process.pid)
-        yield from follow(worker.answers, worker.tell, isolated)
+        yield from follow(worker.answers, worker.tell, isolated, audited)
 
 
 def follow(
     messages: Iterator[tuple[float, dict]],
     tell: Callable[[object], None] = lambda answer: None,
     isolated: IsolatedBaseline | None = None,
+    audited: bool = True,
 ) -> Iterator[TimedCase]:
-    """Each case where it is complete, and answers meanwhile. Who asks for the next case has done
-    with this one, and the worker is told so."""
-    heard = Heard(isolated)
+    """Each case where it is complete, and answers meanwhile. The worker prepares the next one while
+    somebody looks at this one, and waits for the rest until the next is asked for."""
+    heard = Heard(isolated, audited)
     for now, message in messages:
-        if "case" in message:
-            yield heard.case(message)
         answer = heard.hear(now, message)
         if waits(message):
             tell(answer)
+        if "case" in message:
+            yield heard.case(message)
 
 
 def waits(message: dict) -> bool:

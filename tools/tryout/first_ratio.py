@@ -6,9 +6,7 @@ further processes, the isolated baseline, memory, and the wait for a quiet machi
 
 from __future__ import annotations
 
-import math
 import shutil
-from statistics import median
 
 import torch
 
@@ -95,14 +93,14 @@ class FirstRatios:
 def of_rounds(case: str, rounds: aggregate.Rounds, noise: str = "") -> Ratio:
     """The ratio of one process, with the interval between its rounds."""
     wall, cpu = (intervals.within(aggregate.ratios(rounds, "candidate", i)) for i in (0, 1))
-    controls = [median(aggregate.ratios(rounds, "control", i)) for i in (0, 1)]
-    floor = min(abs(math.log(control)) for control in controls)
+    controls = [intervals.within(aggregate.ratios(rounds, "control", i)) for i in (0, 1)]
+    found = intervals.widened(wall, cpu, controls)
     return Ratio(
         case=case,
-        word="INCONCLUSIVE" if noise else intervals.verdict(wall, cpu, floor),
-        speedup=1 / wall.value,
-        low=1 / wall.high,
-        high=1 / wall.low,
+        word="INCONCLUSIVE" if noise else intervals.beyond(found),
+        speedup=1 / found.value,
+        low=1 / found.high,
+        high=1 / found.low,
         rounds=len(rounds),
         baseline_s=aggregate.middle([rounds], "baseline"),
         candidate_s=aggregate.middle([rounds], "candidate"),

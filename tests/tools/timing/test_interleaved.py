@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from groundspeed.baselines.engine import Case, Engine, Stage
-from groundspeed.tools.timing.interleaved import AUDIT_S, AUDITS, Rounds
+from groundspeed.tools.timing.interleaved import AUDITS, Rounds
 from groundspeed.tools.timing.runners import Control, Runner
 from groundspeed.validation import discovery
 
@@ -33,22 +33,23 @@ class Counting:
         return took, took
 
 
-def rounds(case_steps, block_steps, told, seeds):
+def rounds(case_steps, block_steps, told, seeds, agreed=True):
     runner = Counting(case_steps)
     starts = SimpleNamespace(fresh=seeds.append)
 
     def tell(words):
         if "fresh" in words:
             return words["fresh"]
-        return told.append(words)
+        told.append(words)
+        return agreed if "end" in words else None
 
     return Rounds({"baseline": runner}, [], block_steps, 0, tell, starts, {}), runner
 
 
-def audited(case_steps, block_steps):
-    """What an audit says after rounds of one pass."""
+def audited(case_steps, block_steps, agreed=True):
+    """What an audit says after rounds of one pass, which the parent agrees with or does not."""
     told, seeds = [], []
-    made, runner = rounds(case_steps, block_steps, told, seeds)
+    made, runner = rounds(case_steps, block_steps, told, seeds, agreed)
     runner.restart()
     blocks = case_steps // block_steps
     made.fastest["baseline"] = min(runner.make(block_steps)[0] for _ in range(blocks))
@@ -58,14 +59,31 @@ def audited(case_steps, block_steps):
     begun, ends = told[::2], told[1::2]
     assert begun == [{"begin": "baseline"}] * len(ends)
     assert all(end["expected"] == ends[0]["expected"] for end in ends)
-    blocks = round(ends[0]["expected"] / made.fastest["baseline"])
-    assert len(ends) == (1 if ends[0]["expected"] / blocks > AUDIT_S else AUDITS)
+    assert len(ends) == (1 if agreed else AUDITS)
     return {"end": ends[0]["end"]["baseline"][0], "expected": ends[0]["expected"]}
 
 
 def test_an_audit_is_not_charged_with_the_memory_of_a_start():
     end = audited(case_steps=20, block_steps=4)
     assert end["end"] == pytest.approx(end["expected"])
+
+
+def test_an_audit_that_the_parent_disagrees_with_is_made_again():
+    assert audited(case_steps=20, block_steps=4, agreed=False)["expected"] > 0
+
+
+def test_contenders_are_audited_where_the_parent_says_so_after_the_rounds():
+    for wanted in (True, False):
+        told = []
+        made, runner = rounds(20, 4, told, [])
+        runner.restart()
+        made.fastest["baseline"] = runner.make(4)[0]
+        plain = made.tell
+        made.tell = lambda words, plain=plain, wanted=wanted: (
+            wanted if "audit" in words else plain(words)
+        )
+        made.audits()
+        assert bool(told) is wanted
 
 
 def test_an_audit_of_one_block_a_pass_is_as_cold_as_its_rounds():

@@ -140,4 +140,5 @@ def test_the_interval_between_processes_covers_the_truth():
     ],
 )
 def test_the_word_needs_both_clocks_and_more_than_noise(wall, cpu, noise, word):
-    assert intervals.verdict(wall, cpu, noise) == word
+    control = Interval(1.0, 1.0, 1.0).apart(noise)
+    assert intervals.beyond(intervals.widened(wall, cpu, (control, control))) == word
