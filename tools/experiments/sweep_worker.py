@@ -19,7 +19,7 @@ from groundspeed.baselines.engine import Case, State
 from groundspeed.tools.experiments.sweep_sizes import case_at
 from groundspeed.tools.process import serve
 from groundspeed.tools.timing.aggregate import ratios
-from groundspeed.tools.timing.interleaved import block_length, fewest, rounds
+from groundspeed.tools.timing.interleaved import ALONE, block_length, fewest, rounds
 from groundspeed.tools.timing.intervals import within
 from groundspeed.tools.timing.runners import Runner, collect
 from groundspeed.validation import discovery
@@ -90,7 +90,7 @@ def timed(claim: Agreement, case: Case, start: State, budget_s: float) -> dict[s
     engines = {"baseline": claim.baseline, "candidate": claim.engine}
     sides = {who: Runner(engine, case, start) for who, engine in engines.items()}
     steps = block_length(sides["baseline"], claim.engine.stride)
-    limits = (fewest(sides["baseline"].once_s * steps), MOST)
+    limits = (max(ALONE, fewest(sides["baseline"].once_s * steps)), MOST)
     found = rounds(sides, steps, random.Random(0), limits, budget_s)
     clock = 0 if torch.get_num_threads() > 1 else 1
     ratio, low, high = within(ratios(found, "candidate", clock))

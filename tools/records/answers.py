@@ -90,7 +90,7 @@ class JudgedOptimization(Part):
     status: str
     reason: str
     code: str  # of the reason; "" where it is VERIFIED
-    too_loose: str  # that its tolerance is far larger than it needs; "" if it is not
+    too_loose: str = ""  # that its tolerance is far larger than it needs; "" if it is not
     made: str
     protocol: int
     holds: bool  # whether the status is the expected one

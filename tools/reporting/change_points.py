@@ -80,7 +80,7 @@ def history(name: str, on: str) -> list[Measurement]:
 
 def committed(name: str, on: str) -> Iterator[str]:
     """The file as each commit has it that changed it."""
-    place = results.path(name, on).relative_to(digests.ROOT)
+    place = results.path(name, on, digests.ROOT).relative_to(digests.ROOT)
     commits = git(digests.ROOT, "log", "--format=%H", "--", place).text.split()
     yield from (git(digests.ROOT, "show", f"{commit}:./{place}").text for commit in commits)
 
@@ -97,4 +97,4 @@ def kept(name: str) -> Iterator[str]:
 def on_file(name: str, on: str) -> Iterator[str]:
     """What is there now."""
     with suppress(FileNotFoundError):
-        yield results.path(name, on).read_text(encoding="utf-8")
+        yield results.path(name, on, digests.ROOT).read_text(encoding="utf-8")

@@ -10,19 +10,23 @@ is the ratio of the two in the same rounds of the same processes, with the inter
 Where they were timed apart it is a ratio of two ratios, with the worst of both intervals.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.measurement import Measurement, Timing
-from groundspeed.tools.timing import intervals
-from groundspeed.tools.timing.intervals import Interval
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import read_toml
+
+if TYPE_CHECKING:  # it needs scipy, and a list of what there is does not
+    from groundspeed.tools.timing.intervals import Interval
 
 Asked = dict[str, dict[str, float]]  # under "limit" shares by kind, under "lead" factors
 KINDS = ("torch", "compiled", "native")
@@ -101,9 +105,11 @@ class Timed:
     def timing(self) -> Timing:
         return self.measurement.cases[self.case]
 
-    def over(self, other: "Timed") -> Interval | None:
+    def over(self, other: Timed) -> Interval | None:
         """How many times faster it is than another one, by wall clock; None where they were timed
         against different baselines."""
+        from groundspeed.tools.timing import intervals  # late: scipy
+
         ours, session = self.measurement, other.measurement.session
         if ours.baseline != other.measurement.baseline:
             return None
@@ -116,6 +122,8 @@ class Timed:
 
     def apart_from(self, other: Timing) -> Interval:
         """The ratio of two ratios to the same frozen engine."""
+        from groundspeed.tools.timing.intervals import Interval  # late: scipy
+
         mine = self.timing
         low = 0.0 if mine.high == math.inf else other.low / mine.high
         high = other.high / mine.low if mine.low else math.inf

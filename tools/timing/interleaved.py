@@ -26,6 +26,7 @@ BLOCK_S = 2e-3  # a block is as long, where the trajectory has the steps for it
 MOST = 100  # rounds of a case
 SLOW_BLOCK_S = 0.25  # above it few rounds, and no slowdown is injected
 FEWEST = {SLOW_BLOCK_S: 3, math.inf: 2}  # rounds, where a block takes up to so many seconds
+ALONE = 5  # rounds at least, where one process has to make an interval
 AUDIT_S = 0.02  # of blocks of one contender alone, under the parent's clock
 AUDIT_BLOCKS = 100
 AUDITS = 3  # of a contender at most

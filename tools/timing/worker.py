@@ -33,6 +33,7 @@ from groundspeed.baselines.device import on_device
 from groundspeed.baselines.engine import Engine
 from groundspeed.tools.process import pipes
 from groundspeed.tools.timing.interleaved import (
+    ALONE,
     MOST,
     SLOW_BLOCK_S,
     Rounds,
@@ -59,12 +60,14 @@ def measure_case(
     folder: Path,
     fixed: tuple[int, int] | None = None,
     memory: bool = True,
+    alone: bool = False,
 ) -> dict:
     """All rounds of one case, and what the timed calls of the candidates computed.
 
     ``tell`` hands words to the parent and gives what it answers; whole states are left in
     ``folder``. ``fixed`` gives rounds and steps a block where they must not depend on the machine,
-    and ``memory`` says whether allocations are traced too, which is slow and the same every time.
+    ``memory`` says whether allocations are traced too, which is slow and the same every time, and
+    ``alone`` that no other process adds rounds.
     """
     (device,) = {device_of(candidate) for candidate in candidates.values()}
     baseline = baselines.load(next(iter(candidates.values())).name)
@@ -93,7 +96,7 @@ def measure_case(
     largest = max(start, key=lambda t: t.numel() * t.element_size())
     runners_by_name["stream"] = Stream(largest, device)
     rounds = Rounds(runners_by_name, able, steps, seed, tell, starts, before)
-    least = wanted or fewest(block_s)
+    least = wanted or max(fewest(block_s), ALONE if alone else 0)
     most = least if slow else MOST
     words = {"frozen": case_name, "steps": steps, "device": device}
     tell(words | {"rounds": [least, most]})
@@ -166,7 +169,7 @@ def main() -> None:
             raise RuntimeError(next(broken[name] for name in here))
         words = (able, case, asked["seed"], asked["budget_s"], tell, Path(asked["folder"]))
         collect()
-        found = measure_case(*words, memory=asked["memory"])
+        found = measure_case(*words, memory=asked["memory"], alone=asked.get("alone", False))
         found["lost"] |= {name: broken[name] for name in here if name in broken}
         tell(found)
 

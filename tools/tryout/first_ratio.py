@@ -55,7 +55,8 @@ class FirstRatios:
     def one_process(self, verdict: Summary, case: str) -> Ratio:
         """The ratio that one process shows."""
         folder, server = scratch_folder(), self.server
-        asked = {"seed": DRAW.getrandbits(SEED_BITS), "budget_s": BUDGET_S, "memory": False}
+        asked = {"seed": DRAW.getrandbits(SEED_BITS), "budget_s": BUDGET_S}
+        asked |= {"memory": False, "alone": True}
         asked |= {"cases": {case: [verdict.optimization]}, "folder": str(folder)}
         try:
             server.tell(asked)

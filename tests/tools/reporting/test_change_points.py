@@ -64,7 +64,6 @@ def test_a_history_is_what_git_and_this_machine_have(tmp_path, monkeypatch):
     monkeypatch.setattr(digests, "ROOT", tmp_path)
     place = tmp_path / "reports" / "results" / on / f"{name}.json"
     place.parent.mkdir(parents=True)
-    monkeypatch.setattr(results, "path", lambda name, on: place)
 
     def git(*words):
         author = ("-c", "user.name=a", "-c", "user.email=a@b")
