@@ -65,7 +65,7 @@ class TargetRow:
     limit: float | None  # share of the machine's limit that is asked
     lead: float | None  # over the best alternative
     timing: Timing | None
-    ahead: Interval | None = None  # of that alternative, in the same rounds
+    ahead: Interval | None = None  # how far it is
     machine: str = ""  # that measured it
 
     @property
@@ -77,10 +77,8 @@ class TargetRow:
 
     @property
     def word(self) -> str:
-        """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED.
-
-        Where no alternative was timed in the same rounds, a lead is not timed.
-        """
+        """REACHED by the whole interval, WITHIN it, MISSED, or NOT TIMED, as a lead is where no
+        alternative was timed."""
         if self.timing is None or (self.lead is not None and self.ahead is None):
             return "NOT TIMED"
         share = self.timing.share_of_limit
@@ -145,7 +143,7 @@ class Ahead:
 
 
 def lead(ours: Timed, others: list[Timed]) -> Interval | None:
-    """Over the alternative that is closest to it in the same rounds."""
+    """How many times faster it is than the alternative that comes closest to it."""
     found = [ahead for other in others if (ahead := ours.over(other))]
     return min(found, key=lambda ahead: ahead.value, default=None)
 

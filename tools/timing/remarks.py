@@ -66,7 +66,7 @@ def stretched(found: dict) -> str:
     elif abs(math.log(cpu.value / wall.value)) > LEAST_EFFECT:
         why = f"by processor time it is {times(1 / cpu.value)}x"
     else:
-        why = "by processor time, or of identical code in the same rounds, it is wider"
+        why = "processor time, or identical code in the same rounds, varies more"
     return f"widened from [{times(1 / wall.high)}, {times(1 / wall.low)}]: {why}"
 
 
@@ -83,5 +83,10 @@ def ordered(found: dict) -> str:
     effect, control = (found["order"].get(who) for who in ("candidate", "control"))
     if effect is None:
         return ""
-    same = f"; the control, {control:+.0%}" if control is not None else "; the control does not"
-    return f"in rounds where it comes after the baseline it takes {effect:+.0%}{same}"
+    same = f"the control takes {longer(control)}" if control is not None else "the control does not"
+    return f"in rounds where it comes after the baseline it takes {longer(effect)}; {same}"
+
+
+def longer(share: float) -> str:
+    """20 % longer, 7 % less."""
+    return f"{abs(share):.0%} {'longer' if share > 0 else 'less'}"

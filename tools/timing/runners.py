@@ -108,7 +108,7 @@ class Runner:
     case: Case
     start: State
     cold: bool = False  # not called before it is timed: of slow steps the first is like the others
-    asked: bool = True  # whether somebody asks for the time of a step; a first one is longer
+    second_call: bool = True  # before it is timed, so that `once_s` is the time of a usual step
 
     def __post_init__(self):
         device = device_of(self.engine)
@@ -123,7 +123,9 @@ class Runner:
         self.state = self.step(self.state)
         self.finish()
         self.first_call_s = self.once_s = perf_counter() - before
-        if self.asked and (self.first_call_s < SLOW_S or self.engine.needs):  # of what compiles
+        if self.second_call and (
+            self.first_call_s < SLOW_S or self.engine.needs
+        ):  # of what compiles
             self.restart()
             self.once_s = self.make(self.engine.stride)[0] / self.engine.stride
 

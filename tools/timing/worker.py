@@ -81,7 +81,7 @@ def measure_case(
     lost = {}
     for name, candidate in candidates.items():
         try:
-            runners_by_name[name] = Runner(candidate, case, start, asked=False)
+            runners_by_name[name] = Runner(candidate, case, start, second_call=False)
         except Exception as error:  # its own loss, not that of the others
             lost[name] = discovery.raised(error, discovery.folder(name))
     compilers.forbid_giving_up()
@@ -90,7 +90,7 @@ def measure_case(
     wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))
     block_s = runners_by_name["baseline"].once_s * steps
     slow = block_s > SLOW_BLOCK_S
-    runners_by_name["control"] = Control(baseline, case, start, slow, asked=False)
+    runners_by_name["control"] = Control(baseline, case, start, slow, second_call=False)
     if not slow and not baseline.in_place:
         runners_by_name["control"].extra = max(1, round(INJECTED * steps))
     largest = max(start, key=lambda t: t.numel() * t.element_size())

@@ -139,8 +139,8 @@ def test_what_the_order_within_a_round_does_is_said_beside_the_control():
     timing = gather(*[late(1.2, 1.0)] * 3).timing(least=3)
     assert timing.order["candidate"] == pytest.approx(0.2, abs=0.01)
     assert timing.order["control"] is None
-    assert "after the baseline it takes +20%; the control does not" in timing.note
-    assert "the control, +10%" in gather(*[late(1.2, 1.1)] * 3).timing(least=3).note
+    assert "after the baseline it takes 20% longer; the control does not" in timing.note
+    assert "the control takes 10% longer" in gather(*[late(1.2, 1.1)] * 3).timing(least=3).note
     assert "after the baseline" not in gather(*[late(1.005, 1.0)] * 3).timing(least=3).note
 
 
