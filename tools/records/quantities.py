@@ -34,8 +34,8 @@ def size(count: float) -> str:
     """1.5 MiB."""
     for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
         if abs(count) >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.3g} B"
+            return f"{digits(count / 2**power)} {unit}"
+    return f"{digits(count)} B"
 
 
 def reduction(peak_bytes: dict[str, int]) -> str:
