@@ -112,8 +112,9 @@ class League:
 
     @property
     def compared(self) -> dict[str, Timing]:
-        """Numbers on the headline case, by name."""
-        return {entry.name: entry.timing for entry in self.timed if not entry.elsewhere}
+        """Numbers on the headline case, by name, which says where one is of other physics."""
+        rows = [entry for entry in self.timed if not entry.elsewhere]
+        return {e.name + (", other physics" if e.other_physics else ""): e.timing for e in rows}
 
     @property
     def untimed(self) -> list[Entry]:

@@ -103,7 +103,7 @@ def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     for i, row in enumerate(streams):
         end = min(reach[1], peak["float32"] / row.best)
         axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)
-        x = min(reach[0] * 4 * 20 ** (i // 2), end / 3)  # neighbours on either side
+        x = reach[0] * (end / reach[0]) ** (0.4 if i % 2 else 0.65)  # neighbours on either side
         side, shift = ("right", (-3, 4)) if i % 2 == 0 else ("left", (4, -9))
         axes.annotate(f"{row.level} {row.best:.0f} GB/s", (x, row.best * x), shift, ha=side,
                       fontsize=7, textcoords="offset points")  # fmt: skip

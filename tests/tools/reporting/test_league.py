@@ -69,12 +69,13 @@ def test_without_a_declaration_the_case_is_the_one_that_compares_most(view, monk
 def test_one_that_was_not_timed_on_it_is_listed_under_its_own_case(view, monkeypatch, capsys):
     declare(monkeypatch, {ENGINE: "big"})
     every = [found("a", {"big": timing(0.5)}), found("b", {"x": timing(0.5), "y": timing(0.5, 2)})]
+    every.append(found("c", {"big": timing(0.1)}, level="approximate"))
     own = one(ENGINE, every, view)
-    assert [(e.case, e.elsewhere) for e in own.entries] == [("big", ""), ("y", "y")]
-    assert list(own.compared) == ["a"]
+    assert [(e.case, e.elsewhere) for e in own.entries] == [("big", ""), ("y", "y"), ("big", "")]
+    assert list(own.compared) == ["a", "c, other physics"]
     listing.show_league(own, 100)
     shown = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in shown] == ["big:", "verdict", "a", "y:", "b"]
+    assert [line.split()[0] for line in shown] == ["big:", "verdict", "a", "y:", "b", "big:", "c"]
     assert all("of the baseline on this" in line for line in shown if line.startswith("  y"))
 
 

@@ -211,6 +211,11 @@ def test_the_chart_shows_filters_and_opens_pages(page, league):
     assert chart.get_attribute("data-rows") == str(len(league.timed))
     points = chart.locator(".mark-symbol.role-mark path")
     assert points.count() == len(league.timed)
+    labels = chart.locator(".role-axis-label text").all_inner_texts()
+    others = {"other physics": 0, "amd-": 0, "intel-": 0}
+    counted = {words: sum(words in label for label in labels) for words in others}
+    assert counted["other physics"] == sum(entry.other_physics for entry in league.timed)
+    assert counted["amd-"] + counted["intel-"] < len(league.timed) / 2  # those that are not usual
     filters.get_by_label("outcome", exact=True).select_option("faster")
     faster = sum(entry.timing.word == "FASTER" for entry in league.timed)
     sync_api.expect(points).to_have_count(faster)
