@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jinja2
 
-from groundspeed.tools.records.quantities import duration, reduction, size, times
+from groundspeed.tools.records.quantities import duration, percent, reduction, size, times
 from groundspeed.validation.records.atomic import write_atomic
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
@@ -36,7 +36,7 @@ def code(text: str) -> str:
 
 PAGES.filters |= {
     "cell": cell, "code": code, "size": size, "duration": duration, "reduction": reduction,
-    "times": times, "sentence": sentence,
+    "times": times, "percent": percent, "sentence": sentence,
 }  # fmt: skip
 
 

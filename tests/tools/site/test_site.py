@@ -211,11 +211,6 @@ def test_the_chart_shows_filters_and_opens_pages(page, league):
     assert chart.get_attribute("data-rows") == str(len(league.timed))
     points = chart.locator(".mark-symbol.role-mark path")
     assert points.count() == len(league.timed)
-    labels = chart.locator(".role-axis-label text").all_inner_texts()
-    others = {"other physics": 0, "amd-": 0, "intel-": 0}
-    counted = {words: sum(words in label for label in labels) for words in others}
-    assert counted["other physics"] == sum(entry.other_physics for entry in league.timed)
-    assert counted["amd-"] + counted["intel-"] < len(league.timed) / 2  # those that are not usual
     filters.get_by_label("outcome", exact=True).select_option("faster")
     faster = sum(entry.timing.word == "FASTER" for entry in league.timed)
     sync_api.expect(points).to_have_count(faster)
@@ -233,6 +228,21 @@ def test_the_chart_shows_filters_and_opens_pages(page, league):
     named = re.search(r"optimization:?\s+(\w+)", told)[1]
     point.click()
     page.wait_for_url(f"**/optimizations/{named}/report.html")
+
+
+@at_a_desk
+def test_lines_of_the_chart_say_what_sets_them_apart(page, league):
+    page.locator("#chart svg").wait_for()
+    axis = page.locator("#chart .role-axis-label text").all_text_contents()
+    labels = [label for label in axis if "×" not in label]
+    assert len(labels) == len(league.timed)
+    other = [label for label in labels if "other physics" in label]
+    assert len(other) == sum(entry.other_physics for entry in league.timed)
+    machines = [entry.evidence.machine for entry in league.timed]
+    usual = max(machines, key=machines.count)
+    assert not [label for label in labels if usual in label]  # said above, for all of them
+    elsewhere = [label for label in labels if any(m in label for m in {*machines})]
+    assert len(elsewhere) == len(machines) - machines.count(usual)
 
 
 @at_a_desk
