@@ -8,7 +8,7 @@ from groundspeed.tools.records import evidence
 from groundspeed.tools.records.answers import ListedEngine, ListedOptimization
 from groundspeed.tools.records.evidence import UNSETTLED, View, judged, measured
 from groundspeed.tools.records.measurement import Timing
-from groundspeed.tools.records.quantities import duration, reduction, size
+from groundspeed.tools.records.quantities import duration, reduction
 from groundspeed.tools.reporting.league import Entry, League, leagues
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.golden.manifest import check_sources, manifest
@@ -215,11 +215,4 @@ def about(entry: Entry, view: View) -> Iterator[str]:
 
 def told(t: Timing) -> str:
     """The number of a case with its story, in a line."""
-    steps = [t.step_time(who) for who in ("baseline", "candidate")]
-    memory = ""
-    if t.peak_bytes:
-        before, after = (size(t.peak_bytes[who]) for who in ("baseline", "candidate"))
-        memory = f"; memory of a call {before} -> {after} ({reduction(t.peak_bytes)})"
-    note = f"; {t.note}" if t.note else ""
-    pairs = f"{t.pairs} pairs in {t.processes} processes"
-    return f"{t.wall} {t.word}; a step {steps[0]} -> {steps[1]}, {pairs}{memory}{note}"
+    return f"{t.wall} {t.word}; {t.story}" + (f"; {t.why}" if t.why else "")
