@@ -95,7 +95,12 @@ class Entry:
         if self.evidence.status is not Status.REJECTED or not tightest or tightest[1].share <= 1:
             return None
         case, check = tightest
-        return case, f"{check.field} off by {check.largest:.2g}, allowed {check.allowed:.2g}"
+        return case, f"{check.field} off by {rough(check.largest)}, allowed {rough(check.allowed)}"
+
+
+def rough(value: float) -> str:
+    """Two digits; of large values all before the point."""
+    return f"{value:.0f}" if 100 <= value < 1e6 else f"{value:.2g}"
 
 
 @dataclass(frozen=True)

@@ -81,18 +81,18 @@ def test_one_that_was_not_timed_on_it_is_listed_under_its_own_case(view, monkeyp
 
 def test_why_there_is_no_number_is_said_in_a_few_words(view, monkeypatch):
     declare(monkeypatch, {})
-    closest = SimpleNamespace(share=4.0, field="E", largest=0.0021, allowed=1.5e-15)
+    closest = SimpleNamespace(share=4.0, field="E", largest=213.0, allowed=1.5e-15)
     wrong = found("wrong", status=Status.REJECTED)
     wrong.verdict.cases["odd"] = SimpleNamespace(closest=closest)
     old = found("old", status=Status.STALE, reason="was VERIFIED on 2026-01-01; torch changed")
     own = one(ENGINE, [wrong, found("untimed"), old], view)
     assert {e.name: e.short for e in own.entries} == {
-        "wrong": "E off by 0.0021, allowed 1.5e-15",
+        "wrong": "E off by 213, allowed 1.5e-15",
         "untimed": "not timed",
         "old": "was VERIFIED on 2026-01-01",
     }
     reasons = {e.name: e.reason for e in own.entries}
-    assert reasons["wrong"] == "odd: E off by 0.0021, allowed 1.5e-15"
+    assert reasons["wrong"] == "odd: E off by 213, allowed 1.5e-15"
     assert reasons["old"].endswith("torch changed")
 
 
