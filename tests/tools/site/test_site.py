@@ -234,7 +234,7 @@ def test_the_chart_shows_filters_and_opens_pages(page, league):
 def test_lines_of_the_chart_say_what_sets_them_apart(page, league):
     page.locator("#chart svg").wait_for()
     axis = page.locator("#chart .role-axis-label text").all_text_contents()
-    labels = [label for label in axis if "×" not in label]
+    labels = [label for label in axis if label and "×" not in label]
     assert len(labels) == len(league.timed)
     other = [label for label in labels if "other physics" in label]
     assert len(other) == sum(entry.other_physics for entry in league.timed)
