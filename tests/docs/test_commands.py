@@ -104,8 +104,8 @@ def tutorial(tmp_path_factory, terminal) -> Project:
 @pytest.mark.exhaustive
 def test_the_tutorial_ends_with_a_judged_and_timed_optimization(tutorial):
     report = (tutorial.folder / "optimizations/plate_whole/report.md").read_text()
-    assert "**VERIFIED** (as claimed), level *exact*" in report
-    assert "## Performance results\nOn " in report
+    assert "**VERIFIED** (as claimed). Agreement: *exact*" in report
+    assert "## Performance results\nMeasured on " in report
     rejected = (tutorial.folder / "optimizations/plate_roll/report.md").read_text()
     assert "**REJECTED**" in rejected
 

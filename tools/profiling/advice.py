@@ -5,7 +5,7 @@ doi:10.1145/1465482.1465560): a part that takes the share p of the run, made fre
 whole 1/(1 − p) times as fast.
 """
 
-from groundspeed.tools.profiling.profile_record import Advice, HotLine, Profile, Repeat
+from groundspeed.tools.profiling.profile_record import Advice, HotLine, Place, Profile, Repeat
 from groundspeed.tools.records.quantities import duration, size
 
 IN_PLACE = "Memory: in-place operations, memory pooling"
@@ -32,10 +32,19 @@ def of(profile: Profile) -> list[Advice]:
     return sorted(found, key=lambda f: -(f.share or 0))
 
 
-def made(kind: str, title: str, text: str, category: str, share: float | None) -> Advice:
+def made(
+    kind: str, title: str, text: str, category: str, share: float | None, gain: str = ""
+) -> Advice:
     return Advice(
-        kind=kind, title=title, text=text, category=category, share=share, amdahl=amdahl(share)
-    )
+        kind=kind, title=title, text=text, category=category, share=share, amdahl=amdahl(share),
+        gain=gain,
+    )  # fmt: skip
+
+
+def number(count: float, one: str, more: str) -> str:
+    """1 operation, 2,000 operations, 0.33 operations."""
+    text = f"{count:,.0f}" if count >= 1 else f"{count:.2g}"
+    return f"{text} {one if text == '1' else more}"
 
 
 def hot(line: HotLine, profile: Profile) -> Advice:
@@ -53,13 +62,13 @@ def reason(line: HotLine, profile: Profile) -> tuple[str, str]:
         return "Most of that is waiting.", WRITES
     if line.bound == "launches":
         text = (
-            f"It starts {line.launches:,.0f} operations a step, each on "
+            f"It starts {operations(line)} a step, each on "
             f"{size(line.bytes / line.launches)}. Starting one costs more than what it computes."
         )
         return text, VECTORS
     if line.bound == "bandwidth":
         text = (
-            f"It moves {size(line.bytes)} a step in {line.launches:,.0f} operations, at "
+            f"It moves {size(line.bytes)} a step in {operations(line)}, at "
             f"{percent(line.ceiling)}, and makes {size(line.allocated)} of new arrays."
         )
         return text, IN_PLACE
@@ -70,6 +79,10 @@ def reason(line: HotLine, profile: Profile) -> tuple[str, str]:
     if line.in_loop:
         return "It stands in a loop.", VECTORS
     return "No operation of torch was seen there, so what limits it is not known.", ALGORITHM
+
+
+def operations(line: HotLine) -> str:
+    return number(line.launches, "operation", "operations")
 
 
 def scattered(profile: Profile) -> list[Advice]:
@@ -117,16 +130,19 @@ def worth_keeping(profile: Profile) -> list[Repeat]:
 
 
 def allocating(profile: Profile) -> list[Advice]:
-    """The lines that hold most memory at the peak; without a bound, as less memory is no time."""
+    """The lines that hold most memory at the peak: what they cost is memory, not time."""
     peak = profile.metrics["heap_peak"].value or sum(p.bytes for p in profile.heap)
     large = [p for p in profile.heap if peak and p.bytes >= 0.2 * peak and p.bytes >= 2**20]
     return [
         made(
             "memory allocations",
             f"{p.where} holds {p.bytes / peak:.0%} of the memory at the peak",
-            f"`{p.source}` holds {size(p.bytes)} of {size(peak)}, in {p.count:.0f} pieces.",
+            f"`{p.source}` holds {size(p.bytes)} of {size(peak)}, in "
+            f"{number(p.count, 'piece', 'pieces')}.",
             IN_PLACE,
             None,
+            f"This costs memory, not time: without it the peak would be "
+            f"{1 - p.bytes / peak:.0%} of what it is, at best.",
         )
         for p in large[:3]
     ]
@@ -168,17 +184,37 @@ def started(profile: Profile) -> list[Advice]:
 
 def crossing(profile: Profile) -> list[Advice]:
     """Between CPU and GPU."""
+    read = ("read of a single number", "reads of single numbers")
+    moved = ("transfer between devices", "transfers between devices")
     kinds = (
-        ("synchronisation points", profile.syncs, "reads of single numbers", "makes a GPU wait"),
-        ("CPU-GPU transfers", profile.transfers, "transfers between devices", "takes a trip"),
+        ("synchronisation points", profile.syncs, read, "On a GPU each makes the host wait"),
+        ("CPU-GPU transfers", profile.transfers, moved, "Each takes a trip"),
     )
     found = []
     for kind, places, what, why in kinds:
         if places:
             where = ", ".join(f"{p.where} ({p.what})" for p in places[:4])
-            title = f"{sum(p.count for p in places):,.0f} {what} a step"
-            found.append(made(kind, title, f"Each {why}. Most are at {where}.", PIPELINE, None))
+            title = f"{number(sum(p.count for p in places), *what)} a step"
+            text = f"{why}. Most are at {where}."
+            found.append(made(kind, title, text, PIPELINE, None, of_their_lines(places, profile)))
     return found
+
+
+def of_their_lines(places: list[Place], profile: Profile) -> str:
+    """The most that can be gained at these places: all time of their lines.
+
+    They are sorted by no share: what else their lines do is in it.
+    """
+    if not profile.lines:
+        return "How much time that takes is not known: too few samples were taken."
+    where = {place.where for place in places}
+    share = sum(line.share for line in profile.lines if line.where in where)
+    if not share:
+        return "It takes next to no time here: no sample fell on these lines."
+    return (
+        f"These lines take {share:.1%} of the run, with all that they compute: if they took no "
+        f"time, the run would be {amdahl(share):.2f}× as fast at most."
+    )
 
 
 def notes(profile: Profile, opaque: str) -> list[str]:

@@ -116,12 +116,13 @@ class Advice(Part):
     category: str
     share: float | None
     amdahl: float | None  # speedup at most, if that share vanished
+    gain: str = ""  # where there is no such share: what it can bring
 
     @property
     def bound(self) -> str:
-        """The most that it can bring, in words; empty where that is not known."""
+        """The most that it can bring, or why no bound is known."""
         if self.amdahl is None:
-            return ""
+            return self.gain
         most = f"{self.amdahl:.2f}" if self.amdahl < 1000 else "over 1000"
         return f"If this took no time, the run would be {most}× as fast at most."
 

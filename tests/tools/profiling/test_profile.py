@@ -33,7 +33,14 @@ from groundspeed.tools.profiling.instruments.repeated_calls import Calls
 from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedOperators
 from groundspeed.tools.profiling.instruments.torch_trace import union
 from groundspeed.tools.profiling.instruments.value_hash import Unknown, of_array, update
-from groundspeed.tools.profiling.profile_record import HotLine, Profile, Repeat, folder
+from groundspeed.tools.profiling.profile_record import (
+    HotLine,
+    Metric,
+    Place,
+    Profile,
+    Repeat,
+    folder,
+)
 from groundspeed.tools.profiling.program import profile_target, stacks, workload
 from groundspeed.tools.profiling.program.launch import (
     InstrumentRuns,
@@ -333,6 +340,36 @@ def test_repeated_work_is_a_finding_where_keeping_the_result_saves_three_percent
     again = Repeat(**row, repeated=2, bytes=8, share=share)
     profile = recorded(repeated=[again])
     assert len(advice.again(profile)) == len(advice.worth_keeping(profile)) == said
+
+
+def test_memory_held_says_what_it_costs_instead_of_a_speedup():
+    held = Place(file="a.py", line=1, source="x = y", count=1, bytes=6 * 2**20)
+    peak = {"heap_peak": Metric(value=8 * 2**20, unit="B")}
+    (found,) = advice.allocating(recorded(heap=[held]).model_copy(update={"metrics": peak}))
+    assert found.text == "`x = y` holds 6 MiB of 8 MiB, in 1 piece."
+    assert found.bound == (
+        "This costs memory, not time: without it the peak would be 25% of what it is, at best."
+    )
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({}, "not known: too few samples"),
+        ({9: 0.5}, "no sample fell on these lines"),
+        ({1: 0.15, 2: 0.05, 9: 0.5}, "20.0% of the run, with all that they compute: if they took "
+         "no time, the run would be 1.25× as fast at most."),
+    ],
+)  # fmt: skip
+def test_reads_of_single_numbers_gain_at_most_the_time_of_their_lines(shares, said):
+    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.1}
+    lines = [HotLine(line=n, share=share, seconds=0.1, **told) for n, share in shares.items()]
+    places = [Place(file="a.py", line=n, source="", count=0.5, what="item") for n in (1, 2, 2)]
+    (found,) = advice.crossing(recorded(lines=lines, syncs=places))
+    assert found.title == "2 reads of single numbers a step"
+    assert said in found.bound
+    (one,) = advice.crossing(recorded(lines=lines, syncs=places[:2]))
+    assert one.title == "1 read of a single number a step"
 
 
 def test_a_page_starts_with_the_three_findings_that_can_gain_most():
