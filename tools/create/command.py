@@ -142,7 +142,8 @@ def show(request: Request, recording: Recording, findings: Findings, as_json: bo
         ))  # fmt: skip
         return
     kind = f"step {request.step}" if request.step else "whole run"
-    words = f"{len(recording.files)} files, {len(recording.fields)} fields, {kind}"
+    files, fields = len(recording.files), len(recording.fields)
+    words = f"{files} file{'s' * (files != 1)}, {fields} field{'s' * (fields != 1)}, {kind}"
     console.line(request.name, "FROZEN", "", f"{words}; next: {following}")
     for line in limits(recording, findings):
         console.line("", "", "", line)

@@ -52,4 +52,6 @@ def reduction(peak_bytes: dict[str, int]) -> str:
     percent = 100 * (after - before) / before
     if round(percent) == 0:
         return "same"
+    if after and percent <= -99.5:
+        return f"−{min(99.9, -percent):.1f} %"  # a little is left
     return f"−{-percent:.0f} %" if percent < 0 else f"+{percent:.0f} %"

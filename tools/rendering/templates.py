@@ -1,5 +1,6 @@
 """Loads and fills page templates."""
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -29,6 +30,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def plain(reason: str) -> str:
+    """The reason of a verdict: one case is no cases, and a command is code."""
+    reason = re.sub(r"\b1 cases\b", "1 case", reason)
+    return re.sub(r": (groundspeed check \w+)$", r"; `\1` lists them", reason)
+
+
 def code(text: str) -> str:
     """Source inside a cell of a table."""
     return cell(text).replace("`", "'")
@@ -36,7 +43,7 @@ def code(text: str) -> str:
 
 PAGES.filters |= {
     "cell": cell, "code": code, "size": size, "duration": duration, "reduction": reduction,
-    "times": times, "percent": percent, "sentence": sentence,
+    "times": times, "percent": percent, "sentence": sentence, "plain": plain,
 }  # fmt: skip
 
 

@@ -21,7 +21,6 @@ from groundspeed.tools.reporting import guides, machines, promises, proposals, t
 from groundspeed.tools.reporting.league import leagues
 from groundspeed.tools.selftest import selftest_record
 from groundspeed.validation import discovery
-from groundspeed.validation.claims import LEVELS
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import Sealed
@@ -36,6 +35,11 @@ ABOUT = {  # pages that the index leads to, and what they say
     "selftest.md": "The judge's self-test",
     "experiment.md": "How often the clock is wrong",
     "scale.md": "What many claims and machines would take",
+}
+AGREEMENT = {  # levels of claims, as a reader of pages needs them
+    "exact": "the same bits, on one device and thread count",
+    "rounding": "differences no larger than those that rounding makes in the baseline itself",
+    "approximate": "other physics within a declared error, which is no speedup of the baseline",
 }
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -118,7 +122,7 @@ def reports(view: View, root: Path) -> Iterator[Path]:
             left_out=[case for case in known if case not in verdict.cases],
             slow=[case for case, t in timed if t.word == "SLOWER"],
             unsure=[case for case, t in timed if t.word == "INCONCLUSIVE"],
-            levels=LEVELS,
+            levels=AGREEMENT,
             inf=math.inf,
         )
         yield write(path, with_block(text, block))

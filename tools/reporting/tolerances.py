@@ -6,12 +6,18 @@ from groundspeed.validation import discovery
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.judge.verdicts import Summary
 
+PLAIN = {  # words of verdicts, for a reader of pages
+    "sealed own error": "baseline's own error",
+    "one-ulp starts": "runs that start one unit in the last place away",
+}
+
 
 def page(view: View) -> str:
     """The text of reports/tolerances.md, from the verdicts on file."""
     judged = [best for name in discovery.names() if (best := view.of(name)).verdict]
     page = PAGES.get_template("tolerances.md")
-    return page.render(judged=judged, manifest=manifest.manifest, allowance=allowance)
+    first = view.machines[0] if view.machines else ""
+    return page.render(judged=judged, first=first, manifest=manifest.manifest, allowance=allowance)
 
 
 def allowance(verdict: Summary) -> str:
@@ -20,6 +26,7 @@ def allowance(verdict: Summary) -> str:
         return "none: every bit"
     origins = {origin for case in verdict.cases.values() for origin in case.origins}
     budgets = any(case.budget for case in verdict.cases.values())
-    origins = {origin.replace("sealed own error", "baseline's own error") for origin in origins}
+    for ours, plain in PLAIN.items():
+        origins = {origin.replace(ours, plain) for origin in origins}
     words = [*sorted(origins), *(["declared budget"] if budgets else [])]
     return "; ".join(words) or "none was needed: every bit"

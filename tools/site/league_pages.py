@@ -10,6 +10,7 @@ from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.reporting import proposals
 from groundspeed.tools.reporting.league import Entry, League
+from groundspeed.tools.reporting.pages import AGREEMENT
 from groundspeed.tools.site.site_content import Content
 from groundspeed.validation import discovery
 
@@ -32,6 +33,7 @@ def home(found: list[League], view: View) -> str:
         largest=max(found, key=lambda league: len(league.timed), default=None),
         statuses=counted(entry.evidence.status.value for entry in entries),
         meanings=MEANINGS,
+        agreement=AGREEMENT,
         outcomes=counted(entry.timing.word.lower() for entry in entries if entry.timing),
         first=view.machines[0] if view.machines else "",
     )

@@ -20,7 +20,15 @@ def test_a_spread_is_in_the_unit_of_its_mean():
 
 @pytest.mark.parametrize(
     ("before", "after", "text"),
-    [(100, 63, "−37 %"), (100, 150, "+50 %"), (1000, 1001, "same"), (0, 0, ""), (0, 5, "new")],
+    [
+        (100, 63, "−37 %"),
+        (10**7, 592, "−99.9 %"),
+        (9, 0, "−100 %"),
+        (100, 150, "+50 %"),
+        (1000, 1001, "same"),
+        (0, 0, ""),
+        (0, 5, "new"),
+    ],
 )
 def test_a_change_of_memory_has_its_sign(before, after, text):
     assert quantities.reduction({"baseline": before, "candidate": after}) == text

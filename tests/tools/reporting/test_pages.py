@@ -9,6 +9,7 @@ import pytest
 
 from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
+from groundspeed.tools.rendering import templates
 from groundspeed.tools.reporting import pages as reporting_pages
 from groundspeed.validation import machine
 from groundspeed.validation.records import digests, results
@@ -52,7 +53,7 @@ SPREAD = r"[\d.]+ ± " + NUMBER
 SIZE = r"[\d.]+ (?:GiB|MiB|KiB|B)"
 FIELDS = re.compile(  # outcome, speedup, interval, both times, n, memory, first call
     rf"(?:FASTER|SLOWER|INCONCLUSIVE) \| [\d.]+× \| [\d.]+ to (?:[\d.]+|∞) "
-    rf"\| {SPREAD} \| {SPREAD} \| \d+ \| {SIZE} → {SIZE} \((?:[−+]\d+ %|same|new|none)\) "
+    rf"\| {SPREAD} \| {SPREAD} \| \d+ \| {SIZE} → {SIZE} \((?:[−+][\d.]+ %|same|new|none)\) "
     rf"\| {NUMBER} \|"
 )
 NONE = ("Verified, not timed. Run: ", "Not timed: a speed counts only", "Not shown: a speed needs")
@@ -107,3 +108,17 @@ def test_the_repository_stays_small():
 def test_every_file_of_evidence_is_whole():
     for on, name in results.files():
         results.read(name, on)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("21 comparisons on 1 cases, 3 of 3 mutants killed",
+         "21 comparisons on 1 case, 3 of 3 mutants killed"),
+        ("5 comparisons on 11 cases", "5 comparisons on 11 cases"),
+        ("4 limits never reached: groundspeed check x_v1",
+         "4 limits never reached; `groundspeed check x_v1` lists them"),
+    ],
+)  # fmt: skip
+def test_a_reason_is_told_in_plain_words(reason, said):
+    assert templates.plain(reason) == said

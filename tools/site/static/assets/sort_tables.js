@@ -46,7 +46,7 @@
 
   // Characters: a sentence is given room, and a few words stay in one line on a phone.
   const SENTENCE = 60;
-  const WORDS = 34;
+  const WORDS = 36;
 
   for (const table of document.querySelectorAll(".md-typeset table:not([class])")) {
     for (const cell of table.querySelectorAll("td")) {
