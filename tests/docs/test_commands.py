@@ -106,6 +106,7 @@ def test_the_tutorial_ends_with_a_judged_and_timed_optimization(tutorial):
     report = (tutorial.folder / "optimizations/plate_whole/report.md").read_text()
     assert "**VERIFIED** (as claimed). Agreement: *exact*" in report
     assert "## Performance results\nMeasured on " in report
+    assert "%, not known | one process says nothing of others |" in report  # no infinite percent
     rejected = (tutorial.folder / "optimizations/plate_roll/report.md").read_text()
     assert "**REJECTED**" in rejected
 

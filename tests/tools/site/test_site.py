@@ -191,6 +191,16 @@ def test_a_table_is_sorted_by_its_numbers(page, league):
 
 
 @at_a_desk
+def test_dates_are_sorted_by_day(page, site):
+    page.goto((site / "reports/tolerances.html").as_uri())
+    table = page.locator("table:not([class])").first
+    table.get_by_role("button", name="judged").click()
+    days = [text[:10] for text in table.locator("tbody td:nth-child(7)").all_inner_texts()]
+    assert len(set(days)) > 1
+    assert days == sorted(days)
+
+
+@at_a_desk
 def test_times_of_several_units_are_sorted_by_what_they_are(page):
     page.evaluate(
         """() => {

@@ -7,11 +7,12 @@
     ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30,
     KB: 1e3, MB: 1e6, GB: 1e9,
   };
+  const DATE = /^\d{4}-\d\d-\d\d/; // ordered as text
   const NUMBER = /^[^\d−+-]{0,3}([−+-]?\d[\d.]*(?:e[+-]?\d+)?)(?:\s*±\s*[\d.e+-]+)?\s*([a-zA-Zµ]*)/;
 
   /** The number that a cell begins with, in its base unit; null where it begins with none. */
   function number(text) {
-    const found = NUMBER.exec(text);
+    const found = !DATE.test(text) && NUMBER.exec(text);
     if (found) {
       return Number(found[1].replace("−", "-")) * (FACTORS[found[2]] ?? 1);
     }
@@ -51,6 +52,7 @@
   for (const table of document.querySelectorAll(".md-typeset table:not([class])")) {
     for (const cell of table.querySelectorAll("td")) {
       cell.classList.toggle("long", cell.textContent.length > SENTENCE);
+      cell.classList.toggle("date", DATE.test(cell.textContent) && cell.textContent.length === 10);
       cell.classList.toggle("short", cell.textContent.length < WORDS);
     }
     if (!table.tHead || !table.tBodies[0] || table.tBodies[0].rows.length < 2) {
