@@ -13,6 +13,8 @@ from groundspeed.tools.site.site_content import Content, Nav
 from groundspeed.tools.site.speedup_rows import rows
 from groundspeed.validation import discovery
 
+WIDE = ("claims.md", "foreign.md", "targets.md")  # their tables need the room of the contents
+WHOLE_WIDTH = "---\nhide: [toc]\n---\n"
 REPORTS = {  # those that `groundspeed report` writes, by their name on the site; in this order
     "targets.md": "Targets",
     "machines.md": "Machines",
@@ -72,7 +74,8 @@ def add_reports(made: Content, root: Path, staged: Path) -> None:
     for folder in (root / "reports", staged / "reports"):  # what is rendered now wins
         for name in REPORTS:
             if (folder / name).exists():
-                made.texts[f"reports/{name}"] = (folder / name).read_text(encoding="utf-8")
+                text = (folder / name).read_text(encoding="utf-8")
+                made.texts[f"reports/{name}"] = WHOLE_WIDTH * (name in WIDE) + text
     for picture in (staged / "reports").glob("*.svg"):
         made.files[f"reports/{picture.name}"] = picture
 
