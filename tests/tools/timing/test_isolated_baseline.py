@@ -15,9 +15,9 @@ from groundspeed import baselines
 from groundspeed.tools.records.conditions import ALLOCATOR, conditions
 from groundspeed.tools.timing import output_check, runners, sanity, worker_client
 from groundspeed.tools.timing import session as timing_session
-from groundspeed.tools.timing import worker as timing_worker
 from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 from groundspeed.tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
+from groundspeed.tools.timing.prepared_case import prepare
 from groundspeed.validation.records import samples
 
 LATTICE = "lattice_field_v1"
@@ -52,9 +52,8 @@ def told(monkeypatch, tmp_path):
         return answer
 
     steps = candidate.cases["odd_2d"].steps // 2  # a pass is two rounds
-    timing_worker.measure_case(
-        {"idea": candidate}, "odd_2d", 0, 0.0, tell, tmp_path, (9, steps), memory=False
-    )
+    prepared = prepare({"idea": candidate}, "odd_2d", steps)
+    prepared.measure(["idea"], 0, 0.0, tell, tmp_path, rounds=9, memory=False)
     os.sched_setaffinity(0, before)
     gc.enable()
     return made, isolated, heard
@@ -176,6 +175,8 @@ def test_one_that_ends_is_said_to_have_ended():
 
 def session(monkeypatch, timed_cases_of) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "timed_cases_of", timed_cases_of)
+    worker = SimpleNamespace(lost=False, close=lambda: None)
+    monkeypatch.setattr(timing_session.Session, "new_worker", lambda session: worker)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: ["small"])
     monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
     monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
@@ -184,7 +185,7 @@ def session(monkeypatch, timed_cases_of) -> timing_session.Session:
 
 
 def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch, tmp_path):
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         names = asked["cases"]["small"]
         block = {name: [1e-3, 1e-3] for name in ("baseline", "control", "stream", *names)}
         row = {

@@ -20,7 +20,6 @@ from groundspeed.tools.timing import (
     runners,
     sanity,
     session,
-    worker,
 )
 from groundspeed.tools.timing.fingerprints import (
     WrongAnswer,
@@ -28,6 +27,7 @@ from groundspeed.tools.timing.fingerprints import (
     compare_fingerprints,
     fingerprint,
 )
+from groundspeed.tools.timing.prepared_case import prepare
 from groundspeed.tools.timing.worker_client import Heard
 from groundspeed.validation.judge.verdicts import CaseSummary, Status, Summary
 from groundspeed.validation.tiers import Coverage
@@ -57,7 +57,9 @@ def timed(tmp_path, wrap, **others):
     def tell(said):
         return heard.hear(0.0, json.loads(json.dumps(said)))
 
-    found = worker.measure_case({"it": candidate}, CASE, 3, 0.0, tell, tmp_path, FIXED)
+    rounds, steps = FIXED
+    prepared = prepare({"it": candidate}, CASE, steps)
+    found = prepared.measure(["it"], 3, 0.0, tell, tmp_path, rounds=rounds)
     return heard.case(json.loads(json.dumps(found))).row
 
 
@@ -79,14 +81,16 @@ def counting(step, case):
 def on_the_stack(step, case):
     def inner(state):
         files = [frame.filename for frame in inspect.stack(0)]
-        return state if any("timing/worker" in f for f in files) else step(state)
+        return state if any("timing/prepared_case" in f for f in files) else step(state)
 
     return inner
 
 
 def by_module(step, case):
     return lambda state: (
-        spoiled(step(state)) if "groundspeed.tools.timing.worker" in sys.modules else step(state)
+        spoiled(step(state))
+        if "groundspeed.tools.timing.prepared_case" in sys.modules
+        else step(state)
     )
 
 
