@@ -145,7 +145,9 @@ def results_of(rounds: Rounds, place: Path, memory: bool) -> dict:
         "extra": rounds.runners_by_name["control"].extra,
         "length": case.steps,
         "warm_up": per_step(rounds.warm_up, steps),
-        "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
+        "trails": {
+            n: w.save(Path(f"{place}.{n}"), rounds.audited) for n, w in rounds.watched.items()
+        },
         "first_call_s": {name: c.first_call_s for name, c in timed.items()},
         "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
         "stream_bytes": rounds.runners_by_name["stream"].bytes,

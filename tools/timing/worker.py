@@ -25,6 +25,7 @@ case, which is an object too. At the end comes {"ended": exit code}.
 `tools.timing.worker_client` listens; `tools.timing.session` draws the conclusions.
 """
 
+import ctypes
 import json
 import os
 import select
@@ -132,6 +133,7 @@ def serve_case(case: str, names: list[str], requests: Connection, tell: Tell) ->
             requests.send((0, False))
             return
         prepared.forget_states()
+        give_back_freed()
         fork = FORK.Process(target=measure, args=(prepared, request, tell, True))
         fork.start()
         fork.join()
@@ -166,6 +168,12 @@ def may_be_forked(prepared: PreparedCase) -> bool:
         shared or prepared.device != "cpu" or torch.cuda.is_initialized()
         or me.memory_info().rss > KEPT_BYTES
     )  # fmt: skip
+
+
+def give_back_freed() -> None:
+    """Memory that was freed, to the system: a fork would copy its pages when it uses them."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def measure(prepared: PreparedCase, request: dict, tell: Tell, forked: bool = False) -> None:

