@@ -43,7 +43,8 @@ from groundspeed.validation.worker.forkserver import COMPILERS
 PROCESSES = 8  # for an everyday number; with fewer rounds each than of fewer processes
 MOST = 16  # of a case whose interval is still wider than PRECISE
 PRECISE = 0.05  # half an interval, as a log ratio
-AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well
+AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well, and the frozen
+# engine in isolation, and states are compared whole
 CHECKERS = 2  # candidates whose answers are looked at at a time
 
 Known = dict[str, output_check.Replays]
@@ -57,6 +58,7 @@ class Plan:
     most: int = MOST
     budget_s: float = 0.03  # of rounds, for each contender of each case in each process
     precise: float = PRECISE
+    audited: int = AUDITED
     anew: bool = False  # each process imports and prepares all itself
 
 
@@ -95,7 +97,8 @@ class Session:
 
     def __post_init__(self):
         self.key, self.started = token_hex(4), 0
-        self.audited = SystemRandom().sample(range(self.plan.least), min(AUDITED, self.plan.least))
+        count = min(self.plan.audited, self.plan.least)
+        self.audited = SystemRandom().sample(range(self.plan.least), count)
         self.rows: dict[tuple[str, str], CaseSamples] = {}
         self.frozen: Known = {}
         # of each process that had loaded its code, the pairs of the isolated baseline, by case
@@ -156,8 +159,9 @@ class Session:
             if self.worker.lost:
                 self.worker.close()
                 self.worker = self.new_worker()
-            drawn = {"isolated": self.isolated, "audited": seed in self.audited}
-            for one in timed_cases_of(self.worker, asked, **drawn):
+            audited = seed in self.audited
+            isolated = self.isolated if audited else None
+            for one in timed_cases_of(self.worker, asked, isolated, audited):
                 case = one.row["case"]
                 isolated_pairs[case] = one.isolated_pairs
                 self.keep(one)
