@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from public_codes import CODES, Code
 
+COUNTED = re.compile(r"(\d+) comparisons.*?(\d+ of \d+) mutants killed")
+CALLED = re.compile(r"([\w.]+:\w+ in place, called \d+ times)")
 NONE = "no hot line in"
 SKIPPED = "SKIPPED"
 HEAD = """# Public codes, made baselines
 
 Written by `make test-foreign` from reports/foreign.json: each program of tests/foreign/programs, as
-a user would have it, through `create`, `profile`, `new` (the null optimization) and `validate`.
+a user would have it, through `create` (which freezes a baseline), `profile`, `new` (the null
+optimization, which changes nothing yet) and `validate`.
 A hot line is the hottest that `profile` found among the lines that must be hot by the algorithm.
 Not a file of any program's project was changed by a verb; a run that changes one is no success.
 
@@ -65,9 +70,9 @@ def told(code: Code, row: dict | None) -> str:
         f"{package} {held[package]}",
         row["code"]["what"],
         f"`{options}`{steps}",
-        f"{row['files']} files, {row['lines']} lines",
-        ", ".join(row["fields"]),
-        f"{row['verdict']}: {row['words']}",
+        f"{row['files']} file{'s' * (row['files'] > 1)}, {row['lines']} lines",
+        first_few(row["fields"]),
+        f"{row['verdict']}{counted(row['words'])}",
         row["hot"],
         f"{row['made']}, {row['commit']}; {with_what}",
     )
@@ -75,7 +80,27 @@ def told(code: Code, row: dict | None) -> str:
 
 def optimizations(row: dict) -> str:
     """A row of the second table."""
-    return cells(row["code"]["program"], row["code"]["level"], row["right"], row["wrong"])
+    right, wrong = row["right"], row["wrong"]
+
+    calls = "; ".join(CALLED.findall(right))
+    return cells(
+        row["code"]["program"],
+        row["code"]["level"],
+        f"{right.partition(' ')[0]}{counted(right)}; {calls}",
+        wrong.partition(";")[0].replace(f" {row['code']['level']} ", ": ", 1),
+    )
+
+
+def counted(words: str) -> str:
+    """Of the words of a verdict what was compared, and how many mistakes were noticed."""
+    found = COUNTED.search(words)
+    return f": {found[1]} comparisons, {found[2]} deliberate mistakes noticed" if found else ""
+
+
+def first_few(names: list[str], shown: int = 4) -> str:
+    """So many of the names, and how many others there are."""
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def cells(*texts: str) -> str:

@@ -128,7 +128,8 @@ def measure(
 
 
 def lines(found: Measurement) -> Iterator[tuple[str, ...]]:
-    """A line a case: the ratio that counts, both widths of its interval, the control beside it."""
+    """Of each case the ratio that counts, both widths of its interval and the control beside it;
+    below them times, pairs and memory, and why the outcome is no stronger."""
     for case, t in found.cases.items():
         limit = "" if t.share_of_limit is None else f"  {t.share_of_limit:4.0%} of the limit"
         mark = "  (dirty)" if found.conditions.dirty else ""
@@ -144,10 +145,11 @@ def lines(found: Measurement) -> Iterator[tuple[str, ...]]:
             case,
             f"{t.speedup:6.2f}x  [{1 / t.high:.2f}, {low:.2f}]  ±{t.within_width / 2:.0%} within, "
             f"{between(t)}  control {1 / t.control:.2f}x{seen}"
-            f"{limit}{other}  {t.kind}, {t.pairs} pairs{mark}{thrown}",
+            f"{limit}{other}  {t.kind}{mark}{thrown}",
         )
-        if t.note:
-            yield "", "", "", t.note
+        yield "", "", "", t.story
+        if t.why:
+            yield "", "", "", t.why
 
 
 def between(t: Timing) -> str:

@@ -8,7 +8,7 @@ from groundspeed.tools.records import evidence
 from groundspeed.tools.records.answers import ListedEngine, ListedOptimization
 from groundspeed.tools.records.evidence import UNSETTLED, View, judged, measured
 from groundspeed.tools.records.measurement import Timing
-from groundspeed.tools.records.quantities import duration, reduction, size
+from groundspeed.tools.records.quantities import duration, reduction
 from groundspeed.tools.reporting.league import Entry, League, leagues
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.golden.manifest import check_sources, manifest
@@ -20,6 +20,8 @@ from groundspeed.validation.worker import allocator
 WIDTHS = (9, 22, 7, 6)  # of verdict, speedup, outcome and memory
 LEAST = 2  # of these columns, however narrow the terminal is
 SHORT = "12 d…"  # of a last column, where there is room for no more
+TITLES = ("", "verdict", "speedup [95 %]", "outcome", "memory", "age")
+ORDER = "best first, by the lower end of the interval; one in full: groundspeed list NAME"
 OUTCOMES = {"FASTER": "faster", "SLOWER": "slower", "INCONCLUSIVE": "unclear"}
 
 
@@ -37,7 +39,8 @@ def run(names: list[str] | None = None, as_json: bool = False) -> int:
     show(found)
     width = console.columns_shown() or console.PAGE
     print()
-    print(*(console.wrapped(text, width) for text in (counted(found), missing())), sep="\n")
+    last = (counted(found), ORDER, missing()) if found else (counted(found), missing())
+    print(*(console.wrapped(text, width) for text in last), sep="\n")
     evidence.say_what_is_broken()
     return 0
 
@@ -78,16 +81,27 @@ def row(entry: Entry) -> ListedOptimization:
 def show(found: list[League]) -> None:
     """Each baseline with its optimizations, best first, no wider than the terminal."""
     by_engine = {league.engine: league for league in found}
-    names = max((len(e.name) for league in found for e in league.entries), default=0)
     width = console.columns_shown() or console.PAGE
     for name in baselines.names():
         league = by_engine.get(name, League(name, "", []))
-        print(console.wrapped(heading(engine_row(name), league), width))
-        if league.timed:
-            print(aligned(("", "verdict", "speedup [95 %]", "", "memory", "age"), names, width))
-        for entry in league.entries:
-            print(aligned(cells_of(entry), names, width))
+        print(console.wrapped(with_words(engine_row(name)), width))
+        show_league(league, width)
         print()
+
+
+def show_league(league: League, width: int) -> None:
+    """Lines that can be compared below one that says of what they are, numbers first."""
+    names = max((len(entry.name) for entry in league.entries), default=0)
+    groups: dict[tuple, list[Entry]] = {}
+    for entry in league.entries:
+        alike = (entry.case, entry.evidence.machine, bool(entry.case) and entry.other_physics)
+        groups.setdefault(alike, []).append(entry)
+    for entries in groups.values():
+        print(console.wrapped(f"  {heading(entries[0])}", width))
+        if entries[0].timing and entries[0] is league.entries[0]:
+            print(aligned(TITLES, names, width))
+        for entry in entries:
+            print(aligned(cells_of(entry), names, width))
 
 
 def aligned(cells: tuple[str, ...], names: int, width: int) -> str:
@@ -110,36 +124,35 @@ def columns(cells: list[str]) -> str:
     return "  ".join([*parts[: len(cells) - 1], cells[-1]]).rstrip()
 
 
-def heading(about: ListedEngine, league: League) -> str:
-    """A baseline in a line, with the case that its numbers are of."""
-    words = with_code(f"{about.name}  {about.status}  {about.words}", about.code)
-    timed = [e.timing for e in league.timed if not e.elsewhere]
-    if not timed:
-        return words
-    return f"{words}; speedups on {league.headline}, {duration(timed[0].baseline_s)} a step"
+def with_words(about: ListedEngine) -> str:
+    """A baseline in a line."""
+    return with_code(f"{about.name}  {about.status}  {about.words}", about.code)
+
+
+def heading(entry: Entry) -> str:
+    """What stands above a line: case, machine, and whether it is other physics."""
+    on = entry.evidence.machine
+    where = "this machine" if on == evidence.here(entry.name) else on
+    if not entry.timing:
+        return f"without a number, on {where}"
+    physics = "; approximate, other physics" if entry.other_physics else ""
+    step = duration(entry.timing.baseline_s)
+    return f"{entry.case}: {step} a step of the baseline on {where}{physics}"
 
 
 def cells_of(entry: Entry) -> tuple[str, ...]:
     """Verdict, speedup with its interval, outcome, memory of a call and age; where there is no
     number, the verdict and why."""
-    timing, status, on = entry.timing, entry.evidence.status, entry.evidence.machine
-    on = "" if on == evidence.here(entry.name) else on
+    timing = entry.timing
     if timing is None:
-        verified = "not timed" if status is Status.VERIFIED else ""
-        return entry.name, status.value, "; ".join(filter(None, (on, verified, entry.reason)))
-    notes = (
-        entry.age,
-        entry.elsewhere and f"on {entry.elsewhere}",
-        on,
-        "other physics" if entry.other_physics else "",
-    )
+        return entry.name, entry.evidence.status.value, entry.short
     return (
         entry.name,
-        status.value,
+        entry.evidence.status.value,
         timing.wall,
         OUTCOMES[timing.word],
         reduction(timing.peak_bytes) if timing.peak_bytes else "",
-        ", ".join(filter(None, notes)),
+        entry.age,
     )
 
 
@@ -202,11 +215,4 @@ def about(entry: Entry, view: View) -> Iterator[str]:
 
 def told(t: Timing) -> str:
     """The number of a case with its story, in a line."""
-    steps = [t.step_time(who) for who in ("baseline", "candidate")]
-    memory = ""
-    if t.peak_bytes:
-        before, after = (size(t.peak_bytes[who]) for who in ("baseline", "candidate"))
-        memory = f"; memory of a call {before} -> {after} ({reduction(t.peak_bytes)})"
-    note = f"; {t.note}" if t.note else ""
-    pairs = f"{t.pairs} pairs in {t.processes} processes"
-    return f"{t.wall} {t.word}; a step {steps[0]} -> {steps[1]}, {pairs}{memory}{note}"
+    return f"{t.wall} {t.word}; {t.story}" + (f"; {t.why}" if t.why else "")

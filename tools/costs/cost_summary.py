@@ -165,5 +165,10 @@ def number(count: Total, column: str, scale: float = 1) -> str:
     """What was counted of a step; where that cannot be all, it says so instead of a zero."""
     value = (count.moved if column == "moved" else count.per_step(column)) / scale
     if not count.opaque or column == "stalls":
-        return f"{value:.4g}"
-    return f"at least {value:.4g}" if value else "not seen"
+        return counted(value)
+    return f"at least {counted(value)}" if value else "not seen"
+
+
+def counted(value: float) -> str:
+    """Four digits, never as a power of ten."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"

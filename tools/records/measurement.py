@@ -6,10 +6,11 @@ The pairs themselves are samples (`validation.records.samples`); the digest of t
 from __future__ import annotations
 
 from groundspeed.tools.records.conditions import Conditions
-from groundspeed.tools.records.quantities import duration, spread, times
+from groundspeed.tools.records.quantities import duration, reduction, size, spread, times
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import Part, today
 
+ENOUGH = 20  # fresh processes that nearly always decide what five to nine left open
 CLAIMED = 16  # fresh processes that a published number needs
 
 
@@ -103,6 +104,27 @@ class Timing(Part):
         if who in self.times:
             return spread(self.times[who].mean, self.times[who].deviation)
         return duration(self.baseline_s if who == "baseline" else self.candidate_s)
+
+    @property
+    def story(self) -> str:
+        """What the speedup is made of: both times, how many pairs, and memory."""
+        before, after = (self.step_time(who) for who in ("baseline", "candidate"))
+        pairs = f"{self.pairs} pairs in {self.processes} process{'es' * (self.processes != 1)}"
+        if not self.peak_bytes:
+            return f"a step {before} -> {after}, {pairs}"
+        held, needed = (size(self.peak_bytes[who]) for who in ("baseline", "candidate"))
+        change = reduction(self.peak_bytes) or "none"
+        return (
+            f"a step {before} -> {after}, {pairs}; memory of a call {held} -> {needed} ({change})"
+        )
+
+    @property
+    def why(self) -> str:
+        """Why the word is no stronger, and of an inconclusive one what to do about it."""
+        if self.word != "INCONCLUSIVE" or "--processes" in self.note:
+            return self.note
+        reason = self.note or "the interval does not lie clear of 1"
+        return f"{reason}; to narrow the interval, measure with --processes {ENOUGH}"
 
     @property
     def headline(self) -> float:

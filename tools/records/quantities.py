@@ -25,6 +25,12 @@ def spread(mean: float, deviation: float) -> str:
     return f"{digits(mean / scale)} ± {digits(deviation / scale)} {unit}"
 
 
+def percent(share: float) -> str:
+    """171 %, 36 %, 0.4 %: two digits, and all of those before the point."""
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+
+
 def times(factor: float) -> str:
     """1.05, 12.34, 829: two decimals, and none of a hundred and more."""
     return f"{factor:.2f}" if factor < 100 else f"{factor:.0f}"
@@ -34,8 +40,8 @@ def size(count: float) -> str:
     """1.5 MiB."""
     for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
         if abs(count) >= 2**power:
-            return f"{count / 2**power:.3g} {unit}"
-    return f"{count:.3g} B"
+            return f"{digits(count / 2**power)} {unit}"
+    return f"{digits(count)} B"
 
 
 def reduction(peak_bytes: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 
 from groundspeed.tools.records.measurement import Timing
+from groundspeed.tools.records.quantities import times
 from groundspeed.validation.protocol import syntax_digest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.base import write_atomic
@@ -37,7 +38,7 @@ def speedups(engine: str, case: str, found: dict[str, Timing], folder: Path) -> 
         axes.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda x, _: f"{x:g}×"))
         axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-        named_rows(axes, [f"{name}  {t.speedup:.3g}×" for name, t in rows])
+        named_rows(axes, [f"{name}  {times(t.speedup)}×" for name, t in rows])
         axes.grid(axis="x", alpha=0.25)
         axes.set_xlabel("speedup over the frozen baseline, with its 95 % interval")
         axes.set_title(f"{engine}, {case}", loc="left")

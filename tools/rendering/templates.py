@@ -4,7 +4,7 @@ from pathlib import Path
 
 import jinja2
 
-from groundspeed.tools.records.quantities import duration, reduction, size, times
+from groundspeed.tools.records.quantities import duration, percent, reduction, size, times
 from groundspeed.validation.records.atomic import write_atomic
 
 START, END = "<!-- generated -->", "<!-- /generated -->"
@@ -24,6 +24,11 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def sentence(text: str) -> str:
+    """Text that begins with a capital letter and leaves the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def code(text: str) -> str:
     """Source inside a cell of a table."""
     return cell(text).replace("`", "'")
@@ -31,7 +36,7 @@ def code(text: str) -> str:
 
 PAGES.filters |= {
     "cell": cell, "code": code, "size": size, "duration": duration, "reduction": reduction,
-    "times": times,
+    "times": times, "percent": percent, "sentence": sentence,
 }  # fmt: skip
 
 

@@ -76,13 +76,31 @@ class Entry:
 
     @property
     def reason(self) -> str:
+        """Why it has no number."""
+        return f"{self.wrong[0]}: {self.wrong[1]}" if self.wrong else self.evidence.reason
+
+    @property
+    def short(self) -> str:
         """Why it has no number, in a few words."""
+        if self.wrong:
+            return self.wrong[1]
+        if self.evidence.status is Status.VERIFIED:
+            return "not timed"
+        return self.evidence.reason.partition(";")[0]
+
+    @property
+    def wrong(self) -> tuple[str, str] | None:
+        """Of a rejected one the case that is furthest off, and by how much."""
         tightest = self.evidence.tightest
-        if self.evidence.status is Status.REJECTED and tightest and tightest[1].share > 1:
-            case, check = tightest
-            off = f"{check.field} off by {check.largest:.2g}, allowed {check.allowed:.2g}"
-            return f"{case}: {off}"
-        return self.evidence.reason
+        if self.evidence.status is not Status.REJECTED or not tightest or tightest[1].share <= 1:
+            return None
+        case, check = tightest
+        return case, f"{check.field} off by {rough(check.largest)}, allowed {rough(check.allowed)}"
+
+
+def rough(value: float) -> str:
+    """Two digits; of large values all before the point."""
+    return f"{value:.0f}" if 100 <= value < 1e6 else f"{value:.2g}"
 
 
 @dataclass(frozen=True)
@@ -99,8 +117,9 @@ class League:
 
     @property
     def compared(self) -> dict[str, Timing]:
-        """Numbers on the headline case, by name."""
-        return {entry.name: entry.timing for entry in self.timed if not entry.elsewhere}
+        """Numbers on the headline case, by name, which says where one is of other physics."""
+        rows = [entry for entry in self.timed if not entry.elsewhere]
+        return {e.name + (", other physics" if e.other_physics else ""): e.timing for e in rows}
 
     @property
     def untimed(self) -> list[Entry]:

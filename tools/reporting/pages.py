@@ -5,6 +5,7 @@ they are the same wherever they are written. What `groundspeed run` renders for 
 to an ignored folder.
 """
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from groundspeed.tools.reporting import guides, machines, promises, proposals, t
 from groundspeed.tools.reporting.league import leagues
 from groundspeed.tools.selftest import selftest_record
 from groundspeed.validation import discovery
+from groundspeed.validation.claims import LEVELS
 from groundspeed.validation.golden import manifest
 from groundspeed.validation.records import digests
 from groundspeed.validation.records.errors import Sealed
@@ -114,7 +116,10 @@ def reports(view: View, root: Path) -> Iterator[Path]:
             seen=cost_summary.number,
             floors=plot.shares(name, view),
             left_out=[case for case in known if case not in verdict.cases],
-            slow=[case for case, t in timed if t.word != "FASTER"],
+            slow=[case for case, t in timed if t.word == "SLOWER"],
+            unsure=[case for case, t in timed if t.word == "INCONCLUSIVE"],
+            levels=LEVELS,
+            inf=math.inf,
         )
         yield write(path, with_block(text, block))
 
@@ -153,7 +158,10 @@ def claims(view: View) -> str:
         documents=documents,
         rows=rows,
         promises=promised,
-        results=Counter(p.result.value for p in promised).items(),
+        answers=promises.answers(promised),
+        best_answers=promises.best_of_each(promises.answers(promised)),
+        results=Counter(p.result for p in promised),
+        R=promises.Result,
         other_physics=promises.other_physics(documents),
         count=[row.decision for row in rows].count,
         decisions=[d.value for d in proposals.Decision],

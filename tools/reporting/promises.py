@@ -1,5 +1,7 @@
 """Promised speedups beside measured ones: which promises held, and by how much."""
 
+import math
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +10,7 @@ from groundspeed.tools.records.measurement import Timing
 from groundspeed.tools.records.quantities import times
 from groundspeed.tools.reporting import proposals
 from groundspeed.tools.reporting.proposals import Decision, Document, Proposal
+from groundspeed.validation import discovery
 
 
 class Result(StrEnum):
@@ -60,6 +63,64 @@ class Promise:
             return None
         low, high = self.row.speedup
         return self.timing.speedup / (high if self.result is Result.MORE else low)
+
+
+@dataclass
+class Answer:
+    """Promises that one number decides; without a number, the same optimizations and tests."""
+
+    promises: list[Promise]
+
+    @property
+    def first(self) -> Promise:
+        return self.promises[0]
+
+    @property
+    def result(self) -> Result:
+        return self.first.result
+
+    @property
+    def says(self) -> str:
+        """The shortest of the proposals, and how many others there are."""
+        words = min((promise.row.says.rstrip(".") for promise in self.promises), key=len)
+        others = len(self.promises) - 1
+        return f"{words} (and {others} other proposal{'s'[: others - 1]})" if others else words
+
+    @property
+    def promised(self) -> str:
+        """What they promise, each once."""
+        return " and ".join(dict.fromkeys(promise.promised for promise in self.promises))
+
+    @property
+    def factor(self) -> float | None:
+        """Measured over the promise that it is nearest to; none where the ranges meet."""
+        factors = [promise.factor for promise in self.promises if promise.factor]
+        return min(factors, key=lambda factor: abs(math.log(factor)), default=None)
+
+    @property
+    def where(self) -> str:
+        """Case of the number, and its machine where that is not the first."""
+        return self.first.case + (f", on {self.first.machine}" if self.first.machine else "")
+
+
+def answers(found: list[Promise]) -> list[Answer]:
+    """What decides all of these, each number once, in their order."""
+    groups: dict[tuple, list[Promise]] = {}
+    for one in found:
+        number = (one.optimization, one.case, one.machine)
+        decided_by = number if one.timing else (*one.row.optimizations, *one.row.test)
+        groups.setdefault((one.result, *decided_by), []).append(one)
+    return [Answer(group) for group in groups.values()]
+
+
+def best_of_each(found: list[Answer]) -> list[Answer]:
+    """Of each simulation, in any version of its engine, what exceeds its promise by most."""
+    best: dict[str, Answer] = {}
+    for answer in found:
+        if answer.result in (Result.MORE, Result.AS_PROMISED):
+            engine = discovery.engine_family(answer.first.optimization)
+            best.setdefault(re.sub(r"_v\d+$", "", engine), answer)
+    return list(best.values())
 
 
 def promises(documents: dict[str, Document], view: View) -> list[Promise]:

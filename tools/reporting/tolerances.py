@@ -20,5 +20,6 @@ def allowance(verdict: Summary) -> str:
         return "none: every bit"
     origins = {origin for case in verdict.cases.values() for origin in case.origins}
     budgets = any(case.budget for case in verdict.cases.values())
+    origins = {origin.replace("sealed own error", "baseline's own error") for origin in origins}
     words = [*sorted(origins), *(["declared budget"] if budgets else [])]
     return "; ".join(words) or "none was needed: every bit"

@@ -20,7 +20,11 @@ from groundspeed.tools.roofline.model import Ceilings, Floor
 from groundspeed.validation import discovery
 
 MARKS = "osD^vP*Xhd<>"
-PALETTE = ("#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23")
+PALETTE = (  # as many as an engine has optimizations, told apart on white and on black
+    "#4477aa", "#2f9e6e", "#d1495b", "#b8860b", "#8e6bbf", "#3aa6b9", "#c26a3d", "#6b8e23",
+    "#e377c2", "#8c564b", "#7fb3ff", "#9acd32", "#ff9896", "#f2c14e", "#b39ddb", "#00897b",
+    "#a83279", "#5d6d7e", "#ff7f0e", "#1f3a93",
+)  # fmt: skip
 
 
 class Point(NamedTuple):
@@ -99,7 +103,7 @@ def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     for i, row in enumerate(streams):
         end = min(reach[1], peak["float32"] / row.best)
         axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)
-        x = reach[0] * 4 * 20 ** (i // 2)  # neighbours on either side of their lines
+        x = reach[0] * (end / reach[0]) ** (0.4 if i % 2 else 0.65)  # neighbours on either side
         side, shift = ("right", (-3, 4)) if i % 2 == 0 else ("left", (4, -9))
         axes.annotate(f"{row.level} {row.best:.0f} GB/s", (x, row.best * x), shift, ha=side,
                       fontsize=7, textcoords="offset points")  # fmt: skip

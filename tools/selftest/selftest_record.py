@@ -8,6 +8,7 @@ from groundspeed.validation.records import results
 from groundspeed.validation.records.base import Part
 
 SECTION, NAME = "selftest", "tools/selftest"
+NAMES = 47  # columns that the longest name takes
 SHOWN = 160  # characters of what was said of an entry
 
 
@@ -59,14 +60,14 @@ def summary(record: SelfTest) -> list[str]:
             text = f"accepted {len(heard) - refused} of {len(heard)}"
         else:
             text = f"refused {refused} of {len(heard)}, for the right reason {right}"
-        lines.append(f"{part.replace('_', ' '):<34}  {text}, over {engines} engines")
+        lines.append(f"{part.replace('_', ' '):<{NAMES}}  {text}, over {engines} engines")
     for name, score in record.mutation.items():
         tolerated = f", {len(score.within_budget)} within budget" if score.within_budget else ""
-        lines.append(f"{name:<34}  {score}{tolerated}")
+        lines.append(f"{name:<{NAMES}}  {score}{tolerated}")
     for why in sorted(set(record.unscored.values())):
         names = [name for name, reason in record.unscored.items() if reason == why]
-        lines.append(f"{'no score':<34}  {why}: {', '.join(names)}")
-    lines += [f"{row:<34}  {text}" for row, text in record.acceptance.items()]
+        lines.append(f"{'no score':<{NAMES}}  {why}: {', '.join(names)}")
+    lines += [f"{row:<{NAMES}}  {text}" for row, text in record.acceptance.items()]
     return lines + [f"WRONG  {line}" for line in record.wrong]
 
 

@@ -19,6 +19,9 @@ from groundspeed.validation.records.atomic import write_atomic
 
 OWN = Path(__file__).parent
 LINK = re.compile(r'<a (?:[^>]*? )?href="([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|µs|ns|B|[KMG]iB)(?!\w))|(?<=\d) (?=± )|(?<=±) ")
+INTERVAL = re.compile(r"\[([\d.]+), ([\d.∞]+)\]")
+PATH = re.compile(r"(?<![\w/`(.\[])((?:\w+/)+)(?=\w+\.py:\d)")
 VEGA = "assets/vega.js"
 
 
@@ -40,6 +43,9 @@ class ProjectPages(BasePlugin):
         self.known = {file.dest_uri for file in files} | self.reserved
         return files
 
+    def on_page_markdown(self, markdown, page, config, files):
+        return "\n".join(unbroken(line) for line in markdown.split("\n"))
+
     def on_page_content(self, html, page, config, files):
         here = page.file.dest_uri
         return LINK.sub(lambda link: self.checked(link, here), html)
@@ -57,6 +63,15 @@ class ProjectPages(BasePlugin):
         return (
             f'<a href="{posixpath.relpath(target, posixpath.dirname(here) or ".")}">{link[2]}</a>'
         )
+
+
+def unbroken(line: str) -> str:
+    """A row of a table in which no number is parted from its unit or its interval, and long paths
+    break between folders."""
+    if not line.startswith("| "):
+        return line
+    line = PATH.sub(lambda path: path[1].replace("/", "/\u200b"), line)
+    return INTERVAL.sub("[\\1,\u00a0\\2]", UNIT.sub("\u00a0", line))
 
 
 def generate(content: Content, name: str, target: Path, kept: Path, reserved: set[str]) -> None:

@@ -13,6 +13,13 @@ from groundspeed.tools.reporting.league import Entry, League
 from groundspeed.tools.site.site_content import Content
 from groundspeed.validation import discovery
 
+MEANINGS = {
+    "VERIFIED": "they compute the same",
+    "REJECTED": "they compute something else",
+    "STALE": "judged, and something has changed since",
+    "UNJUDGED": "no verdict yet",
+    "UNAVAILABLE": "they need what the machine lacks",
+}
 TEMPLATES = PAGES.overlay(loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"))
 
 
@@ -24,6 +31,7 @@ def home(found: list[League], view: View) -> str:
         best={league.engine: best(league) for league in found},
         largest=max(found, key=lambda league: len(league.timed), default=None),
         statuses=counted(entry.evidence.status.value for entry in entries),
+        meanings=MEANINGS,
         outcomes=counted(entry.timing.word.lower() for entry in entries if entry.timing),
         first=view.machines[0] if view.machines else "",
     )

@@ -28,3 +28,13 @@ def test_a_change_of_memory_has_its_sign(before, after, text):
 
 def test_a_large_factor_has_no_decimals():
     assert [quantities.times(x) for x in (1.05, 12.345, 829.4)] == ["1.05", "12.35", "829"]
+
+
+def test_a_small_share_is_not_nothing():
+    shares = [quantities.percent(share) for share in (1.714, 0.36, 0.0765, 0.004)]
+    assert shares == ["171 %", "36 %", "7.6 %", "0.4 %"]
+
+
+def test_a_size_is_never_a_power_of_ten():
+    sizes = [quantities.size(n) for n in (448, 1034240, 1.5 * 2**20, 120 * 2**30)]
+    assert sizes == ["448 B", "1010 KiB", "1.5 MiB", "120 GiB"]

@@ -66,13 +66,34 @@ def test_without_a_declaration_the_case_is_the_one_that_compares_most(view, monk
     assert one(ENGINE, every, view).headline == "long"
 
 
-def test_one_that_was_not_timed_on_it_names_its_own_case(view, monkeypatch):
+def test_one_that_was_not_timed_on_it_is_listed_under_its_own_case(view, monkeypatch, capsys):
     declare(monkeypatch, {ENGINE: "big"})
     every = [found("a", {"big": timing(0.5)}), found("b", {"x": timing(0.5), "y": timing(0.5, 2)})]
+    every.append(found("c", {"big": timing(0.1)}, level="approximate"))
     own = one(ENGINE, every, view)
-    assert [(e.case, e.elsewhere) for e in own.entries] == [("big", ""), ("y", "y")]
-    assert list(own.compared) == ["a"]
-    assert "on y" in listing.cells_of(own.entries[1])[-1]
+    assert [(e.case, e.elsewhere) for e in own.entries] == [("big", ""), ("y", "y"), ("big", "")]
+    assert list(own.compared) == ["a", "c, other physics"]
+    listing.show_league(own, 100)
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown] == ["big:", "verdict", "a", "y:", "b", "big:", "c"]
+    assert all("of the baseline on this" in line for line in shown if line.startswith("  y"))
+
+
+def test_why_there_is_no_number_is_said_in_a_few_words(view, monkeypatch):
+    declare(monkeypatch, {})
+    closest = SimpleNamespace(share=4.0, field="E", largest=213.0, allowed=1.5e-15)
+    wrong = found("wrong", status=Status.REJECTED)
+    wrong.verdict.cases["odd"] = SimpleNamespace(closest=closest)
+    old = found("old", status=Status.STALE, reason="was VERIFIED on 2026-01-01; torch changed")
+    own = one(ENGINE, [wrong, found("untimed"), old], view)
+    assert {e.name: e.short for e in own.entries} == {
+        "wrong": "E off by 213, allowed 1.5e-15",
+        "untimed": "not timed",
+        "old": "was VERIFIED on 2026-01-01",
+    }
+    reasons = {e.name: e.reason for e in own.entries}
+    assert reasons["wrong"] == "odd: E off by 213, allowed 1.5e-15"
+    assert reasons["old"].endswith("torch changed")
 
 
 def test_a_row_of_the_list_ends_with_the_page():

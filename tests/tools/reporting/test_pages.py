@@ -47,6 +47,37 @@ def test_the_pages_are_those_of_the_evidence(written):
     assert not differ, f"{differ[0]} and {len(differ) - 1} more; run: groundspeed report"
 
 
+NUMBER = r"[\d.]+ (?:s|ms|µs|ns)"
+SPREAD = r"[\d.]+ ± " + NUMBER
+SIZE = r"[\d.]+ (?:GiB|MiB|KiB|B)"
+FIELDS = re.compile(  # outcome, speedup, interval, both times, n, memory, first call
+    rf"(?:FASTER|SLOWER|INCONCLUSIVE) \| [\d.]+× \| [\d.]+ to (?:[\d.]+|∞) "
+    rf"\| {SPREAD} \| {SPREAD} \| \d+ \| {SIZE} → {SIZE} \((?:[−+]\d+ %|same|new|none)\) "
+    rf"\| {NUMBER} \|"
+)
+NONE = ("Verified, not timed. Run: ", "Not timed: a speed counts only", "Not shown: a speed needs")
+
+
+def lacking(text: str, cases: set[str]) -> list[str]:
+    """What the page of an optimization does not tell of the cases that were timed."""
+    if not cases:
+        return [] if any(why in text for why in NONE) else ["why there is no number"]
+    rows = {c: [line for line in text.splitlines() if line.startswith(f"| {c} | ")] for c in cases}
+    missing = [c for c, lines in rows.items() if not any(map(FIELDS.search, lines))]
+    headings = ("- Processor: ", "- Settings: ", "- Versions: ", "## Trade-offs", "## Strategy")
+    return missing + [words for words in headings if words not in text]
+
+
+def test_a_page_has_times_memory_hardware_and_trade_offs_or_says_why_not(written):
+    view = View(evidence.home())
+    every = {path.parent.name: path.read_text() for path in written.glob("optimizations/*/*.md")}
+    timed = {name: found.timing for name in every if (found := view.of(name)).timing}
+    cases = {name: set(timed[name].cases) if name in timed else set() for name in every}
+    assert {n: lost for n in every if (lost := lacking(every[n], cases[n]))} == {}
+    assert len(every) > 100
+    assert sum(map(len, cases.values())) > 200
+
+
 def test_every_picture_that_is_shown_is_there_and_no_other(written):
     shown = {
         picture

@@ -65,3 +65,32 @@ def test_the_fastest_optimization_speaks_for_its_proposal_and_the_best_kept_come
     assert found[4].result is Result.OTHER_PHYSICS
     assert found[4].timing is None
     assert promises.other_physics({"file": document}) == [(document, [other])]
+
+
+def decided(optimization: str, speedup: tuple[float, float], says: str) -> Promise:
+    """A promise that is decided by the one number of that optimization."""
+    row = proposal(says=says, speedup=speedup)
+    return Promise(row, "", optimization, "case", timing=measured(5.0, 6.0, 7.0))
+
+
+def test_a_number_that_decides_several_promises_is_told_once():
+    found = [
+        decided("lattice_field_blocked", (2.0, 3.0), "all of it, together."),
+        decided("lattice_field_blocked", (1.0, 2.0), "faster"),
+        decided("tensor_field_numba", (2.0, 3.0), "other"),
+        Promise(proposal("CHANGES PHYSICS", optimizations=["a"]), ""),
+        Promise(proposal("CHANGES PHYSICS", optimizations=["a"], speedup=(9.0, 9.0)), ""),
+    ]
+    first, second, third = promises.answers(found)
+    assert [len(answer.promises) for answer in (first, second, third)] == [2, 1, 2]
+    assert first.says == "faster (and 1 other proposal)"
+    assert first.promised == "2.00 to 3.00× and 1.00 to 2.00×"
+    assert first.factor == pytest.approx(2.0)  # over the promise that it exceeds by least
+    assert (third.result, third.factor) == (Result.OTHER_PHYSICS, None)
+
+
+def test_the_best_of_a_simulation_is_told_whatever_the_version_of_its_engine():
+    names = ["energy_flow_combined", "energy_flow_v0_numba", "tensor_field_numba"]
+    found = promises.answers([decided(name, (2.0, 3.0), "x") for name in names])
+    best = [answer.first.optimization for answer in promises.best_of_each(found)]
+    assert best == ["energy_flow_combined", "tensor_field_numba"]

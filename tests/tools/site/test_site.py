@@ -231,6 +231,21 @@ def test_the_chart_shows_filters_and_opens_pages(page, league):
 
 
 @at_a_desk
+def test_lines_of_the_chart_say_what_sets_them_apart(page, league):
+    page.locator("#chart svg").wait_for()
+    axis = page.locator("#chart .role-axis-label text").all_text_contents()
+    labels = [label for label in axis if label and "×" not in label]
+    assert len(labels) == len(league.timed)
+    other = [label for label in labels if "other physics" in label]
+    assert len(other) == sum(entry.other_physics for entry in league.timed)
+    machines = [entry.evidence.machine for entry in league.timed]
+    usual = max(machines, key=machines.count)
+    assert not [label for label in labels if usual in label]  # said above, for all of them
+    elsewhere = [label for label in labels if any(m in label for m in {*machines})]
+    assert len(elsewhere) == len(machines) - machines.count(usual)
+
+
+@at_a_desk
 def test_the_chart_has_the_ink_of_the_palette(page):
     def ink() -> str:
         return page.locator("#chart .role-axis-label text").first.get_attribute("fill")

@@ -56,17 +56,26 @@
     }
   }
 
-  /** What stands at a line: as much as tells the lines apart. */
+  /** What most rows say. */
+  function usual(rows, name) {
+    const counts = new Map();
+    rows.forEach((row) => counts.set(row[name], (counts.get(row[name]) || 0) + 1));
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+  }
+
+  /** What stands at a line: as much as tells the lines apart, and a machine that is not the usual. */
   function named(rows) {
     const several = (name) => new Set(rows.map((row) => row[name])).size > 1;
     const parts = only ? [] : [several("baseline") ? "optimization" : "label"];
     if (only || several("case")) {
       parts.push(chosen.case === HEADLINE ? "elsewhere" : "case");
     }
-    if (several("machine")) {
-      parts.push("machine");
-    }
-    const line = (row) => parts.map((name) => row[name]).filter(Boolean).join(", ");
+    const most = usual(rows, "machine");
+    const remarks = (row) => [
+      row.machine === most ? "" : row.machine,
+      row.verdict.endsWith("approximate") ? "other physics" : "",
+    ];
+    const line = (row) => [...parts.map((name) => row[name]), ...remarks(row)].filter(Boolean).join(", ");
     return rows.map((row) => ({ ...row, line: line(row) }));
   }
 
