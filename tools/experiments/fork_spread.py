@@ -10,20 +10,23 @@ since forks share what was prepared.
 import math
 from collections.abc import Iterator
 from statistics import fmean, median, stdev, variance
+from time import perf_counter
 
 from groundspeed.tools import console
+from groundspeed.tools.console import Tell
 from groundspeed.tools.records.machine_load import wait_for_quiet
 from groundspeed.tools.timing import aggregate
 from groundspeed.tools.timing.session import Plan, Session, allowed_to_run
 from groundspeed.validation import machine
-from groundspeed.validation.records import results
+from groundspeed.validation.records import results, samples
 from groundspeed.validation.records.base import Part, today
 
 PROCESSES = 8  # a session
 SESSIONS = ("forks", "new", "new", "forks")  # turn about, against what drifts
 SECTION, NAME = "fork_spread", "tools/experiment"
 
-LogRatios = dict[tuple[str, str], list[float]]  # of a session, by optimization and case
+LogRatios = dict[str, list[float]]  # of a session, by optimization and case
+Sessions = dict[str, list[dict]]  # by kind: the seconds of each and its ratios
 
 
 class ForkSpread(Part):
@@ -37,11 +40,14 @@ class ForkSpread(Part):
     narrower: tuple[float, float, float]  # that of forks over that of new ones, and its interval
     apart: dict[str, float]  # two sessions, in units of what their spread says: root mean square
     level: float  # median of the log ratios of forks less those of new processes
+    seconds: dict[str, float]  # a process, everything included
+    samples: str  # digest of the sessions, with the ratio of every process
 
     @property
     def lines(self) -> Iterator[tuple[str, ...]]:
         for kind, spread in self.spread.items():
-            yield kind, f"spread {spread:.1%}", f"two sessions apart by {self.apart[kind]:.2f}"
+            words = f"two sessions apart by {self.apart[kind]:.2f}, {self.seconds[kind]:.0f} s each"
+            yield kind, f"spread {spread:.1%}", words
         value, low, high = self.narrower
         yield "forks over new", f"{value:.2f} [{low:.2f}, {high:.2f}]", f"level {self.level:+.1%}"
 
@@ -49,7 +55,7 @@ class ForkSpread(Part):
 def run(names: list[str], as_json: bool = False) -> int:
     """Time the sessions, and put what they show on file."""
     wait_for_quiet()
-    found: dict[str, list[LogRatios]] = {"forks": [], "new": []}
+    found: Sessions = {"forks": [], "new": []}
     with console.progress("forks and new processes", total=len(SESSIONS) * PROCESSES) as tell:
         for kind in SESSIONS:
             found[kind].append(session(names, kind == "new", tell))
@@ -59,29 +65,32 @@ def run(names: list[str], as_json: bool = False) -> int:
     return 0
 
 
-def session(names: list[str], anew: bool, tell) -> LogRatios:
-    """Of each process the median ratio, as a logarithm."""
+def session(names: list[str], anew: bool, tell: Tell) -> dict:
+    """Its seconds, and of each process the median ratio as a logarithm, whatever its control."""
     allowed = {name: allowed_to_run(name, dirty=True) for name in names}
     plan = Plan(least=PROCESSES, most=PROCESSES, anew=anew)
     timed = Session(allowed, False, plan, tell, {})
+    began = perf_counter()
     timed.run()
     every = {
-        place: [row["rounds"] for row in (*case.kept, *(row for row, _ in case.off))]
+        "/".join(place): [row["rounds"] for row in (*case.kept, *(row for row, _ in case.off))]
         for place, case in timed.rows.items()
     }
-    return {
+    ratios = {
         place: [math.log(r) for r in aggregate.medians(rounds, "candidate", 0)]
         for place, rounds in every.items()
         if len(rounds) == PROCESSES
     }
+    return {"seconds": perf_counter() - began, "ratios": ratios}
 
 
-def fork_spread(names: list[str], found: dict[str, list[LogRatios]]) -> ForkSpread:
+def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:
     """Of the pairs that every session has.
 
     Raises:
         ValueError: there are fewer than three.
     """
+    found = {kind: [one["ratios"] for one in own] for kind, own in sessions.items()}
     everywhere = set.intersection(*(set(own) for kind in found.values() for own in kind))
     if len(everywhere) < 3:
         raise ValueError(
@@ -105,15 +114,19 @@ def fork_spread(names: list[str], found: dict[str, list[LogRatios]]) -> ForkSpre
         narrower=tuple(math.exp(x) for x in (middle, middle - half, middle + half)),
         apart={kind: between(own, pairs) for kind, own in found.items()},
         level=median(a - b for a, b in zip(*levels.values(), strict=True)),
+        seconds={
+            kind: fmean(one["seconds"] for one in own) / PROCESSES for kind, own in sessions.items()
+        },
+        samples=samples.keep({"optimizations": sorted(names), "sessions": sessions}),
     )
 
 
-def within(sessions: list[LogRatios], pair: tuple[str, str]) -> float:
+def within(sessions: list[LogRatios], pair: str) -> float:
     """Standard deviation within sessions, pooled."""
     return max(fmean(variance(own[pair]) for own in sessions) ** 0.5, 1e-6)
 
 
-def between(sessions: list[LogRatios], pairs: list[tuple[str, str]]) -> float:
+def between(sessions: list[LogRatios], pairs: list[str]) -> float:
     """Two sessions' difference over the standard error that their spread gives it."""
     one, two = sessions
     squares = []

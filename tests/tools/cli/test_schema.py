@@ -10,6 +10,7 @@ from groundspeed.tools import console
 from groundspeed.tools.cli import reference, schema
 from groundspeed.tools.experiments.compare_commits import ComparedCase
 from groundspeed.tools.experiments.error_rates import ErrorRates
+from groundspeed.tools.experiments.fork_spread import ForkSpread
 from groundspeed.tools.experiments.scaling import Scaling, ScalingRow
 from groundspeed.tools.experiments.sweep import Map
 from groundspeed.tools.records import answers as own
@@ -116,6 +117,7 @@ RECORDS = {  # verbs that measure for minutes: the type of their record, its sec
     "selftest": (SelfTest, "selftest", "tools/selftest"),
     "map": (Map, "scenarios", "sweeps/lattice_field_v1"),
     "experiment": (ErrorRates, "error_rates", "tools/experiment"),
+    "experiment --forks": (ForkSpread, "fork_spread", "tools/experiment"),
     "bench": (Measurement, "timing", "lattice_field_numba"),
 }
 SHAPED = {  # what each makes of its record
