@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Shaped
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from baselines.engine import Step
@@ -25,17 +25,15 @@ from optimizations.tensor_field_blocked.planes import stencil, weights
 from . import loops
 
 Field = Complex[Tensor, "Nx Ny D D_out"]
-Numbers = Shaped[np.ndarray, "Nx Ny numbers"]  # of a field: 2 · D · D_out real ones a site
-Sweep = Callable[
-    [Numbers, Numbers, float, np.ndarray | None], None
-]  # T, H, r, F: H = H[T], T moved
+Numbers = Float[Tensor, "Nx Ny numbers"]  # of a field: 2 · D · D_out real ones a site
+Sweep = Callable[[Numbers, Numbers, float, Tensor | None], None]  # T, H, r, F
 
 
 class Drive(NamedTuple):
     """What prior, evidence and current do to the field."""
 
     Lambda: Field  # Λ
-    F: np.ndarray | None  # (dt/iħ)(Λ + J), flat, where there is a prior or a current
+    F: Tensor | None  # (dt/iħ)(Λ + J), flat, where there is a prior or a current
 
 
 class Working(NamedTuple):
@@ -51,14 +49,13 @@ class Working(NamedTuple):
 
 
 def numbers(field: Field) -> Numbers:
-    """The same memory as real numbers, made once: between two steps nothing else is called."""
-    array = field.contiguous().numpy()
-    return array.view(array.real.dtype).reshape(*field.shape[:2], -1)
+    """The same memory as real numbers."""
+    return torch.view_as_real(field.contiguous()).flatten(2)
 
 
-def field(case: TensorCase, array: Numbers) -> Field:
+def field(case: TensorCase, numbers: Numbers) -> Field:
     """The same memory as a field."""
-    return torch.from_numpy(array).view(case.dtype).view(case.shape)
+    return torch.view_as_complex(numbers.view(*case.shape, 2))
 
 
 def sweep(case: TensorCase) -> Sweep:
@@ -70,8 +67,10 @@ def sweep(case: TensorCase) -> Sweep:
     k, diagonal = tuple(map(kind.type, h[:3])), (min(D, D_out), 2 * (D_out + 1))
     advancing = case.part == "step"
 
-    def act(T: Numbers, H: Numbers, rate: float, F: np.ndarray | None) -> None:
-        loops.sweep(T, H, F, bound, advancing, k, kind.type(rate), *diagonal)
+    def act(T: Numbers, H: Numbers, rate: float, F: Tensor | None) -> None:
+        F = None if F is None else F.numpy()
+        rate = kind.type(rate)
+        loops.sweep(T.numpy(), H.numpy(), F, bound, advancing, k, rate, *diagonal)
 
     return act
 
@@ -88,7 +87,7 @@ def drives(case: TensorCase) -> Callable[[TensorState], Drive]:
         if not terms:
             return Drive(Lambda, None)
         F = case.dt / (1j * case.hbar) * sum(terms[1:], terms[0])
-        return Drive(Lambda, numbers(F).reshape(-1))
+        return Drive(Lambda, numbers(F).flatten())
 
     return drive
 
@@ -96,8 +95,8 @@ def drives(case: TensorCase) -> Callable[[TensorState], Drive]:
 def adopt(case: TensorCase, state: TensorState) -> Working:
     """The fields themselves, where they lie in a row and apart from each other."""
     T, H = numbers(state.T), numbers(state.H)
-    if np.shares_memory(T, H):
-        H = np.empty_like(T)
+    if H.data_ptr() == T.data_ptr():
+        H = torch.empty_like(T)
     drive = Drive(state.Lambda, None) if case.part == "kernel" else None
     return Working(T, H, state.Lambda, drive, state, int(state.history), 0)
 
