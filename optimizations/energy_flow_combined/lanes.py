@@ -1,8 +1,8 @@
 """The networks that move a flow as one native loop, 32 flows side by side, float32.
 
 A value of a layer is a line of one number a flow, so products, curves and normalisation all run
-over flows: no row is too short to fill a vector, and what lies between two layers never leaves the
-first-level cache. Weights stand in one line in the order in which they are used.
+over flows: no row is too short to fill a vector, and what lies between two layers stays in the
+nearest caches. Weights stand in one line in the order in which they are used.
 """
 
 import numpy as np
