@@ -3,7 +3,8 @@
 Importing torch takes longer than most commands of a test. Nothing of groundspeed is imported
 here: each child takes it from the folder in which it is run, as ``python -m groundspeed`` would.
 So are the interpreters that a command starts, which would import the libraries once more: its fork
-server, its judging processes and its workers. What asks for another order of sets is started.
+server, its judging processes and its workers. What asks for another order of sets is started, but
+for the runs of `create`: each has an order of its own, on which few programs depend.
 
     python warm.py FD    reads a request a line on standard input, answers on FD
 """
@@ -31,10 +32,12 @@ LIBRARIES = ("torch", "numpy", "pydantic", "typer", "safetensors.torch", "jaxtyp
 LIBRARIES += ("scipy.stats",)
 # As `validation.worker.forkserver` has it of a fork server: read when an interpreter starts.
 SETTINGS = {"PYTHONHASHSEED": "0", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+SETTINGS |= {"OPENBLAS_NUM_THREADS": "1"}  # as `create` has it
 OURS = r"(-m groundspeed\b|-c from multiprocessing\.(forkserver|spawn) import)"
 STARTED = re.compile(rf"\S+ (-(?!m )\S+ )*{OURS}")  # after options of the interpreter
+CREATE = "groundspeed.tools.create."
 SPARES = 3  # a fork server, and as many judging processes as there are at once
-MORE = {"bench": 6, "compare": 6, "gate": 8}  # of verbs that start a worker again and again
+MORE = {"bench": 6, "compare": 6, "create": 4, "gate": 8}  # of verbs that start many workers
 FILES = 1000  # no interpreter here has as many open
 
 
@@ -61,14 +64,19 @@ class Warm:
         os.close(write)
         self.answers = os.fdopen(read)
 
-    def run(self, root: Path, folder: Path, words: list[str]) -> subprocess.CompletedProcess:
-        """``python -m groundspeed WORDS`` in the root, as `subprocess.run` would tell of it."""
+    def run(
+        self, root: Path, folder: Path, words: list[str], cwd: Path | None = None
+    ) -> subprocess.CompletedProcess:
+        """``python -m groundspeed WORDS`` in the root, as `subprocess.run` would tell of it.
+
+        ``folder`` takes what is printed; ``cwd`` is where it is typed, if not in the root.
+        """
         if self.process is None:
             self.start()
         files = {name: str(folder / name) for name in ("stdout", "stderr")}
         ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         ours |= {} if self.installed else {"PYTHONPATH": str(root)}
-        request = {"root": str(root), "words": words, "environment": ours, **files}
+        request = {"cwd": str(cwd or root), "words": words, "environment": ours, **files}
         print(json.dumps(request), file=self.process.stdin, flush=True)
         answer = self.answers.readline()
         if not answer:
@@ -109,14 +117,14 @@ def become(request: dict) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(request["environment"])
-    os.chdir(request["root"])
+    os.chdir(request["cwd"])
     sys.path[0] = os.environ.get("PYTHONPATH", os.path.dirname(sys.executable))
     sys.argv = ["groundspeed", *request["words"]]
     runpy.run_module("groundspeed", run_name="__main__", alter_sys=True)
 
 
 def keep_spares(count: int = SPARES) -> None:
-    """Fork children that become interpreters which `subprocess` or `multiprocessing` would start."""
+    """Fork children that become what `subprocess` or `multiprocessing` would start."""
     start, waiting = _posixsubprocess.fork_exec, [spare() for _ in range(count)]
 
     def fork_exec(words: list, *given) -> int:
@@ -142,8 +150,10 @@ def decoded(variables: list[bytes]) -> dict[str, str]:
 
 def can_become(words: list[str], variables: Mapping[str, str]) -> bool:
     """Whether a fork is what this command line would start."""
-    ours = words[0] == sys.executable and STARTED.match(" ".join(words))
-    return bool(ours) and variables.get("PYTHONHASHSEED", "0") == SETTINGS["PYTHONHASHSEED"]
+    if words[0] != sys.executable or not STARTED.match(" ".join(words)):
+        return False
+    order = variables.get("PYTHONHASHSEED", "0")
+    return order == SETTINGS["PYTHONHASHSEED"] or any(CREATE in word for word in words)
 
 
 def spare() -> tuple[int, socket.socket]:
@@ -180,6 +190,7 @@ def become_interpreter(requests: socket.socket) -> None:
         os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.dont_write_bytecode = "-B" in words or bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     os.chdir(request["folder"])
     here = {"-m": os.getcwd(), "-c": ""}[flag]
     sys.path[:1] = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-
 from warm_process import Warm
 
 from groundspeed import project
@@ -177,7 +176,8 @@ def simulation(tmp_path_factory, command) -> Iterator[Simulation]:
     found.commit()
     made = found.printed("init", found.installed("init", "performance", "--json"))
     assert made["root"] == str(root / "performance")
-    found.ok("create", "tests/test_heat.py", "--step", "mysim.heat:advance")
+    created = found.installed("create", "tests/test_heat.py", "--step", "mysim.heat:advance")
+    assert created.returncode == 0, created.stderr
     found.commit()
     found.ok("new", "heat_shifted", "--baseline", "heat_v1", cwd="performance/baselines")
     leaf = root / "performance" / "optimizations" / "heat_shifted"

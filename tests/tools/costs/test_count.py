@@ -1,7 +1,7 @@
 """Costs that no noise can touch: what a step does, counted, against what was accepted.
 
-Every accepted optimization with a budget is counted in one process, and one of each kind once more in
-a copy of the repository in which it has an `.item()` too many.
+Every accepted optimization with a budget is counted in one process, and one of each kind once more
+in a copy of the repository in which it has an `.item()` too many.
 """
 
 import json
