@@ -192,7 +192,7 @@ def history(tmp_path_factory, warm) -> Scratch:
     for module, constant, value in (
         ("timing/session", "PROCESSES", 1),
         ("timing/session", "MOST", 1),
-        ("experiments/compare_commits", "BUDGET_S", 0.3),
+        ("experiments/compare_commits", "BUDGET_S", 1),
     ):
         set_constant(scratch.root / "tools" / f"{module}.py", constant, value)
     seal = scratch.run(

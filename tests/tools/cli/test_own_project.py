@@ -76,7 +76,7 @@ FILES = {
         from mysim import heat
 
         def test_heat_is_kept():
-            u = heat.start(24)
+            u = heat.start(40)
             total = u.sum()
             for _ in range(12):
                 u = heat.advance(u)
@@ -193,7 +193,7 @@ def judged(simulation) -> Simulation:
     """Validated, committed and timed."""
     simulation.ok("validate", "heat_shifted")
     simulation.commit()
-    simulation.ok("bench", "heat_shifted", "--processes", "3")
+    simulation.ok("bench", "heat_shifted")
     return simulation
 
 
