@@ -247,6 +247,6 @@ def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):
     )
     scratch.commit()
     assert scratch.run("validate", "lattice_field_null").returncode == 0
-    done = scratch.run("bench", "lattice_field_null")
+    done = scratch.run("bench", "lattice_field_null", "--processes", "2")
     assert done.returncode == 1, done.stdout
     assert "in its process the frozen engine takes" in done.stdout
