@@ -68,7 +68,7 @@ def run(names: list[str], as_json: bool = False) -> int:
 def session(names: list[str], anew: bool, tell: Tell) -> dict:
     """Its seconds, and of each process the median ratio as a logarithm, whatever its control."""
     allowed = {name: allowed_to_run(name, dirty=True) for name in names}
-    plan = Plan(least=PROCESSES, most=PROCESSES, anew=anew)
+    plan = Plan(least=PROCESSES, most=PROCESSES, audited=0, anew=anew)
     timed = Session(allowed, False, plan, tell, {})
     began = perf_counter()
     timed.run()

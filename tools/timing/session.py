@@ -41,7 +41,7 @@ from groundspeed.validation.worker.client import scratch_folder
 from groundspeed.validation.worker.forkserver import COMPILERS
 
 PROCESSES = 8  # for an everyday number; with fewer rounds each than of fewer processes
-MOST = 16  # of a case whose interval is still wider than PRECISE
+MOST = 12  # of a case whose interval is still wider than PRECISE
 PRECISE = 0.05  # half an interval, as a log ratio
 AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well, and the frozen
 # engine in isolation, and states are compared whole
