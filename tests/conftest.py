@@ -69,32 +69,38 @@ def warm() -> Iterator[Warm]:
     one.end()
 
 
-@pytest.fixture
-def scratch(tmp_path, warm) -> Scratch:
+@pytest.fixture(scope="session")
+def original(tmp_path_factory, warm) -> Path:
+    """What each scratch copy is a copy of; made once for each worker."""
+    root = tmp_path_factory.mktemp("original") / "scratch"
     skip = shutil.ignore_patterns(".git", "*.tmp")  # what is compiled may come along
     for package in ("groundspeed", "validation", "tools"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=skip)
-    (tmp_path / "baselines").mkdir()
+        shutil.copytree(ROOT / package, root / package, ignore=skip)
+    (root / "baselines").mkdir()
     for path in (ROOT / "baselines").glob("*.py"):
-        shutil.copy(path, tmp_path / "baselines" / path.name)
-    shutil.copytree(ROOT / "baselines/foreign", tmp_path / "baselines/foreign", ignore=skip)
+        shutil.copy(path, root / "baselines" / path.name)
+    shutil.copytree(ROOT / "baselines/foreign", root / "baselines/foreign", ignore=skip)
     shutil.copytree(
-        ROOT / "baselines/lattice_field_v1", tmp_path / "baselines/lattice_field_v1", ignore=skip
+        ROOT / "baselines/lattice_field_v1", root / "baselines/lattice_field_v1", ignore=skip
     )
-    (tmp_path / "optimizations").mkdir()
-    shutil.copy(ROOT / "optimizations/__init__.py", tmp_path / "optimizations/__init__.py")
+    (root / "optimizations").mkdir()
+    shutil.copy(ROOT / "optimizations/__init__.py", root / "optimizations/__init__.py")
     for name in ("null", "buffers", "blocked", "numba", "numba_folded", "active_box", "compiled"):
         leaf = f"lattice_field_{name}"
-        shutil.copytree(
-            ROOT / "optimizations" / leaf, tmp_path / "optimizations" / leaf, ignore=skip
-        )
-    (tmp_path / ".gitignore").write_text("__pycache__/\n.groundspeed/\nreports/\n*.tmp\n")
+        shutil.copytree(ROOT / "optimizations" / leaf, root / "optimizations" / leaf, ignore=skip)
+    (root / ".gitignore").write_text("__pycache__/\n.groundspeed/\nreports/\n*.tmp\n")
     kept = ROOT / ".groundspeed"  # named by digests of all that it rests on: good in any copy
-    (tmp_path / ".groundspeed").mkdir()
+    (root / ".groundspeed").mkdir()
     for folder in ("kept", "compiled"):
         (kept / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / ".groundspeed" / folder).symlink_to(kept / folder)
-    copy = Scratch(tmp_path, warm)
-    copy.git("init", "-q")
-    copy.commit()
-    return copy
+        (root / ".groundspeed" / folder).symlink_to(kept / folder)
+    first = Scratch(root, warm)
+    first.git("init", "-q")
+    first.commit()
+    return root
+
+
+@pytest.fixture
+def scratch(tmp_path, original, warm) -> Scratch:
+    shutil.copytree(original, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return Scratch(tmp_path, warm)

@@ -159,6 +159,13 @@ def part(name: str, module: str):
         ) from error
 
 
+def declined(error: Exception) -> bool:
+    """Whether it is a ValueError of a `raise`: somebody says what is allowed. One that comes out of
+    an operator, as of shapes that do not fit, is a fault."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, ValueError) and "raise" in (frames[-1].line if frames else "").split()
+
+
 def raised(error: Exception, own: Path, otherwise: str = "") -> str:
     """The error in one line, with the innermost line under the folder ``own`` that led to it."""
     text = " ".join(str(error).split())[:MOST_WORDS] or "it said nothing"

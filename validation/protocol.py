@@ -223,6 +223,8 @@ JUDGE = Protocol(
             "a program must be called",
             PASSED,
         ),
+        # no verdict on file had been declined otherwise
+        Change(15, "a ValueError declines a variant only where somebody raised it on purpose"),
     ),
     rules_of_the_judge,
     project.HARNESS / "validation" / "judge.lock",

@@ -1,7 +1,7 @@
-"""The step between matrix products as native loops: curves, gates, noise, decisions, writes.
+"""The curves of the networks, and the step behind them: noise, decisions, writes.
 
 ``error_model="numpy"``: a check for a divisor of zero would keep loops from vectorising. Products
-and sums may contract to one rounding, and sums over a row be taken in any order, in lanes.
+and sums may contract to one rounding.
 """
 
 import math
@@ -51,8 +51,6 @@ Q1, Q2, Q3, Q4, Q5, Q6, Q7 = (
 )
 HALF_ROOT = np.float32(math.sqrt(0.5))
 GONE = np.float32(80)  # exp(−80) is 0 beside anything
-EPSILON = np.float32(1e-5)  # of layer normalisation, torch's own
-ANY_ORDER = {"reassoc", "contract"}
 
 
 class Numbers(NamedTuple):
@@ -104,48 +102,6 @@ def gelu(x):
     q = ((((((Q7 * t + Q6) * t + Q5) * t + Q4) * t + Q3) * t + Q2) * t + Q1) * t
     q *= exp(-min(a * a, GONE))
     return x * (ONE - q if x > 0 else q)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=ANY_ORDER)
-def curved(x):
-    """GELU of each row less its mean over its deviation; [flows, features], in place."""
-    n = x.shape[1]
-    for i in range(len(x)):
-        row = x[i]
-        mean = np.float32(0)
-        for j in range(n):
-            mean += row[j]
-        mean /= np.float32(n)
-        square = np.float32(0)
-        for j in range(n):
-            square += (row[j] - mean) ** 2
-        scale = ONE / np.sqrt(square / np.float32(n) + EPSILON)
-        for j in range(n):
-            row[j] = gelu((row[j] - mean) * scale)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def recurred(rz, n, through, old, new):
-    """GRU: r, z = ½ tanh + ½ (their sums come halved), new = ñ + z (old − ñ); [flows, h]."""
-    h = old.shape[1]
-    for i in range(len(old)):
-        r, z, a, b = rz[i, :h], rz[i, h:], n[i], through[i]
-        before, after = old[i], new[i]
-        for j in range(h):
-            candidate = tanh(a[j] + (HALF * tanh(r[j]) + HALF) * b[j])
-            keep = HALF * tanh(z[j]) + HALF
-            after[j] = candidate + keep * (before[j] - candidate)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=ANY_ORDER)
-def read(x, weight, bias, heads):
-    """x weightᵀ + bias, of few rows of weights; heads [flows, rows]."""
-    for i in range(len(x)):
-        for k in range(len(weight)):
-            total = np.float32(0)
-            for j in range(x.shape[1]):
-                total += x[i, j] * weight[k, j]
-            heads[i, k] = total + bias[k]
 
 
 @njit(cache=True, nogil=True)

@@ -1,8 +1,9 @@
-"""Two planes at a time in place, on rows padded by their wrap-around cells: bit for bit.
+"""Two planes at a time in place, bit for bit.
 
 The native loop of `lattice_field_numba` repairs two cells a row after each line, and reads E
-three times from the second-level cache. Here a row carries copies of its far ends, and two
-planes made together read each other once.
+three times from the second-level cache. Here two planes made together read each other once, and
+a row takes its far ends into the first and the last of its vectors. Rows that are no whole number
+of vectors carry copies of their far ends instead.
 """
 
 import math
@@ -10,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numba import config
 
 from baselines.lattice_field_v1 import LatticeCase, LatticeState
 from baselines.lattice_field_v1 import engine as baseline
 
-from .loops import step
+from . import loops, rows
 
 PAGE_BYTES = 4096
 APART_BYTES = 2304  # a load that follows a store to the same place of another page has to wait
@@ -26,15 +28,22 @@ def covers(case: LatticeCase) -> bool:
     return plain and case.d == 3 and isinstance(case.chi, float) and case.bodies is None
 
 
+def whole(case: LatticeCase) -> bool:
+    """Whether its planes are pairs and its rows two vectors or more, none of them partial."""
+    vector = rows.VECTOR_BYTES // case.dtype.itemsize
+    planes, *_, n = case.shape
+    return not config.DISABLE_JIT and planes % 2 == 0 and n % vector == 0 and n >= 2 * vector
+
+
 def native(case: LatticeCase):
-    """The step on padded states.
+    """The step on states as ``adopt`` gives them.
 
     Raises:
         ValueError: for a case that it does not cover.
     """
     if not covers(case):
         raise ValueError(f"got {case.shape} {case.boundary}; allowed: {covers.__doc__}")
-    factors = rounded(case)
+    step, factors = rows.step if whole(case) else loops.step, rounded(case)
 
     def advance(state: LatticeState) -> LatticeState:
         step(state.E.numpy(), state.E_prev.numpy(), *factors)
@@ -51,7 +60,9 @@ def rounded(case: LatticeCase) -> tuple:
 
 
 def adopt(case: LatticeCase, state: LatticeState) -> LatticeState:
-    """Each row of E and E_prev with its far cells at both ends, [planes, rows, n + 2]."""
+    """The state as it is, or rows with their far cells at both ends, [planes, rows, n + 2]."""
+    if whole(case):
+        return state._replace(E=state.E.contiguous(), E_prev=state.E_prev.contiguous())
     return padded(state, case.shape[-1] + 2, 0)
 
 
@@ -71,13 +82,17 @@ def closed(E: torch.Tensor, width: int, at: int) -> torch.Tensor:
     cells = math.prod(outer) * width
     pool = E.new_empty(cells + 2 * PAGE_BYTES // E.itemsize)
     first = (at - pool.data_ptr()) % PAGE_BYTES // E.itemsize
-    rows = pool[first : first + cells].view(*outer, width)
-    return torch.index_select(E, -1, (torch.arange(width) - 1) % n, out=rows)
+    lines = pool[first : first + cells].view(*outer, width)
+    lines[..., 0], lines[..., 1 : n + 1] = E[..., -1], E
+    lines[..., n + 1 :] = E[..., torch.arange(width - n - 1) % n]
+    return lines
 
 
 def observe(case: LatticeCase, state: LatticeState) -> LatticeState:
     """The n cells of each row."""
     n = case.shape[-1]
+    if state.E.shape[-1] == n:
+        return state
     E, E_prev = (x[..., 1 : n + 1].contiguous() for x in (state.E, state.E_prev))
     return state._replace(E=E, E_prev=E_prev)
 

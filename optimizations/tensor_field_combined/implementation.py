@@ -3,10 +3,8 @@
 Prior, evidence and current never move, so Λ + J is made when the state is taken over.
 """
 
-from optimizations.tensor_field_blocked.planes import adopt_driven
-from optimizations.tensor_field_blocked.planes import engine as swept
-from optimizations.tensor_field_numba.implementation import sweep
+from baselines.engine import replace
+from optimizations.tensor_field_numba.implementation import adopt_driven
+from optimizations.tensor_field_numba.implementation import engine as native
 
-engine = swept(
-    sweep, adopt=adopt_driven, needs=("numba",), opaque="one native kernel a step"
-)  # fmt: skip
+engine = replace(native, adopt=adopt_driven)

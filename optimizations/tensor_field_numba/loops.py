@@ -1,19 +1,38 @@
 """The stencil as native loops over lines of sites.
 
-A row of sites along axis 1 is one contiguous line of numbers, in which the neighbours along
-axis 1 stand one site away, so the inner loop runs over sites and components alike. Only the
-sites at the two ends of a row take their neighbours from elsewhere. A row of T advances in place
-as soon as H of both rows beside it stands, while it is still in cache.
+A row of sites along axis 1 is one contiguous line of numbers, real and imaginary parts in turn, in
+which the neighbours along axis 1 stand one site away, so the inner loop runs over sites, components
+and parts alike. Only the sites at the two ends of a row take their neighbours from elsewhere. A row
+of T advances in place as soon as H of both rows beside it stands, while it is still in cache.
 
-Loops see T and H flat, both planes from end to end; places in them are numbers.
+Loops see T and H flat; places in them are numbers.
 """
 
+import numpy as np
 from numba import njit
 
-from optimizations.probabilistic_field_separable.emission import WIDTH
-from optimizations.probabilistic_field_separable.lanes import load, spread, store
+from optimizations.probabilistic_field_separable.emission import WIDTH, Value, picked
+from optimizations.probabilistic_field_separable.emission import plus as contracted
+from optimizations.probabilistic_field_separable.lanes import (
+    emitted,
+    fetch_to_write,
+    filled,
+    lanes,
+    load,
+    store,
+)
 
-PANEL_BYTES = 128 * 1024  # of a line: three of them and one of H of both planes fit the cache
+AHEAD = 256  # numbers, of what is asked for
+PANEL_BYTES = 256 * 1024  # of a line: three of them and one of H fit the cache
+
+
+def exchanged(vector: Value) -> Value:
+    """Each number of a pair in the place of the other."""
+    pairs = picked([i ^ 1 for i in range(WIDTH)])
+    return Value(vector.builder, vector.builder.shuffle_vector(vector.code, vector.code, pairs))
+
+
+exchange, plus = emitted(exchanged, lanes), emitted(contracted, lanes)
 
 
 @njit(cache=True, nogil=True)
@@ -27,16 +46,17 @@ def narrow(H, T, n, out, t, up, down, left, right, k):
 
 @njit(cache=True, nogil=True)
 def wide(H, T, n, out, t, up, down, left, right, k):
-    """The same, sixteen float32 at a time.
+    """The same, sixteen float32 at a time, products and sums contracted.
 
     The vectorizer would ask before every line whether it overlaps with the five others, and
-    takes half as many.
+    takes half as many. The line of H, which it will only write, is asked for ahead.
     """
-    centre, x, y = spread(k, 0), spread(k, 1), spread(k, 2)
+    centre, x, y = filled(np.float32(k[0])), filled(np.float32(k[1])), filled(np.float32(k[2]))
     for i in range(0, n, WIDTH):
+        fetch_to_write(H, out + i + AHEAD)
         near = x * (load(T, up + i) + load(T, down + i))
-        near = near + y * (load(T, left + i) + load(T, right + i))
-        store(H, out + i, near + centre * load(T, t + i))
+        near = plus(near, y, load(T, left + i) + load(T, right + i))
+        store(H, out + i, plus(near, centre, load(T, t + i)))
 
 
 @njit(cache=True, nogil=True)
@@ -45,9 +65,9 @@ def line(H, T, start, up, down, first, last, before, after, site, k, vectors):
     a, n = first * site, (last - first) * site
     places = start + a, start + a, up + a, down + a, start + before * site, start + after * site
     if vectors:
-        wide(H, T, n, *places, k[1])
+        wide(H, T, n, *places, k)
     else:
-        narrow(H, T, n, *places, k[0])
+        narrow(H, T, n, *places, k)
 
 
 @njit(cache=True, nogil=True)
@@ -70,59 +90,66 @@ def bind(H, T, start, V, low, high, site, components, stride):
         for i in range(components):
             at = start + number * site + i * stride
             H[at] += V[number] * T[at]
+            H[at + 1] += V[number] * T[at + 1]
 
 
 @njit(cache=True, nogil=True)
-def advance(t, h, rate, F):
-    """t += rate · h + F along a line; F may be None."""
-    for i in range(t.size):
-        made = rate * h[i]
+def advance(T, H, start, n, rate, F):
+    """T += i · rate · H + F on n numbers from there on; F may be None."""
+    for at in range(start, start + n, 2):
+        real, imaginary = -rate * H[at + 1], rate * H[at]
+        if F is not None:  # small terms first: the sum is rounded once
+            real, imaginary = real + F[at], imaginary + F[at + 1]
+        T[at] += real
+        T[at + 1] += imaginary
+
+
+@njit(cache=True, nogil=True)
+def advance_wide(T, H, start, n, rates, F):
+    """The same, sixteen float32 at a time; ``rates``: −rate and rate in turn."""
+    turned = load(rates, 0)
+    for at in range(start, start + n, WIDTH):
+        made = turned * exchange(load(H, at))
         if F is not None:
-            made += F[i]
-        t[i] += made
+            made = made + load(F, at)
+        store(T, at, load(T, at) + made)
 
 
 @njit(cache=True, nogil=True)
-def both(T, H, x, rows, rate, F):
-    """Row x of both planes: each advances by H of the other."""
-    length = T.size // (2 * rows)
-    here, there = x * length, (rows + x) * length
-    real, imaginary = slice(here, here + length), slice(there, there + length)
-    if F is None:
-        advance(T[real], H[imaginary], -rate, None)
-        advance(T[imaginary], H[real], rate, None)
+def move(T, H, start, n, rate, rates, F, vectors):
+    """A row of T by its row of H."""
+    if vectors:
+        advance_wide(T, H, start, n, rates, F)
     else:
-        advance(T[real], H[imaginary], -rate, F[real])
-        advance(T[imaginary], H[real], rate, F[imaginary])
+        advance(T, H, start, n, rate, F)
 
 
 @njit(cache=True, nogil=True)
 def sweep(T, H, F, V, advancing, k, rate, components, stride):
     """H = H[T] over the grid and, where ``advancing``, T += i · rate · H + F one row behind.
 
-    T, H, F: [2, Nx, Ny, site], F may be None; k: centre, x, y, in the field's type and once more in
-    float32, for vectors; V: [Nx, Ny], or [0, 0]. Row 0 is a neighbour of the last row and advances
-    after it. Where T stays, wide rows go panel by panel, so that three of them are in cache
-    together.
+    T, H: [Nx, Ny, numbers of a site]; F: flat, or None; k: centre, x, y; V: [Nx, Ny],
+    or [0, 0]. Row 0 is a neighbour of the last row and advances after it. Where T stays, wide rows
+    go panel by panel, so that three of them are in cache together.
     """
-    _, rows, columns, site = T.shape
+    rows, columns, site = T.shape
     length = columns * site
     T, H = T.reshape(T.size), H.reshape(H.size)
-    F = None if F is None else F.reshape(F.size)
     vectors = T.itemsize == 4 and site % WIDTH == 0
+    rates = np.empty(WIDTH, np.float32)
+    rates[::2], rates[1::2] = -rate, rate
     panel = columns if advancing else max(1, PANEL_BYTES // (site * T.itemsize))
     for low in range(0, columns, panel):
         high = min(low + panel, columns)
         for x in range(rows):
             above, below = x - 1 if x else rows - 1, x + 1 if x + 1 < rows else 0
-            for plane in range(0, T.size, rows * length):
-                start, up, down = plane + x * length, plane + above * length, plane + below * length
-                row(H, T, start, up, down, low, high, columns, site, k, vectors)
-                if V.size:
-                    bind(H, T, start, V[x], low, high, site, components, stride)
+            start = x * length
+            row(H, T, start, above * length, below * length, low, high, columns, site, k, vectors)
+            if V.size:
+                bind(H, T, start, V[x], low, high, site, components, stride)
             if advancing and x > 1:
-                both(T, H, x - 1, rows, rate, F)
+                move(T, H, start - length, length, rate, rates, F, vectors)
     if advancing:
         if rows > 1:
-            both(T, H, rows - 1, rows, rate, F)
-        both(T, H, 0, rows, rate, F)
+            move(T, H, (rows - 1) * length, length, rate, rates, F, vectors)
+        move(T, H, 0, length, rate, rates, F, vectors)

@@ -38,6 +38,7 @@ CLOCK = Protocol(
             "outcomes are read off an interval that controls and processor time widen; more "
             "processes, in rounds of balanced order",
         ),
+        Change(12, "a case is prepared once, and every further process is a fork of that"),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     project.HARNESS / "tools" / "clock.lock",

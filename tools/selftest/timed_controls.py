@@ -101,7 +101,7 @@ def time_entry(key: str, folder: Path, parent) -> None:
     """In the forked process: a fixed number of blocks and steps, however busy the machine is."""
     import torch
 
-    from groundspeed.tools.timing import runners, worker, worker_client
+    from groundspeed.tools.timing import prepared_case, runners, worker_client
     from groundspeed.validation import corpus
 
     def tell(words: dict) -> object:
@@ -112,5 +112,6 @@ def time_entry(key: str, folder: Path, parent) -> None:
     runners.collect()
     entry = corpus.find(key)
     steps = max(1, min(BLOCK, baselines.load(entry.engine).cases[entry.case].steps // 2))
-    words = ({entry.name: entry.candidate()}, entry.case, 1, 0.0, tell, folder)
-    tell(worker.measure_case(*words, (ROUNDS, steps), memory=False))
+    prepared = prepared_case.prepare({entry.name: entry.candidate()}, entry.case, steps)
+    words = ([entry.name], 1, 0.0, tell, folder)
+    tell(prepared.measure(*words, rounds=ROUNDS, memory=False))

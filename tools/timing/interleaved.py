@@ -147,7 +147,6 @@ class Rounds:
                 self.look(made)
         if self.since:
             self.look(made)
-        self.each(Watched.end)
 
     def fresh(self, what: str) -> State:
         """A start of which nobody here has heard before: the parent draws its seed now."""
@@ -202,7 +201,8 @@ class Rounds:
 
     def audits(self) -> None:
         """Of every contender, if the parent wants them in this process: it says so only now."""
-        if self.tell({"audit": True}):
+        self.audited = self.tell({"audit": True})
+        if self.audited:
             for name in ("baseline", *self.watched):
                 self.audit(name)
 
@@ -242,7 +242,7 @@ class Watched:
 
     def __post_init__(self):
         self.passes: list[list[tuple[int, Fingerprint]]] = []
-        self.kept: dict[Block, State] = {}  # whole: one drawn at random, and the last
+        self.kept: dict[Block, State] = {}  # whole: one drawn at random
         self.changed: dict[str, None] = {}  # global state, as it was found after its blocks
 
     def begin(self) -> None:
@@ -255,20 +255,16 @@ class Watched:
         state, took = self.runner.read()
         self.passes[-1].append((made, fingerprint(state)))
         block = len(self.passes) - 1, made
-        self.last = block, state
         if self.draw.random() * sum(map(len, self.passes)) < 1:
             self.kept = {block: clone(state)}
         return took
 
-    def end(self) -> None:
-        """The last state is kept too; the same block is not kept twice."""
-        block, state = self.last
-        if block not in self.kept:
-            self.kept[block] = clone(state)
-
-    def save(self, place: Path) -> dict:
-        """The whole states to files, and out of memory; the rest for the parent to read."""
+    def save(self, place: Path, whole_too: bool) -> dict:
+        """What is left for the parent to read; the state that was kept whole in a file, if wanted.
+        It is in memory no more."""
         whole = []
+        if not whole_too:
+            self.kept.clear()
         while self.kept:
             block, state = self.kept.popitem()
             whole.append((*block, f"{place}.{len(whole)}"))

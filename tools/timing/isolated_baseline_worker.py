@@ -9,8 +9,11 @@ caches cold: candidates go through more memory than the frozen engine or less, a
 blocks leave in the caches is no fault of theirs, so the coldest start is what they are held to.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -23,11 +26,24 @@ from groundspeed.tools.timing.runners import Runner, Starts, Stream, collect
 COLD_BYTES = 1 << 26  # gone through: what was in the caches is no longer there
 
 
+@dataclass
+class Prepared:
+    """The frozen engine on a case: the one that is timed, and what makes its code warm and the
+    caches cold."""
+
+    starts: Starts
+    baseline: Runner
+    warming: Runner | None = None
+    memory: Stream | None = None
+
+
 class Turns:
     """The rounds of one case after the other, as far as the frozen engine has a part in them."""
 
     def __init__(self, engine: str):
         self.frozen = baselines.load(engine)
+        self.ready: dict[str, Prepared] = {}  # by case
+        self.now: Prepared | None = None
 
     def answer(self, request: dict) -> tuple[float, float] | None:
         """A case and a pass have an answer when they are ready, a round has wall and processor
@@ -40,30 +56,37 @@ class Turns:
         return self.block()
 
     def begin(self, message: dict) -> None:
-        """A case as the worker tells it; of slow steps nobody cares who came before."""
-        self.baseline = self.warming = None  # their memory, before the next takes its own
+        """A case as the worker tells it; one of short steps is prepared once."""
+        self.now = None  # its memory, before the next takes its own
         collect()
-        device = message["device"]
+        self.steps, name = message["steps"], message["frozen"]
+        self.now = self.ready.get(name) or self.prepared(name, message["device"], message["alone"])
+        if self.now.warming:
+            self.ready[name] = self.now
+
+    def prepared(self, name: str, device: str, slow: bool) -> Prepared:
+        """Of slow steps nobody cares who came before."""
         engine = self.frozen if device == "cpu" else on_device(self.frozen, device)
-        case = engine.cases[message["frozen"]]
-        self.steps, self.starts = message["steps"], Starts(self.frozen, case)
-        self.baseline = Runner(engine, case, self.starts.own, cold=message["alone"])
-        if not message["alone"]:
-            self.warming = Runner(engine, case, self.starts.own, cold=True)
-            self.memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
+        case = engine.cases[name]
+        starts = Starts(self.frozen, case)
+        baseline = Runner(engine, case, starts.own, cold=slow)
+        if slow:
+            return Prepared(starts, baseline)
+        memory = Stream(torch.zeros(COLD_BYTES // 16, dtype=torch.float64), device)
+        return Prepared(starts, baseline, Runner(engine, case, starts.own, cold=True), memory)
 
     def restart(self, seed: int) -> None:
         """A pass begins, with the start that the worker has too."""
-        start = self.starts.fresh(seed)
-        for runner in filter(None, (self.baseline, self.warming)):
+        start = self.now.starts.fresh(seed)
+        for runner in filter(None, (self.now.baseline, self.now.warming)):
             runner.restart(start)
 
     def block(self) -> tuple[float, float]:
         """The next steps."""
-        if self.warming:
-            self.warming.make(self.steps)
-            self.memory.make(1)
-        return self.baseline.make(self.steps)
+        if self.now.warming:
+            self.now.warming.make(self.steps)
+            self.now.memory.make(1)
+        return self.now.baseline.make(self.steps)
 
 
 def to_the_processor_of(process: int) -> None:

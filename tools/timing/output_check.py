@@ -1,9 +1,10 @@
 """Timed calls are verified too: their outputs are compared with the baseline.
 
 The timing process notes a fingerprint at the end of each pass and after blocks that the parent
-drew, outside the timed window, and keeps whole the state after one of those blocks and after the
-last. The parent runs the frozen engine over the same passes and compares: the candidate's process
-holds no answer, and says nothing about its own that is not held against one.
+drew, outside the timed window. In processes that the parent draws after the rounds it leaves the
+state after one of those blocks whole. The parent runs the frozen engine over the same passes and
+compares: the candidate's process holds no answer, and says nothing about its own that is not held
+against one.
 
 Every pass starts from values that nobody has seen, so that nothing remembered serves. Where
 rounding decides in one of them, the frozen engine's own runs say so, and that pass says nothing.
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -51,6 +53,7 @@ MEMBERS = 8  # runs rounded at random, which say where rounding decides
 
 Measure = Callable[[torch.Tensor, torch.Tensor], Distance]
 Allow = Callable[[int], dict[str, Distance]]
+OwnError = dict[int, dict[str, Distance]]  # by steps made, and field
 
 
 @dataclass
@@ -87,18 +90,27 @@ class Answers:
     run: Replays | None = None
     seeds: list[int] = field(default_factory=list)
     looked: list[list[int]] = field(default_factory=list)  # of each pass: steps after which
+    audited: bool = True  # whether a state was to be left whole
     fingerprints: dict[Block, Fingerprint] = field(default_factory=dict)
     floors: dict[Block, dict[str, Distance]] = field(default_factory=dict)  # where bits may differ
     whole: dict[Block, State] = field(default_factory=dict)
     moved: float = 1.0  # the least share of cells that changes between two of them
     written: float = 0.0  # the least bytes a step that does
+    known: dict[int, OwnError | None] = field(default_factory=dict)
+    asking: Lock = field(default_factory=Lock)
 
-    def own_error(self, number: int) -> dict[int, dict[str, Distance]] | None:
+    def own_error(self, number: int) -> OwnError | None:
         """How far rounding alone takes the frozen engine's own run of a pass, by steps and field;
-        None where it decides otherwise."""
+        None where it decides otherwise. Found out once for all candidates."""
+        with self.asking:
+            if number not in self.known:
+                self.known[number] = self.error_of_pass(number)
+            return self.known[number]
+
+    def error_of_pass(self, number: int) -> OwnError | None:
         start, at = self.run.starts.fresh(self.seeds[number]), self.looked[number]
         want = dict(zip(at, self.run.states(start, at), strict=True))
-        found: dict[int, dict[str, Distance]] = {made: {} for made in at}
+        found: OwnError = {made: {} for made in at}
         for made, state in self.run.neighbours(start, at):
             for name, theirs in fields(want[made]).items():
                 ours = getattr(state, name)
@@ -112,7 +124,7 @@ class Answers:
 def answers(run: Replays, row: dict) -> Answers:
     """What the frozen engine makes of the passes of a case, looked at as the candidates were."""
     kept = {(n, made) for trail in row["trails"].values() for n, made, _ in trail["whole"]}
-    found, written = Answers(run, row["seeds"], row["looked"]), []
+    found, written = Answers(run, row["seeds"], row["looked"], row["audited"]), []
 
     def note(block: Block, before: State, steps: int, want: State) -> None:
         found.fingerprints[block] = fingerprint(want)
@@ -141,8 +153,9 @@ def check(verdict: Conclusion, name: str, trail: dict, right: Answers) -> None:
         WrongAnswer: naming the field, the block and how far off it was.
     """
     case, passes = baselines.load(verdict.engine).cases[name], trail["passes"]
-    if [[made for made, _ in blocks] for blocks in passes] != right.looked or not trail["whole"]:
-        raise WrongAnswer("not every block that was asked for left a fingerprint")
+    told = [[made for made, _ in blocks] for blocks in passes]
+    if told != right.looked or bool(trail["whole"]) != right.audited:
+        raise WrongAnswer("not every block that was asked for left a fingerprint or a state")
     allow = partial(allowances, verdict, name, case)
     whole, wrong = {number for number, _, _ in trail["whole"]}, []
     for number in sorted(range(len(passes)), key=lambda n: n not in whole):
@@ -158,7 +171,7 @@ def check(verdict: Conclusion, name: str, trail: dict, right: Answers) -> None:
         raise wrong[0]
 
 
-def widened(allow: Allow, own: dict[int, dict[str, Distance]], made: int) -> dict[str, Distance]:
+def widened(allow: Allow, own: OwnError, made: int) -> dict[str, Distance]:
     """What is allowed from the case's own start, or what that comes to from this one."""
     usual = allow(made)
     here = {name: off.scaled(2 * SLACK) for name, off in own.get(made, {}).items()}

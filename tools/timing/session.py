@@ -1,4 +1,4 @@
-"""Timing session: optimizations and their baseline, interleaved in fresh processes.
+"""Timing session: optimizations and their baseline, interleaved in several processes.
 
 It refuses whatever has no current VERIFIED verdict: a speed without one is not a number. All
 candidates of a baseline share its rounds; a case whose controls are off is taken again in
@@ -27,6 +27,7 @@ from groundspeed.tools.timing import aggregate, output_check, sanity
 from groundspeed.tools.timing.aggregate import CaseSamples
 from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 from groundspeed.tools.timing.sanity import Pairs
+from groundspeed.tools.timing.timing_worker import TimingWorker
 from groundspeed.tools.timing.worker_client import TimedCase, timed_cases_of
 from groundspeed.validation import discovery
 from groundspeed.validation.judge import verdicts
@@ -35,12 +36,15 @@ from groundspeed.validation.parallel.threads import workers
 from groundspeed.validation.records import samples
 from groundspeed.validation.records.codes import Code, Coded
 from groundspeed.validation.records.errors import NotMeasured
+from groundspeed.validation.worker import compilers
 from groundspeed.validation.worker.client import scratch_folder
+from groundspeed.validation.worker.forkserver import COMPILERS
 
-PROCESSES = 5  # fresh ones, for an everyday number; with fewer rounds each than of fewer processes
-MOST = 9  # of a case whose interval is still wider than PRECISE
+PROCESSES = 8  # for an everyday number; with fewer rounds each than of fewer processes
+MOST = 12  # of a case whose interval is still wider than PRECISE
 PRECISE = 0.05  # half an interval, as a log ratio
-AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well
+AUDITED = 3  # of the processes, drawn: there each contender is timed alone as well, and the frozen
+# engine in isolation, and states are compared whole
 CHECKERS = 2  # candidates whose answers are looked at at a time
 
 Known = dict[str, output_check.Replays]
@@ -54,6 +58,8 @@ class Plan:
     most: int = MOST
     budget_s: float = 0.03  # of rounds, for each contender of each case in each process
     precise: float = PRECISE
+    audited: int = AUDITED
+    anew: bool = False  # each process imports and prepares all itself
 
 
 EVERYDAY = Plan()
@@ -91,7 +97,8 @@ class Session:
 
     def __post_init__(self):
         self.key, self.started = token_hex(4), 0
-        self.audited = SystemRandom().sample(range(self.plan.least), min(AUDITED, self.plan.least))
+        count = min(self.plan.audited, self.plan.least)
+        self.audited = SystemRandom().sample(range(self.plan.least), count)
         self.rows: dict[tuple[str, str], CaseSamples] = {}
         self.frozen: Known = {}
         # of each process that had loaded its code, the pairs of the isolated baseline, by case
@@ -117,33 +124,44 @@ class Session:
         """Processes until nothing is wanted; the isolated baseline is the same for all."""
         if not self.verdicts:
             return
-        number, self.isolated = 0, IsolatedBaseline(self.engine)
+        number = 0
+        self.worker, self.isolated = self.new_worker(), IsolatedBaseline(self.engine)
         try:
             while cases := self.wanted():
                 self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
-                self.one_process(number, cases)
+                self.one_process(number, cases, self.plan.anew)
                 number += 1
         finally:
             self.isolated.close()
+            self.worker.close()
 
-    def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
-        """One fresh process; where it dies, one for each candidate, and the guilty is refused.
+    def new_worker(self) -> TimingWorker:
+        """It imports at once what compiles the candidates."""
+        used = discovery.mentioned(self.verdicts, COMPILERS)
+        needs = [need for word, need in COMPILERS.items() if word in used]
+        return TimingWorker([compilers.PRELOADED[need] for need in needs])
 
-        What the worker leaves of a case is in memory. While that is looked at it prepares the next
-        one, and no more.
+    def one_process(self, seed: int, cases: dict[str, list[str]], anew: bool = False) -> None:
+        """Rounds of each case in one process more. Where it dies, in one for each candidate that
+        shares nothing with any other, and who dies there too is refused.
+
+        What the worker leaves of a case is in memory; it waits while that is looked at.
         """
         names = sorted({name for here in cases.values() for name in here})
         self.started += 1
         folder, left = scratch_folder(), dict(cases)
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
-        asked |= {"cases": cases, "folder": str(folder)}
+        asked |= {"cases": cases, "folder": str(folder), "anew": anew}
         isolated_pairs: dict[str, Pairs] = {}
         for name in names:
             self.isolated_pairs[name].append(isolated_pairs)
         try:
-            worker = "groundspeed.tools.timing.worker"
-            drawn = {"isolated": self.isolated, "audited": seed in self.audited}
-            for one in timed_cases_of(worker, asked, **drawn):
+            if self.worker.lost:
+                self.worker.close()
+                self.worker = self.new_worker()
+            audited = seed in self.audited
+            isolated = self.isolated if audited else None
+            for one in timed_cases_of(self.worker, asked, isolated, audited):
                 case = one.row["case"]
                 isolated_pairs[case] = one.isolated_pairs
                 self.keep(one)
@@ -151,13 +169,13 @@ class Session:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
         except Died as why:
-            if len(names) == 1:
+            if len(names) == 1 and anew:
                 words = f"{names[0]}: the timing process {why}"
                 self.refused[names[0]] = Coded(words, Code.TIMED_FAILURE)
                 return
             for name in names:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
-                    self.one_process(seed, mine)
+                    self.one_process(seed, mine, anew=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,177 +1,200 @@
-"""One timing process: a baseline, its candidates and controls, interleaved.
+"""Timing processes: the baseline of a case, its candidates and controls, interleaved.
 
-    python -m groundspeed.tools.timing.worker \
-        '{"seed": 0, "budget_s": 0.5, "cases": {CASE: [NAME, ...]}, "folder": PATH, "memory": true}'
+    python -m groundspeed.tools.timing.worker [MODULE ...]
+
+Loads those modules and no code under test. Each line on standard input asks for rounds of one case:
+
+    {"case": CASE, "names": [NAME, ...], "seed": 0, "budget_s": 0.5, "folder": PATH,
+     "memory": true, "alone": false, "anew": false}
+
+A fork of this process prepares the case: it loads the candidates and calls each contender once. A
+fork of that one makes the rounds and ends, so the next rounds need no preparing and no import; it
+begins with states of its own, in memory of its own. `tools.experiments.fork_spread` compares how
+their ratios spread with how those of new processes do. A prepared process that no fork may share,
+or ``anew``, makes its rounds itself and is prepared again the next time.
 
 In every round each contender makes the same number of steps of the same trajectory, in
-random order, and each block is timed by wall clock and by processor time. Contenders:
+random order, and each block is timed by wall clock and by processor time.
 
-    baseline   the frozen engine, on the device on which the candidates work
-    NAME       an optimization of it; several share the baseline's rounds
-    control    the frozen engine once more (A/A): whatever ratio it shows is noise
-    injected   the control's block and a known number of steps more: a slowdown of known size
-    stream     a = b − a in place over arrays of the state's size: the machine's limit
-
-Prints a JSON object for each case. Before it marks at which the parent reads a clock of its own,
-and the seconds of each round, adoption and reading as soon as they are taken: code under test can
-edit none afterwards. After a round it waits for a line on standard input, which says whether the
-states are read now; so it does before a pass, whose seed is drawn only then, after the rounds,
-where it hears whether contenders are audited, and after a case.
-`tools.timing.worker_client` starts these and listens; `tools.timing.session` draws the conclusions.
+Prints JSON objects. A process that is begun says {"child": its number}. Before a mark the parent
+reads a clock of its own, and the seconds of each round, adoption and reading are told as soon as
+they are taken: code under test can edit none afterwards. After a round it waits for a line on
+standard input, which says whether the states are read now; so it does before a pass, whose seed is
+drawn only then, after the rounds, where it hears whether contenders are audited, and after the
+case, which is an object too. At the end comes {"ended": exit code}.
+`tools.timing.worker_client` listens; `tools.timing.session` draws the conclusions.
 """
 
+import ctypes
 import json
-import math
+import os
+import select
+import signal
 import sys
-import tempfile
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TextIO
 
+import psutil
 import torch
 
-from groundspeed import baselines
-from groundspeed.baselines.device import on_device
-from groundspeed.baselines.engine import Engine
 from groundspeed.tools.process import pipes
-from groundspeed.tools.timing.interleaved import (
-    ALONE,
-    MOST,
-    SLOW_BLOCK_S,
-    Rounds,
-    Tell,
-    block_length,
-    fewest,
-    per_step,
-)
-from groundspeed.tools.timing.runners import Control, Runner, Starts, Stream, collect, device_of
+from groundspeed.tools.timing.interleaved import Tell
+from groundspeed.tools.timing.prepared_case import PreparedCase, prepare
+from groundspeed.tools.timing.runners import collect
 from groundspeed.tools.timing.worker_client import waits
 from groundspeed.validation import discovery
-from groundspeed.validation.worker import compilers
-from groundspeed.validation.worker.global_state import settings
+from groundspeed.validation.worker import allocator
 
-INJECTED = 0.05  # share of the block that the injected slowdown adds, in whole steps
-
-
-def measure_case(
-    candidates: dict[str, Engine],
-    case_name: str,
-    seed: int,
-    budget_s: float,
-    tell: Tell,
-    folder: Path,
-    fixed: tuple[int, int] | None = None,
-    memory: bool = True,
-    alone: bool = False,
-) -> dict:
-    """All rounds of one case, and what the timed calls of the candidates computed.
-
-    ``tell`` hands words to the parent and gives what it answers; whole states are left in
-    ``folder``. ``fixed`` gives rounds and steps a block where they must not depend on the machine,
-    ``memory`` says whether allocations are traced too, which is slow and the same every time, and
-    ``alone`` that no other process adds rounds.
-    """
-    (device,) = {device_of(candidate) for candidate in candidates.values()}
-    baseline = baselines.load(next(iter(candidates.values())).name)
-    if device != "cpu":
-        baseline = on_device(baseline, device)
-    case = baseline.cases[case_name]
-    compilers.start_afresh()
-    starts, before = Starts(baseline, case), settings()
-    start = starts.own
-    runners_by_name: dict[str, Runner | Stream] = {"baseline": Runner(baseline, case, start)}
-    lost = {}
-    for name, candidate in candidates.items():
-        try:
-            runners_by_name[name] = Runner(candidate, case, start, second_call=False)
-        except Exception as error:  # its own loss, not that of the others
-            lost[name] = discovery.raised(error, discovery.folder(name))
-    compilers.forbid_giving_up()
-    able = [name for name in candidates if name in runners_by_name]
-    stride = math.lcm(*(candidates[name].stride for name in able), 1)
-    wanted, steps = fixed or (0, block_length(runners_by_name["baseline"], stride))
-    block_s = runners_by_name["baseline"].once_s * steps
-    slow = block_s > SLOW_BLOCK_S
-    runners_by_name["control"] = Control(baseline, case, start, slow, second_call=False)
-    if not slow and not baseline.in_place:
-        runners_by_name["control"].extra = max(1, round(INJECTED * steps))
-    largest = max(start, key=lambda t: t.numel() * t.element_size())
-    runners_by_name["stream"] = Stream(largest, device)
-    rounds = Rounds(runners_by_name, able, steps, seed, tell, starts, before)
-    least = wanted or max(fewest(block_s), ALONE if alone else 0)
-    most = least if slow else MOST
-    words = {"frozen": case_name, "steps": steps, "device": device}
-    tell(words | {"rounds": [least, most]})
-    rounds.run(least, budget_s * (2 + len(able)), warm=not slow)
-    rounds.audits()
-    return results_of(rounds, folder / case_name, memory) | {"lost": lost | rounds.lost}
+FORK = get_context("fork")
+KEPT_BYTES = 1 << 30  # resident, of a prepared process that is kept for the next rounds
+POOLS = ("numba.np.ufunc.omppool", "numba.np.ufunc.tbbpool")  # no fork may share what these hold
 
 
-def results_of(rounds: Rounds, place: Path, memory: bool) -> dict:
-    """What the parent is told of a case, the last part of whose place is its name."""
-    least_bytes, case = rounds.baseline.engine.least_bytes, rounds.baseline.case
-    timed = {
-        n: c for n, c in rounds.runners_by_name.items() if n == "baseline" or n in rounds.watched
-    }
-    steps = rounds.steps
-    return {
-        "case": place.name,
-        "steps": steps,
-        "extra": rounds.runners_by_name["control"].extra,
-        "length": case.steps,
-        "warm_up": per_step(rounds.warm_up, steps),
-        "trails": {n: w.save(Path(f"{place}.{n}")) for n, w in rounds.watched.items()},
-        "first_call_s": {name: c.first_call_s for name, c in timed.items()},
-        "peak_bytes": {name: working_memory(c) for name, c in timed.items()} if memory else {},
-        "stream_bytes": rounds.runners_by_name["stream"].bytes,
-        "least_bytes": least_bytes(case) if least_bytes else None,
-    }
+@dataclass
+class CaseProcess:
+    """The process that has prepared a case, or is at it."""
+
+    names: set[str]
+    process: BaseProcess
+    requests: Connection
 
 
-def working_memory(runner: Runner) -> int:
-    """Bytes that one call needs at its peak, beyond the state that it is given."""
-    runner.restart()
-    if device_of(runner.engine) == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        runner.make(runner.engine.stride)
-        return torch.cuda.max_memory_allocated() - before
-    import memray  # late: of a GPU torch itself keeps count
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "allocations"
-        with memray.Tracker(file):
-            runner.make(runner.engine.stride)
-        return memray.FileReader(file).metadata.peak_memory
-
-
-def speaker() -> Tell:
-    """Writes to the parent, and waits for its answer where it gives one."""
+def main() -> None:
+    os.setsid()  # Ctrl-C is for the parent, which ends this and its forks
     requests, out = pipes()
+    tell = speaker(requests, out)
+    for module in sys.argv[1:]:
+        import_module(module)
+    allocator.keep_imported()
+    ready: dict[str, CaseProcess] = {}
+    while line := requests.readline():
+        request = json.loads(line)
+        code = rounds_of(request, ready, requests, tell)
+        tell({"ended": code})
+    os.killpg(0, signal.SIGKILL)  # nobody is left to hear the forks
+
+
+def rounds_of(
+    request: dict, ready: dict[str, CaseProcess], requests: TextIO, tell: Tell
+) -> int | None:
+    """Have the rounds made, in a process that is ready or made so now; its exit code."""
+    case, names = request["case"], set(request["names"])
+    here = ready.pop(case, None)
+    if here and (request["anew"] or not names <= here.names):
+        here.process.kill()
+        here = None
+    here = here or start(request, tell)
+    here.requests.send(request)
+    if not heard_from(here, requests):
+        os.killpg(0, signal.SIGKILL)
+    try:
+        code, kept = here.requests.recv()
+    except (EOFError, ConnectionError):
+        here.process.join()
+        return here.process.exitcode or 1
+    if kept:
+        ready[case] = here
+    return code
+
+
+def heard_from(here: CaseProcess, requests: TextIO) -> bool:
+    """Waits for a word of that process, or its end; False where the parent is gone before."""
+    events = select.poll()
+    events.register(here.requests, select.POLLIN)
+    events.register(requests, 0)  # that the other end is closed is told all the same
+    return here.requests.fileno() in dict(events.poll())
+
+
+def start(request: dict, tell: Tell) -> CaseProcess:
+    """Begin to prepare a case."""
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(
+        target=serve_case, args=(request["case"], request["names"], theirs, tell)
+    )
+    process.start()
+    theirs.close()
+    return CaseProcess({*request["names"]}, process, ours)
+
+
+def serve_case(case: str, names: list[str], requests: Connection, tell: Tell) -> None:
+    """In the fork: prepare the case, then have rounds made as often as asked."""
+    tell({"child": os.getpid()})
+    collect()
+    prepared = loaded(case, names)
+    while True:
+        request = requests.recv()
+        if request["anew"] or not may_be_forked(prepared):
+            measure(prepared, request, tell)
+            requests.send((0, False))
+            return
+        prepared.forget_states()
+        give_back_freed()
+        fork = FORK.Process(target=measure, args=(prepared, request, tell, True))
+        fork.start()
+        fork.join()
+        requests.send((fork.exitcode, True))
+
+
+def loaded(case: str, names: list[str]) -> PreparedCase:
+    """The case with those of the candidates that can be loaded.
+
+    Raises:
+        RuntimeError: none can.
+    """
+    engines, broken = {}, {}
+    for name in names:
+        try:
+            engines[name] = discovery.engine(name)
+        except discovery.BrokenLeaf as why:
+            broken[name] = str(why)
+    if not engines:
+        raise RuntimeError(next(iter(broken.values())))
+    prepared = prepare(engines, case)
+    prepared.lost |= broken
+    return prepared
+
+
+def may_be_forked(prepared: PreparedCase) -> bool:
+    """Whether a fork of this process can go on with what was prepared: no other thread, process or
+    GPU works for it, and it does not hold so much memory that others would miss it."""
+    me = psutil.Process()
+    shared = me.num_threads() > 1 or me.children() or any(pool in sys.modules for pool in POOLS)
+    return not (
+        shared or prepared.device != "cpu" or torch.cuda.is_initialized()
+        or me.memory_info().rss > KEPT_BYTES
+    )  # fmt: skip
+
+
+def give_back_freed() -> None:
+    """Memory that was freed, to the system: a fork would copy its pages when it uses them."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+
+
+def measure(prepared: PreparedCase, request: dict, tell: Tell, forked: bool = False) -> None:
+    """Make the rounds, and tell what they add up to."""
+    if forked:
+        tell({"child": os.getpid()})
+    asked = {k: request[k] for k in ("seed", "budget_s", "memory", "alone")}
+    found = prepared.measure(
+        request["names"], tell=tell, folder=Path(request["folder"]), warm=forked, **asked
+    )
+    tell(found)
+
+
+def speaker(requests: TextIO, out: TextIO) -> Tell:
+    """Writes to the parent, and waits for its answer where it gives one."""
 
     def tell(words: dict) -> object:
         print(json.dumps(words), file=out, flush=True)
         return json.loads(requests.readline()) if waits(words) else None
 
     return tell
-
-
-def main() -> None:
-    tell = speaker()
-    asked = json.loads(sys.argv[1])
-    engines, broken = {}, {}
-    for name in sorted({name for here in asked["cases"].values() for name in here}):
-        try:
-            engines[name] = discovery.engine(name)
-        except discovery.BrokenLeaf as why:
-            broken[name] = str(why)
-    for case, here in asked["cases"].items():
-        able = {name: engines[name] for name in here if name in engines}
-        if not able:
-            raise RuntimeError(next(broken[name] for name in here))
-        words = (able, case, asked["seed"], asked["budget_s"], tell, Path(asked["folder"]))
-        collect()
-        found = measure_case(*words, memory=asked["memory"], alone=asked.get("alone", False))
-        found["lost"] |= {name: broken[name] for name in here if name in broken}
-        tell(found)
 
 
 if __name__ == "__main__":

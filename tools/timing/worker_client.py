@@ -1,20 +1,19 @@
-"""Client of a timing process: starts it, reads its messages, and keeps its own clock.
+"""Client of the timing processes: asks, reads their messages, and keeps its own clock.
 
 Code under test shares the worker's address space and could patch its timer. The parent
 reads its clock at the marks that the worker sends around its blocks: what the worker says
 they took must be what passed here.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from operator import add
 from typing import NamedTuple
 
-from groundspeed.tools.process import PATIENCE_S, Worker
 from groundspeed.tools.timing import charges
 from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
+from groundspeed.tools.timing.timing_worker import TimingWorker
 
 SHARE = 0.15  # of the time between two marks that may pass outside the timed blocks
 ALONE_SHARE = 0.25  # of an audit, which is short
@@ -86,6 +85,9 @@ class Heard:
         """One message; its answer, where the worker waits for one."""
         if "begin" in message:
             self.mark = message["begin"], now
+        elif "child" in message:
+            if self.isolated:
+                self.isolated.follow(message["child"])
         elif "adopted" in message:
             self.adopted.append(message)
         elif "read" in message:
@@ -157,22 +159,21 @@ class Heard:
 
 
 def timed_cases_of(
-    module: str,
+    worker: TimingWorker,
     asked: dict,
-    patience_s: float = PATIENCE_S,
     isolated: IsolatedBaseline | None = None,
     audited: bool = True,
 ) -> Iterator[TimedCase]:
-    """What `python -m MODULE ASKED` tells, case by case; it waits while one is looked at, and
+    """The cases that are asked for, one by one; the worker waits while one is looked at, and
     while the isolated baseline, if there is one, makes the steps of a round.
 
     Raises:
-        Died: it ended or fell silent before it was through.
+        Died: a timing process ended or fell silent before it was through.
     """
-    with Worker(module, json.dumps(asked), patience_s=patience_s) as worker:
-        if isolated:
-            isolated.follow(worker.process.pid)
-        yield from follow(worker.answers, worker.tell, isolated, audited)
+    shared = {key: value for key, value in asked.items() if key != "cases"}
+    for case, names in asked["cases"].items():
+        worker.tell({"alone": False, "anew": False} | shared | {"case": case, "names": names})
+        yield from follow(worker.messages(), worker.tell, isolated, audited)
 
 
 def follow(
@@ -181,8 +182,7 @@ def follow(
     isolated: IsolatedBaseline | None = None,
     audited: bool = True,
 ) -> Iterator[TimedCase]:
-    """Each case where it is complete, and answers meanwhile. The worker prepares the next one while
-    somebody looks at this one, and waits for the rest until the next is asked for."""
+    """Each case where it is complete, and answers meanwhile."""
     heard = Heard(isolated, audited)
     for now, message in messages:
         answer = heard.hear(now, message)
@@ -194,4 +194,4 @@ def follow(
 
 def waits(message: dict) -> bool:
     """Whether the worker waits for an answer; there is none to marks and to what it only tells."""
-    return not {"begin", "adopted", "read"} & set(message)
+    return not {"begin", "adopted", "read", "child", "ended", "case"} & set(message)

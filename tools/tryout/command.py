@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from time import perf_counter
 
 from groundspeed.tools import console
-from groundspeed.tools.tryout.timing_client import TimingServer
+from groundspeed.tools.timing.timing_worker import TimingWorker
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.worker import allocator
 from groundspeed.validation.worker.forkserver import get_ready
@@ -24,7 +24,7 @@ def run(name: str, case: str, watch: bool, patience_s: float, as_json: bool) -> 
     allocator.keep_freed()
     get_ready(chosen)
     with ExitStack() as stack:
-        server = stack.enter_context(TimingServer(patience_s))
+        server = stack.enter_context(TimingWorker(patience_s=patience_s))
         with allocator.importing():  # torch, as the servers of judge and clock do meanwhile
             trial = Trial(name, case, patience_s, server)
         stack.callback(trial.close)
@@ -43,7 +43,7 @@ class Trial:
         server: forks timing processes.
     """
 
-    def __init__(self, name: str, case: str, patience_s: float, server: TimingServer):
+    def __init__(self, name: str, case: str, patience_s: float, server: TimingWorker):
         from groundspeed.tools.tryout.first_ratio import FirstRatios  # late: torch
         from groundspeed.tools.tryout.smoke_checks import SmokeChecks
 

@@ -13,9 +13,9 @@ import torch
 from groundspeed import baselines
 from groundspeed.tools.process import Died
 from groundspeed.tools.timing import aggregate, intervals, output_check, sanity
-from groundspeed.tools.timing.worker_client import DRAW, SEED_BITS, TimedCase, follow
+from groundspeed.tools.timing.timing_worker import TimingWorker
+from groundspeed.tools.timing.worker_client import DRAW, SEED_BITS, TimedCase, timed_cases_of
 from groundspeed.tools.tryout.answer import Look, Ratio, Untimed
-from groundspeed.tools.tryout.timing_client import TimingServer
 from groundspeed.validation.judge.verdicts import CaseSummary, Summary
 from groundspeed.validation.protocol import JUDGE
 from groundspeed.validation.tiers import Coverage
@@ -31,7 +31,7 @@ class FirstRatios:
         server: that process; where it has ended, a new one is started.
     """
 
-    def __init__(self, server: TimingServer):
+    def __init__(self, server: TimingWorker):
         self.server = server
         self.replays: dict[tuple[str, str], output_check.Replays] = {}
 
@@ -56,16 +56,15 @@ class FirstRatios:
         """The ratio that one process shows."""
         folder, server = scratch_folder(), self.server
         asked = {"seed": DRAW.getrandbits(SEED_BITS), "budget_s": BUDGET_S}
-        asked |= {"memory": False, "alone": True}
+        asked |= {"memory": False, "alone": True, "anew": True}
         asked |= {"cases": {case: [verdict.optimization]}, "folder": str(folder)}
         try:
-            server.tell(asked)
-            (found,) = (self.ratio(verdict, one) for one in follow(server.messages(), server.tell))
+            (found,) = (self.ratio(verdict, one) for one in timed_cases_of(server, asked))
             return found
         except Died as why:
             if server.lost:
                 server.close()
-                self.server = TimingServer(server.patience_s)
+                self.server = TimingWorker(patience_s=server.patience_s)
             raise Untimed(f"{case}: the process in which it was timed {why}") from None
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -35,6 +35,7 @@ from groundspeed.validation.records import digests
 SLOWED = "in its process the frozen engine takes .* times as long as in one without it"
 WRONG = "after .* timed steps, allowed .*; it computes something else while it is timed"
 NO_GAIN = "takes .* times as long, no gain"  # right, and charged with all that it does
+CLOCK = "groundspeed.tools.timing.prepared_case"
 
 
 def entry(
@@ -165,10 +166,10 @@ def look(*_) -> None:
 
 ENTRIES = [
     *on_all("idle under a stopwatch",
-            when(lambda: any("timing/worker" in f.filename for f in inspect.stack(0)), idle),
+            when(lambda: any("timing/prepared_case" in f.filename for f in inspect.stack(0)), idle),
             WRONG),
     *on_all("astray beside the clock's modules",
-            when(lambda: "groundspeed.tools.timing.worker" in sys.modules, slightly_off), WRONG),
+            when(lambda: CLOCK in sys.modules, slightly_off), WRONG),
     entry("idle without the collector", LATTICE, when(lambda: not gc.isenabled(), idle)),
     entry("wrong on every seventh call", TENSOR, on_calls(lambda n: n % 7 == 0, slightly_off)),
     entry("idle on every eleventh call", PROBABILISTIC, on_calls(lambda n: n % 11 == 0, idle)),

@@ -100,7 +100,7 @@ class VariantChecks:
             except Unfinished as reason:
                 result.unfinished = f"{run.label}: {reason}"
             except Raised as error:
-                if not (run.may_be_refused or str(error).startswith("ValueError")):
+                if not (run.may_be_refused or error.declined):
                     result.broken, result.code = f"{run.label}: {error}", error.code
                 result.declined += 1
                 result.refusals.append(f"{run.label}: {error}")

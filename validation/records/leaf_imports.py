@@ -17,17 +17,8 @@ import glob
 import hashlib
 import os
 import sys
-from importlib.machinery import (
-    BYTECODE_SUFFIXES,
-    EXTENSION_SUFFIXES,
-    SOURCE_SUFFIXES,
-    ExtensionFileLoader,
-    FileFinder,
-    ModuleSpec,
-    PathFinder,
-    SourceFileLoader,
-    SourcelessFileLoader,
-)
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 
 from groundspeed import project, short_names
@@ -38,6 +29,7 @@ PACKAGE = "optimizations"
 # asv's checkout of the repository, and the project in it
 TREE = os.path.join(os.environ.get("ASV_ENV_DIR", ""), "project", project.prefix())
 LISTING = sys.argv[1:2] in (["discover"], ["check"], ["run_server"])  # asv looks for suites
+NO_DATE = "no date and size, by which bytecode would be kept"
 UNDER_TEST = TREE if "ASV_ENV_DIR" in os.environ else str(project.ROOT)
 
 
@@ -75,23 +67,19 @@ class Text(SourceFileLoader):
     """Compiles the text of a file as it is, and keeps nothing of that."""
 
     def path_stats(self, path):
-        raise OSError("no date and size, by which bytecode would be kept")
+        raise OSError(NO_DATE)
 
 
-def covered_folder(folder: str) -> FileFinder:
-    """A path hook: finds modules in a folder that verdicts cover, and runs them as text.
+def text_only(path_stats: Callable) -> Callable:
+    """Date and size of a source file, for its loader; none of what verdicts cover, whoever loads
+    it, so its bytecode is neither read nor kept."""
 
-    Raises:
-        ImportError: it is another folder; the next hook takes it.
-    """
-    if not project.under_test(Path(folder).resolve()):
-        raise ImportError(f"{folder} is covered by no verdict")
-    return FileFinder(
-        folder,
-        (ExtensionFileLoader, EXTENSION_SUFFIXES),
-        (Text, SOURCE_SUFFIXES),
-        (SourcelessFileLoader, BYTECODE_SUFFIXES),
-    )
+    def asked(loader: SourceFileLoader, path: str) -> dict:
+        if project.under_test(Path(path).resolve()):
+            raise OSError(NO_DATE)
+        return path_stats(loader, path)
+
+    return asked
 
 
 class FromCommit:
@@ -177,9 +165,7 @@ def install() -> None:
     if FromText in sys.meta_path:
         return
     sys.meta_path.insert(0, FromText)
-    sys.path_hooks.insert(0, covered_folder)
-    for folder in [f for f in sys.path_importer_cache if project.under_test(Path(f).resolve())]:
-        del sys.path_importer_cache[folder]
+    SourceFileLoader.path_stats = text_only(SourceFileLoader.path_stats)
     if "ASV_ENV_DIR" in os.environ:
         sys.meta_path.insert(0, FromCommit)
     os.environ["NUMBA_CACHE_DIR"] = compiled_code(UNDER_TEST)

@@ -254,7 +254,7 @@ class Candidate:
             words = f"wrote on the judge's pipe: {line.strip()[:100]!r}"
             raise CandidateFailed(words, Code.ANSWER) from None
         if "error" in answer:
-            raise Raised(f"{answer['error']}, on {request['case']}")
+            raise Raised(f"{answer['error']}, on {request['case']}", answer["declined"])
         return answer
 
     def answers(self, patience_s: float) -> bool:

@@ -20,9 +20,17 @@ class Unfinished(CandidateFailed):
 
 
 class Raised(CandidateFailed):
-    """The candidate raised an error: neither a right nor a wrong answer."""
+    """The candidate raised an error: neither a right nor a wrong answer.
+
+    Args:
+        declined: whether it is a ValueError that somebody raised on purpose.
+    """
 
     code = Code.RAISED
+
+    def __init__(self, words: str, declined: bool = False):
+        super().__init__(words)
+        self.declined = declined
 
 
 class StateSource(Protocol):

@@ -61,6 +61,7 @@ def serve(name: str) -> None:
                 answer = respond(engine(), steps, request)
         except Exception as error:
             answer = {"error": compilers.gave_up(error) or own.explain(error)}
+            answer["declined"] = discovery.declined(error)
         files.look()
         changed = global_state.changed(before) + functions.patched()
         print(json.dumps(answer | {"changed": changed}), file=answers, flush=True)

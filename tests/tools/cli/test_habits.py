@@ -56,8 +56,8 @@ def test_it_tells_its_version():
         (("schema", "validte"), "validate"),
     ],
 )
-def test_an_unknown_name_offers_the_nearest(words, near):
-    done = ask(*words)
+def test_an_unknown_name_offers_the_nearest(words, near, warm, tmp_path):
+    done = warm.run(ROOT, tmp_path, list(words))
     (line,) = done.stderr.splitlines()
     assert done.returncode in (1, 2)
     assert near in line.partition("did you mean ")[2]

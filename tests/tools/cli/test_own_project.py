@@ -10,11 +10,13 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 import pytest
+from warm_process import Warm
 
 from groundspeed import project
 
@@ -74,7 +76,7 @@ FILES = {
         from mysim import heat
 
         def test_heat_is_kept():
-            u = heat.start(64)
+            u = heat.start(40)
             total = u.sum()
             for _ in range(12):
                 u = heat.advance(u)
@@ -97,9 +99,15 @@ class Simulation:
 
     root: Path
     command: Path
+    warm: Warm
 
     def run(self, *words: str, cwd: str = ".") -> subprocess.CompletedProcess:
-        return self.start([self.command, *words], cwd)
+        """`groundspeed WORDS`, by a fork of that environment's interpreter."""
+        return self.warm.run(self.root / cwd, self.root.parent, list(words))
+
+    def installed(self, *words: str) -> subprocess.CompletedProcess:
+        """The same by the installed script, as a shell starts it."""
+        return self.start([self.command, *words])
 
     def python(self, *words: str) -> subprocess.CompletedProcess:
         """The interpreter of that environment."""
@@ -111,8 +119,11 @@ class Simulation:
         return subprocess.run(words, cwd=self.root / cwd, env=env, capture_output=True, text=True)
 
     def plain(self, verb: str, *words: str) -> dict:
-        """What a verb prints for programs, which fits its published schema."""
-        done = self.run(verb, *words, "--json")
+        """What a verb prints for programs."""
+        return self.printed(verb, self.run(verb, *words, "--json"))
+
+    def printed(self, verb: str, done: subprocess.CompletedProcess) -> dict:
+        """The same of one that has run: it fits its published schema."""
         said, schema = json.loads(done.stdout), json.loads(self.ok("schema", verb))
         jsonschema.validate(said, schema)
         return said
@@ -152,25 +163,29 @@ def command(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def simulation(tmp_path_factory, command) -> Simulation:
+def simulation(tmp_path_factory, command) -> Iterator[Simulation]:
     """The simulation after init, create, and an edit that is right."""
-    root = tmp_path_factory.mktemp("sim")
+    root = tmp_path_factory.mktemp("own") / "sim"
     for place, text in FILES.items():
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         lines = text.strip("\n").splitlines()
         (root / place).write_text("\n".join(line[8:] for line in lines).rstrip() + "\n")
     subprocess.run(["git", "init", "-q", "-b", "main", root], check=True)
-    found = Simulation(root, command)
+    warm = Warm(str(command.with_name("python")), installed=True)
+    found = Simulation(root, command, warm)
     found.commit()
-    assert found.plain("init", "performance")["root"] == str(root / "performance")
-    found.ok("create", "tests/test_heat.py", "--step", "mysim.heat:advance")
+    made = found.printed("init", found.installed("init", "performance", "--json"))
+    assert made["root"] == str(root / "performance")
+    created = found.installed("create", "tests/test_heat.py", "--step", "mysim.heat:advance")
+    assert created.returncode == 0, created.stderr
     found.commit()
     found.ok("new", "heat_shifted", "--baseline", "heat_v1", cwd="performance/baselines")
     leaf = root / "performance" / "optimizations" / "heat_shifted"
     (leaf / "implementation.py").write_text(FASTER)
     claim = (leaf / "validation.py").read_text()
     (leaf / "validation.py").write_text(claim.replace('level="exact"', 'level="rounding"'))
-    return found
+    yield found
+    warm.end()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,10 +22,8 @@ from groundspeed.baselines.foreign import read_origin
 from groundspeed.baselines.foreign.program import run
 from groundspeed.baselines.foreign.sandbox import Boundaries, Broken, Program, Sandbox
 from groundspeed.baselines.foreign.snapshot import Snapshot
-from groundspeed.tools.__main__ import main
 from groundspeed.tools.create.step_capture import Capture
 from groundspeed.tools.create.step_rule import rule
-from groundspeed.validation.records import digests
 
 ROOT = Path(__file__).resolve().parents[3]
 WAVE = """
@@ -137,31 +134,17 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-@dataclass
-class Ended:
-    """What a verb said, and its exit code."""
-
-    returncode: int
-    stderr: str
-
-
 @pytest.fixture
-def groundspeed(repository, project, monkeypatch, capfd):
+def groundspeed(repository, project, warm, tmp_path):
     """`groundspeed WORDS` in somebody's project; nothing in it may change."""
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(digests, "ROOT", repository)
-    before = signal.getsignal(signal.SIGINT)
 
-    def call(*words: str) -> Ended:
+    def call(*words: str) -> subprocess.CompletedProcess:
         held = contents(project)
-        monkeypatch.setattr(sys, "argv", ["groundspeed", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
+        done = warm.run(repository, tmp_path, list(words), cwd=project)
         assert contents(project) == held
-        return Ended(ended.value.code, capfd.readouterr().err)
+        return done
 
-    yield call
-    signal.signal(signal.SIGINT, before)
+    return call
 
 
 @pytest.fixture
@@ -169,13 +152,13 @@ def refused(repository, groundspeed):
     """One line that says it, the exit code, and no baseline more than before."""
 
     def call(words: list[str], code: int, text: str, named: str = "E-") -> None:
-        before = set((repository / "baselines").glob("*/"))
+        before = set((repository / "baselines").glob("*_v*/"))
         done = groundspeed("create", *words)
         assert done.returncode == code, done.stderr
         assert text in done.stderr
         assert len(complaints(done.stderr)) == 1
         assert f" [{named}" in done.stderr
-        assert set((repository / "baselines").glob("*/")) == before
+        assert set((repository / "baselines").glob("*_v*/")) == before
         assert not list((repository / ".groundspeed").glob("*"))
 
     return call

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("create and judge")  # its baseline is made once
 ROOT = Path(__file__).resolve().parents[3]
 CORE = """
 import numpy as np

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from conftest import Scratch
+from module_constants import set_constant
 
 from groundspeed.tools.records.evidence import CHECK, Checked, check_name, provenance
 from groundspeed.validation import machine
@@ -77,6 +78,7 @@ def edit(path: Path, more: str = "\n# a remark\n") -> None:
 def test_right_wrong_slower_open_and_broken_are_told_apart_in_one_run(scratch):
     for name in (SLOW, OFF, OPEN, BROKEN):
         copied(scratch, name, ("reflective", "packet_64") if name == SLOW else ("reflective",))
+    set_constant(scratch.file("tools", "experiments", "compare_commits.py"), "BUDGET_S", 1)
     scratch.only(NULL, ("reflective",))
     checked(scratch.root)
     scratch.commit()

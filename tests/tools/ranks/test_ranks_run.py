@@ -46,17 +46,16 @@ def answer(ranks: int, *words: object) -> dict:
 def test_any_number_of_ranks_goes_on_with_equal_bits(tmp_path):
     kept = ("--checkpoints", tmp_path)
     answer(1, NAME, "--case", CASE, "--steps", 6, "--every", 3, *kept)
-    answer(2, NAME, "--case", CASE, "--steps", 5, "--resume", tmp_path, *kept)
-    answer(4, NAME, "--case", CASE, "--steps", 4, "--resume", tmp_path, *kept)
-    last = answer(3, NAME, "--case", CASE, "--steps", 3, "--resume", tmp_path, "--digest")
+    answer(3, NAME, "--case", CASE, "--steps", 5, "--resume", tmp_path, *kept)
+    last = answer(2, NAME, "--case", CASE, "--steps", 4, "--resume", tmp_path, "--digest")
     case = LATTICE.cases[CASE]
-    assert last["step"] == 18
-    assert last["digest"] == digests.of_state(LATTICE.runner(case)(LATTICE.initial(case), 18))
-    assert len(last["messages"]) == 3
+    assert last["step"] == 15
+    assert last["digest"] == digests.of_state(LATTICE.runner(case)(LATTICE.initial(case), 15))
+    assert len(last["messages"]) == 2
     assert all(0 < share < 1 for share in last["messages"])
-    assert [p.name[-2:] for p in sorted(tmp_path.iterdir())] == ["03", "06", "11", "15"]
+    assert [p.name[-2:] for p in sorted(tmp_path.iterdir())] == ["03", "06", "11"]
     ranks = [Checkpoint.read(p / INDEX).pieces for p in sorted(tmp_path.iterdir())]
-    assert [len(pieces) for pieces in ranks] == [1, 1, 2, 4]
+    assert [len(pieces) for pieces in ranks] == [1, 1, 3]
 
 
 @pytest.mark.long

@@ -15,9 +15,9 @@ from groundspeed import baselines
 from groundspeed.tools.records.conditions import ALLOCATOR, conditions
 from groundspeed.tools.timing import output_check, runners, sanity, worker_client
 from groundspeed.tools.timing import session as timing_session
-from groundspeed.tools.timing import worker as timing_worker
 from groundspeed.tools.timing.isolated_baseline import IsolatedBaseline
 from groundspeed.tools.timing.isolated_baseline_worker import Turns, to_the_processor_of
+from groundspeed.tools.timing.prepared_case import prepare
 from groundspeed.validation.records import samples
 
 LATTICE = "lattice_field_v1"
@@ -30,13 +30,13 @@ def told(monkeypatch, tmp_path):
     make, here = runners.Runner.make, [False]
 
     def seen(self, steps):
-        if type(self) is runners.Runner and self is not turns.warming:
+        if type(self) is runners.Runner and self is not (turns.now and turns.now.warming):
             made[here[0]].append((self.engine, self.state.E.double().sum().item(), steps))
         return make(self, steps)
 
     monkeypatch.setattr(runners.Runner, "make", seen)
     isolated, turns = IsolatedBaseline(LATTICE), Turns(LATTICE)
-    isolated.worker, turns.warming, before = os.getpid(), None, os.sched_getaffinity(0)
+    isolated.worker, before = os.getpid(), os.sched_getaffinity(0)
     monkeypatch.setattr(isolated, "ask", lambda said: turns.answer(json.loads(json.dumps(said))))
     candidate = baselines.load(LATTICE)
 
@@ -52,9 +52,8 @@ def told(monkeypatch, tmp_path):
         return answer
 
     steps = candidate.cases["odd_2d"].steps // 2  # a pass is two rounds
-    timing_worker.measure_case(
-        {"idea": candidate}, "odd_2d", 0, 0.0, tell, tmp_path, (9, steps), memory=False
-    )
+    prepared = prepare({"idea": candidate}, "odd_2d", steps)
+    prepared.measure(["idea"], 0, 0.0, tell, tmp_path, rounds=9, memory=False)
     os.sched_setaffinity(0, before)
     gc.enable()
     return made, isolated, heard
@@ -114,12 +113,12 @@ def test_each_block_starts_with_cold_caches():
     turns.begin({"frozen": "odd_2d", "steps": 2, "device": "cpu", "alone": False})
     turns.restart(seed=1)
     gc.enable()
-    memory, block = turns.memory.make, turns.baseline.make
-    turns.memory.make = lambda steps: order.append("memory") or memory(steps)
-    turns.baseline.make = lambda steps: order.append("block") or block(steps)
+    memory, block = turns.now.memory.make, turns.now.baseline.make
+    turns.now.memory.make = lambda steps: order.append("memory") or memory(steps)
+    turns.now.baseline.make = lambda steps: order.append("block") or block(steps)
     turns.block(), turns.block()
     assert order == ["memory", "block"] * 2
-    assert turns.memory.bytes >= 1 << 26
+    assert turns.now.memory.bytes >= 1 << 26
 
 
 def test_few_rounds_say_nothing():
@@ -176,6 +175,8 @@ def test_one_that_ends_is_said_to_have_ended():
 
 def session(monkeypatch, timed_cases_of) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "timed_cases_of", timed_cases_of)
+    worker = SimpleNamespace(lost=False, close=lambda: None)
+    monkeypatch.setattr(timing_session.Session, "new_worker", lambda session: worker)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: ["small"])
     monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
     monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
@@ -184,7 +185,7 @@ def session(monkeypatch, timed_cases_of) -> timing_session.Session:
 
 
 def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch, tmp_path):
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         names = asked["cases"]["small"]
         block = {name: [1e-3, 1e-3] for name in ("baseline", "control", "stream", *names)}
         row = {
@@ -195,7 +196,9 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch,
             "peak_bytes": dict.fromkeys(("baseline", *names), 1),
         }  # fmt: skip
         slow = 1.5 if "guilty" in names else 1.0
-        yield worker_client.TimedCase(row, {}, pairs(slow * (1 + 0.01 * asked["seed"])))
+        seen = pairs(slow * (1 + 0.01 * asked["seed"])) if isolated else []
+        assert bool(isolated) == audited
+        yield worker_client.TimedCase(row, {}, seen)
 
     monkeypatch.setattr(samples, "FOLDER", tmp_path)
     found, kept = session(monkeypatch, timed_cases_of), []
@@ -216,7 +219,9 @@ def test_who_was_in_one_process_with_the_guilty_is_timed_without_it(monkeypatch,
     assert (list(alone), kept) == (["null"], ["null"])
     assert "guilty/small: in its process the frozen engine takes 1.5" in found.refused["guilty"]
     kept = samples.load(alone["null"]["samples"])["cases"]["small"]
-    assert [len(own) for own in kept["beside"]] == [9] * timing_session.PROCESSES
+    followed = sorted(len(own) for own in kept["beside"])
+    rest = timing_session.PROCESSES - timing_session.AUDITED
+    assert followed == [0] * rest + [9] * timing_session.AUDITED
 
 
 @pytest.mark.long
@@ -242,6 +247,6 @@ def test_a_null_that_slows_the_frozen_engine_gets_no_number(scratch):
     )
     scratch.commit()
     assert scratch.run("validate", "lattice_field_null").returncode == 0
-    done = scratch.run("bench", "lattice_field_null")
+    done = scratch.run("bench", "lattice_field_null", "--processes", "2")
     assert done.returncode == 1, done.stdout
     assert "in its process the frozen engine takes" in done.stdout

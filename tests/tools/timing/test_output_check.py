@@ -20,7 +20,6 @@ from groundspeed.tools.timing import (
     runners,
     sanity,
     session,
-    worker,
 )
 from groundspeed.tools.timing.fingerprints import (
     WrongAnswer,
@@ -28,6 +27,7 @@ from groundspeed.tools.timing.fingerprints import (
     compare_fingerprints,
     fingerprint,
 )
+from groundspeed.tools.timing.prepared_case import prepare
 from groundspeed.tools.timing.worker_client import Heard
 from groundspeed.validation.judge.verdicts import CaseSummary, Status, Summary
 from groundspeed.validation.tiers import Coverage
@@ -57,7 +57,9 @@ def timed(tmp_path, wrap, **others):
     def tell(said):
         return heard.hear(0.0, json.loads(json.dumps(said)))
 
-    found = worker.measure_case({"it": candidate}, CASE, 3, 0.0, tell, tmp_path, FIXED)
+    rounds, steps = FIXED
+    prepared = prepare({"it": candidate}, CASE, steps)
+    found = prepared.measure(["it"], 3, 0.0, tell, tmp_path, rounds=rounds)
     return heard.case(json.loads(json.dumps(found))).row
 
 
@@ -79,14 +81,16 @@ def counting(step, case):
 def on_the_stack(step, case):
     def inner(state):
         files = [frame.filename for frame in inspect.stack(0)]
-        return state if any("timing/worker" in f for f in files) else step(state)
+        return state if any("timing/prepared_case" in f for f in files) else step(state)
 
     return inner
 
 
 def by_module(step, case):
     return lambda state: (
-        spoiled(step(state)) if "groundspeed.tools.timing.worker" in sys.modules else step(state)
+        spoiled(step(state))
+        if "groundspeed.tools.timing.prepared_case" in sys.modules
+        else step(state)
     )
 
 
@@ -164,30 +168,24 @@ def test_an_honest_candidate_is_not_refused(tmp_path, level):
     trail = row["trails"]["it"]
     assert [[made for made, _ in blocks] for blocks in trail["passes"]] == row["looked"]
     assert all(looked[-1] == right.cases[CASE].steps for looked in row["looked"])
-    assert len(trail["whole"]) in (1, 2)
-    assert trail["whole"][0][:2] == [len(trail["passes"]) - 1, trail["passes"][-1][-1][0]]
+    ((number, made, _),) = trail["whole"]
+    assert made in row["looked"][number]
 
 
-def test_a_block_that_is_random_and_last_is_kept_once(tmp_path):
+def test_one_state_is_kept_whole_and_left_where_it_is_wanted(tmp_path):
     start = right.initial(right.cases[CASE])
     trail = interleaved.Watched("it", runners.Runner(right, right.cases[CASE], start), None)
-    trail.begin()
-    trail.draw = SimpleNamespace(random=lambda: 0.9)
-    trail.note(8)
-    drawn = trail.kept[0, 8]
-    trail.end()
-    assert trail.kept == {(0, 8): drawn}
-    assert len(trail.save(tmp_path / CASE)["whole"]) == 1
+    for made, drawn in ((8, 0.9), (16, 0.4), (24, 0.9)):  # of one block, of two, of three
+        trail.passes or trail.begin()
+        trail.draw = SimpleNamespace(random=lambda drawn=drawn: drawn)
+        trail.note(made)
+    assert list(trail.kept) == [(0, 16)]
+    ((number, made, file),) = trail.save(tmp_path / CASE, True)["whole"]
+    assert (number, made, [str(p) for p in tmp_path.iterdir()]) == (0, 16, [file])
+    trail.note(32)
+    assert trail.save(tmp_path / "other", False)["whole"] == []
     assert len(list(tmp_path.iterdir())) == 1
-    trail.begin()
-    trail.draw = SimpleNamespace(random=lambda: 0.4)
-    trail.note(8)
-    trail.draw = SimpleNamespace(random=lambda: 0.9)
-    trail.note(16)
-    trail.end()
-    last, drawn = trail.save(tmp_path / CASE)["whole"]
-    assert (last[:2], drawn[:2]) == ((1, 16), (1, 8))
-    assert last[2] != drawn[2]
+    assert not trail.kept
 
 
 FRESH = {
@@ -254,7 +252,8 @@ def test_what_rounding_does_from_a_fresh_start_is_measured_in_every_cell(tmp_pat
 
     assert 0 < answers.own_error(0)[last]["E"].largest < 1e-9
     monkeypatch.setattr(answers.run, "neighbours", parted)
-    own = answers.own_error(0)
+    assert answers.own_error(0)[last]["E"].largest < 1e-9, "asked once for all candidates"
+    own = answers.error_of_pass(0)
     assert own[last]["E"].largest == pytest.approx(1e-6, rel=1e-3)
     allowed = output_check.widened(lambda made: {}, own, last)
     assert allowed["E"] == own[last]["E"].scaled(2 * output_check.SLACK)

@@ -1,13 +1,11 @@
 """What a timing session keeps, repeats, throws away and refuses: with made-up processes."""
 
 import json
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from groundspeed.tools import process
 from groundspeed.tools.cli import bench
 from groundspeed.tools.process import Died
 from groundspeed.tools.records import machine_load
@@ -251,6 +249,8 @@ def test_a_timer_is_judged_by_the_processes_in_which_it_was_audited():
 
 def session(monkeypatch, timed_cases_of, cases=("small",)) -> timing_session.Session:
     monkeypatch.setattr(timing_session, "timed_cases_of", timed_cases_of)
+    worker = SimpleNamespace(lost=False, close=lambda: None)
+    monkeypatch.setattr(timing_session.Session, "new_worker", lambda session: worker)
     monkeypatch.setattr(timing_session, "timed_cases", lambda verdict, full: list(cases))
     monkeypatch.setattr(sanity, "wrong_answers", lambda verdict, row, right: "")
     monkeypatch.setattr(timing_session, "right_answers", lambda *_: output_check.Answers())
@@ -259,7 +259,7 @@ def session(monkeypatch, timed_cases_of, cases=("small",)) -> timing_session.Ses
 
 
 def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         names = asked["cases"]["small"]
         if "idea" in names:
             raise Died("ended with -11: it said nothing")
@@ -273,7 +273,7 @@ def test_one_that_kills_the_process_loses_only_its_own_number(monkeypatch):
 
 
 def test_one_that_raises_loses_only_its_own_number(monkeypatch):
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         failed = {"idea": "ValueError: no"} if "idea" in asked["cases"]["small"] else {}
         yield worker_client.TimedCase(row(trails={"null": {}}, lost=failed), {})
 
@@ -288,7 +288,7 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 
     asked_for = []
 
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         asked_for.append(list(asked["cases"]))
         for case, names in asked["cases"].items():
             if case == "large" and "idea" in names:
@@ -307,7 +307,7 @@ def test_a_death_costs_only_what_was_not_yet_told(monkeypatch):
 def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
     left = []
 
-    def timed_cases_of(module, asked, isolated, audited):
+    def timed_cases_of(worker, asked, isolated, audited):
         for case, names in asked["cases"].items():
             folder = Path(asked["folder"])
             left.append(sorted(file.name for file in folder.iterdir()))
@@ -316,44 +316,6 @@ def test_what_a_worker_left_of_a_case_is_gone_before_the_next(monkeypatch):
 
     session(monkeypatch, timed_cases_of, ["small", "large"]).run()
     assert left == [[]] * 2 * timing_session.PROCESSES
-
-
-TWO_CASES = """
-import json, pathlib, sys
-from groundspeed.tools.timing.worker import speaker
-tell = speaker()
-assert not sys.stdin.readline()
-rest = {"steps": 1, "extra": 0, "length": 1}
-tell(rest | {"case": "one"})
-tell({"frozen": "two", "steps": 1})
-tell(rest | {"case": "two", "seen": pathlib.Path(sys.argv[1].strip('"')).read_text()})
-"""
-
-
-def test_a_worker_prepares_a_case_and_waits_until_the_last_was_looked_at(tmp_path, monkeypatch):
-    (tmp_path / "two.py").write_text(TWO_CASES)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{process.digests.ROOT}")
-    note, seen = tmp_path / "note", []
-    note.write_text("not looked at")
-    for heard in worker_client.timed_cases_of("two", str(note), patience_s=60):
-        seen.append({k: v for k, v in heard.row.items() if k in ("case", "seen")})
-        time.sleep(0.5)  # a worker that does not wait reads the note by then
-        note.write_text("looked at")
-    assert seen == [{"case": "one"}, {"case": "two", "seen": "looked at"}]
-
-
-def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):
-    (tmp_path / "silent.py").write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(process.digests, "ROOT", tmp_path)
-    with pytest.raises(Died, match="said nothing for"):
-        list(worker_client.timed_cases_of("silent", {}, patience_s=0.2))
-
-
-def test_the_last_line_of_a_dead_worker_is_told(tmp_path, monkeypatch):
-    (tmp_path / "dead.py").write_text("raise SystemExit('out of memory')\n")
-    monkeypatch.setattr(process.digests, "ROOT", tmp_path)
-    with pytest.raises(Died, match="ended with 1: out of memory"):
-        list(worker_client.timed_cases_of("dead", {}))
 
 
 def test_a_quiet_machine_is_not_waited_for():

@@ -1,7 +1,6 @@
 """Whatever happens to a frozen file has its own clear message."""
 
 import json
-import shutil
 
 import pytest
 from conftest import ROOT
@@ -10,14 +9,62 @@ from groundspeed.validation.records import tensor_files
 from groundspeed.validation.records.git import git
 
 FROZEN = ("baselines", "lattice_field_v1", "frozen")
-EXTENDED = ("baselines", "lattice_field_v0", "frozen")
+EXTENDED = ("baselines", "decay_v1", "frozen")
+SMALL = {
+    "scheme.py": '''"""Decay u_t = -u, by forward Euler."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from groundspeed.baselines.engine import Case
+
+
+class Field(NamedTuple):
+    u: torch.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decay(Case):
+    cells: int = 32
+
+
+def initial(case):
+    return Field(1 + torch.rand(case.cells, generator=case.generator(), dtype=case.dtype))
+
+
+def decay(case):
+    return lambda state: Field(state.u - 0.01 * state.u)
+''',
+    "cases.py": '''"""Named cases."""
+
+from .scheme import Decay
+
+CASES = {"line": Decay(steps=12), "short": Decay(cells=7, steps=5)}
+''',
+    "__init__.py": '''"""Decay u_t = -u, by forward Euler."""
+
+from groundspeed.baselines.engine import Engine, Stage
+
+from .cases import CASES
+from .scheme import decay, initial
+
+engine = Engine(name="decay_v1", cases=CASES, initial=initial, stages=(Stage("decay", decay),))
+''',
+}
+ADDED = """
+from dataclasses import replace
+
+CASES["another"] = replace(CASES["line"], steps=3)
+"""
 OTHER_BITS = """
 right = initial
 
 
 def initial(case):
     state = right(case)
-    return state._replace(E=state.E * (1 + 1e-16 + 1e-15 * (case.dtype.itemsize == 8)))
+    return state._replace(u=state.u * (1 + 4e-16))
 """
 
 
@@ -87,29 +134,15 @@ def test_freezing_twice_is_refused(scratch):
     assert "new physics is a new version" in done.stderr
 
 
-FEWER = """
-CASES = {name: CASES[name] for name in ("odd_2d", "order_4")}
-"""
-ADDED = """
-from dataclasses import replace
-
-first = next(iter(CASES))
-CASES["another"] = replace(CASES[first], steps=3)
-"""
-
-
 @pytest.fixture
 def small(scratch):
-    """The copy with two small cases of a smaller engine, sealed here, and one case more there."""
-    shutil.copytree(
-        ROOT / "baselines" / "lattice_field_v0",
-        scratch.file(*EXTENDED).parent,
-        ignore=shutil.ignore_patterns("frozen"),
-    )
-    cases = scratch.file("baselines", "lattice_field_v0", "cases.py")
-    cases.write_text(cases.read_text() + FEWER)
-    done = scratch.run("freeze", "lattice_field_v0")
+    """The copy with a small engine of two cases, sealed here, and one case more there."""
+    for file, text in SMALL.items():
+        scratch.file("baselines", "decay_v1", file).parent.mkdir(exist_ok=True)
+        scratch.file("baselines", "decay_v1", file).write_text(text)
+    done = scratch.run("freeze", "decay_v1")
     assert done.returncode == 0, done.stderr
+    cases = scratch.file("baselines", "decay_v1", "cases.py")
     cases.write_text(cases.read_text() + ADDED)
     return scratch
 
@@ -121,22 +154,22 @@ def answers(scratch) -> dict:
 @pytest.mark.long
 def test_a_case_joins_a_sealed_baseline_if_the_sealed_ones_give_their_bits(small):
     """With other bits it does not, and the seal stays as it was; then it does."""
-    scheme = small.file("baselines", "lattice_field_v0", "scheme.py")
+    scheme = small.file("baselines", "decay_v1", "scheme.py")
     right, seal = scheme.read_text(), small.file(*EXTENDED, "manifest.json")
     scheme.write_text(f"{right}{OTHER_BITS}")
     held = seal.read_bytes()
-    done = small.run("freeze", "lattice_field_v0")
+    done = small.run("freeze", "decay_v1")
     assert done.returncode == 1
     assert "gives other bits than the sealed ones" in done.stderr
     assert seal.read_bytes() == held
     scheme.write_text(right)
     before = answers(small)
-    done = small.run("freeze", "lattice_field_v0")
+    done = small.run("freeze", "decay_v1")
     assert done.returncode == 0, done.stderr
     after = answers(small)
     assert after.pop("another")["own_error"]
     assert after == before
-    assert "SEALED" in small.run("check", "lattice_field_v0").stdout
+    assert "SEALED" in small.run("check", "decay_v1").stdout
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "complex128", "float16", "bool", "int64"])

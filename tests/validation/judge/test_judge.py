@@ -16,7 +16,7 @@ def wrong(case):
 engine = dataclasses.replace(right, stepper=wrong)
 """
 SABOTAGE = """
-import dataclasses, itertools, os, torch
+import dataclasses, gc, itertools, os, time, torch
 def wrong(case):
     step, calls = right.prepare(case), itertools.count(1)
     def sabotaged(state):
@@ -47,6 +47,28 @@ MUTANTS = {
     "dies": ("os._exit(3)", "exit code 3"),
     "is killed": ("os.kill(os.getpid(), 9)", "signal 9"),
     "raises": ("raise KeyError('lost')", "KeyError"),
+    "reads memory by the byte": (
+        "E = torch.as_strided(state.E, state.E.shape, (state.E.shape[1], 1), 0);"
+        " return step(state._replace(E=E))",
+        "offset",
+    ),
+    "is right on the named shape only": (
+        "s = step(state); return s if s.E.shape == (17, 13) else s._replace(E=s.E * 2)",
+        "shape",
+    ),
+    "stops the garbage collector": ("gc.disable(); return step(state)", "garbage collection"),
+    "adds a thousandth to large numbers": (
+        "s = step(state); return s._replace(E=torch.where(s.E.abs() > 100, s.E * 1.001, s.E))",
+        "large",
+    ),
+    "depends on the number of threads": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-15 * (torch.get_num_threads() - 1)))",
+        "a new process with 2 threads: E[",
+    ),
+    "differs from run to run": (
+        "s = step(state); return s._replace(E=s.E * (1 + 1e-9 * (time.time_ns() % 7)))",
+        "E[",
+    ),
 }
 
 

@@ -28,15 +28,15 @@ def checks() -> VariantChecks:
 
 
 class Here:
-    """A candidate that answers in this process, or raises."""
+    """A candidate that answers in this process, or raises, on purpose or not."""
 
-    def __init__(self, engine: Engine, refusal=lambda case: ""):
-        self.engine, self.refusal = engine, refusal
+    def __init__(self, engine: Engine, refusal=lambda case: "", declined=True):
+        self.engine, self.refusal, self.declined = engine, refusal, declined
 
     def after(self, name, state, at, changes):
         case = changed(self.engine.cases[name], changes, self.engine.cases)
         if self.refusal(case):
-            raise Raised(self.refusal(case))
+            raise Raised(self.refusal(case), self.declined)
         return along(self.engine, case, state, at)
 
 
@@ -95,7 +95,7 @@ def test_a_field_that_none_moves_is_named(checks):
     assert "none moves bodies.width" in str(result)
 
 
-def test_a_value_error_declines_and_any_other_rejects(checks):
+def test_a_value_error_on_purpose_declines_and_any_other_error_rejects(checks):
     def walls(case):
         return "ValueError: walls; allowed: none" if case.boundary == "reflective" else ""
 
@@ -103,10 +103,8 @@ def test_a_value_error_declines_and_any_other_rejects(checks):
     assert result.broken == ""
     assert result.declined > 0
     assert result.declined == len(result.refusals)
-    result, _ = checks.check(
-        claim(checks), Here(checks.base, lambda case: walls(case) and "KeyError: walls"), EVERY
-    )
-    assert "KeyError: walls" in result.broken
+    result, _ = checks.check(claim(checks), Here(checks.base, walls, declined=False), EVERY)
+    assert "ValueError: walls" in result.broken
     assert result.code == Code.RAISED
 
 

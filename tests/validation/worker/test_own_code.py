@@ -263,3 +263,30 @@ def test_a_verdict_names_the_author_s_line(scratch):
         assert done.returncode == 1
         assert words in done.stdout
         assert f"optimizations/{name}/implementation.py:{line}" in done.stdout
+
+
+def error_of(act) -> Exception:
+    try:
+        act()
+    except Exception as error:
+        return error
+
+
+def refuses(shape):
+    if len(shape) != 2:
+        raise ValueError("3 axes, allowed: 2")  # noqa: E701
+
+
+@pytest.mark.parametrize(
+    ("act", "on_purpose"),
+    [
+        (lambda: refuses((1, 2, 3)), True),
+        (lambda: np.zeros(3) + np.zeros(4), False),
+        (lambda: np.zeros(3).reshape(2, 2), False),
+        (lambda: [].index(1), False),
+        (lambda: torch.zeros(3) + torch.zeros(4), False),
+        (lambda: {}["raise"], False),
+    ],
+)
+def test_only_a_value_error_that_somebody_raised_declines(act, on_purpose):
+    assert discovery.declined(error_of(act)) is on_purpose

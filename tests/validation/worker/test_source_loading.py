@@ -102,6 +102,18 @@ def test_nor_is_it_of_the_code_around_it_that_verdicts_cover(leaf, place, before
     assert said(leaf, f"{code}; print(m.number)") == "2"
 
 
+def test_nor_is_it_where_a_module_is_loaded_by_its_path(leaf):
+    """As some editable installs load a single file."""
+    place = leaf.parents[1] / "single.py"
+    keep_other_bytecode(place, "number = 1", "number = 2")
+    code = (
+        "import optimizations, importlib.util as u; "
+        f"s = u.spec_from_file_location('single', {str(place)!r}); "
+        "m = u.module_from_spec(s); s.loader.exec_module(m); print(m.number)"
+    )
+    assert said(leaf, code) == "2"
+
+
 OTHERS = ("notes.ipynb", "image.png", "implementation.py.bak", "parts/table.npy", "kernel.so")
 
 

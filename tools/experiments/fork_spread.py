@@ -1,0 +1,136 @@
+"""Command ``experiment --forks``: do ratios of forks spread as those of new processes do?
+
+Optimizations of one baseline are timed in sessions, turn about: one whose processes are forks of
+what was prepared once, and one whose processes import and prepare all themselves. Two things
+would show that forks are not as good. They would spread less within a session, so that an
+interval from them is too narrow; or two sessions would differ by more than their spread says,
+since forks share what was prepared.
+"""
+
+import math
+from collections.abc import Iterator
+from statistics import fmean, median, stdev, variance
+from time import perf_counter
+
+from groundspeed.tools import console
+from groundspeed.tools.console import Tell
+from groundspeed.tools.records.machine_load import wait_for_quiet
+from groundspeed.tools.timing import aggregate
+from groundspeed.tools.timing.session import Plan, Session, allowed_to_run
+from groundspeed.validation import machine
+from groundspeed.validation.records import results, samples
+from groundspeed.validation.records.base import Part, today
+
+PROCESSES = 8  # a session
+SESSIONS = ("forks", "new", "new", "forks")  # turn about, against what drifts
+SECTION, NAME = "fork_spread", "tools/experiment"
+
+LogRatios = dict[str, list[float]]  # of a session, by optimization and case
+Sessions = dict[str, list[dict]]  # by kind: the seconds of each and its ratios
+
+
+class ForkSpread(Part):
+    """What the sessions show, of pairs of an optimization and a case."""
+
+    made: str
+    optimizations: list[str]
+    processes: int
+    pairs: int
+    spread: dict[str, float]  # median standard deviation of log ratios within a session
+    narrower: tuple[float, float, float]  # that of forks over that of new ones, and its interval
+    apart: dict[str, float]  # two sessions, in units of what their spread says: root mean square
+    level: float  # median of the log ratios of forks less those of new processes
+    seconds: dict[str, float]  # a process, everything included
+    samples: str  # digest of the sessions, with the ratio of every process
+
+    @property
+    def lines(self) -> Iterator[tuple[str, ...]]:
+        for kind, spread in self.spread.items():
+            words = f"two sessions apart by {self.apart[kind]:.2f}, {self.seconds[kind]:.0f} s each"
+            yield kind, f"spread {spread:.1%}", words
+        value, low, high = self.narrower
+        yield "forks over new", f"{value:.2f} [{low:.2f}, {high:.2f}]", f"level {self.level:+.1%}"
+
+
+def run(names: list[str], as_json: bool = False) -> int:
+    """Time the sessions, and put what they show on file."""
+    wait_for_quiet()
+    found: Sessions = {"forks": [], "new": []}
+    with console.progress("forks and new processes", total=len(SESSIONS) * PROCESSES) as tell:
+        for kind in SESSIONS:
+            found[kind].append(session(names, kind == "new", tell))
+    shown = fork_spread(names, found)
+    results.put(SECTION, shown, NAME, machine.kind())
+    console.answer(as_json, shown, shown.lines, widths=(20, 24, 40))
+    return 0
+
+
+def session(names: list[str], anew: bool, tell: Tell) -> dict:
+    """Its seconds, and of each process the median ratio as a logarithm, whatever its control."""
+    allowed = {name: allowed_to_run(name, dirty=True) for name in names}
+    plan = Plan(least=PROCESSES, most=PROCESSES, audited=0, anew=anew)
+    timed = Session(allowed, False, plan, tell, {})
+    began = perf_counter()
+    timed.run()
+    every = {
+        "/".join(place): [row["rounds"] for row in (*case.kept, *(row for row, _ in case.off))]
+        for place, case in timed.rows.items()
+    }
+    ratios = {
+        place: [math.log(r) for r in aggregate.medians(rounds, "candidate", 0)]
+        for place, rounds in every.items()
+        if len(rounds) == PROCESSES
+    }
+    return {"seconds": perf_counter() - began, "ratios": ratios}
+
+
+def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:
+    """Of the pairs that every session has.
+
+    Raises:
+        ValueError: there are fewer than three.
+    """
+    found = {kind: [one["ratios"] for one in own] for kind, own in sessions.items()}
+    everywhere = set.intersection(*(set(own) for kind in found.values() for own in kind))
+    if len(everywhere) < 3:
+        raise ValueError(
+            f"{len(everywhere)} pairs of an optimization and a case; allowed: 3 or more"
+        )
+    pairs = sorted(everywhere)
+    spreads = {kind: [within(own, pair) for pair in pairs] for kind, own in found.items()}
+    ratios = [math.log(a / b) for a, b in zip(*spreads.values(), strict=True)]
+    half = 2 * stdev(ratios) / len(ratios) ** 0.5
+    middle = fmean(ratios)
+    levels = {
+        kind: [fmean(x for one in own for x in one[pair]) for pair in pairs]
+        for kind, own in found.items()
+    }
+    return ForkSpread(
+        made=today(),
+        optimizations=sorted(names),
+        processes=PROCESSES,
+        pairs=len(pairs),
+        spread={kind: median(own) for kind, own in spreads.items()},
+        narrower=tuple(math.exp(x) for x in (middle, middle - half, middle + half)),
+        apart={kind: between(own, pairs) for kind, own in found.items()},
+        level=median(a - b for a, b in zip(*levels.values(), strict=True)),
+        seconds={
+            kind: fmean(one["seconds"] for one in own) / PROCESSES for kind, own in sessions.items()
+        },
+        samples=samples.keep({"optimizations": sorted(names), "sessions": sessions}),
+    )
+
+
+def within(sessions: list[LogRatios], pair: str) -> float:
+    """Standard deviation within sessions, pooled."""
+    return max(fmean(variance(own[pair]) for own in sessions) ** 0.5, 1e-6)
+
+
+def between(sessions: list[LogRatios], pairs: list[str]) -> float:
+    """Two sessions' difference over the standard error that their spread gives it."""
+    one, two = sessions
+    squares = []
+    for pair in pairs:
+        error = within(sessions, pair) * (1 / len(one[pair]) + 1 / len(two[pair])) ** 0.5
+        squares.append(((fmean(one[pair]) - fmean(two[pair])) / error) ** 2)
+    return fmean(squares) ** 0.5
