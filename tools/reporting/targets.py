@@ -7,18 +7,21 @@ allocator, the release of torch and the machine as much as with what was written
 
 Alternatives are optimizations too, judged and timed like any other. How far ours is ahead of one
 is the ratio of the two in the same rounds of the same processes, with the interval between these.
-Where they were timed apart it is a ratio of two ratios, with the worst of both intervals.
+Where they were timed apart it is a ratio of two ratios, with the worst of both intervals. Two kinds
+of machines are never compared.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.measurement import Measurement, Timing
 from groundspeed.validation.golden import manifest
@@ -103,19 +106,24 @@ class Timed:
     def timing(self) -> Timing:
         return self.measurement.cases[self.case]
 
+    @property
+    def machine(self) -> str:
+        return self.measurement.conditions.machine
+
     def over(self, other: Timed) -> Interval | None:
         """How many times faster it is than another one, by wall clock; None where they were timed
-        against different baselines."""
+        against different baselines, or on different machines."""
         from groundspeed.tools.timing import intervals  # late: scipy
 
         ours, session = self.measurement, other.measurement.session
-        if ours.baseline != other.measurement.baseline:
+        theirs = other.measurement
+        if ours.baseline != theirs.baseline or self.machine != other.machine:
             return None
         if not session or ours.session != session:
             return self.apart_from(other.timing)
-        mine, theirs = (dict(zip(t.numbers, t.ratios, strict=False))
-                        for t in (self.timing, other.timing))  # fmt: skip
-        found = [theirs[number] / ratio for number, ratio in mine.items() if number in theirs]
+        mine, those = (dict(zip(t.numbers, t.ratios, strict=False))
+                       for t in (self.timing, other.timing))  # fmt: skip
+        found = [those[number] / ratio for number, ratio in mine.items() if number in those]
         return intervals.between(found) if len(found) > 1 else self.apart_from(other.timing)
 
     def apart_from(self, other: Timing) -> Interval:
@@ -169,7 +177,7 @@ def rows(target: PerformanceTarget, view: View) -> list[TargetRow]:
                 continue
             own, ahead = timed(name, case, view), None
             if own and least is not None:
-                ahead = lead(own, alternatives(target.engine, case, view))
+                ahead = lead(own, alternatives(target.engine, case, own.machine))
             seen = (own.timing if own else None), ahead, view.of(name).machine
             found.append(TargetRow(target.what, case, kind, name, limit, least, *seen))
     return found
@@ -177,23 +185,34 @@ def rows(target: PerformanceTarget, view: View) -> list[TargetRow]:
 
 def timed(name: str, case: str, view: View) -> Timed | None:
     """An optimization on a case, as the first machine of the view that timed it has it."""
-    found = view.of(name).timing
+    return on_case(view.of(name).timing, name, case)
+
+
+def on_case(found: Measurement | None, name: str, case: str) -> Timed | None:
     return Timed(name, case, found) if found and case in found.cases else None
 
 
-def alternatives(engine: str, case: str, view: View) -> list[Timed]:
-    """Those of an engine that were timed on a case."""
-    names = targets().alternatives.get(engine, [])
-    return [found for name in names if (found := timed(name, case, view))]
+def all_timed(names: Iterable[str], case: str, machine: str) -> list[Timed]:
+    """Those of them that a machine has timed on a case."""
+    every = (on_case(evidence.of(name, machine).timing, name, case) for name in sorted(names))
+    return [found for found in every if found]
+
+
+def alternatives(engine: str, case: str, machine: str) -> list[Timed]:
+    """Those of an engine that a machine has timed on a case."""
+    return all_timed(targets().alternatives.get(engine, []), case, machine)
 
 
 def ahead(engine: str, view: View) -> list[Ahead]:
-    """Each case that ours and an alternative were timed on."""
+    """Each case that ours and an alternative were timed on, from the machine that timed most."""
     names = set().union(*(target.names for target in targets().target if target.engine == engine))
     found = []
     for case in manifest.manifest(engine).answers:
-        others = alternatives(engine, case, view)
-        ours = [mine for name in sorted(names) if (mine := timed(name, case, view))]
+        sides = [
+            (all_timed(names, case, machine), alternatives(engine, case, machine))
+            for machine in view.machines
+        ]
+        ours, others = max(sides, key=lambda side: sum(map(len, side)), default=([], []))
         ours = [mine for mine in ours if lead(mine, others)] or ours
         if ours and others:
             best = min(ours, key=lambda one: one.timing.ratio)

@@ -48,8 +48,9 @@ def timing(*ratios, numbers=None, share=None):
     )
 
 
-def timed(name, one, session="a"):
+def timed(name, one, session="a", machine="here"):
     found = SimpleNamespace(session=session, cases={"small": one}, baseline="a seal")
+    found.conditions = SimpleNamespace(machine=machine)
     return targets.Timed(name, "small", found)
 
 
@@ -102,6 +103,30 @@ def test_what_has_another_baseline_is_not_compared():
     other = timed("a", timing(0.3, 0.4))
     other.measurement.baseline = "another seal"
     assert timed("x", timing(0.1, 0.2)).over(other) is None
+
+
+def test_two_machines_are_never_compared(monkeypatch):
+    """The case is shown as the machine has it that timed most of what there is."""
+    ours, theirs = (timed("x", timing(0.1, 0.2), machine=on) for on in ("here", "there"))
+    rival = timed("a", timing(0.3, 0.4), machine="there")
+    assert ours.over(rival) is None
+    assert theirs.over(rival) is not None
+    on_file = {"here": {"x": ours}, "there": {"x": theirs, "a": rival}}
+    monkeypatch.setattr(
+        targets.evidence,
+        "of",
+        lambda name, on: SimpleNamespace(
+            timing=one.measurement if (one := on_file[on].get(name)) else None
+        ),
+    )
+    target = targets.PerformanceTarget(engine="e_v1", what="w", kinds={"torch": ["x"]}, cases={})
+    found = targets.Targets(alternatives={"e_v1": ["a"]}, target=[target])
+    monkeypatch.setattr(targets, "targets", lambda: found)
+    sealed = SimpleNamespace(answers={"small": None})
+    monkeypatch.setattr(targets.manifest, "manifest", lambda engine: sealed)
+    (shown,) = targets.ahead("e_v1", SimpleNamespace(machines=["here", "there"]))
+    assert shown.ours.machine == "there"
+    assert shown.by.value == pytest.approx(6**0.5)
 
 
 def test_a_file_with_an_unknown_field_is_named(tmp_path, monkeypatch):
