@@ -16,8 +16,6 @@ from statistics import mean, median, stdev
 from scipy.stats import mannwhitneyu, t
 
 from groundspeed.tools import console
-from groundspeed.tools.experiments import fork_spread
-from groundspeed.tools.experiments.fork_spread import ForkSpread
 from groundspeed.tools.process import Died, Worker
 from groundspeed.tools.records.answers import RateOutcome
 from groundspeed.tools.records.conditions import Conditions, timing_conditions
@@ -248,20 +246,15 @@ def spread(found: Experiment) -> dict[str, tuple[float, float]]:
     return {who: (mean(own), stdev(own)) for who, own in logs.items()}
 
 
-def page(view: View) -> str:
-    """The text of reports/experiment.md, from the first machine that has made it."""
-    found = first(ErrorRates, SECTION, view)
+def page(view: View, forks: list[tuple[str, Part]] = ()) -> str:
+    """The text of reports/experiment.md, from the first machine that has made it; ``forks``: what
+    the experiment on forks shows, where there is one."""
+    having = ((on, results.section_or_none(ErrorRates, SECTION, NAME, on)) for on in view.machines)
+    found = [(on, rates) for on, rates in having if rates][:1]
     if not found:
         return ""
-    forks = first(ForkSpread, fork_spread.SECTION, view)
     words = {"found": found, "forks": forks, "same": SAME, "changed": CHANGED}
     return PAGES.get_template("experiment.md").render(**words)
-
-
-def first(kind: type[Part], section: str, view: View) -> list[tuple[str, Part]]:
-    """The section of the first machine that has it, with the name of that machine; or nothing."""
-    having = ((on, results.section_or_none(kind, section, NAME, on)) for on in view.machines)
-    return [(on, found) for on, found in having if found][:1]
 
 
 def lines(rates: ErrorRates) -> Iterator[tuple[str, ...]]:

@@ -14,9 +14,8 @@ from time import perf_counter
 
 from groundspeed.tools import console
 from groundspeed.tools.console import Tell
+from groundspeed.tools.records.evidence import View
 from groundspeed.tools.records.machine_load import wait_for_quiet
-from groundspeed.tools.timing import aggregate
-from groundspeed.tools.timing.session import Plan, Session, allowed_to_run
 from groundspeed.validation import machine
 from groundspeed.validation.records import results, samples
 from groundspeed.validation.records.base import Part, today
@@ -65,8 +64,17 @@ def run(names: list[str], as_json: bool = False) -> int:
     return 0
 
 
+def on_file(view: View) -> list[tuple[str, ForkSpread]]:
+    """What the first machine that made the experiment shows, with its name; or nothing."""
+    having = ((on, results.section_or_none(ForkSpread, SECTION, NAME, on)) for on in view.machines)
+    return [(on, found) for on, found in having if found][:1]
+
+
 def session(names: list[str], anew: bool, tell: Tell) -> dict:
     """Its seconds, and of each process the median ratio as a logarithm, whatever its control."""
+    from groundspeed.tools.timing import aggregate  # late: torch, and its page needs none
+    from groundspeed.tools.timing.session import Plan, Session, allowed_to_run
+
     allowed = {name: allowed_to_run(name, dirty=True) for name in names}
     plan = Plan(least=PROCESSES, most=PROCESSES, audited=0, anew=anew)
     timed = Session(allowed, False, plan, tell, {})

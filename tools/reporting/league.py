@@ -16,6 +16,12 @@ from groundspeed.tools.reporting import targets
 from groundspeed.validation import discovery
 from groundspeed.validation.judge.verdicts import Status
 
+AGREEMENT = {  # levels of claims, as a reader of pages needs them
+    "exact": "the same bits, on one device and thread count",
+    "rounding": "differences no larger than those that rounding makes in the baseline itself",
+    "approximate": "other physics within a declared error, which is no speedup of the baseline",
+}
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -18,7 +18,7 @@ from groundspeed.tools.records import evidence
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES, with_block, write
 from groundspeed.tools.reporting import guides, machines, promises, proposals, targets, tolerances
-from groundspeed.tools.reporting.league import leagues
+from groundspeed.tools.reporting.league import AGREEMENT, leagues
 from groundspeed.tools.selftest import selftest_record
 from groundspeed.validation import discovery
 from groundspeed.validation.golden import manifest
@@ -35,11 +35,6 @@ ABOUT = {  # pages that the index leads to, and what they say
     "selftest.md": "The judge's self-test",
     "experiment.md": "How often the clock is wrong",
     "scale.md": "What many claims and machines would take",
-}
-AGREEMENT = {  # levels of claims, as a reader of pages needs them
-    "exact": "the same bits, on one device and thread count",
-    "rounding": "differences no larger than those that rounding makes in the baseline itself",
-    "approximate": "other physics within a declared error, which is no speedup of the baseline",
 }
 LOCAL = digests.ROOT / ".groundspeed" / "pages"
 
@@ -71,6 +66,7 @@ def pages(view: View, root: Path) -> list[Path]:
     """Every page below ``root``."""
     from groundspeed.tools.experiments import (  # late: scipy, matplotlib
         error_rates,
+        fork_spread,
         heatmap,
         scale_plan,
         scaling,
@@ -84,7 +80,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "targets.md": speeds(view),
         "tolerances.md": tolerances.page(view),
         "selftest.md": selftest_record.page(view),
-        "experiment.md": error_rates.page(view),
+        "experiment.md": error_rates.page(view, fork_spread.on_file(view)),
         "scaling.md": scaling.page(view),
         "map.md": heatmap.page(view, folder),
         "scale.md": scale_plan.page(view),

@@ -9,8 +9,7 @@ import jinja2
 from groundspeed.tools.records.evidence import View
 from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.reporting import proposals
-from groundspeed.tools.reporting.league import Entry, League
-from groundspeed.tools.reporting.pages import AGREEMENT
+from groundspeed.tools.reporting.league import AGREEMENT, Entry, League
 from groundspeed.tools.site.site_content import Content
 from groundspeed.validation import discovery
 

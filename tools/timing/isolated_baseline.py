@@ -30,7 +30,7 @@ class IsolatedBaseline:
         """A case: its steps a block, and how many rounds it has at least and at most."""
         least, most = message["rounds"]
         slow = least == most
-        self.left = self.draw.randint(1 if slow else least, min(most, 2 * least))
+        self.left = self.draw.randint(least, min(most, 2 * least))
         self.own: list[tuple[float, float]] = []
         self.ask(message | {"alone": slow})
 

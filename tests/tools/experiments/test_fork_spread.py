@@ -1,10 +1,12 @@
 """Forks are as good as new processes only where two things are so; the experiment tells both."""
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from groundspeed.tools.experiments import fork_spread
+from groundspeed.tools.rendering.templates import PAGES
 
 PAIRS = [f"idea_{n}/small" for n in range(60)]
 
@@ -40,6 +42,17 @@ def test_forks_that_are_as_good_are_called_so():
     assert found.spread["forks"] == pytest.approx(0.05, rel=0.2)
     assert found.seconds == {"forks": 10.0, "new": 10.0}
     assert (found.pairs, found.processes) == (60, fork_spread.PROCESSES)
+
+
+def test_the_page_shows_both_kinds(monkeypatch):
+    found = shown()
+    monkeypatch.setattr(fork_spread.results, "section_or_none", lambda *_: found)
+    (on_file,) = fork_spread.on_file(SimpleNamespace(machines=["m", "n"]))
+    assert on_file == ("m", found)
+    page = PAGES.get_template("experiment.md").render(found=[], forks=[on_file])
+    assert "4 sessions of 8 processes" in page
+    assert f"| forks | {100 * found.spread['forks']:.1f} % |" in page
+    assert "| 10 |" in page
 
 
 def test_forks_that_spread_too_little_show_it():
