@@ -112,10 +112,15 @@ def covers(path: Path) -> bool:
     return path.is_relative_to(ROOT) or path.is_relative_to(CODE)
 
 
+def of_a_library(path: Path) -> bool:
+    """Whether a file or folder is Python's own or installed."""
+    return any(word in str(path) for word in INSTALLED) or path.is_relative_to(PYTHONS_OWN)
+
+
 def under_test(path: Path) -> bool:
     """Whether a file or folder that exists holds code that verdicts cover: nothing installed,
     nothing of the harness, and no cache that a compiler keeps in a hidden folder."""
-    if any(word in str(path) for word in INSTALLED) or path.is_relative_to(PYTHONS_OWN):
+    if of_a_library(path):
         return False
     hidden = place_of(path).removeprefix("../").startswith(".") and path not in (ROOT, CODE)
     return covers(path) and not hidden and not any(map(path.is_relative_to, OURS))

@@ -160,10 +160,15 @@ def part(name: str, module: str):
 
 
 def declined(error: Exception) -> bool:
-    """Whether it is a ValueError of a `raise`: somebody says what is allowed. One that comes out of
-    an operator, as of shapes that do not fit, is a fault."""
+    """Whether it is a ValueError that code of the project, or of groundspeed, raised on purpose, to
+    say what is allowed. One out of an operator or a library, as of shapes that do not fit, is a
+    fault."""
     frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, ValueError) and "raise" in (frames[-1].line if frames else "").split()
+    if not isinstance(error, ValueError) or not frames:
+        return False
+    file, line = Path(frames[-1].filename), frames[-1].line
+    foreign = project.of_a_library(file) and not file.is_relative_to(project.PACKAGE)
+    return "raise" in line.split() and not foreign
 
 
 def raised(error: Exception, own: Path, otherwise: str = "") -> str:
