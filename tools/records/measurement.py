@@ -10,7 +10,7 @@ from groundspeed.tools.records.quantities import duration, reduction, size, spre
 from groundspeed.validation.records import results
 from groundspeed.validation.records.base import Part, today
 
-ENOUGH = 20  # fresh processes that nearly always decide what five to nine left open
+ENOUGH = 20  # processes that nearly always decide what eight to twelve left open
 CLAIMED = 16  # fresh processes that a published number needs
 
 
