@@ -1,16 +1,18 @@
 """Command ``experiment --forks``: do ratios of forks spread as those of new processes do?
 
-Optimizations of one baseline are timed in sessions, turn about: one whose processes are forks of
-what was prepared once, and one whose processes import and prepare all themselves. Two things
-would show that forks are not as good. They would spread less within a session, so that an
-interval from them is too narrow; or two sessions would differ by more than their spread says,
-since forks share what was prepared.
+Optimizations of one baseline are timed in four sessions. Two of them fork their processes, each
+from its own preparation; in the other two every process imports and prepares all itself. The
+sessions take turns after each process, so that whatever drifts on the machine moves all alike.
+Two things would show that forks are not as good. They would spread less within a session, so
+that an interval from them is too narrow; or two sessions would differ by more than their spread
+says, since forks share what was prepared.
 """
 
 import math
 from collections.abc import Iterator
 from statistics import fmean, median, stdev, variance
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from groundspeed.tools import console
 from groundspeed.tools.console import Tell
@@ -20,8 +22,11 @@ from groundspeed.validation import machine
 from groundspeed.validation.records import results, samples
 from groundspeed.validation.records.base import Part, today
 
+if TYPE_CHECKING:
+    from groundspeed.tools.timing.aggregate import CaseSamples
+
 PROCESSES = 8  # a session
-SESSIONS = ("forks", "new", "new", "forks")  # turn about, against what drifts
+SESSIONS = ("forks", "new", "forks", "new")  # as they take turns
 SECTION, NAME = "fork_spread", "tools/experiment"
 
 LogRatios = dict[str, list[float]]  # of a session, by optimization and case
@@ -54,10 +59,8 @@ class ForkSpread(Part):
 def run(names: list[str], as_json: bool = False) -> int:
     """Time the sessions, and put what they show on file."""
     wait_for_quiet()
-    found: Sessions = {"forks": [], "new": []}
     with console.progress("forks and new processes", total=len(SESSIONS) * PROCESSES) as tell:
-        for kind in SESSIONS:
-            found[kind].append(session(names, kind == "new", tell))
+        found = sessions_in_turn(names, tell)
     shown = fork_spread(names, found)
     results.put(SECTION, shown, NAME, machine.kind())
     console.answer(as_json, shown, shown.lines, widths=(20, 24, 40))
@@ -70,26 +73,45 @@ def on_file(view: View) -> list[tuple[str, ForkSpread]]:
     return [(on, found) for on, found in having if found][:1]
 
 
-def session(names: list[str], anew: bool, tell: Tell) -> dict:
-    """Its seconds, and of each process the median ratio as a logarithm, whatever its control."""
-    from groundspeed.tools.timing import aggregate  # late: torch, and its page needs none
-    from groundspeed.tools.timing.session import Plan, Session, allowed_to_run
+def sessions_in_turn(names: list[str], tell: Tell) -> Sessions:
+    """By kind, the sessions after all their processes."""
+    from groundspeed.tools.timing.session import Plan, Session, allowed_to_run  # late: torch
 
     allowed = {name: allowed_to_run(name, dirty=True) for name in names}
-    plan = Plan(least=PROCESSES, most=PROCESSES, audited=0, anew=anew)
-    timed = Session(allowed, False, plan, tell, {})
-    began = perf_counter()
-    timed.run()
+    plan = Plan(least=PROCESSES, most=PROCESSES, audited=0)
+    timed = [(kind, Session(allowed, False, plan, tell, {})) for kind in SESSIONS]
+    seconds = [0.0] * len(timed)
+    for _, session in timed:
+        session.worker = session.new_worker()
+    try:
+        for number in range(PROCESSES):
+            for i, (kind, session) in enumerate(timed):
+                tell(f"process {number + 1} of {PROCESSES}, {kind}")
+                began = perf_counter()
+                session.one_process(number, session.wanted(), anew=kind == "new")
+                seconds[i] += perf_counter() - began
+    finally:
+        for _, session in timed:
+            session.worker.close()
+    found: Sessions = {kind: [] for kind in SESSIONS}
+    for (kind, session), spent in zip(timed, seconds, strict=True):
+        found[kind].append({"seconds": spent, "ratios": log_ratios(session.rows)})
+    return found
+
+
+def log_ratios(rows: "dict[tuple[str, str], CaseSamples]") -> LogRatios:
+    """The median ratio of every process as a logarithm, whatever its control shows."""
+    from groundspeed.tools.timing import aggregate  # late: its page needs none of it
+
     every = {
         "/".join(place): [row["rounds"] for row in (*case.kept, *(row for row, _ in case.off))]
-        for place, case in timed.rows.items()
+        for place, case in rows.items()
     }
-    ratios = {
+    return {
         place: [math.log(r) for r in aggregate.medians(rounds, "candidate", 0)]
         for place, rounds in every.items()
         if len(rounds) == PROCESSES
     }
-    return {"seconds": perf_counter() - began, "ratios": ratios}
 
 
 def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:

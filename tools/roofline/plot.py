@@ -8,6 +8,7 @@ and measures nothing. S. Williams, A. Waterman and D. Patterson, Commun. ACM 52(
 """
 
 from functools import cache
+from math import atan, degrees
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,10 +104,11 @@ def roofs(axes, ceilings: Ceilings, reach: tuple[float, float]) -> None:
     for i, row in enumerate(streams):
         end = min(reach[1], peak["float32"] / row.best)
         axes.plot([reach[0], end], [row.best * reach[0], row.best * end], color=INK, lw=1)
-        x = reach[0] * (end / reach[0]) ** (0.4 if i % 2 else 0.65)  # neighbours on either side
-        side, shift = ("right", (-3, 4)) if i % 2 == 0 else ("left", (4, -9))
-        axes.annotate(f"{row.level} {row.best:.0f} GB/s", (x, row.best * x), shift, ha=side,
-                      fontsize=7, textcoords="offset points")  # fmt: skip
+        x = reach[0] * (end / reach[0]) ** (0.4 if i % 2 else 0.65)  # neighbours side by side
+        side, y = ("top", 0.94) if i else ("bottom", 1.06)  # the fastest two are close
+        axes.text(x, row.best * x * y, f"{row.level} {row.best:.0f} GB/s", fontsize=7, va=side,
+                  ha="center", rotation=degrees(atan(row.best)), rotation_mode="anchor",
+                  transform_rotates_text=True)  # fmt: skip
     for dtype, rate in peak.items():
         axes.plot(reach, [rate, rate], color=INK, lw=1, ls="--")
         axes.annotate(f"{dtype} product, {rate:.0f} Gflop/s", (reach[1], rate), (-4, 3),
