@@ -176,6 +176,17 @@ def test_a_project_that_is_installed_in_place_is_imported_from_its_copy(project,
     assert found == runs.folder.top / "mysim" / "core.py"
 
 
+def test_folders_of_earlier_tests_are_no_part_of_a_profile(project):
+    """pytest deletes what it kept of earlier sessions beside the new one, for minutes."""
+    (project / "test_place.py").write_text(
+        "def test_place(tmp_path):\n    open('results/place.txt', 'w').write(str(tmp_path))\n"
+    )
+    runs = InstrumentRuns(profile_target.parse("test_place.py"), 100.0, 1)
+    runs.run("bare", seconds=0.1)
+    found = Path((runs.folder.top / "results" / "place.txt").read_text())
+    assert found.is_relative_to(runs.scratch)
+
+
 def test_a_folder_can_be_named_as_the_project_of_a_profile(project):
     inner = profile_target.parse("mysim/core.py::relax", project_folder=project / "mysim")
     assert inner.project == str(project / "mysim")

@@ -66,9 +66,10 @@ class InstrumentRuns:
         return found["found"] | {"samples": samples, "graphics": graphics.samples}
 
     def environment(self) -> dict[str, str]:
-        """With numba's compiled code in the scratch folder, else it is kept in the user's own."""
-        cache = {"NUMBA_CACHE_DIR": str(self.scratch / "numba")}
-        return environment(self.threads) | cache
+        """With the scratch folder for numba's compiled code, which else is kept in the user's own,
+        and for what pytest keeps of tests, where else it deletes that of earlier sessions."""
+        places = {"NUMBA_CACHE_DIR": self.scratch / "numba", "PYTEST_DEBUG_TEMPROOT": self.scratch}
+        return environment(self.threads) | {name: str(place) for name, place in places.items()}
 
 
 def environment(threads: int) -> dict[str, str]:
