@@ -184,7 +184,7 @@ def started(profile: Profile) -> list[Advice]:
 
 def crossing(profile: Profile) -> list[Advice]:
     """Between CPU and GPU."""
-    read = ("read of a single number", "reads of single numbers")
+    read = ("read of values by Python", "reads of values by Python")
     moved = ("transfer between devices", "transfers between devices")
     kinds = (
         ("synchronisation points", profile.syncs, read, "On a GPU each makes the host wait"),
@@ -201,18 +201,24 @@ def crossing(profile: Profile) -> list[Advice]:
 
 
 def of_their_lines(places: list[Place], profile: Profile) -> str:
-    """The most that can be gained at these places: all time of their lines.
+    """The most that can be gained at these places: all time of their lines, but for those that
+    are findings of their own.
 
     They are sorted by no share: what else their lines do is in it.
     """
     if not profile.lines:
         return "How much time that takes is not known: too few samples were taken."
     where = {place.where for place in places}
-    share = sum(line.share for line in profile.lines if line.where in where)
+    told = where & {line.where for line in profile.hot}
+    if told == where:
+        return "What these lines take is said above, with all that they compute."
+    first = f"What {len(told)} of {len(where)} lines take is said above. " if told else ""
+    which = "The others" if told else "These lines"
+    share = sum(line.share for line in profile.lines if line.where in where - told)
     if not share:
-        return "It takes next to no time here: no sample fell on these lines."
+        return f"{first}{which} take next to no time here: no sample fell on them."
     return (
-        f"These lines take {share:.1%} of the run, with all that they compute: if they took no "
+        f"{first}{which} take {share:.1%} of the run, with all that they compute: if they took no "
         f"time, the run would be {amdahl(share):.2f}× as fast at most."
     )
 

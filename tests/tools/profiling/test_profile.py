@@ -356,20 +356,38 @@ def test_memory_held_says_what_it_costs_instead_of_a_speedup():
     ("shares", "said"),
     [
         ({}, "not known: too few samples"),
-        ({9: 0.5}, "no sample fell on these lines"),
-        ({1: 0.15, 2: 0.05, 9: 0.5}, "20.0% of the run, with all that they compute: if they took "
-         "no time, the run would be 1.25× as fast at most."),
+        ({9: 0.5}, "These lines take next to no time here: no sample fell on them."),
+        ({1: 0.08, 2: 0.07, 9: 0.5}, "15.0% of the run, with all that they compute: if they took "
+         "no time, the run would be 1.18× as fast at most."),
     ],
 )  # fmt: skip
-def test_reads_of_single_numbers_gain_at_most_the_time_of_their_lines(shares, said):
+def test_reads_gain_at_most_the_time_of_their_lines(shares, said):
     told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.1}
     lines = [HotLine(line=n, share=share, seconds=0.1, **told) for n, share in shares.items()]
     places = [Place(file="a.py", line=n, source="", count=0.5, what="item") for n in (1, 2, 2)]
     (found,) = advice.crossing(recorded(lines=lines, syncs=places))
-    assert found.title == "2 reads of single numbers a step"
+    assert found.title == "2 reads of values by Python a step"
     assert said in found.bound
     (one,) = advice.crossing(recorded(lines=lines, syncs=places[:2]))
-    assert one.title == "1 read of a single number a step"
+    assert one.title == "1 read of values by Python a step"
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.6, 0.2), "What these lines take is said above, with all that they compute."),
+        ((0.6, 0.05), "What 1 of 2 lines take is said above. The others take 5.0% of the run, with "
+         "all that they compute: if they took no time, the run would be 1.05× as fast at most."),
+        ((0.6, 0), "What 1 of 2 lines take is said above. The others take next to no time here: no "
+         "sample fell on them."),
+    ],
+)  # fmt: skip
+def test_no_bound_is_said_twice(shares, said):
+    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.1}
+    lines = [HotLine(line=n, share=s, seconds=0.1, **told) for n, s in enumerate(shares) if s]
+    places = [Place(file="a.py", line=n, source="", count=0.5, what="numpy") for n in range(2)]
+    (found,) = advice.crossing(recorded(lines=lines, syncs=places))
+    assert found.bound == said
 
 
 def test_a_page_starts_with_the_three_findings_that_can_gain_most():
