@@ -2,7 +2,8 @@
 
 Optimizations of one baseline are timed in four sessions. Two of them fork their processes, each
 from its own preparation; in the other two every process imports and prepares all itself. The
-sessions take turns after each process, so that whatever drifts on the machine moves all alike.
+sessions take turns after each process, forwards and backwards, so that whatever drifts on the
+machine moves all alike.
 Two things would show that forks are not as good. They would spread less within a session, so
 that an interval from them is too narrow; or two sessions would differ by more than their spread
 says, since forks share what was prepared.
@@ -85,7 +86,8 @@ def sessions_in_turn(names: list[str], tell: Tell) -> Sessions:
         session.worker = session.new_worker()
     try:
         for number in range(PROCESSES):
-            for i, (kind, session) in enumerate(timed):
+            turns = list(enumerate(timed))
+            for i, (kind, session) in turns[:: 1 if number % 2 else -1]:  # each follows each
                 tell(f"process {number + 1} of {PROCESSES}, {kind}")
                 began = perf_counter()
                 session.one_process(number, session.wanted(), anew=kind == "new")
