@@ -4,9 +4,10 @@ Optimizations of one baseline are timed in four sessions. Two of them fork their
 from its own preparation; in the other two every process imports and prepares all itself. The
 sessions take turns after each process, forwards and backwards, so that whatever drifts on the
 machine moves all alike.
-Two things would show that forks are not as good. They would spread less within a session, so
-that an interval from them is too narrow; or two sessions would differ by more than their spread
-says, since forks share what was prepared.
+
+Three things would show that forks are not as good. They would spread less within a session, so
+that an interval from them is too narrow; two sessions would differ by more than their spread
+says, since forks share what was prepared; or all ratios of forks would be higher or lower.
 """
 
 import math
