@@ -166,7 +166,9 @@ def bench(
     dirty: bool = DIRTY,
     on: str = ON,
     as_json: bool = JSON,
-    processes: int | None = Option(None, help="Fresh processes. Default: 3, with --full 10."),
+    processes: int | None = Option(
+        None, help="Processes, exactly so many. Default: 8 to 12, with --full 16 to 24."
+    ),
     recheck: bool = Option(
         False, "--recheck", help="Measure earlier results again with the installed versions."
     ),

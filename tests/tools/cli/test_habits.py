@@ -14,6 +14,8 @@ import pytest
 
 from groundspeed.tools import console
 from groundspeed.tools.cli import complete, failure, listing, pipeline
+from groundspeed.tools.cli.bench import PUBLISHED
+from groundspeed.tools.timing.session import EVERYDAY
 from groundspeed.validation import discovery, machine
 from groundspeed.validation.records import results
 
@@ -36,6 +38,13 @@ def test_alone_it_shows_its_help_as_lines():
     assert done.stdout == asked.stdout
     assert len(done.stdout.splitlines()) > 20
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_help_of_bench_tells_the_processes_that_are_taken():
+    everyday = f"{EVERYDAY.least} to {EVERYDAY.most}"
+    published = f"{PUBLISHED['least']} to {PUBLISHED['most']}"
+    said = " ".join(ask("bench", "--help", COLUMNS="80").stdout.split())
+    assert f"Default: {everyday}, with --full {published}." in said
 
 
 def test_it_tells_its_version():
