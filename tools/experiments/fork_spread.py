@@ -12,7 +12,9 @@ says, since forks share what was prepared; or all ratios of forks would be highe
 
 import math
 from collections.abc import Iterator
-from statistics import fmean, median, stdev, variance
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from statistics import fmean, median, variance
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -45,7 +47,8 @@ class ForkSpread(Part):
     spread: dict[str, float]  # median standard deviation of log ratios within a session
     narrower: tuple[float, float, float]  # that of forks over that of new ones, and its interval
     apart: dict[str, float]  # two sessions, in units of what their spread says: root mean square
-    level: float  # median of the log ratios of forks less those of new processes
+    level: float  # of the ratios of forks over those of new processes, the mean, less 1
+    level_interval: tuple[float, float]
     seconds: dict[str, float]  # a process, everything included
     samples: str  # digest of the sessions, with the ratio of every process
 
@@ -55,7 +58,9 @@ class ForkSpread(Part):
             words = f"two sessions apart by {self.apart[kind]:.2f}, {self.seconds[kind]:.0f} s each"
             yield kind, f"spread {spread:.1%}", words
         value, low, high = self.narrower
-        yield "forks over new", f"{value:.2f} [{low:.2f}, {high:.2f}]", f"level {self.level:+.1%}"
+        yield "spread, forks over new", f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        low, high = self.level_interval
+        yield "ratio, forks over new", f"{self.level:+.1%} [{low:+.1%}, {high:+.1%}]"
 
 
 def run(names: list[str], as_json: bool = False) -> int:
@@ -81,40 +86,35 @@ def sessions_in_turn(names: list[str], tell: Tell) -> Sessions:
 
     allowed = {name: allowed_to_run(name, dirty=True) for name in names}
     plan = Plan(least=PROCESSES, most=PROCESSES, audited=0)
-    timed = [(kind, Session(allowed, False, plan, tell, {})) for kind in SESSIONS]
-    seconds = [0.0] * len(timed)
-    for _, session in timed:
-        session.worker = session.new_worker()
-    try:
-        for number in range(PROCESSES):
-            turns = list(enumerate(timed))
-            for i, (kind, session) in turns[:: 1 if number % 2 else -1]:  # each follows each
-                tell(f"process {number + 1} of {PROCESSES}, {kind}")
+    timed = [
+        Session(allowed, False, replace(plan, anew=kind == "new"), tell, {}) for kind in SESSIONS
+    ]
+    seconds = dict.fromkeys(range(len(timed)), 0.0)
+    with ExitStack() as ending:
+        processes = [ending.enter_context(closing(session.processes())) for session in timed]
+        for turn in range(PROCESSES):
+            for i in seconds if turn % 2 else reversed(seconds):
                 began = perf_counter()
-                session.one_process(number, session.wanted(), anew=kind == "new")
+                next(processes[i], None)
                 seconds[i] += perf_counter() - began
-    finally:
-        for _, session in timed:
-            session.worker.close()
     found: Sessions = {kind: [] for kind in SESSIONS}
-    for (kind, session), spent in zip(timed, seconds, strict=True):
-        found[kind].append({"seconds": spent, "ratios": log_ratios(session.rows)})
+    for i, kind in enumerate(SESSIONS):
+        found[kind].append({"seconds": seconds[i], "ratios": log_ratios(timed[i].rows)})
     return found
 
 
 def log_ratios(rows: "dict[tuple[str, str], CaseSamples]") -> LogRatios:
-    """The median ratio of every process as a logarithm, whatever its control shows."""
+    """The median ratio of every process as a logarithm, in their order, whatever its control
+    shows."""
     from groundspeed.tools.timing import aggregate  # late: its page needs none of it
 
-    every = {
-        "/".join(place): [row["rounds"] for row in (*case.kept, *(row for row, _ in case.off))]
-        for place, case in rows.items()
-    }
-    return {
-        place: [math.log(r) for r in aggregate.medians(rounds, "candidate", 0)]
-        for place, rounds in every.items()
-        if len(rounds) == PROCESSES
-    }
+    found = {}
+    for place, case in rows.items():
+        every = sorted((*case.kept, *(row for row, _ in case.off)), key=lambda row: row["number"])
+        if len(every) == PROCESSES:
+            medians = aggregate.medians([row["rounds"] for row in every], "candidate", 0)
+            found["/".join(place)] = [math.log(ratio) for ratio in medians]
+    return found
 
 
 def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:
@@ -123,6 +123,8 @@ def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:
     Raises:
         ValueError: there are fewer than three.
     """
+    from groundspeed.tools.timing.intervals import between  # late: scipy
+
     found = {kind: [one["ratios"] for one in own] for kind, own in sessions.items()}
     everywhere = set.intersection(*(set(own) for kind in found.values() for own in kind))
     if len(everywhere) < 3:
@@ -131,22 +133,19 @@ def fork_spread(names: list[str], sessions: Sessions) -> ForkSpread:
         )
     pairs = sorted(everywhere)
     spreads = {kind: [within(own, pair) for pair in pairs] for kind, own in found.items()}
-    ratios = [math.log(a / b) for a, b in zip(*spreads.values(), strict=True)]
-    half = 2 * stdev(ratios) / len(ratios) ** 0.5
-    middle = fmean(ratios)
-    levels = {
-        kind: [fmean(x for one in own for x in one[pair]) for pair in pairs]
-        for kind, own in found.items()
-    }
+    narrower = between([a / b for a, b in zip(*spreads.values(), strict=True)])
+    turns = {kind: levels(own, pairs) for kind, own in found.items()}
+    level = between([math.exp(a - b) for a, b in zip(*turns.values(), strict=True)])
     return ForkSpread(
         made=today(),
         optimizations=sorted(names),
         processes=PROCESSES,
         pairs=len(pairs),
         spread={kind: median(own) for kind, own in spreads.items()},
-        narrower=tuple(math.exp(x) for x in (middle, middle - half, middle + half)),
-        apart={kind: between(own, pairs) for kind, own in found.items()},
-        level=median(a - b for a, b in zip(*levels.values(), strict=True)),
+        narrower=tuple(narrower),
+        apart={kind: apart(own, pairs) for kind, own in found.items()},
+        level=level.value - 1,
+        level_interval=(level.low - 1, level.high - 1),
         seconds={
             kind: fmean(one["seconds"] for one in own) / PROCESSES for kind, own in sessions.items()
         },
@@ -159,7 +158,13 @@ def within(sessions: list[LogRatios], pair: str) -> float:
     return max(fmean(variance(own[pair]) for own in sessions) ** 0.5, 1e-6)
 
 
-def between(sessions: list[LogRatios], pairs: list[str]) -> float:
+def levels(sessions: list[LogRatios], pairs: list[str]) -> list[float]:
+    """The mean of all pairs in each turn: processes are independent, pairs of one are not."""
+    turns = range(PROCESSES)
+    return [fmean(own[pair][turn] for own in sessions for pair in pairs) for turn in turns]
+
+
+def apart(sessions: list[LogRatios], pairs: list[str]) -> float:
     """Two sessions' difference over the standard error that their spread gives it."""
     one, two = sessions
     squares = []

@@ -201,8 +201,8 @@ def crossing(profile: Profile) -> list[Advice]:
 
 
 def of_their_lines(places: list[Place], profile: Profile) -> str:
-    """The most that can be gained at these places: all time of their lines, but for those that
-    are findings of their own.
+    """The most that can be gained at these places: all time of those of their lines that are no
+    findings of their own.
 
     They are sorted by no share: what else their lines do is in it.
     """
@@ -211,8 +211,8 @@ def of_their_lines(places: list[Place], profile: Profile) -> str:
     where = {place.where for place in places}
     told = where & {line.where for line in profile.hot}
     if told == where:
-        return "What these lines take is said above, with all that they compute."
-    first = f"What {len(told)} of {len(where)} lines take is said above. " if told else ""
+        return "These lines are findings of their own, above."
+    first = "Some of these lines are findings of their own, above. " if told else ""
     which = "The others" if told else "These lines"
     share = sum(line.share for line in profile.lines if line.where in where - told)
     if not share:

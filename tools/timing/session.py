@@ -121,7 +121,13 @@ class Session:
         return cases
 
     def run(self) -> None:
-        """Processes until nothing is wanted; the isolated baseline is the same for all."""
+        """Processes until nothing is wanted."""
+        for _ in self.processes():
+            pass
+
+    def processes(self) -> Iterator[int]:
+        """Makes the rounds of one process, and yields how many there were, until nothing is wanted;
+        the isolated baseline is the same for all."""
         if not self.verdicts:
             return
         number = 0
@@ -131,6 +137,7 @@ class Session:
                 self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
                 self.one_process(number, cases, self.plan.anew)
                 number += 1
+                yield number
         finally:
             self.isolated.close()
             self.worker.close()

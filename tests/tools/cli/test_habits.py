@@ -40,11 +40,18 @@ def test_alone_it_shows_its_help_as_lines():
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_the_help_of_bench_tells_the_processes_that_are_taken():
+def test_help_and_documents_tell_the_processes_that_are_taken():
     everyday = f"{EVERYDAY.least} to {EVERYDAY.most}"
     published = f"{PUBLISHED['least']} to {PUBLISHED['most']}"
     said = " ".join(ask("bench", "--help", COLUMNS="80").stdout.split())
     assert f"Default: {everyday}, with --full {published}." in said
+    clock = (ROOT / "tools/timing/README.md").read_text()
+    assert f"has {everyday} processes" in clock
+    assert f"A published one has {published}." in clock
+    advised = re.findall(
+        r"--processes (\d+)", (ROOT / "docs/traps/noisy-neighbours.md").read_text()
+    )
+    assert min(map(int, advised)) > EVERYDAY.most
 
 
 def test_it_tells_its_version():

@@ -176,12 +176,24 @@ def test_a_project_that_is_installed_in_place_is_imported_from_its_copy(project,
     assert found == runs.folder.top / "mysim" / "core.py"
 
 
-def test_folders_of_earlier_tests_are_no_part_of_a_profile(project):
+@pytest.mark.parametrize(
+    ("target", "fixture", "text"),
+    [
+        ("test_place.py", "tmp_path", ""),
+        ("test_place.py", "tmpdir", ""),
+        ("inside.py", "tmp_path", "import pytest\npytest.main(['test_place.py'])"),
+        ("outside.py", "tmp_path", "import subprocess, sys\n"
+         "subprocess.run([sys.executable, '-m', 'pytest', 'test_place.py'], check=True)"),
+    ],
+)  # fmt: skip
+def test_folders_of_earlier_tests_are_no_part_of_a_profile(target, fixture, text, project):
     """pytest deletes what it kept of earlier sessions beside the new one, for minutes."""
     (project / "test_place.py").write_text(
-        "def test_place(tmp_path):\n    open('results/place.txt', 'w').write(str(tmp_path))\n"
+        f"def test_place({fixture}):\n    open('results/place.txt', 'w').write(str({fixture}))\n"
     )
-    runs = InstrumentRuns(profile_target.parse("test_place.py"), 100.0, 1)
+    if text:
+        (project / target).write_text(text)
+    runs = InstrumentRuns(profile_target.parse(target), 100.0, 1)
     runs.run("bare", seconds=0.1)
     found = Path((runs.folder.top / "results" / "place.txt").read_text())
     assert found.is_relative_to(runs.scratch)

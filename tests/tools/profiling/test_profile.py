@@ -1,12 +1,6 @@
-"""Profiles: hot lines, counts, repeats and findings of programs of which we know the truth."""
+"""Profiles: hot lines, counts and repeats of programs of which we know the truth."""
 
 import ast
-import os
-import shutil
-import signal
-import subprocess
-import sys
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,48 +8,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from said import complaints
+from recorded_profile import recorded
 
-from groundspeed.tools.__main__ import main
 from groundspeed.tools.costs.dispatch_counter import Operators, counting
-from groundspeed.tools.profiling import (
-    advice,
-    diff,
-    flamegraph,
-    profile_record,
-    profile_session,
-    tables,
-    worker,
-)
+from groundspeed.tools.profiling import diff, flamegraph, tables
 from groundspeed.tools.profiling.instruments import perf_stat, py_spy_pass
 from groundspeed.tools.profiling.instruments.line_profiler_pass import LineTimes
 from groundspeed.tools.profiling.instruments.repeated_calls import Calls
 from groundspeed.tools.profiling.instruments.repeated_operators import RepeatedOperators
 from groundspeed.tools.profiling.instruments.torch_trace import union
 from groundspeed.tools.profiling.instruments.value_hash import Unknown, of_array, update
-from groundspeed.tools.profiling.profile_record import (
-    HotLine,
-    Metric,
-    Place,
-    Profile,
-    Repeat,
-    folder,
-)
-from groundspeed.tools.profiling.program import profile_target, stacks, workload
-from groundspeed.tools.profiling.program.launch import (
-    InstrumentRuns,
-    NoInstrument,
-    ProgramFailed,
-    died,
-)
+from groundspeed.tools.profiling.profile_record import HotLine
+from groundspeed.tools.profiling.program import stacks
 from groundspeed.tools.profiling.program.source_scope import Own
 from groundspeed.tools.records.conditions import conditions
-from groundspeed.tools.rendering.templates import PAGES
 from groundspeed.tools.roofline.model import Ceiling, Ceilings, limit
-from groundspeed.validation.records import digests
 
 HERE = Path(__file__).resolve()
-ROOT = HERE.parents[3]
 OWN = Own(str(HERE.parent), "script")
 PEAKS = [
     ("in_place", "L1", 2**16, 40.0),
@@ -287,10 +256,6 @@ def test_intervals_that_overlap_count_once():
     assert union([(0, 2), (1, 3), (5, 6)]) == 4
 
 
-def test_half_the_run_is_worth_a_factor_of_two():
-    assert advice.amdahl(0.5) == pytest.approx(2)
-
-
 def test_counters_are_read_with_and_without_the_user_mark():
     text = "100,,cache-references:u,1,100\n10,,cache-misses:u,1,100\n<not supported>,,cycles,0\n"
     assert perf_stat.hit_rates(perf_stat.counted(text)) == {"last level": pytest.approx(0.9)}
@@ -300,13 +265,6 @@ def test_what_the_parts_do_not_explain_is_the_residual():
     parts = diff.parts({"a": 1.0, "b": 2.0}, {"a": 4.0, "c": 1.0}, {}, 3.0, "")
     assert [row.what for row in parts.rows] == ["a", "b", "c"]
     assert (parts.saved, parts.residual) == (2.0, 1.0)
-
-
-def recorded(**told) -> Profile:
-    return Profile(
-        name="x", kind="engine", what="x", case="", steps=1, conditions=conditions(), metrics={},
-        repeats_s=[0.5], busy_s=0.5, **told,
-    )  # fmt: skip
 
 
 def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
@@ -321,88 +279,6 @@ def test_an_operator_takes_its_share_of_the_traced_run_of_the_bare_runs_time():
     assert profile.operators[0].seconds == pytest.approx(0.4)  # four fifths of half a second
     assert profile.operators_s == pytest.approx(0.4)
     assert diff.by_operator(profile, 1.0) == {"add": pytest.approx(0.8)}
-
-
-def test_small_operators_at_many_lines_are_found_though_no_line_is_hot():
-    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.06}
-    told |= {"share": 0.06, "seconds": 0.1, "launches": 100.0, "bytes": 1e3, "bound": "launches"}
-    lines = [HotLine(line=n, **told) for n in (1, 2)]
-    (found,) = advice.scattered(recorded(lines=lines))
-    assert found.title == "Many small operations take 12% of the run"
-    assert "2 lines start 200 operations a step" in found.text
-    assert found.bound == "If this took no time, the run would be 1.14× as fast at most."
-    assert advice.scattered(recorded(lines=lines[:1])) == []
-
-
-@pytest.mark.parametrize(("share", "said"), [(None, 0), (0.029, 0), (0.03, 1)])
-def test_repeated_work_is_a_finding_where_keeping_the_result_saves_three_percent(share, said):
-    row = {"file": "a.py", "line": 1, "source": "s = f(x)", "what": "f()", "calls": 3}
-    again = Repeat(**row, repeated=2, bytes=8, share=share)
-    profile = recorded(repeated=[again])
-    assert len(advice.again(profile)) == len(advice.worth_keeping(profile)) == said
-
-
-def test_memory_held_says_what_it_costs_instead_of_a_speedup():
-    held = Place(file="a.py", line=1, source="x = y", count=1, bytes=6 * 2**20)
-    peak = {"heap_peak": Metric(value=8 * 2**20, unit="B")}
-    (found,) = advice.allocating(recorded(heap=[held]).model_copy(update={"metrics": peak}))
-    assert found.text == "`x = y` holds 6 MiB of 8 MiB, in 1 piece."
-    assert found.bound == (
-        "This costs memory, not time: without it the peak would be 25% of what it is, at best."
-    )
-
-
-@pytest.mark.parametrize(
-    ("shares", "said"),
-    [
-        ({}, "not known: too few samples"),
-        ({9: 0.5}, "These lines take next to no time here: no sample fell on them."),
-        ({1: 0.08, 2: 0.07, 9: 0.5}, "15.0% of the run, with all that they compute: if they took "
-         "no time, the run would be 1.18× as fast at most."),
-    ],
-)  # fmt: skip
-def test_reads_gain_at_most_the_time_of_their_lines(shares, said):
-    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.1}
-    lines = [HotLine(line=n, share=share, seconds=0.1, **told) for n, share in shares.items()]
-    places = [Place(file="a.py", line=n, source="", count=0.5, what="item") for n in (1, 2, 2)]
-    (found,) = advice.crossing(recorded(lines=lines, syncs=places))
-    assert found.title == "2 reads of values by Python a step"
-    assert said in found.bound
-    (one,) = advice.crossing(recorded(lines=lines, syncs=places[:2]))
-    assert one.title == "1 read of values by Python a step"
-
-
-@pytest.mark.parametrize(
-    ("shares", "said"),
-    [
-        ((0.6, 0.2), "What these lines take is said above, with all that they compute."),
-        ((0.6, 0.05), "What 1 of 2 lines take is said above. The others take 5.0% of the run, with "
-         "all that they compute: if they took no time, the run would be 1.05× as fast at most."),
-        ((0.6, 0), "What 1 of 2 lines take is said above. The others take next to no time here: no "
-         "sample fell on them."),
-    ],
-)  # fmt: skip
-def test_no_bound_is_said_twice(shares, said):
-    told = {"file": "a.py", "source": "", "function": "f", "half_width": 0.01, "inclusive": 0.1}
-    lines = [HotLine(line=n, share=s, seconds=0.1, **told) for n, s in enumerate(shares) if s]
-    places = [Place(file="a.py", line=n, source="", count=0.5, what="numpy") for n in range(2)]
-    (found,) = advice.crossing(recorded(lines=lines, syncs=places))
-    assert found.bound == said
-
-
-def test_a_page_starts_with_the_three_findings_that_can_gain_most():
-    shares = (0.2, 0.5, None, 0.1)
-    found = [advice.made(f"kind {s}", f"Title {s}", "Text.", "", s) for s in shares]
-    findings = sorted(found, key=lambda f: -(f.share or 0))
-    shown = {"again": [], "worth": 0.03, "flame": True, "roof": False}
-    profile = recorded(findings=findings, notes=["Others used the machine."])
-    page = PAGES.get_template("profile.md").render(p=profile, **shown)
-    start, _, other = page.partition("## Hot lines")
-    places = [start.index(f"**Title {share}.**") for share in (0.5, 0.2, 0.1)]
-    assert start.index("Others used the machine.") < places[0]
-    assert places == sorted(places)
-    assert "the run would be 2.00× as fast at most" in start
-    assert "Title None" in other
 
 
 @pytest.mark.parametrize(("bound", "share"), [("bandwidth", 0.5 * 3 / 100), ("launches", 0.1)])
@@ -427,236 +303,3 @@ def test_lines_add_up_to_the_sampled_run_without_its_imports():
     )  # fmt: skip
     found = diff.by_line(recorded(lines=[line], outside=0.2, importing=0.25), 4.0)
     assert found == pytest.approx({"a.py:1": 1.5, "(no own line)": 0.6, "(all other lines)": 0.9})
-
-
-def made(tmp_path: Path, name: str, text: str) -> str:
-    (tmp_path / name).write_text(text)
-    return str(tmp_path / name)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "member", "kind"),
-    [
-        ("run.py", "x = 1", "", "script"),
-        ("test_a.py", "def test_b(): pass", "", "pytest"),
-        ("test_a.py", "def main(): pass", "", "script"),
-        ("test_a.py", "def main(): pass", "::main", "callable"),
-        ("test_a.py", "class TestX: pass", "::TestX::test_y[1-2]", "pytest"),
-    ],
-)
-def test_a_path_says_what_it_is(tmp_path, name, text, member, kind):
-    assert profile_target.parse(made(tmp_path, name, text) + member).kind == kind
-
-
-def test_a_callable_of_an_installed_package_is_found_without_importing_it():
-    assert profile_target.parse("scipy.special::gamma").kind == "callable"
-
-
-IMPORTED = """
-import dataclasses, json, sys
-from groundspeed.tools.profiling.program import profile_target, workload
-run = workload.WholeRun(dataclasses.asdict(profile_target.parse(sys.argv[1])), 1)
-run.prepare()
-print(json.dumps(run.call()))
-"""
-
-
-@pytest.mark.parametrize(
-    ("files", "target"),
-    [
-        ({"statistics.py": "def go(): return 7"}, "statistics.py::go"),
-        ({"time.py": "def go(): return 7"}, "time.py::go"),
-        ({"tools.py": "class A:\n    @staticmethod\n    def go(): return 7"}, "tools.py::A.go"),
-        ({"p/__init__.py": "", "p/b.py": "C = 7", "p/a.py": "from .b import C\ndef go(): return C"},
-         "p/a.py::go"),
-        ({"q/b.py": "C = 7", "q/a.py": "from .b import C\ndef go(): return C"}, "q.a:go"),
-    ],
-)  # fmt: skip
-def test_the_named_file_is_profiled_whatever_else_has_its_name(files, target, tmp_path):
-    """A module of the standard library, or of this harness, may be imported under that name."""
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-c", IMPORTED, target],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.strip() == "7", done.stderr
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory) -> Path:
-    """The harness, with no engine in it."""
-    root = tmp_path_factory.mktemp("repository")
-    for package in ("groundspeed", "tools", "validation"):
-        shutil.copytree(ROOT / package, root / package)
-    for package in ("baselines", "optimizations"):
-        (root / package).mkdir()
-        for file in (ROOT / package).glob("*.py"):
-            shutil.copy(file, root / package)
-    shutil.copytree(ROOT / "baselines" / "foreign", root / "baselines" / "foreign")
-    return root
-
-
-WRONG = {
-    "no such file": ("nothing.py", None, 2, "no such file"),
-    "no Python": ("data.txt", "x", 2, "no Python file"),
-    "broken source": ("broken.py", "def f(:", 1, "broken.py:1 is no Python"),
-    "missing package": ("a.py", "import nonsense_pkg", 1, "No module named 'nonsense_pkg'"),
-    "raises": ("a.py", "x = 1\nraise ValueError('bad\\n\\0thing')", 1, "bad ?thing (a.py:2)"),
-    "ends itself": ("a.py", "import sys; sys.exit('no input')", 1, "no input"),
-    "dies": ("a.py", "import os; print(b'\\xff'); os._exit(3)", 1, "exit code 3"),
-    "fails": ("test_a.py", "def test_a():\n    assert 1 == 2", 1, "test_a.py:2"),
-    "skips": ("test_a.py", "import pytest\ndef test_a(): pytest.skip('rain')", 1, "rain"),
-    "needs": (
-        "test_a.py",
-        "import no_such\ndef test_a(): pass",
-        1,
-        "pip install no_such [E-MOD",
-    ),
-    "hangs": ("a.py", "import time; time.sleep(60)", 1, "--patience-s"),
-}
-
-
-@pytest.mark.parametrize("what", list(WRONG))
-def test_what_cannot_be_profiled_gives_one_line_and_leaves_nothing(
-    what, tmp_path, monkeypatch, capfd
-):
-    name, text, code, told = WRONG[what]
-    root, project = tmp_path / "root", tmp_path / "project"
-    project.mkdir()
-    if text is not None:
-        (project / name).write_text(text)
-    monkeypatch.chdir(project)
-    monkeypatch.setattr(digests, "ROOT", root)
-    monkeypatch.setattr(profile_record, "folder", partial(folder, root=root))
-    patience = "2" if what == "hangs" else "60"
-    monkeypatch.setattr(sys, "argv", ["groundspeed", "profile", name, "--patience-s", patience])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    with pytest.raises(SystemExit) as ended:
-        main()
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    out, said = capfd.readouterr()
-    assert ended.value.code == code, said
-    assert told in said
-    assert len(complaints(said)) == 1
-    assert not out
-    assert not root.exists()
-    assert [p.name for p in project.iterdir()] == ([name] if text is not None else [])
-
-
-def test_an_engine_runs_bare():
-    spec = {"seconds": 0.01, "steps": 1, "blocks": 1}
-    work = workload.EngineRun(
-        {"what": "lattice_field_v1", "case": "odd_2d"}, torch.get_num_threads()
-    )
-    work.prepare()
-    assert worker.bare(spec, OWN)(work)["case"] == "odd_2d"
-
-
-PROGRAM = """
-import os, sys
-import numpy as np
-
-def slow(n):
-    total = 0.0
-    for i in range(n):
-        total += (i * 0.5) ** 0.5      # the hot line
-    return total
-
-def constant():
-    return np.full(5000, 2.0)
-
-sys.stdout.buffer.write(bytes(range(256)))
-child = os.fork()
-if child == 0:
-    os._exit(0)
-os.waitpid(child, 0)
-for _ in range(3):
-    slow(300_000)
-    constant()
-"""
-
-
-def test_a_program_that_forks_and_prints_binary_is_profiled(repository, tmp_path):
-    """As a user would, by the script of that name."""
-    project = tmp_path
-    (project / "program.py").write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(repository / "tools/profile_test.py"), "program.py", "--seconds=0.5"],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    place = folder("program", repository)
-    profile = Profile.read(place / "raw" / "profile.json")
-    assert all(m.value is not None or m.reason for m in profile.metrics.values())
-    assert "constant()" in [r.what for r in profile.repeated]
-    if profile.lines:  # where py-spy may look
-        assert max(profile.lines, key=lambda x: x.share).line in (7, 8)
-        hits = {line.line: line.hits for line in profile.lines}
-        assert hits[8] == pytest.approx(9e5)
-        assert (place / "flamegraph.svg").exists()
-    assert "numpy cannot be observed" in profile.unavailable["operators"]
-    assert (place / "report.md").read_text().startswith("# Profile: program")
-    assert [p.name for p in project.iterdir()] == ["program.py"]
-
-
-CACHED = """
-import numpy as np
-from numba import njit
-
-@njit(cache=True)
-def kick(v):
-    return v - 0.1 * v
-
-v = kick(np.ones(4))
-"""
-
-
-def test_a_profiled_program_keeps_its_compiled_code_elsewhere(tmp_path):
-    pytest.importorskip("numba")
-    file = tmp_path / "program.py"
-    file.write_text(CACHED)
-    runs = InstrumentRuns(profile_target.parse(str(file)), 100.0, 1)
-    runs.run("bare", seconds=0.1)
-    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
-    assert [*runs.scratch.rglob("program.kick*.nbi")]
-
-
-class Denied:
-    """A target that py-spy may not look at."""
-
-    target, scratch = (
-        profile_target.ProfileTarget("x", "script", str(HERE), root=str(HERE.parent)),
-        Path(),
-    )
-    count = 0
-
-    def run(self, *words, **spec):
-        raise ProgramFailed("Permission Denied: ptrace")
-
-
-def test_where_py_spy_may_not_look_hot_functions_are_those_that_took_longest():
-    with pytest.raises(NoInstrument, match="py-spy: Permission Denied"):
-        py_spy_pass.sampled(Denied(), 1, True)
-    look = profile_session.Look(Denied(), None, None)
-    row = {"own": True, "file": str(HERE)}
-    times = {10: 0.1, 20: 5.0, 30: 0.3}
-    look.raw["calls"] = {
-        "rows": [row | {"first_line": n, "inclusive_s": s} for n, s in times.items()]
-    }
-    assert look.hot() == {str(HERE): [0, 10, 20, 30]}  # 0: the script itself
-
-
-def test_what_a_dead_process_said_names_no_folders_of_this_machine(tmp_path):
-    log = tmp_path / "log"
-    log.write_text("- f (/a/home/of/someone/torch/_tensor.py:11): skipped, 1/2 of it\n")
-    assert died(1, log).endswith("- f (torch/_tensor.py:11): skipped, 1/2 of it")

@@ -45,16 +45,17 @@ def answer(ranks: int, *words: object) -> dict:
 @pytest.mark.long
 def test_any_number_of_ranks_goes_on_with_equal_bits(tmp_path):
     kept = ("--checkpoints", tmp_path)
-    answer(3, NAME, "--case", CASE, "--steps", 11, "--every", 6, *kept)
+    answer(1, NAME, "--case", CASE, "--steps", 6, "--every", 3, *kept)
+    answer(3, NAME, "--case", CASE, "--steps", 5, "--resume", tmp_path, *kept)
     last = answer(2, NAME, "--case", CASE, "--steps", 4, "--resume", tmp_path, "--digest")
     case = LATTICE.cases[CASE]
     assert last["step"] == 15
     assert last["digest"] == digests.of_state(LATTICE.runner(case)(LATTICE.initial(case), 15))
     assert len(last["messages"]) == 2
     assert all(0 < share < 1 for share in last["messages"])
-    assert [p.name[-2:] for p in sorted(tmp_path.iterdir())] == ["06", "11"]
+    assert [p.name[-2:] for p in sorted(tmp_path.iterdir())] == ["03", "06", "11"]
     ranks = [Checkpoint.read(p / INDEX).pieces for p in sorted(tmp_path.iterdir())]
-    assert [len(pieces) for pieces in ranks] == [3, 3]
+    assert [len(pieces) for pieces in ranks] == [1, 1, 3]
 
 
 @pytest.mark.long
