@@ -283,16 +283,9 @@ def gate(
 @app.command()
 def experiment(
     trials: int = Option(100, help="Number of fresh processes in total."),
-    forks: list[str] = Option(
-        [], help="Optimizations of one baseline: compare forks with new processes."
-    ),
     as_json: bool = JSON,
 ) -> int:
     """Measure the error rates of the clock on this machine. Resumes after a stop."""
-    if forks:
-        from groundspeed.tools.experiments import fork_spread
-
-        return fork_spread.run(forks, as_json)
     from groundspeed.tools.experiments import error_rates
 
     return error_rates.run(trials, as_json)

@@ -23,7 +23,6 @@ def answers() -> dict[str, Any]:
     from groundspeed.tools.experiments.compare_commits import (
         ComparedCase,  # late: these come with torch
     )
-    from groundspeed.tools.experiments.fork_spread import ForkSpread
     from groundspeed.tools.experiments.scaling import Scaling
     from groundspeed.tools.experiments.sweep import Scenario
     from groundspeed.tools.profiling.diff import Comparison
@@ -42,7 +41,6 @@ def answers() -> dict[str, Any]:
         "costs": dict[str, own.CostOutcome],
         "create": own.Created,
         "experiment": own.RateOutcome,
-        "experiment --forks": ForkSpread,
         "freeze": own.Frozen,
         "gate": own.Gated,
         "init": own.Initialized,

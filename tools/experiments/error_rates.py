@@ -246,14 +246,13 @@ def spread(found: Experiment) -> dict[str, tuple[float, float]]:
     return {who: (mean(own), stdev(own)) for who, own in logs.items()}
 
 
-def page(view: View, forks: list[tuple[str, Part]] = ()) -> str:
-    """The text of reports/experiment.md, from the first machine that has made it; ``forks``: what
-    the experiment on forks shows, where there is one."""
+def page(view: View) -> str:
+    """The text of reports/experiment.md, from the first machine that has made it."""
     having = ((on, results.section_or_none(ErrorRates, SECTION, NAME, on)) for on in view.machines)
     found = [(on, rates) for on, rates in having if rates][:1]
     if not found:
         return ""
-    words = {"found": found, "forks": forks, "same": SAME, "changed": CHANGED}
+    words = {"found": found, "same": SAME, "changed": CHANGED}
     return PAGES.get_template("experiment.md").render(**words)
 
 

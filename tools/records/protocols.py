@@ -39,6 +39,7 @@ CLOCK = Protocol(
             "processes, in rounds of balanced order",
         ),
         Change(12, "a case is prepared once, and every further process is a fork of that"),
+        Change(13, "every process prepares a case itself: forks were slower for some candidates"),
     ),
     modules("timing/*.py", "experiments/sweep_worker.py"),
     project.HARNESS / "tools" / "clock.lock",

@@ -66,7 +66,6 @@ def pages(view: View, root: Path) -> list[Path]:
     """Every page below ``root``."""
     from groundspeed.tools.experiments import (  # late: scipy, matplotlib
         error_rates,
-        fork_spread,
         heatmap,
         scale_plan,
         scaling,
@@ -80,7 +79,7 @@ def pages(view: View, root: Path) -> list[Path]:
         "targets.md": speeds(view),
         "tolerances.md": tolerances.page(view),
         "selftest.md": selftest_record.page(view),
-        "experiment.md": error_rates.page(view, fork_spread.on_file(view)),
+        "experiment.md": error_rates.page(view),
         "scaling.md": scaling.page(view),
         "map.md": heatmap.page(view, folder),
         "scale.md": scale_plan.page(view),

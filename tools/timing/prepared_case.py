@@ -59,11 +59,6 @@ class PreparedCase:
         """Whether a block is so long that there are few of them, and no slowdown is injected."""
         return self.block_s > SLOW_BLOCK_S
 
-    def forget_states(self) -> None:
-        """What the first calls left; the next rounds begin with starts of their own."""
-        for runner in self.runners_by_name.values():
-            runner.state = None
-
     def measure(
         self,
         names: Iterable[str],
@@ -73,17 +68,15 @@ class PreparedCase:
         folder: Path,
         *,
         rounds: int = 0,
-        warm: bool = False,
         memory: bool = True,
         alone: bool = False,
     ) -> dict:
         """All rounds of those candidates, and what their timed calls computed.
 
         ``tell`` hands words to the parent and gives what it answers; whole states are left in
-        ``folder``. ``rounds`` gives their number where it must not depend on the machine, ``warm``
-        asks for a round before the first even where steps are slow, ``memory`` says whether
-        allocations are traced too, which is slow and the same every time, and ``alone`` that no
-        other process adds rounds.
+        ``folder``. ``rounds`` gives their number where it must not depend on the machine,
+        ``memory`` says whether allocations are traced too, which is slow and the same every time,
+        and ``alone`` that no other process adds rounds.
         """
         able = [name for name in names if name in self.runners_by_name]
         lost = {name: why for name, why in self.lost.items() if name in names}
@@ -93,7 +86,7 @@ class PreparedCase:
         most = least if self.slow else MOST
         words = {"frozen": self.name, "steps": self.steps, "device": self.device}
         tell(words | {"rounds": [least, most]})
-        every.run(least, budget_s * (2 + len(able)), warm=warm or not self.slow)
+        every.run(least, budget_s * (2 + len(able)), warm=not self.slow)
         every.audits()
         return results_of(every, folder / self.name, memory) | {"lost": lost | every.lost}
 

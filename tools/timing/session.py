@@ -58,8 +58,6 @@ class Plan:
     most: int = MOST
     budget_s: float = 0.03  # of rounds, for each contender of each case in each process
     precise: float = PRECISE
-    audited: int = AUDITED
-    anew: bool = False  # each process imports and prepares all itself
 
 
 EVERYDAY = Plan()
@@ -97,8 +95,7 @@ class Session:
 
     def __post_init__(self):
         self.key, self.started = token_hex(4), 0
-        count = min(self.plan.audited, self.plan.least)
-        self.audited = SystemRandom().sample(range(self.plan.least), count)
+        self.audited = SystemRandom().sample(range(self.plan.least), min(AUDITED, self.plan.least))
         self.rows: dict[tuple[str, str], CaseSamples] = {}
         self.frozen: Known = {}
         # of each process that had loaded its code, the pairs of the isolated baseline, by case
@@ -121,13 +118,7 @@ class Session:
         return cases
 
     def run(self) -> None:
-        """Processes until nothing is wanted."""
-        for _ in self.processes():
-            pass
-
-    def processes(self) -> Iterator[int]:
-        """Makes the rounds of one process, and yields how many there were, until nothing is wanted;
-        the isolated baseline is the same for all."""
+        """Processes until nothing is wanted; the isolated baseline is the same for all."""
         if not self.verdicts:
             return
         number = 0
@@ -135,9 +126,8 @@ class Session:
         try:
             while cases := self.wanted():
                 self.tell(f"process {number + 1} of {max(number + 1, self.plan.least)}")
-                self.one_process(number, cases, self.plan.anew)
+                self.one_process(number, cases)
                 number += 1
-                yield number
         finally:
             self.isolated.close()
             self.worker.close()
@@ -148,17 +138,18 @@ class Session:
         needs = [need for word, need in COMPILERS.items() if word in used]
         return TimingWorker([compilers.PRELOADED[need] for need in needs])
 
-    def one_process(self, seed: int, cases: dict[str, list[str]], anew: bool = False) -> None:
-        """Rounds of each case in one process more. Where it dies, in one for each candidate that
-        shares nothing with any other, and who dies there too is refused.
+    def one_process(self, seed: int, cases: dict[str, list[str]]) -> None:
+        """Rounds of each case in one process more. Where it dies, in one for each candidate, and
+        who dies there too is refused.
 
-        What the worker leaves of a case is in memory; it waits while that is looked at.
+        What the worker leaves of a case is in memory. While that is looked at it prepares the next
+        one, and no more.
         """
         names = sorted({name for here in cases.values() for name in here})
         self.started += 1
         folder, left = scratch_folder(), dict(cases)
         asked = {"seed": seed, "budget_s": self.plan.budget_s, "memory": seed == 0}
-        asked |= {"cases": cases, "folder": str(folder), "anew": anew}
+        asked |= {"cases": cases, "folder": str(folder)}
         isolated_pairs: dict[str, Pairs] = {}
         for name in names:
             self.isolated_pairs[name].append(isolated_pairs)
@@ -176,13 +167,13 @@ class Session:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(exist_ok=True)
         except Died as why:
-            if len(names) == 1 and anew:
+            if len(names) == 1:
                 words = f"{names[0]}: the timing process {why}"
                 self.refused[names[0]] = Coded(words, Code.TIMED_FAILURE)
                 return
             for name in names:
                 if mine := {c: [name] for c, here in left.items() if name in here}:
-                    self.one_process(seed, mine, anew=True)
+                    self.one_process(seed, mine)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -200,7 +191,7 @@ class Session:
                 self.refused[name] = why
             self.rows[name, row["case"]].add(own, timed.off(name))
 
-        with workers(CHECKERS) as pool:  # the worker waits: its processor is free
+        with workers(CHECKERS) as pool:  # the worker times nothing meanwhile
             list(pool.map(look, row["trails"]))
 
     @property

@@ -164,16 +164,20 @@ def timed_cases_of(
     isolated: IsolatedBaseline | None = None,
     audited: bool = True,
 ) -> Iterator[TimedCase]:
-    """The cases that are asked for, one by one; the worker waits while one is looked at, and
-    while the isolated baseline, if there is one, makes the steps of a round.
+    """The cases that are asked for, one by one. While one is looked at the worker prepares the next
+    one, and no more; it waits while the isolated baseline, if there is one, makes the steps of a
+    round.
 
     Raises:
         Died: a timing process ended or fell silent before it was through.
     """
     shared = {key: value for key, value in asked.items() if key != "cases"}
+    made: list[TimedCase] = []
     for case, names in asked["cases"].items():
-        worker.tell({"alone": False, "anew": False} | shared | {"case": case, "names": names})
-        yield from follow(worker.messages(), worker.tell, isolated, audited)
+        worker.tell({"alone": False} | shared | {"case": case, "names": names})
+        yield from made
+        made = [*follow(worker.messages(), worker.tell, isolated, audited)]
+    yield from made
 
 
 def follow(

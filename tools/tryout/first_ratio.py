@@ -56,7 +56,7 @@ class FirstRatios:
         """The ratio that one process shows."""
         folder, server = scratch_folder(), self.server
         asked = {"seed": DRAW.getrandbits(SEED_BITS), "budget_s": BUDGET_S}
-        asked |= {"memory": False, "alone": True, "anew": True}
+        asked |= {"memory": False, "alone": True}
         asked |= {"cases": {case: [verdict.optimization]}, "folder": str(folder)}
         try:
             (found,) = (self.ratio(verdict, one) for one in timed_cases_of(server, asked))

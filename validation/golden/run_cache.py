@@ -1,4 +1,4 @@
-"""Cache of baseline runs and envelopes on this machine.
+"""Cache of baseline runs, of envelopes and of allowances on this machine.
 
 What is kept is named by the digest of all that it rests on: the judge, the engine, the case,
 the start and the machine. A changed byte of any is another name, and a file that does not
@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -20,10 +21,12 @@ from groundspeed.validation.golden import golden_values, manifest
 from groundspeed.validation.records import digests, tensor_files
 from groundspeed.validation.records.base import BrokenRecord, Record
 from groundspeed.validation.reference import trajectory
+from groundspeed.validation.reference.distance import Distance
 from groundspeed.validation.reference.envelope import Envelope
 from groundspeed.validation.reference.trajectory import Reference, States
 
 FOLDER = digests.ROOT / ".groundspeed" / "kept"
+Allowances = dict[int, dict[str, Distance]]  # by the number of steps, by field
 MOST_BYTES = 1 << 29  # of a run's states; larger ones are made anew
 
 
@@ -31,6 +34,15 @@ class KeptEnvelope(Record):
     """An envelope as it is filed."""
 
     envelope: Envelope
+
+
+class KeptAllowances(Record):
+    """What fields may be off, by the number of steps, as it is filed."""
+
+    allowed: Allowances
+
+
+R = TypeVar("R", bound=Record)
 
 
 def place(engine: Engine, case: Case, start: State, at: list[int], what: str) -> Path | None:
@@ -101,14 +113,27 @@ def envelope(
 ) -> Envelope:
     """The envelope on file, or a fresh one, which is then filed."""
     path = place(engine, case, start, at, "json")
+    return on_file(KeptEnvelope, path, lambda: KeptEnvelope(envelope=measure())).envelope
+
+
+def allowances(
+    engine: Engine, case: Case, start: State, at: list[int], measure: Callable[[], Allowances]
+) -> Allowances:
+    """What fields may be off, as it is on file, or measured now and then filed."""
+    path = place(engine, case, start, at, "allowed.json")
+    return on_file(KeptAllowances, path, lambda: KeptAllowances(allowed=measure())).allowed
+
+
+def on_file(kind: type[R], path: Path | None, measure: Callable[[], R]) -> R:
+    """The record in that file, or a fresh one, which is then filed there."""
     if path is None:
         return measure()
     with suppress(FileNotFoundError, BrokenRecord):
-        return KeptEnvelope.read(path).envelope
+        return kind.read(path)
     found = measure()
     with suppress(OSError):
         make_room(path)
-        KeptEnvelope(envelope=found).write(path)
+        found.write(path)
     return found
 
 

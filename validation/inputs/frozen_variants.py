@@ -23,7 +23,7 @@ from threading import RLock
 import torch
 
 from groundspeed.baselines.engine import Case, Engine, State
-from groundspeed.validation.golden import manifest
+from groundspeed.validation.golden import manifest, run_cache
 from groundspeed.validation.inputs import starts
 from groundspeed.validation.inputs.moves import COUNTER, LIMIT, Proposal
 from groundspeed.validation.inputs.tried import AT, case_of
@@ -156,11 +156,17 @@ class VariantRun:
         sealed, found = self.frozen.answers, {}
         for n in self.at:
             if n not in sealed or digests.of_state(self.want[n]) != sealed[n]:
-                return allowances(self.engine, self.case, self.start, self.want, self.true)
+                return run_cache.allowances(
+                    self.engine, self.case, self.start, self.at, self.allowed_here
+                )
             if n in self.frozen.allowed:
                 table = self.frozen.allowed[n]
                 found[n] = {name: Distance(*off) for name, off in table.items()}
         return found
+
+    def allowed_here(self) -> dict[int, dict[str, Distance]]:
+        """The same, measured on this machine."""
+        return allowances(self.engine, self.case, self.start, self.want, self.true)
 
     @shared
     def allowed_by_many(self) -> dict[int, dict[str, Distance]]:

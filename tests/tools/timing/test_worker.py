@@ -1,6 +1,7 @@
-"""Timing processes: a case is prepared once, and each request is answered by a fork of that."""
+"""Timing processes: each request is answered by one that loads and prepares all itself."""
 
 import time
+from collections import Counter
 
 import pytest
 
@@ -10,9 +11,10 @@ from groundspeed.tools.timing import timing_worker
 from groundspeed.tools.timing.timing_worker import TimingWorker
 from groundspeed.tools.timing.worker_client import timed_cases_of
 
-NAME, OTHER, CASE = "lattice_field_buffers", "lattice_field_null", "odd_2d"
+NAME, OTHER = "lattice_field_buffers", "lattice_field_null"
+CASE, NEXT = "odd_2d", "odd_3d"
 NOTES = """
-import dataclasses, os, pathlib, threading, time
+import dataclasses, os, pathlib
 
 
 def note(words):
@@ -22,8 +24,7 @@ def note(words):
 
 def noting(case):
     note("prepared")
-    step, seen, first = right.prepare(case), set(), os.getpid()
-    BEGIN
+    step, seen = right.prepare(case), set()
 
     def run(state):
         if os.getpid() not in seen:
@@ -46,8 +47,8 @@ def worker(scratch, monkeypatch):
         yield made
 
 
-def plant(scratch, begin="pass", step="pass"):
-    scratch.plant(NAME, NOTES.replace("BEGIN", begin).replace("STEP", step))
+def plant(scratch, step="pass"):
+    scratch.plant(NAME, NOTES.replace("STEP", step))
 
 
 def ask(worker, tmp_path, *names, **more):
@@ -58,49 +59,48 @@ def ask(worker, tmp_path, *names, **more):
 
 
 def notes(scratch) -> dict[str, list[str]]:
-    """Processes in which a candidate was prepared, and in which it made steps."""
-    found = {"prepared": [], "stepped": []}
+    """Processes in which a candidate was prepared, made its first step, and was called."""
+    found = {"prepared": [], "stepped": [], "called": []}
     for line in scratch.file("notes.txt").read_text().splitlines():
         what, who = line.split()
         found[what].append(who)
     return found
 
 
-def test_each_request_is_answered_by_another_fork_of_what_was_prepared_once(
-    scratch, worker, tmp_path
-):
+def test_each_request_is_answered_by_a_process_that_prepares_all_itself(scratch, worker, tmp_path):
     plant(scratch)
     found = [ask(worker, tmp_path, NAME, seed=seed) for seed in range(3)]
     done = notes(scratch)
-    assert len(done["prepared"]) == 1
-    assert len(set(done["stepped"])) == 4, "the first call, and the rounds of three forks"
+    assert len(done["prepared"]) == len(set(done["prepared"])) == 3
+    assert done["stepped"] == done["prepared"], "where it was prepared"
     assert all(len(one.row["rounds"]) >= 3 and not one.row["lost"] for one in found)
     starts = [one.row["seeds"] for one in found]
     assert len({seed for own in starts for seed in own}) == sum(map(len, starts))
 
 
-@pytest.mark.parametrize(
-    ("begin", "more"),
-    [
-        ("threading.Thread(target=time.sleep, args=(600,), daemon=True).start()", {}),
-        ("pass", {"anew": True}),
-    ],
-)
-def test_what_no_fork_may_share_is_prepared_for_each(scratch, worker, tmp_path, begin, more):
-    plant(scratch, begin)
-    for seed in range(2):
-        ask(worker, tmp_path, NAME, seed=seed, **more)
-    done = notes(scratch)
-    assert len(done["prepared"]) == len(set(done["prepared"])) == 2
-    assert done["stepped"] == done["prepared"], "where it was prepared"
-
-
-def test_a_fork_that_dies_leaves_the_others_what_was_prepared(scratch, worker, tmp_path):
-    plant(scratch, step="os.getpid() == first or os._exit(9)")
+def test_a_process_that_dies_leaves_the_worker_to_the_others(scratch, worker, tmp_path):
+    plant(scratch, step="os._exit(9)")
     with pytest.raises(Died, match="ended with 9"):
         ask(worker, tmp_path, NAME, OTHER)
+    assert not worker.lost
     assert ask(worker, tmp_path, OTHER).row["trails"].keys() == {OTHER}
-    assert len(notes(scratch)["prepared"]) == 1
+
+
+def test_the_next_case_is_prepared_while_one_is_looked_at_and_no_more(scratch, worker, tmp_path):
+    plant(scratch, step="note('called')")
+    asked = {"seed": 0, "budget_s": 0.0, "memory": False, "folder": str(tmp_path)}
+    found = timed_cases_of(worker, asked | {"cases": {CASE: [NAME], NEXT: [NAME]}})
+    assert next(found).row["case"] == CASE
+    began = time.monotonic()
+    while len(set(notes(scratch)["called"])) < 2:
+        assert time.monotonic() < began + 60, "it is prepared"
+        time.sleep(0.01)
+    time.sleep(0.3)
+    (_, own) = Counter(notes(scratch)["called"]).values()
+    assert own <= 2, "the calls that prepare it"
+    (last,) = found
+    (_, more) = Counter(notes(scratch)["called"]).values()
+    assert (last.row["case"], more > own) == (NEXT, True)
 
 
 def test_one_that_cannot_be_loaded_is_lost_alone(scratch, worker, tmp_path):
@@ -109,7 +109,7 @@ def test_one_that_cannot_be_loaded_is_lost_alone(scratch, worker, tmp_path):
     assert "no such library" in found.row["lost"][NAME]
     assert found.row["trails"].keys() == {OTHER}
     with pytest.raises(Died, match="no such library"):
-        ask(worker, tmp_path, NAME, anew=True)
+        ask(worker, tmp_path, NAME)
 
 
 def test_a_silent_worker_is_given_up(tmp_path, monkeypatch):

@@ -251,7 +251,7 @@ def test_a_timing_process_does_not_outlive_the_one_that_asked(scratch):
         stderr=subprocess.DEVNULL,
     )
     asked = {"case": CASE, "names": [NAME], "seed": 0, "budget_s": 0.1, "folder": "."}
-    asked |= {"memory": False, "alone": True, "anew": True}
+    asked |= {"memory": False, "alone": True}
     server.stdin.write(json.dumps(asked).encode() + b"\n")
     server.stdin.flush()
     child = psutil.Process(json.loads(server.stdout.readline())["child"])

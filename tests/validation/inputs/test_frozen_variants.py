@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from groundspeed import baselines
-from groundspeed.validation.golden import manifest
+from groundspeed.validation.golden import manifest, run_cache
 from groundspeed.validation.inputs import features, starts
 from groundspeed.validation.inputs.frozen_variants import (
     FrozenVariants,
@@ -53,6 +53,18 @@ def test_a_variant_answers_within_what_it_allows_and_other_answers_do_not(name):
                 off = (getattr(run.want[n], field).to(true.dtype) - true).abs().max()
                 assert float(off) <= allowed.largest
                 assert allowed.largest <= 1e-2 * max(1.0, float(true.abs().max()))
+
+
+def test_what_another_processor_makes_is_measured_once_for_all_who_ask(
+    lattice, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_cache, "FOLDER", tmp_path)
+    frozen = frozen_variants(lattice.name)[0]
+    made = VariantRun(lattice, frozen).allowed_here()
+    other = frozen.model_copy(update={"answers": dict.fromkeys(frozen.answers, "of other bits")})
+    assert VariantRun(lattice, other).allowed == made
+    monkeypatch.setattr(VariantRun, "allowed_here", lambda self: pytest.fail("measured again"))
+    assert VariantRun(lattice, other).allowed == made
 
 
 def test_fields_change_together_and_borrow_what_other_cases_hold(lattice):
