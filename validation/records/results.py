@@ -182,8 +182,9 @@ def layout(content: dict) -> str:
 
 
 def spread(value: object, depth: int = 0) -> str:
-    """JSON with a line for each row of a table; short entries of a section share lines."""
-    text = json.dumps(value, ensure_ascii=False)
+    """JSON with a line for each row of a table, which is as short as can be: a repository keeps all
+    of them. Short entries of a section share lines."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if depth > 3 or not value or not isinstance(value, dict | list):
         return text
     inner = value.values() if isinstance(value, dict) else value
