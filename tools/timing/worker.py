@@ -10,7 +10,7 @@ one case:
 
 A fork of this process loads the candidates, prepares the case, makes the rounds and ends, so no two
 processes share anything of that. A fork of what was prepared would be cheaper, and its numbers are
-not those of such a process: candidates whose arrays just fit a cache are slower there.
+not those of such a process: some candidates are slower there.
 
 In every round each contender makes the same number of steps of the same trajectory, in
 random order, and each block is timed by wall clock and by processor time.
