@@ -63,14 +63,15 @@
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
   }
 
-  /** What stands at a line: as much as tells the lines apart, and a machine that is not the usual. */
+  /** What stands at a line: as much as tells the lines apart, and its machine, unless the page names
+   *  that one for all; where it names none, unless most rows have it. */
   function named(rows) {
     const several = (name) => new Set(rows.map((row) => row[name])).size > 1;
     const parts = only ? [] : [several("baseline") ? "optimization" : "label"];
     if (only || several("case")) {
       parts.push(chosen.case === HEADLINE ? "elsewhere" : "case");
     }
-    const most = usual(rows, "machine");
+    const most = filters ? filters.dataset.machine : usual(rows, "machine");
     const remarks = (row) => [
       row.machine === most ? "" : row.machine,
       row.verdict.endsWith("approximate") ? "other physics" : "",
